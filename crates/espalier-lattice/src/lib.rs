@@ -1,0 +1,1 @@
+//! Join semilattices, dots, version vectors and causal contexts

@@ -1,0 +1,1 @@
+//! A delta-state add-wins OR-Set without stored tombstones

@@ -1,0 +1,1 @@
+//! Merkle roots over sets, inclusion proofs, tree difference and content proofs

@@ -1,0 +1,1 @@
+//! Merge strategies: pure functions of ordered weighted tensors

@@ -1,0 +1,1 @@
+//! A deterministic gossip simulator over real replicas

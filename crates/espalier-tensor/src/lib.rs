@@ -1,0 +1,1 @@
+//! Named tensors by content hash, safetensors, and deterministic kernels

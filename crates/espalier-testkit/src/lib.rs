@@ -1,0 +1,1 @@
+//! Law harness, generators and snapshot settings for Espalier's own tests

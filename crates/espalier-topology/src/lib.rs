@@ -1,0 +1,1 @@
+//! Seeded network graphs, partitions, spectral gap and round bounds

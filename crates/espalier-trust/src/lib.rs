@@ -1,0 +1,1 @@
+//! The trust lattice, the causal trust clock and the geometric trust score

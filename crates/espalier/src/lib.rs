@@ -1,0 +1,1 @@
+//! Merging models without a server: the facade
