@@ -1,6 +1,8 @@
 //! Domain-separated BLAKE3.
 
 use crate::hex::hex_newtype;
+use blake3::hazmat::{ContextKey, HasherExt as _};
+use std::sync::OnceLock;
 
 /// A 32-byte BLAKE3 hash.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,21 +37,29 @@ hex_newtype!(Digest, 32);
 /// What a hash is for. Two domains never produce the same digest (BLAKE3 `derive_key` mode).
 ///
 /// The context string should be hard-coded, globally unique and carry a version
-/// (BLAKE3 specification, section 2.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Domain(&'static str);
+/// (BLAKE3 specification, section 2.3). Keep it in a `static`: its key is derived once.
+#[derive(Debug)]
+pub struct Domain {
+    context: &'static str,
+    key: OnceLock<ContextKey>,
+}
 
 impl Domain {
     /// A domain from its context string.
     #[must_use]
     pub const fn new(context: &'static str) -> Self {
-        Self(context)
+        Self { context, key: OnceLock::new() }
+    }
+
+    fn hasher(&self) -> blake3::Hasher {
+        let key = self.key.get_or_init(|| blake3::hazmat::hash_derive_key_context(self.context));
+        blake3::Hasher::new_from_context_key(key)
     }
 
     /// Hashes one byte string under this domain.
     #[must_use]
-    pub fn hash(self, bytes: &[u8]) -> Digest {
-        let mut hasher = blake3::Hasher::new_derive_key(self.0);
+    pub fn hash(&self, bytes: &[u8]) -> Digest {
+        let mut hasher = self.hasher();
         hasher.update(bytes);
         Digest(*hasher.finalize().as_bytes())
     }
@@ -59,14 +69,14 @@ impl Domain {
     ///
     /// ```
     /// # use espalier_identity::Domain;
-    /// const D: Domain = Domain::new("espalier example fields v1");
+    /// static D: Domain = Domain::new("espalier example fields v1");
     /// let a = D.fields().field(b"ab").field(b"c").finish();
     /// let b = D.fields().field(b"a").field(b"bc").finish();
     /// assert_ne!(a, b);
     /// ```
     #[must_use]
-    pub fn fields(self) -> FieldHasher {
-        FieldHasher(blake3::Hasher::new_derive_key(self.0))
+    pub fn fields(&self) -> FieldHasher {
+        FieldHasher(self.hasher())
     }
 }
 

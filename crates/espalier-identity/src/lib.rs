@@ -10,7 +10,7 @@
 //! ```
 //! use espalier_identity::{Domain, Keypair};
 //!
-//! const GREETING: Domain = Domain::new("espalier example greeting v1");
+//! static GREETING: Domain = Domain::new("espalier example greeting v1");
 //! let key = Keypair::from_seed([7; 32]);
 //! let digest = GREETING.hash(b"hello");
 //! let signature = key.sign(&digest);

@@ -1,1 +1,35 @@
-//! Join semilattices, dots, version vectors and causal contexts
+//! Join semilattices and the bookkeeping of causality.
+//!
+//! A state-based CRDT is a join semilattice: replicas only ever move up by [`Join::join`], which is
+//!
+//! ```text
+//! idempotent    a ⊔ a = a
+//! commutative   a ⊔ b = b ⊔ a
+//! associative   (a ⊔ b) ⊔ c = a ⊔ (b ⊔ c)
+//! ```
+//!
+//! so any order, repetition or grouping of messages ends in the same state (Shapiro, Preguiça,
+//! Baquero, Zawirski, *Conflict-free Replicated Data Types*, SSS 2011).
+//!
+//! * [`Join`]: the operation, for maps, sets, options and pairs too.
+//! * [`Dot`]: one event, named by who caused it and how many it caused before.
+//! * [`VersionVector`]: a downward-closed set of dots; the order of causality.
+//! * [`CausalContext`]: any set of dots; what a delta has seen.
+//!
+//! This crate knows no keys, no tensors, no clock and no IO.
+//!
+//! ```
+//! use espalier_lattice::{CausalContext, Dot, Join};
+//!
+//! let mut ours = CausalContext::from_iter([Dot::new("ada", 1), Dot::new("ada", 2)]);
+//! let theirs = CausalContext::from_iter([Dot::new("ada", 2), Dot::new("bob", 1)]);
+//! assert!(ours.join(&theirs));
+//! assert!(!ours.join(&theirs), "joining again changes nothing");
+//! assert_eq!(ours.len(), 3);
+//! ```
+
+mod causal;
+mod join;
+
+pub use causal::{CausalContext, Dot, VersionVector};
+pub use join::{Join, Max};
