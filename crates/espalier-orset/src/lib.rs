@@ -136,6 +136,12 @@ impl<A: Ord + Clone, E: Ord + Clone> OrSet<A, E> {
         self.live.iter()
     }
 
+    /// The live dots of one actor with their elements, ascending.
+    pub fn entries_of(&self, actor: &A) -> impl Iterator<Item = (&Dot<A>, &E)> {
+        let (first, last) = (Dot::new(actor.clone(), 0), Dot::new(actor.clone(), u64::MAX));
+        self.live.range(first..=last)
+    }
+
     /// The element live under `dot`.
     pub fn get(&self, dot: &Dot<A>) -> Option<&E> {
         self.live.get(dot)

@@ -1,1 +1,70 @@
-//! Signed operations, the merge state, the wire format and the gossip state machine
+//! The replica: signed operations, the merge state and the gossip that spreads it.
+//!
+//! The state of a node is a grow-only set of signed operations. Everything else is a view, a
+//! deterministic function of that set:
+//!
+//! ```text
+//! MergeState = Contributions (OR-Set) × Trust × Clock × Merkle root
+//! resolve    = function of (visible contributions, policy)
+//! ```
+//!
+//! `merge` is the union of verified operations, so replicas with the same operations agree on
+//! every view bit for bit, whatever happened on the way.
+//!
+//! * [`MergeState`]: the CRDT. [`Policy`]: what a federation agrees on beforehand.
+//! * [`Op`], [`SignedOp`], [`VerifiedOp`]: what peers sign. [`Fault`]: what convicts them.
+//! * [`Replica`]: push–pull anti-entropy as a state machine. Bytes go in, [`Effect`]s come out.
+//! * [`Arena`]: what the replicas of one process share.
+//!
+//! This crate knows no sockets, no files, no threads and no clocks.
+//!
+//! ```
+//! use espalier_identity::Keypair;
+//! use espalier_replica::{Draft, MergeState, Policy, PolicySpec};
+//! use espalier_tensor::Model;
+//!
+//! let policy = Policy::new(PolicySpec::default())?;
+//! let (ada, bob) = (Keypair::from_seed([1; 32]), Keypair::from_seed([2; 32]));
+//! let mut a = MergeState::new(policy.clone());
+//! let mut b = MergeState::new(policy);
+//! a.add(&ada, Draft::new("ada's", Model::from_f32(&[("w", &[2], &[1.0, 3.0])])?))?;
+//! b.add(&bob, Draft::new("bob's", Model::from_f32(&[("w", &[2], &[3.0, 5.0])])?))?;
+//!
+//! a.merge(&b)?;
+//! b.merge(&a)?;
+//! assert_eq!(a.state_hash(), b.state_hash());
+//! assert_eq!(a.resolve()?.values_f32("w"), Some(vec![2.0, 4.0]));
+//! assert_eq!(a.resolve()?.root(), b.resolve()?.root());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod arena;
+mod bits;
+mod codec;
+mod error;
+mod fault;
+mod frame;
+mod gossip;
+pub mod legal;
+mod message;
+mod op;
+mod policy;
+mod provenance;
+mod state;
+mod trust;
+mod view;
+
+pub use arena::{Arena, Entry, distance_blocks};
+pub use codec::Tensors;
+pub use error::{ApplyError, ChangeError, DecodeError};
+pub use fault::{Conviction, Fault, FaultError};
+pub use frame::{FrameError, HEADER_LEN, MAX_MESSAGE_LEN};
+pub use gossip::{Effect, Exchange, ReceiveError, Received, Replica};
+pub use message::MessageError;
+pub use op::{
+    Body, Contribution, MAX_DEPS, MAX_OP_LEN, Op, OpError, OpId, SignedOp, VerifiedOp, Weight,
+};
+pub use policy::{MAX_ROSTER, Policy, PolicyError, PolicySpec};
+pub use provenance::{Provenance, TraceStep};
+pub use state::{Delta, Draft, Frontier, MergeState};
+pub use trust::{ResolveError, Resolution, TrustTable, Voice};

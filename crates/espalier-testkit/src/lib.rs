@@ -1,1 +1,16 @@
-//! Law harness, generators and snapshot settings for Espalier's own tests
+//! What Espalier's own tests share: the laws of a join, snapshot settings, golden files.
+//!
+//! * [`laws`]: checks that an operation is the join of a semilattice and fits its order.
+//! * [`snapshots`]: `insta` settings that write into the top-level `fixtures/snapshots/`.
+//! * [`check_fixture`]: golden text files under `fixtures/`.
+//!
+//! Every test that touches a fixture has `fixture` in its name, because `cargo xtask fixtures`
+//! finds the tests to run by that word.
+//!
+//! This crate knows no other crate of Espalier, so each of them can use it in its tests.
+
+mod golden;
+pub mod laws;
+pub mod snapshots;
+
+pub use golden::{check_fixture, fixture_path};

@@ -17,7 +17,7 @@
 //! use espalier_trust::{DistanceMatrix, Profile, Subject, score};
 //!
 //! // Four honest authors near each other, one far away.
-//! let x = [0.0, 1.0, 0.5, 0.8, 90.0_f64];
+//! let x = [0.2, 1.0, 0.5, 0.8, 90.0_f64];
 //! let subjects: Vec<_> = (0..5u8)
 //!     .map(|i| Subject::new(PeerId::from_bytes([i; 32]), Digest::from_bytes([i; 32]), 0))
 //!     .collect();

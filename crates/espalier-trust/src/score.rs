@@ -53,8 +53,9 @@ pub struct Subject {
     pub content: Digest,
     /// The training round it belongs to.
     pub round: u64,
-    /// Whether every value in it is a finite number. Others are isolated and measure nothing.
-    pub finite: bool,
+    /// Whether it can be compared with others: the common schema, and every value a finite
+    /// number. What cannot be is isolated and measures nothing.
+    pub comparable: bool,
     /// Whether it starts from the base that the policy names.
     pub known_base: bool,
     /// The lower median of the observers' measurements; [`NEUTRAL`] if there are none.
@@ -65,7 +66,7 @@ impl Subject {
     /// A subject about which nothing speaks but its geometry.
     #[must_use]
     pub const fn new(author: PeerId, content: Digest, round: u64) -> Self {
-        Self { author, content, round, finite: true, known_base: true, attested: NEUTRAL }
+        Self { author, content, round, comparable: true, known_base: true, attested: NEUTRAL }
     }
 }
 
@@ -121,7 +122,7 @@ pub fn frontier_round(roster: usize, rounds: impl IntoIterator<Item = u64>) -> u
 /// Trust in each subject, in their order.
 ///
 /// `roster` is the number of admitted authors, present or not; `distances` is over the subjects.
-/// Until a majority of the roster is present and finite there is no majority to agree with, and
+/// Until a majority of the roster is present and comparable there is no majority to agree with, and
 /// geometry passes no verdict. O(blocks × n²) time.
 ///
 /// # Panics
@@ -154,13 +155,13 @@ pub fn score(
         .collect()
 }
 
-/// The geometric part, on the finite subjects.
+/// The geometric part, on the comparable subjects.
 struct Geometry<'a> {
     roster: usize,
     subjects: &'a [Subject],
     distances: &'a DistanceMatrix,
     constants: &'a Constants,
-    finite: Vec<usize>,
+    present: Vec<usize>,
 }
 
 impl<'a> Geometry<'a> {
@@ -170,21 +171,21 @@ impl<'a> Geometry<'a> {
         distances: &'a DistanceMatrix,
         constants: &'a Constants,
     ) -> Self {
-        let finite = (0..subjects.len()).filter(|&i| subjects[i].finite).collect();
-        Self { roster, subjects, distances, constants, finite }
+        let present = (0..subjects.len()).filter(|&i| subjects[i].comparable).collect();
+        Self { roster, subjects, distances, constants, present }
     }
 
     /// (accuracy, number of copies) per subject.
     fn accuracies(&self) -> Vec<(Q16, u32)> {
         let mut out = vec![(Q16::ZERO, 1); self.subjects.len()];
-        if self.finite.len() < majority(self.roster) {
-            for &i in &self.finite {
+        if self.present.len() < majority(self.roster) {
+            for &i in &self.present {
                 out[i].0 = Q16::ONE;
             }
             return out;
         }
         let groups = self.groups();
-        let absent = self.roster - self.finite.len();
+        let absent = self.roster - self.present.len();
         let representatives: Vec<usize> = groups.iter().map(|group| group[0]).collect();
         let accuracy = self.judge(&representatives, majority(groups.len() + absent));
         for (group, accuracy) in groups.iter().zip(accuracy) {
@@ -199,13 +200,13 @@ impl<'a> Geometry<'a> {
     /// (every group a singleton) where a majority may honestly be replicas of each other.
     fn groups(&self) -> Vec<Vec<usize>> {
         let (n, h) = (self.roster, majority(self.roster));
-        let apart = || self.finite.iter().map(|&i| vec![i]).collect();
-        let radii = self.radii(&self.finite, h, 0);
+        let apart = || self.present.iter().map(|&i| vec![i]).collect();
+        let radii = self.radii(&self.present, h, 0);
         let near = nth_smallest(radii.iter().copied(), h) / f64::from(self.constants.duplicate_divisor);
-        let mut label: Vec<usize> = (0..self.finite.len()).collect();
+        let mut label: Vec<usize> = (0..self.present.len()).collect();
         for a in 0..label.len() {
             for b in a + 1..label.len() {
-                let close = self.distances.whole(self.finite[a], self.finite[b]) <= near;
+                let close = self.distances.whole(self.present[a], self.present[b]) <= near;
                 if close && label[a] != label[b] {
                     let (keep, gone) = (label[a].min(label[b]), label[a].max(label[b]));
                     label.iter_mut().filter(|l| **l == gone).for_each(|l| *l = keep);
@@ -214,7 +215,7 @@ impl<'a> Geometry<'a> {
         }
         let mut groups = vec![Vec::new(); label.len()];
         for (position, l) in label.into_iter().enumerate() {
-            groups[l].push(self.finite[position]);
+            groups[l].push(self.present[position]);
         }
         groups.retain(|group| !group.is_empty());
         for group in &mut groups {

@@ -67,9 +67,9 @@ fn one_poisoned_block_does_not_hide_in_the_norm() {
 }
 
 #[test]
-fn non_finite_subjects_are_isolated_and_measure_nothing() {
+fn incomparable_subjects_are_isolated_and_measure_nothing() {
     let mut subjects = subjects(5);
-    subjects[2].finite = false;
+    subjects[2].comparable = false;
     let distances = DistanceMatrix::from_fn(5, 1, |i, j, out| {
         out[0] = if i == 2 || j == 2 { f64::NAN } else { (j - i) as f64 };
     });

@@ -1,0 +1,163 @@
+//! The state as bytes and as JSON.
+//!
+//! Binary: a frame around canonical postcard. JSON: the same fields by name, digests and keys as
+//! hexadecimal, tensor bytes as base64. Reading checks everything again: encoding, signatures,
+//! roster, chains and content addresses.
+
+use crate::arena::Arena;
+use crate::error::DecodeError;
+use crate::frame;
+use crate::op::SignedOp;
+use crate::policy::{Policy, PolicySpec};
+use crate::state::MergeState;
+use data_encoding::BASE64;
+use espalier_identity::{Digest, canonical};
+use espalier_tensor::Content;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::collections::BTreeMap;
+
+/// Whether an encoded state carries the bytes of its tensors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tensors {
+    /// Only their content addresses, in the manifests.
+    ByReference,
+    /// The bytes of all live contributions, each content once.
+    Inline,
+}
+
+/// Bytes that JSON shows as base64.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Blob(Vec<u8>);
+
+impl Serialize for Blob {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.serialize_str(&BASE64.encode(&self.0))
+        } else {
+            serializer.serialize_bytes(&self.0)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Blob {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            let text = String::deserialize(deserializer)?;
+            BASE64.decode(text.as_bytes()).map(Self).map_err(serde::de::Error::custom)
+        } else {
+            Vec::<u8>::deserialize(deserializer).map(Self)
+        }
+    }
+}
+
+/// What is written down.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    policy: PolicySpec,
+    ops: Vec<SignedOp>,
+    tensors: BTreeMap<Digest, Blob>,
+}
+
+impl MergeState {
+    fn to_file(&self, tensors: Tensors) -> File {
+        let blob = |content: Content| Blob(content.to_vec());
+        let tensors = match tensors {
+            Tensors::ByReference => BTreeMap::new(),
+            Tensors::Inline => self
+                .live_contents()
+                .filter_map(|digest| Some((digest, blob(self.arena().store().get(&digest)?))))
+                .collect(),
+        };
+        let ops = self.ops().map(|op| op.signed().clone()).collect();
+        File { policy: self.policy().spec().clone(), ops, tensors }
+    }
+
+    /// The addresses of the tensors of live contributions; one content may come several times.
+    pub fn live_contents(&self) -> impl Iterator<Item = Digest> {
+        let live = self.view().contributions().entries();
+        let ops = live.flat_map(|(dot, _)| self.view().at(dot));
+        ops.filter_map(|entry| entry.op().contribution())
+            .flat_map(|c| c.manifest.tensors().iter().map(|meta| meta.content))
+    }
+
+    /// The binary form. Equal operations under an equal policy give equal bytes.
+    #[must_use]
+    pub fn to_bytes(&self, tensors: Tensors) -> Vec<u8> {
+        frame::wrap(&canonical::encode(&self.to_file(tensors)))
+    }
+
+    /// Length of the binary form without tensors, in O(1): what [`MergeState::to_bytes`] would
+    /// return, unmade.
+    #[must_use]
+    pub fn encoded_len(&self) -> usize {
+        let policy = canonical::encode(self.policy().spec()).len();
+        let count = canonical::encode(&(self.op_count() as u64)).len();
+        // One more byte: no tensors.
+        frame::HEADER_LEN + policy + count + self.view().encoded_len() + 1
+    }
+
+    /// Reads the binary form.
+    ///
+    /// # Errors
+    /// [`DecodeError`]. Takes time and memory in proportion to `bytes`.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
+        Self::from_bytes_in(bytes, Arena::default())
+    }
+
+    /// Reads the binary form into a shared arena: signatures known there are not checked again.
+    ///
+    /// # Errors
+    /// [`DecodeError`].
+    pub fn from_bytes_in(bytes: &[u8], arena: Arena) -> Result<Self, DecodeError> {
+        let payload = frame::unwrap(bytes, usize::MAX)?;
+        Self::from_file(canonical::decode(payload)?, arena)
+    }
+
+    /// The JSON form.
+    ///
+    /// # Panics
+    /// Never: every field has a JSON form.
+    #[must_use]
+    pub fn to_json(&self, tensors: Tensors) -> String {
+        serde_json::to_string_pretty(&self.to_file(tensors)).expect("every field has a JSON form")
+    }
+
+    /// Reads the JSON form.
+    ///
+    /// # Errors
+    /// [`DecodeError`].
+    pub fn from_json(text: &str) -> Result<Self, DecodeError> {
+        Self::from_json_in(text, Arena::default())
+    }
+
+    /// Reads the JSON form into a shared arena.
+    ///
+    /// # Errors
+    /// [`DecodeError`].
+    pub fn from_json_in(text: &str, arena: Arena) -> Result<Self, DecodeError> {
+        Self::from_file(serde_json::from_str(text)?, arena)
+    }
+
+    fn from_file(file: File, arena: Arena) -> Result<Self, DecodeError> {
+        let mut state = Self::with_arena(Policy::new(file.policy)?, arena);
+        let ids: Vec<_> = file.ops.iter().map(|op| (op.op.author, op.op.seq, op.id())).collect();
+        let out_of_place = ids.windows(2).find(|pair| pair[0] >= pair[1]);
+        if let Some(pair) = out_of_place {
+            return Err(DecodeError::Unplaced(pair[1].2));
+        }
+        let taken = state.apply(file.ops)?;
+        if taken != ids.len() {
+            let left = ids.iter().find(|(.., id)| state.view().ops().get(id).is_none());
+            return Err(DecodeError::Unplaced(left.map_or(Digest::ZERO, |(.., id)| *id)));
+        }
+        for (digest, blob) in file.tensors {
+            let content = Content::from(blob.0);
+            if content.digest() != digest {
+                return Err(DecodeError::Content(digest));
+            }
+            state.arena().store().put(content);
+        }
+        Ok(state)
+    }
+}

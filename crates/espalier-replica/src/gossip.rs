@@ -1,0 +1,376 @@
+//! Push–pull anti-entropy as a state machine (Demers et al., *Epidemic Algorithms for Replicated
+//! Database Maintenance*, PODC 1987).
+//!
+//! Frames go in, [`Effect`]s come out; the driver moves bytes, in a simulator or on a network.
+//!
+//! ```text
+//! A → B  Hello    my root                        32 bytes: equal means done
+//! B → A  Differs  how far I have seen            about one byte per author
+//! A → B  Delta    what you lack, how far I have seen
+//! B → A  Delta    what you lack
+//!    ⇄   Want and tensors by content hash
+//! ```
+//!
+//! If both have seen equally far and the roots still differ, somebody forked; then the chains are
+//! compared by fingerprint and operations asked for by identifier. An operation is taken in only
+//! when its tensors are here, so a replica can serve whatever it offers.
+
+use crate::arena::Entry;
+use crate::error::{ApplyError, ChangeError};
+use crate::fault::Fault;
+use crate::message::{Fingerprint, MAX_IDS, Message, MessageError, Seen};
+use crate::op::{Body, OpId, SignedOp, VerifiedOp};
+use crate::state::{Frontier, MergeState, Prepared};
+use espalier_identity::{Digest, Domain, Keypair, PeerId};
+use espalier_lattice::Dot;
+use espalier_trust::{FaultKind, Record as _};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+static CHAIN: Domain = Domain::new("espalier chain fingerprint v1");
+
+/// How many batches of operations may wait for their tensors; the oldest gives way.
+const MAX_WAITING: usize = 64;
+
+/// What an exchange sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Exchange {
+    /// What the other side lacks.
+    #[default]
+    Delta,
+    /// Everything, every time.
+    FullState,
+}
+
+/// What the driver is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Send a frame.
+    Send {
+        /// To whom.
+        to: PeerId,
+        /// The bytes.
+        frame: Vec<u8>,
+    },
+    /// Move tensors by content hash; this replica holds them all.
+    Provide {
+        /// To whom.
+        to: PeerId,
+        /// Which.
+        contents: Vec<Digest>,
+    },
+}
+
+/// What came of a frame or of tensors.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Received {
+    /// What to do now.
+    pub effects: Vec<Effect>,
+    /// How many operations were new, our own evidence included.
+    pub admitted: usize,
+}
+
+/// A frame that was refused. The state is unchanged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReceiveError {
+    /// The sender or the link: not a message.
+    #[error(transparent)]
+    Message(#[from] MessageError),
+    /// The sender, or for a gap nobody: operations that cannot be taken in.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// The sender: more identifiers than a message may carry.
+    #[error("a message lists more than {MAX_IDS} identifiers")]
+    TooMany,
+}
+
+/// Operations that wait for tensors.
+#[derive(Debug)]
+struct Waiting {
+    ops: Prepared,
+    missing: BTreeSet<Digest>,
+}
+
+/// A node: a key, a merge state, and what it holds for it.
+#[derive(Debug)]
+pub struct Replica {
+    key: Keypair,
+    state: MergeState,
+    exchange: Exchange,
+    held: BTreeSet<Digest>,
+    waiting: VecDeque<Waiting>,
+}
+
+impl Replica {
+    /// A replica with this state; its tensors are taken to be here.
+    #[must_use]
+    pub fn new(key: Keypair, state: MergeState, exchange: Exchange) -> Self {
+        let held = state.live_contents().collect();
+        Self { key, state, exchange, held, waiting: VecDeque::new() }
+    }
+
+    /// Who it is.
+    #[must_use]
+    pub fn id(&self) -> PeerId {
+        self.key.peer_id()
+    }
+
+    /// Its state.
+    #[must_use]
+    pub fn state(&self) -> &MergeState {
+        &self.state
+    }
+
+    /// Makes a local change with the replica's own key: `MergeState::add`, `retract` and so on.
+    ///
+    /// # Errors
+    /// What `change` returns.
+    pub fn change<T>(
+        &mut self,
+        change: impl FnOnce(&mut MergeState, &Keypair) -> Result<T, ChangeError>,
+    ) -> Result<T, ChangeError> {
+        let done = change(&mut self.state, &self.key)?;
+        self.held.extend(self.state.live_contents());
+        Ok(done)
+    }
+
+    /// Begins an exchange with `peer`.
+    #[must_use]
+    pub fn start(&self, peer: PeerId) -> Vec<Effect> {
+        match self.exchange {
+            Exchange::Delta => {
+                let (policy, root) = (self.state.policy().hash(), self.state.ops_root());
+                vec![send(peer, &Message::Hello { policy, root })]
+            }
+            Exchange::FullState => self.whole(peer, true),
+        }
+    }
+
+    /// Takes a frame from `from`.
+    ///
+    /// # Errors
+    /// [`ReceiveError`]; the state is unchanged.
+    pub fn receive(&mut self, from: PeerId, frame: &[u8]) -> Result<Received, ReceiveError> {
+        let nothing = |effects| Ok(Received { effects, admitted: 0 });
+        match Message::from_frame(frame)? {
+            Message::Hello { policy, root } => {
+                let ours = self.state.policy().hash();
+                if policy != ours {
+                    return Err(ApplyError::Policy { ours, theirs: policy }.into());
+                }
+                let equal = root == self.state.ops_root();
+                let seen = || self.seen();
+                let answer =
+                    if equal { Message::Same } else { Message::Differs { seen: seen() } };
+                nothing(vec![send(from, &answer)])
+            }
+            Message::Same => nothing(Vec::new()),
+            Message::Differs { seen } => {
+                let theirs = seen.frontier(self.state.policy());
+                let answer = if theirs == self.state.frontier() {
+                    Message::Chains { chains: self.chains() }
+                } else {
+                    Message::Delta { seen: Some(self.seen()), ops: self.lacking(&theirs) }
+                };
+                nothing(vec![send(from, &answer)])
+            }
+            Message::Delta { seen, ops } => {
+                let mut received = self.take(from, ops, true)?;
+                if let Some(seen) = seen {
+                    let ops = self.lacking(&seen.frontier(self.state.policy()));
+                    let answer = Message::Delta { seen: None, ops };
+                    received.effects.insert(0, send(from, &answer));
+                }
+                Ok(received)
+            }
+            Message::Chains { chains } => nothing(self.compare_chains(from, chains)?),
+            Message::Ids { ids, authors } => nothing(self.answer_ids(from, &ids, &authors)?),
+            Message::Repair { ops, want } => {
+                bounded(want.len())?;
+                let mut received = self.take(from, ops, true)?;
+                if !want.is_empty() {
+                    let ops = self.signed(|op| want.contains(&op.id()));
+                    let answer = Message::Repair { ops, want: Vec::new() };
+                    received.effects.insert(0, send(from, &answer));
+                }
+                Ok(received)
+            }
+            Message::Want { contents } => {
+                bounded(contents.len())?;
+                let contents: BTreeSet<_> =
+                    contents.into_iter().filter(|digest| self.held.contains(digest)).collect();
+                let contents = contents.into_iter().collect();
+                nothing(vec![Effect::Provide { to: from, contents }])
+            }
+            Message::Whole { reply, ops } => {
+                let answer = if reply { self.whole(from, false) } else { Vec::new() };
+                let mut received = self.take(from, ops, false)?;
+                received.effects.splice(0..0, answer);
+                Ok(received)
+            }
+        }
+    }
+
+    /// Notes that tensors are here now, hashes verified by whoever moved them, and takes in the
+    /// operations that waited for them.
+    pub fn content_arrived(&mut self, contents: &[Digest]) -> Received {
+        self.held.extend(contents);
+        let mut admitted = 0;
+        for mut waiting in std::mem::take(&mut self.waiting) {
+            waiting.missing.retain(|digest| !self.held.contains(digest));
+            if waiting.missing.is_empty() {
+                admitted += self.commit(waiting.ops);
+            } else {
+                self.waiting.push_back(waiting);
+            }
+        }
+        Received { effects: Vec::new(), admitted }
+    }
+
+    fn seen(&self) -> Seen {
+        Seen::new(&self.state.frontier(), self.state.policy())
+    }
+
+    fn lacking(&self, frontier: &Frontier) -> Vec<SignedOp> {
+        self.state.delta(frontier).ops().map(|op| op.signed().clone()).collect()
+    }
+
+    fn signed(&self, choose: impl Fn(&VerifiedOp) -> bool) -> Vec<SignedOp> {
+        self.state.ops().filter(|op| choose(op)).map(|op| op.signed().clone()).collect()
+    }
+
+    fn whole(&self, to: PeerId, reply: bool) -> Vec<Effect> {
+        let contents: BTreeSet<_> = self.state.live_contents().collect();
+        let contents = contents.into_iter().filter(|digest| self.held.contains(digest)).collect();
+        let state = send(to, &Message::Whole { reply, ops: self.signed(|_| true) });
+        vec![state, Effect::Provide { to, contents }]
+    }
+
+    fn chains(&self) -> Vec<(PeerId, Fingerprint)> {
+        let mut chains = BTreeMap::<PeerId, Vec<u8>>::new();
+        for op in self.state.ops() {
+            chains.entry(op.op().author).or_default().extend(op.id().as_bytes());
+        }
+        let fingerprint = |ids: Vec<u8>| {
+            let mut out = Fingerprint::default();
+            out.copy_from_slice(&CHAIN.hash(&ids).as_bytes()[..8]);
+            out
+        };
+        chains.into_iter().map(|(author, ids)| (author, fingerprint(ids))).collect()
+    }
+
+    fn compare_chains(
+        &self,
+        from: PeerId,
+        theirs: Vec<(PeerId, Fingerprint)>,
+    ) -> Result<Vec<Effect>, ReceiveError> {
+        bounded(theirs.len())?;
+        let theirs: BTreeMap<_, _> = theirs.into_iter().collect();
+        let differs = |(author, ours): &(PeerId, Fingerprint)| theirs.get(author) != Some(ours);
+        let authors: Vec<_> = self.chains().into_iter().filter(differs).map(|(a, _)| a).collect();
+        let ids = self.state.ops().filter(|op| authors.binary_search(&op.op().author).is_ok());
+        let ids = ids.map(VerifiedOp::id).collect();
+        Ok(vec![send(from, &Message::Ids { ids, authors })])
+    }
+
+    fn answer_ids(
+        &self,
+        from: PeerId,
+        ids: &[OpId],
+        authors: &[PeerId],
+    ) -> Result<Vec<Effect>, ReceiveError> {
+        bounded(ids.len().max(authors.len()))?;
+        let theirs: BTreeSet<_> = ids.iter().copied().collect();
+        let authors: BTreeSet<_> = authors.iter().copied().collect();
+        let ours: BTreeSet<_> = self.state.ops().map(VerifiedOp::id).collect();
+        let lacking = |op: &VerifiedOp| {
+            authors.contains(&op.op().author) && !theirs.contains(&op.id())
+        };
+        let (ops, want) = (self.signed(lacking), theirs.difference(&ours).copied().collect());
+        Ok(vec![send(from, &Message::Repair { ops, want })])
+    }
+
+    /// Takes operations in, or lets them wait for their tensors and asks for these.
+    fn take(
+        &mut self,
+        from: PeerId,
+        ops: Vec<SignedOp>,
+        ask: bool,
+    ) -> Result<Received, ReceiveError> {
+        let ops = self.state.prepare(ops)?;
+        let missing = self.missing(&ops);
+        if missing.is_empty() {
+            return Ok(Received { effects: Vec::new(), admitted: self.commit(ops) });
+        }
+        let contents = missing.iter().copied().collect();
+        if self.waiting.len() == MAX_WAITING {
+            self.waiting.pop_front();
+        }
+        self.waiting.push_back(Waiting { ops, missing });
+        let effects =
+            if ask { vec![send(from, &Message::Want { contents })] } else { Vec::new() };
+        Ok(Received { effects, admitted: 0 })
+    }
+
+    /// Tensors of contributions that are legal and not removed again, and that are not here.
+    fn missing(&self, ops: &Prepared) -> BTreeSet<Digest> {
+        let mut removed = BTreeSet::<Dot<PeerId>>::new();
+        for op in ops.iter().filter(|op| crate::legal::is_legal(op.op())) {
+            match &op.op().body {
+                Body::Contribute(c) => removed.extend(&c.replaces),
+                Body::Retract { targets } => removed.extend(targets),
+                Body::Attest { .. } | Body::Evidence(_) => {}
+            }
+        }
+        let seen = self.state.view().contributions().context();
+        let wanted = |op: &&VerifiedOp| {
+            let dot = op.op().dot();
+            crate::legal::is_legal(op.op()) && !removed.contains(&dot) && !seen.contains(&dot)
+        };
+        ops.iter()
+            .filter(wanted)
+            .filter_map(|op| op.contribution())
+            .flat_map(|c| c.manifest.tensors().iter().map(|meta| meta.content))
+            .filter(|digest| !self.held.contains(digest))
+            .collect()
+    }
+
+    /// Joins prepared operations and publishes the faults that their tensors prove.
+    fn commit(&mut self, ops: Prepared) -> usize {
+        let new = self.state.commit(ops);
+        let faults: Vec<_> = new.iter().filter_map(|entry| self.inspect(entry)).collect();
+        let published = faults.into_iter().filter(|fault| {
+            let accused = self.state.accuse(&self.key, fault.clone());
+            accused.is_ok_and(|delta| !delta.is_empty())
+        });
+        new.len() + published.count()
+    }
+
+    /// Looks into the tensors of a new contribution (E3).
+    fn inspect(&self, entry: &Entry) -> Option<Fault> {
+        let author = entry.op().op().author;
+        let known = self.state.evidence().has(&author, FaultKind::NonFinite);
+        if known || author == self.id() || entry.guilt.is_some() {
+            return None;
+        }
+        let (contribution, root) = entry.contribution()?;
+        let model = self.state.arena().load(&root, &contribution.manifest).ok()?;
+        let (tensor, element) = self.state.arena().first_non_finite(&model)?;
+        Fault::non_finite(entry.op(), tensor, element, model.content(tensor))
+    }
+
+    /// Evidence this replica holds against `peer`, by kind.
+    pub fn convictions(&self, peer: &PeerId) -> impl Iterator<Item = FaultKind> {
+        let records = self.state.evidence().iter();
+        records.filter(move |record| record.accused() == *peer).map(|record| record.kind())
+    }
+}
+
+fn send(to: PeerId, message: &Message) -> Effect {
+    Effect::Send { to, frame: message.to_frame() }
+}
+
+fn bounded(len: usize) -> Result<(), ReceiveError> {
+    if len > MAX_IDS { Err(ReceiveError::TooMany) } else { Ok(()) }
+}

@@ -1,0 +1,91 @@
+//! What replicas say to each other. `docs/PROTOCOL.md` shows the bytes.
+
+use crate::frame::{self, FrameError, MAX_MESSAGE_LEN};
+use crate::op::{OpId, SignedOp};
+use crate::policy::Policy;
+use crate::state::Frontier;
+use espalier_identity::canonical::{self, CanonicalError};
+use espalier_identity::{Digest, PeerId};
+use serde::{Deserialize, Serialize};
+
+/// The most operation identifiers or content addresses in one message.
+pub(crate) const MAX_IDS: usize = 1 << 20;
+
+/// A frontier on the wire: by position for authors on the roster, which both sides know from the
+/// policy, and by key for others. Usually one byte per author.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Seen {
+    by_position: Vec<u64>,
+    by_key: Vec<(PeerId, u64)>,
+}
+
+impl Seen {
+    pub(crate) fn new(frontier: &Frontier, policy: &Policy) -> Self {
+        let mut by_position = Vec::new();
+        let mut by_key = Vec::new();
+        for (author, seq) in &frontier.0 {
+            match policy.roster_index(author) {
+                Some(position) => {
+                    // Roster and frontier are both ascending, so positions only grow.
+                    by_position.resize(position, 0);
+                    by_position.push(*seq);
+                }
+                None => by_key.push((*author, *seq)),
+            }
+        }
+        Self { by_position, by_key }
+    }
+
+    pub(crate) fn frontier(&self, policy: &Policy) -> Frontier {
+        let roster = policy.spec().roster.iter().copied();
+        let listed = roster.zip(self.by_position.iter().copied());
+        Frontier(listed.chain(self.by_key.iter().copied()).filter(|(_, seq)| *seq > 0).collect())
+    }
+}
+
+/// The first bytes of a hash over an author's operation identifiers.
+pub(crate) type Fingerprint = [u8; 8];
+
+/// One message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Message {
+    /// This is my root.
+    Hello { policy: Digest, root: Digest },
+    /// Mine is the same.
+    Same,
+    /// Mine is not; this is how far I have seen.
+    Differs { seen: Seen },
+    /// This is what you lack. With `seen`: tell me what I lack.
+    Delta { seen: Option<Seen>, ops: Vec<SignedOp> },
+    /// We have seen equally far and still differ: my chains.
+    Chains { chains: Vec<(PeerId, Fingerprint)> },
+    /// These are my operations of the authors in whose chains we differ.
+    Ids { ids: Vec<OpId>, authors: Vec<PeerId> },
+    /// Operations by identifier, and the identifiers of operations I want.
+    Repair { ops: Vec<SignedOp>, want: Vec<OpId> },
+    /// Send me these tensors.
+    Want { contents: Vec<Digest> },
+    /// My whole state; its tensors follow. With `reply`: send me yours.
+    Whole { reply: bool, ops: Vec<SignedOp> },
+}
+
+impl Message {
+    pub(crate) fn to_frame(&self) -> Vec<u8> {
+        frame::wrap(&canonical::encode(self))
+    }
+
+    pub(crate) fn from_frame(frame: &[u8]) -> Result<Self, MessageError> {
+        Ok(canonical::decode(frame::unwrap(frame, MAX_MESSAGE_LEN)?)?)
+    }
+}
+
+/// Bytes that are no message. The sender's fault, or the link's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum MessageError {
+    /// No frame.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// No message in it.
+    #[error(transparent)]
+    Encoding(#[from] CanonicalError),
+}

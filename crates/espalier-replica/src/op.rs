@@ -1,0 +1,273 @@
+//! Operations: what peers sign.
+//!
+//! An operation names its author, its place in the author's chain (`seq`, `prev`), what the author
+//! had seen (`deps`), and says one thing (`body`). It is signed with Ed25519 over the BLAKE3 hash
+//! of its canonical bytes. Its [`OpId`] covers the signature too, so equal identifiers mean equal
+//! bytes; nobody but the author can make a second signature that verifies strictly.
+
+use crate::fault::Fault;
+use espalier_identity::canonical::{self, CanonicalError};
+use espalier_identity::{Digest, Domain, Keypair, PeerId, Signature, SignatureError};
+use espalier_lattice::Dot;
+use espalier_tensor::Manifest;
+use espalier_trust::{Dimension, Q16};
+use serde::{Deserialize, Serialize};
+
+static OPERATION: Domain = Domain::new("espalier operation v1");
+static SIGNED_OPERATION: Domain = Domain::new("espalier signed operation v1");
+
+/// The longest encoded operation that is accepted, in bytes.
+pub const MAX_OP_LEN: usize = 4 << 20;
+
+/// The most heads an operation names. An author who has seen more names the latest.
+pub const MAX_DEPS: usize = 64;
+
+/// Identifies a signed operation: a hash over its canonical bytes and its signature.
+pub type OpId = Digest;
+
+/// A positive weight in units of 2⁻¹⁶, so that no comparison or rounding depends on a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Weight(u64);
+
+impl Weight {
+    /// 1.
+    pub const ONE: Self = Self(1 << 16);
+    /// The greatest legal weight, 2³².
+    pub const MAX: Self = Self(1 << 48);
+
+    /// `value` rounded to a multiple of 2⁻¹⁶; `None` unless the result is positive and at most
+    /// [`Weight::MAX`].
+    #[must_use]
+    pub fn new(value: f64) -> Option<Self> {
+        let raw = value * 65_536.0 + 0.5;
+        (raw >= 1.0 && raw < Self::MAX.0 as f64 + 1.0).then_some(Self(raw as u64))
+    }
+
+    /// The weight `raw` / 2¹⁶, legal or not.
+    #[must_use]
+    pub const fn from_raw(raw: u64) -> Self {
+        Self(raw)
+    }
+
+    /// The weight times 2¹⁶.
+    #[must_use]
+    pub const fn raw(self) -> u64 {
+        self.0
+    }
+
+    /// As a float. Exact up to 2³⁷.
+    #[must_use]
+    pub fn to_f64(self) -> f64 {
+        self.0 as f64 / 65_536.0
+    }
+
+    /// Whether a signed weight of this size is allowed.
+    #[must_use]
+    pub const fn is_legal(self) -> bool {
+        self.0 > 0 && self.0 <= Self::MAX.0
+    }
+}
+
+/// A model put into the federation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contribution {
+    /// For people.
+    pub name: String,
+    /// How much it should count: number of examples, say. `resolve` caps it at twice the median.
+    pub weight: Weight,
+    /// Its tensors by content.
+    pub manifest: Manifest,
+    /// Root of the model from which training started.
+    pub base: Option<Digest>,
+    /// The training round, from 0.
+    pub round: u64,
+    /// The author's earlier contributions that this one takes the place of.
+    pub replaces: Vec<Dot<PeerId>>,
+}
+
+/// What an operation says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Body {
+    /// Here is a model.
+    Contribute(Contribution),
+    /// I take back contributions of mine.
+    Retract {
+        /// Which. Naming somebody else's is a fault (E6) and has no effect.
+        targets: Vec<Dot<PeerId>>,
+    },
+    /// I measured a peer.
+    Attest {
+        /// Whom.
+        subject: PeerId,
+        /// In which respect.
+        dimension: Dimension,
+        /// From 0, harm, over 1/2, neutral, to 1.
+        value: Q16,
+    },
+    /// I found a fault that proves itself.
+    Evidence(Fault),
+}
+
+/// An operation before it is signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Op {
+    /// Who says it.
+    pub author: PeerId,
+    /// Its number in the author's chain, from 1.
+    pub seq: u64,
+    /// The author's operation before it; `None` for the first.
+    pub prev: Option<OpId>,
+    /// Heads the author had seen, ascending.
+    pub deps: Vec<OpId>,
+    /// Logical time: greater than that of everything it had seen (Lamport 1978).
+    pub lamport: u64,
+    /// What it says.
+    pub body: Body,
+}
+
+impl Op {
+    /// The dot of this operation.
+    #[must_use]
+    pub fn dot(&self) -> Dot<PeerId> {
+        Dot::new(self.author, self.seq)
+    }
+
+    fn signing_digest(&self) -> Digest {
+        OPERATION.hash(&canonical::encode(self))
+    }
+
+    /// Signs the operation as it stands, legal or not.
+    #[must_use]
+    pub fn sign(self, key: &Keypair) -> SignedOp {
+        let signature = key.sign(&self.signing_digest());
+        SignedOp { op: self, signature }
+    }
+}
+
+/// An operation with a signature that nobody has checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedOp {
+    /// The operation.
+    pub op: Op,
+    /// The author's signature, allegedly.
+    pub signature: Signature,
+}
+
+/// Why bytes or a signed operation are refused. Always the fault of whoever sent them; nothing was
+/// changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum OpError {
+    /// Too long.
+    #[error("an operation of {len} bytes is longer than the limit of {MAX_OP_LEN}")]
+    TooLong {
+        /// Its length.
+        len: usize,
+    },
+    /// Not the one encoding of an operation.
+    #[error(transparent)]
+    Encoding(#[from] CanonicalError),
+    /// Not signed by its author.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    /// Sequence numbers count from 1, and exactly the first operation has no predecessor.
+    #[error("operation number {seq} of an author may not stand at this place of a chain")]
+    Chain {
+        /// Its sequence number.
+        seq: u64,
+    },
+    /// More heads than allowed, or not in strictly ascending order.
+    #[error("an operation names at most {MAX_DEPS} heads, strictly ascending")]
+    Deps,
+}
+
+impl SignedOp {
+    /// Its identifier.
+    #[must_use]
+    pub fn id(&self) -> OpId {
+        let digest = self.op.signing_digest();
+        SIGNED_OPERATION.fields().digest(&digest).field(self.signature.as_bytes()).finish()
+    }
+
+    /// Reads canonical bytes. Checks no signature.
+    ///
+    /// # Errors
+    /// [`OpError`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, OpError> {
+        if bytes.len() > MAX_OP_LEN {
+            return Err(OpError::TooLong { len: bytes.len() });
+        }
+        Ok(canonical::decode(bytes)?)
+    }
+
+    /// Checks the structure and the signature. What the operation *says* is not judged here: an
+    /// illegal statement is kept as evidence against its author.
+    ///
+    /// # Errors
+    /// [`OpError`].
+    pub fn verify(self) -> Result<VerifiedOp, OpError> {
+        let bytes = canonical::encode(&self);
+        if bytes.len() > MAX_OP_LEN {
+            return Err(OpError::TooLong { len: bytes.len() });
+        }
+        let op = &self.op;
+        if op.seq == 0 || op.prev.is_none() != (op.seq == 1) {
+            return Err(OpError::Chain { seq: op.seq });
+        }
+        if op.deps.len() > MAX_DEPS || op.deps.windows(2).any(|pair| pair[0] >= pair[1]) {
+            return Err(OpError::Deps);
+        }
+        op.author.verify(&op.signing_digest(), &self.signature)?;
+        Ok(VerifiedOp { id: self.id(), len: bytes.len(), signed: self })
+    }
+}
+
+/// An operation whose structure and signature were checked. There is no other way to make one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifiedOp {
+    signed: SignedOp,
+    id: OpId,
+    len: usize,
+}
+
+impl VerifiedOp {
+    /// The operation.
+    #[must_use]
+    pub fn op(&self) -> &Op {
+        &self.signed.op
+    }
+
+    /// With its signature.
+    #[must_use]
+    pub fn signed(&self) -> &SignedOp {
+        &self.signed
+    }
+
+    /// Its identifier.
+    #[must_use]
+    pub fn id(&self) -> OpId {
+        self.id
+    }
+
+    /// Length of its canonical bytes.
+    #[must_use]
+    pub fn encoded_len(&self) -> usize {
+        self.len
+    }
+
+    /// The contribution it makes, if it makes one.
+    #[must_use]
+    pub fn contribution(&self) -> Option<&Contribution> {
+        match &self.signed.op.body {
+            Body::Contribute(contribution) => Some(contribution),
+            _ => None,
+        }
+    }
+
+    /// The total order that extends causality where no author lies: (lamport, author, id).
+    #[must_use]
+    pub fn order(&self) -> (u64, PeerId, OpId) {
+        (self.op().lamport, self.op().author, self.id)
+    }
+}

@@ -1,0 +1,135 @@
+//! Everything that changes the result of `resolve`, as one value with a hash.
+
+use espalier_identity::{Digest, Domain, PeerId, canonical};
+use espalier_resolve::{Strategy, StrategyError};
+use espalier_trust::{Constants, Profile};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+static POLICY: Domain = Domain::new("espalier policy v1");
+
+/// The most keys a roster may hold.
+pub const MAX_ROSTER: usize = 1 << 20;
+
+/// What a federation agrees on before it starts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicySpec {
+    /// The merge strategy by name.
+    pub strategy: String,
+    /// Its parameters; those left out take their defaults.
+    pub parameters: BTreeMap<String, String>,
+    /// Root of the base model; `None` if contributions need not share one.
+    pub base: Option<Digest>,
+    /// Schema (names, dtypes, shapes) that contributions must have; `None` for any common one.
+    pub schema: Option<Digest>,
+    /// Key of all randomness in `resolve`.
+    pub seed: u64,
+    /// Constants of the trust score.
+    pub constants: Constants,
+    /// Admitted keys. Empty: everybody, which any number of invented identities can exploit
+    /// (Douceur, *The Sybil Attack*, 2002).
+    pub roster: Vec<PeerId>,
+}
+
+impl Default for PolicySpec {
+    fn default() -> Self {
+        Self {
+            strategy: "weight-average".into(),
+            parameters: BTreeMap::new(),
+            base: None,
+            schema: None,
+            seed: 0,
+            constants: Profile::Strict.constants(),
+            roster: Vec::new(),
+        }
+    }
+}
+
+/// Why a policy cannot be. The fault of whoever wrote it.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// The strategy or its parameters.
+    #[error(transparent)]
+    Strategy(#[from] StrategyError),
+    /// Constants out of order.
+    #[error("the trust constants must satisfy 1 <= c1 < c2 < 1000 with block and divisor at least 1")]
+    Constants,
+    /// Too many keys.
+    #[error("a roster holds at most {MAX_ROSTER} keys")]
+    Roster,
+}
+
+#[derive(Debug)]
+struct Inner {
+    spec: PolicySpec,
+    hash: Digest,
+    strategy: Strategy,
+}
+
+/// A checked policy in its one canonical form. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Policy(Arc<Inner>);
+
+impl PartialEq for Policy {
+    fn eq(&self, other: &Self) -> bool {
+        self.hash() == other.hash()
+    }
+}
+
+impl Eq for Policy {}
+
+impl Policy {
+    /// Checks a specification, fills in default parameters, sorts the roster.
+    ///
+    /// # Errors
+    /// [`PolicyError`].
+    pub fn new(mut spec: PolicySpec) -> Result<Self, PolicyError> {
+        let strategy = Strategy::new(&spec.strategy, &spec.parameters)?;
+        spec.strategy = strategy.name().to_owned();
+        spec.parameters = strategy.parameters();
+        let c = &spec.constants;
+        let ordered = c.c1_64ths >= 64 && c.c1_64ths < c.c2_64ths && c.c2_64ths < 64_000;
+        if !ordered || c.block_64ths < 64 || c.duplicate_divisor == 0 {
+            return Err(PolicyError::Constants);
+        }
+        if spec.roster.len() > MAX_ROSTER {
+            return Err(PolicyError::Roster);
+        }
+        spec.roster.sort_unstable();
+        spec.roster.dedup();
+        let hash = POLICY.hash(&canonical::encode(&spec));
+        Ok(Self(Arc::new(Inner { spec, hash, strategy })))
+    }
+
+    /// The hash of everything in it.
+    #[must_use]
+    pub fn hash(&self) -> Digest {
+        self.0.hash
+    }
+
+    /// What it says.
+    #[must_use]
+    pub fn spec(&self) -> &PolicySpec {
+        &self.0.spec
+    }
+
+    /// The strategy it names.
+    #[must_use]
+    pub fn strategy(&self) -> &Strategy {
+        &self.0.strategy
+    }
+
+    /// Whether `peer` may take part.
+    #[must_use]
+    pub fn admits(&self, peer: &PeerId) -> bool {
+        self.0.spec.roster.is_empty() || self.0.spec.roster.binary_search(peer).is_ok()
+    }
+
+    /// The position of `peer` in the roster.
+    #[must_use]
+    pub fn roster_index(&self, peer: &PeerId) -> Option<usize> {
+        self.0.spec.roster.binary_search(peer).ok()
+    }
+}

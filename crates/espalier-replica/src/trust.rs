@@ -1,0 +1,241 @@
+//! Trust in every author a state has heard of, and what `resolve` makes of it.
+
+use crate::arena::{Arena, Entry, distance_blocks};
+use crate::op::OpId;
+use crate::policy::Policy;
+use crate::view::View;
+use espalier_identity::{Digest, PeerId};
+use espalier_resolve::{Input, Plan, ResolveError as MergeError};
+use espalier_tensor::{Model, TensorError};
+use espalier_trust::{DistanceMatrix, Dimension, NEUTRAL, Subject, Trust, score};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Trust by author: everybody with a visible contribution, and everybody convicted.
+pub type TrustTable = BTreeMap<PeerId, Trust>;
+
+/// Why a state does not resolve to a model. Nothing is changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ResolveError {
+    /// Nobody has contributed, or nobody who did is trusted.
+    #[error("no contribution is left to merge: {visible} visible, {isolated} of them isolated")]
+    Nothing {
+        /// How many contributions are visible.
+        visible: usize,
+        /// How many of their authors are isolated.
+        isolated: usize,
+    },
+    /// The environment: a tensor is not in the arena.
+    #[error("the contribution {op} cannot be read: {source}")]
+    Tensor {
+        /// Whose operation.
+        op: OpId,
+        /// What is missing.
+        source: TensorError,
+    },
+    /// The caller: the strategy needs the base model and nobody put it into the arena.
+    #[error("the base model {root} is not in the arena; put it there before resolving")]
+    BaseMissing {
+        /// Its root.
+        root: Digest,
+    },
+    /// The strategy.
+    #[error(transparent)]
+    Merge(#[from] MergeError),
+}
+
+/// A contribution as `resolve` hears it.
+#[derive(Debug, Clone)]
+pub struct Voice {
+    /// Its operation.
+    pub op: OpId,
+    /// Its author.
+    pub author: PeerId,
+    /// The root of its tensors.
+    pub root: Digest,
+    /// min(declared, 2 × median of declared) × trust; positive.
+    pub weight: f64,
+    /// Its tensors.
+    pub model: Arc<Model>,
+}
+
+/// Everything that decides the merged model: steps 1 to 3 of resolve (admit, order, weigh).
+#[derive(Debug, Clone)]
+pub struct Resolution {
+    policy: Policy,
+    arena: Arena,
+    voices: Vec<Voice>,
+    base: Option<Arc<Model>>,
+}
+
+impl Resolution {
+    /// The voices in canonical order: by content, then by author.
+    #[must_use]
+    pub fn voices(&self) -> &[Voice] {
+        &self.voices
+    }
+
+    /// The base model, if the policy names one and the arena holds it.
+    #[must_use]
+    pub fn base(&self) -> Option<&Arc<Model>> {
+        self.base.as_ref()
+    }
+
+    /// Coefficients of the voices and of the base, if the strategy is a linear combination of
+    /// them whatever the data.
+    #[must_use]
+    pub fn coefficients(&self) -> Option<(Vec<f64>, f64)> {
+        let weights: Vec<f64> = self.voices.iter().map(|voice| voice.weight).collect();
+        self.policy.strategy().affine_coefficients(&weights)
+    }
+
+    /// The merge, ready to be computed block by block.
+    ///
+    /// # Errors
+    /// [`ResolveError::Merge`].
+    pub fn plan(&self) -> Result<Plan<'_>, ResolveError> {
+        let input = |voice| {
+            let Voice { root, weight, model, .. } = voice;
+            Input { id: *root, weight: *weight, model }
+        };
+        let inputs: Vec<_> = self.voices.iter().map(input).collect();
+        let seed = Digest::of_content(&self.policy.spec().seed.to_le_bytes());
+        let (strategy, base) = (self.policy.strategy(), self.base.as_deref());
+        Ok(strategy.prepare(&inputs, base, seed, self.arena.selections())?)
+    }
+
+    /// The merged model, in memory.
+    ///
+    /// # Errors
+    /// [`ResolveError::Merge`].
+    pub fn model(&self) -> Result<Model, ResolveError> {
+        Ok(self.plan()?.model())
+    }
+}
+
+/// The visible contributions with their tensors, ascending by author.
+struct Heard {
+    entries: Vec<Arc<Entry>>,
+    models: Vec<Arc<Model>>,
+    /// Whether each has the schema that counts, and only finite values.
+    comparable: Vec<bool>,
+}
+
+impl Heard {
+    fn new(view: &View, policy: &Policy, arena: &Arena) -> Result<Self, ResolveError> {
+        let entries: Vec<_> = view.visible().values().cloned().collect();
+        let load = |entry: &Arc<Entry>| {
+            let (contribution, root) = entry.contribution().ok_or(ResolveError::Nothing {
+                visible: 0,
+                isolated: 0,
+            })?;
+            arena
+                .load(&root, &contribution.manifest)
+                .map_err(|source| ResolveError::Tensor { op: entry.op().id(), source })
+        };
+        let models: Vec<_> = entries.iter().map(load).collect::<Result<_, _>>()?;
+        let schema = policy.spec().schema.or_else(|| commonest_schema(&entries));
+        let comparable = |(entry, model): (&Arc<Entry>, &Arc<Model>)| {
+            entry.roots.map(|roots| roots.1) == schema && arena.first_non_finite(model).is_none()
+        };
+        let comparable = entries.iter().zip(&models).map(comparable).collect();
+        Ok(Self { entries, models, comparable })
+    }
+}
+
+/// The schema that most contributions have; of equally common ones the least.
+fn commonest_schema(entries: &[Arc<Entry>]) -> Option<Digest> {
+    let mut count = BTreeMap::<Digest, usize>::new();
+    for (_, schema) in entries.iter().filter_map(|entry| entry.roots) {
+        *count.entry(schema).or_default() += 1;
+    }
+    let by_count = |a: &(Digest, usize), b: &(Digest, usize)| a.1.cmp(&b.1).then(b.0.cmp(&a.0));
+    count.into_iter().max_by(by_count).map(|(schema, _)| schema)
+}
+
+/// Scores everybody. O(n²) distances the first time, then what is new.
+pub(crate) fn table(
+    view: &View,
+    policy: &Policy,
+    arena: &Arena,
+) -> Result<TrustTable, ResolveError> {
+    let heard = Heard::new(view, policy, arena)?;
+    let roster = view.roster_len(policy);
+    let subject = |(entry, comparable): (&Arc<Entry>, &bool)| {
+        let op = entry.op().op();
+        let (contribution, root) = entry.contribution()?;
+        let counts = |peer: &PeerId| !view.evidence().convicts(peer);
+        let attested = if view.attestations().is_empty() {
+            NEUTRAL
+        } else {
+            let of = view.attestations();
+            of.lower_median(&op.author, Dimension::Accuracy, roster, counts)
+        };
+        Some(Subject {
+            comparable: *comparable,
+            known_base: policy.spec().base.is_none() || policy.spec().base == contribution.base,
+            attested,
+            ..Subject::new(op.author, root, contribution.round)
+        })
+    };
+    let subjects: Vec<_> =
+        heard.entries.iter().zip(&heard.comparable).filter_map(subject).collect();
+    let first = heard.comparable.iter().position(|comparable| *comparable);
+    let blocks = first.map_or(1, |first| distance_blocks(&heard.models[first].manifest));
+    let distances = DistanceMatrix::from_fn(subjects.len(), blocks, |i, j, out| {
+        if heard.comparable[i] && heard.comparable[j] {
+            let side = |k: usize| (&subjects[k].content, &*heard.models[k]);
+            out.copy_from_slice(&arena.distances(side(i), side(j)));
+        }
+    });
+    let scores = score(roster, &subjects, &distances, &policy.spec().constants);
+    let mut table: TrustTable =
+        view.evidence().convicted().into_iter().map(|peer| (peer, Trust::CONVICTED)).collect();
+    table.extend(subjects.iter().map(|subject| subject.author).zip(scores));
+    Ok(table)
+}
+
+/// Steps 1 to 3 of resolve.
+pub(crate) fn resolution(
+    view: &View,
+    policy: &Policy,
+    arena: &Arena,
+    trust: &TrustTable,
+) -> Result<Resolution, ResolveError> {
+    let heard = Heard::new(view, policy, arena)?;
+    let declared = heard.entries.iter().filter_map(|e| e.contribution()).map(|(c, _)| c.weight.raw());
+    let mut sorted: Vec<u64> = declared.clone().collect();
+    sorted.sort_unstable();
+    let cap = sorted.get(sorted.len().saturating_sub(1) / 2).map_or(0, |median| 2 * median);
+    let mut voices = Vec::new();
+    for (i, (entry, declared)) in heard.entries.iter().zip(declared).enumerate() {
+        let author = entry.op().op().author;
+        let (Some(trust), Some((_, root))) = (trust.get(&author), entry.contribution()) else {
+            continue;
+        };
+        // Both factors are integers, their product is below 2^65, one rounding makes it a float.
+        let weight = u128::from(declared.min(cap)) * u128::from(trust.overall().raw());
+        if weight == 0 || trust.is_isolated() || !heard.comparable[i] {
+            continue;
+        }
+        let weight = weight as f64 / (65_536.0 * 65_536.0);
+        let model = heard.models[i].clone();
+        voices.push(Voice { op: entry.op().id(), author, root, weight, model });
+    }
+    if voices.is_empty() {
+        let visible = heard.entries.len();
+        return Err(ResolveError::Nothing { visible, isolated: visible });
+    }
+    voices.sort_by_key(|voice| (voice.root, voice.author));
+    let base = match policy.spec().base {
+        None => None,
+        Some(root) => match arena.model(&root) {
+            Some(model) => Some(model),
+            None if policy.strategy().needs_base() => {
+                return Err(ResolveError::BaseMissing { root });
+            }
+            None => None,
+        },
+    };
+    Ok(Resolution { policy: policy.clone(), arena: arena.clone(), voices, base })
+}

@@ -1,0 +1,303 @@
+//! What follows from a set of operations: every view of the state, kept up to date operation by
+//! operation.
+//!
+//! A view is a function of the set. The order in which operations arrive shows nowhere; the tests
+//! compare against a view built from scratch in another order.
+
+use crate::arena::Entry;
+use crate::fault::{Conviction, Fault};
+use crate::op::{Body, OpId};
+use crate::policy::Policy;
+use crate::trust::TrustTable;
+use espalier_identity::{Digest, Domain, PeerId, canonical};
+use espalier_lattice::{Dot, Join};
+use espalier_orset::OrSet;
+use espalier_provenance::MerkleMap;
+use espalier_trust::{
+    Attestations, CausalTrustClock, Evidence, FaultKind, Record, Tick, frontier_round,
+};
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+static STATE: Domain = Domain::new("espalier state v1");
+static BOUND: Domain = Domain::new("espalier bound root v1");
+static EVIDENCE_KEY: Domain = Domain::new("espalier evidence key v1");
+static ATTESTATION_KEY: Domain = Domain::new("espalier attestation key v1");
+static ATTESTATION: Domain = Domain::new("espalier attestation v1");
+
+/// The operations at one place of an author's chain: one, or of an equivocator the two of least id.
+#[derive(Debug, Clone)]
+struct Slot {
+    least: Arc<Entry>,
+    second: Option<Arc<Entry>>,
+}
+
+impl Slot {
+    fn iter(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        std::iter::once(&self.least).chain(&self.second)
+    }
+
+    fn find(&self, id: &OpId) -> Option<&Arc<Entry>> {
+        self.iter().find(|entry| entry.op.id() == *id)
+    }
+}
+
+/// What became of an operation.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// It was there already.
+    Known,
+    /// It is in.
+    New,
+    /// Its place holds two operations of lesser id.
+    Refused,
+    /// It is in, and the operation with this index lost its place: views must be built anew.
+    Evicting(u32),
+}
+
+/// The views of one set of operations.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct View {
+    slots: BTreeMap<Dot<PeerId>, Slot>,
+    tops: BTreeMap<PeerId, u64>,
+    ops: MerkleMap,
+    contributions: OrSet<PeerId, OpId>,
+    evidence: Evidence<Conviction>,
+    evidence_tree: MerkleMap,
+    attestations: Attestations,
+    attestation_tree: MerkleMap,
+    /// The last round of each author with a live contribution and no conviction.
+    rounds: BTreeMap<PeerId, u64>,
+    frontier_round: u64,
+    visible: BTreeMap<PeerId, Arc<Entry>>,
+    visible_tree: MerkleMap,
+    encoded_len: usize,
+    pub(crate) trust: OnceLock<Arc<TrustTable>>,
+}
+
+impl View {
+    /// Takes an operation in.
+    pub(crate) fn apply(&mut self, policy: &Policy, entry: &Arc<Entry>) -> Kept {
+        let dot = entry.op.op().dot();
+        let id = entry.op.id();
+        let twin = match self.slots.get_mut(&dot) {
+            None => {
+                self.slots.insert(dot, Slot { least: entry.clone(), second: None });
+                None
+            }
+            Some(slot) if slot.find(&id).is_some() => return Kept::Known,
+            Some(Slot { second: Some(second), .. }) => {
+                let evicted = second.index;
+                return if id > second.op.id() { Kept::Refused } else { Kept::Evicting(evicted) };
+            }
+            Some(slot) => {
+                let twin = slot.least.clone();
+                let second = if id < twin.op.id() {
+                    std::mem::replace(&mut slot.least, entry.clone())
+                } else {
+                    entry.clone()
+                };
+                slot.second = Some(second);
+                Some(twin)
+            }
+        };
+        self.trust = OnceLock::new();
+        self.encoded_len += entry.op.encoded_len();
+        self.ops.insert(id, Digest::ZERO);
+        let top = self.tops.entry(dot.actor).or_default();
+        *top = (*top).max(dot.seq);
+        if let Some(twin) = twin {
+            self.convict(Fault::equivocation(&twin.op, &entry.op));
+        }
+        match &entry.guilt {
+            Some(conviction) => self.convict(conviction.clone()),
+            None => self.take_effect(entry),
+        }
+        if let Some(conviction) = &entry.carried {
+            self.convict(conviction.clone());
+            self.refresh(policy, conviction.accused());
+        }
+        self.refresh(policy, dot.actor);
+        Kept::New
+    }
+
+    fn take_effect(&mut self, entry: &Entry) {
+        let op = entry.op.op();
+        match &op.body {
+            Body::Contribute(c) => {
+                let delta = OrSet::delta_add(op.dot(), entry.op.id(), c.replaces.iter().copied());
+                self.contributions.join(&delta);
+            }
+            Body::Retract { targets } => {
+                self.contributions.join(&OrSet::delta_remove(targets.iter().copied()));
+            }
+            Body::Attest { subject, dimension, value } => {
+                let (observer, dimension) = (op.author, *dimension);
+                let news =
+                    self.attestations.insert(observer, *subject, dimension, op.seq, *value);
+                if news && !self.evidence.convicts(&observer) {
+                    let key = canonical::encode(&(observer, subject, dimension));
+                    let value = canonical::encode(&(op.seq, value));
+                    let (key, value) = (ATTESTATION_KEY.hash(&key), ATTESTATION.hash(&value));
+                    self.attestation_tree.insert(key, value);
+                }
+            }
+            Body::Evidence(_) => {}
+        }
+    }
+
+    fn convict(&mut self, conviction: Conviction) {
+        let key = canonical::encode(&(conviction.accused(), conviction.kind()));
+        let (accused, digest) = (conviction.accused(), conviction.digest());
+        if !self.evidence.insert(conviction) {
+            return;
+        }
+        self.evidence_tree.insert(EVIDENCE_KEY.hash(&key), digest);
+        // What the convicted measured no longer counts, so it no longer shows in the state hash.
+        for (subject, dimension, observer, ..) in self.attestations.iter() {
+            if observer == accused {
+                let key = canonical::encode(&(observer, subject, dimension));
+                self.attestation_tree.remove(&ATTESTATION_KEY.hash(&key));
+            }
+        }
+    }
+
+    /// Brings `author`'s place among the visible up to date, and everybody's if the round up to
+    /// which contributions are visible moved.
+    fn refresh(&mut self, policy: &Policy, author: PeerId) {
+        match self.live_of(&author).map(|entry| round_of(entry)).max() {
+            Some(round) if !self.evidence.convicts(&author) => self.rounds.insert(author, round),
+            _ => self.rounds.remove(&author),
+        };
+        let frontier = frontier_round(self.roster_len(policy), self.rounds.values().copied());
+        if std::mem::replace(&mut self.frontier_round, frontier) == frontier {
+            self.choose(author);
+        } else {
+            let authors: Vec<_> = self.tops.keys().copied().collect();
+            authors.into_iter().for_each(|author| self.choose(author));
+        }
+    }
+
+    /// Chooses the contribution by which `author` is heard: the latest live one that is not from
+    /// a round beyond the majority's next.
+    fn choose(&mut self, author: PeerId) {
+        let chosen = if self.evidence.convicts(&author) {
+            None
+        } else {
+            self.live_of(&author)
+                .filter(|entry| round_of(entry) <= self.frontier_round + 1)
+                .max_by_key(|entry| (round_of(entry), entry.op.op().seq, entry.op.id()))
+                .cloned()
+        };
+        let before = match &chosen {
+            Some(entry) => self.visible.insert(author, entry.clone()),
+            None => self.visible.remove(&author),
+        };
+        if let Some(before) = before {
+            self.visible_tree.remove(&before.op.id());
+        }
+        if let Some((entry, (root, _))) = chosen.as_ref().and_then(|e| Some((e, e.roots?))) {
+            self.visible_tree.insert(entry.op.id(), root);
+        }
+    }
+
+    fn live_of(&self, author: &PeerId) -> impl Iterator<Item = &Arc<Entry>> {
+        let entries = self.contributions.entries_of(author);
+        entries.filter_map(|(dot, id)| self.slots.get(dot)?.find(id))
+    }
+
+    /// n: the size of the roster, or of an open federation the authors seen.
+    pub(crate) fn roster_len(&self, policy: &Policy) -> usize {
+        match policy.spec().roster.len() {
+            0 => self.tops.len(),
+            n => n,
+        }
+    }
+
+    pub(crate) fn state_hash(&self, policy: &Policy) -> Digest {
+        STATE
+            .fields()
+            .digest(&policy.hash())
+            .digest(&self.visible_tree.root())
+            .digest(&self.attestation_tree.root())
+            .finish()
+    }
+
+    pub(crate) fn evidence_root(&self) -> Digest {
+        self.evidence_tree.root()
+    }
+
+    pub(crate) fn bound_root(&self, policy: &Policy) -> Digest {
+        bound_root(&self.state_hash(policy), &self.evidence_root(), &self.ops.root())
+    }
+
+    pub(crate) fn ops(&self) -> &MerkleMap {
+        &self.ops
+    }
+
+    pub(crate) fn visible(&self) -> &BTreeMap<PeerId, Arc<Entry>> {
+        &self.visible
+    }
+
+    pub(crate) fn contributions(&self) -> &OrSet<PeerId, OpId> {
+        &self.contributions
+    }
+
+    pub(crate) fn evidence(&self) -> &Evidence<Conviction> {
+        &self.evidence
+    }
+
+    pub(crate) fn attestations(&self) -> &Attestations {
+        &self.attestations
+    }
+
+    pub(crate) fn top(&self, author: &PeerId) -> u64 {
+        self.tops.get(author).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn tops(&self) -> &BTreeMap<PeerId, u64> {
+        &self.tops
+    }
+
+    /// Sum of the lengths of the canonical operations.
+    pub(crate) fn encoded_len(&self) -> usize {
+        self.encoded_len
+    }
+
+    /// The operations at one place of a chain.
+    pub(crate) fn at(&self, dot: &Dot<PeerId>) -> impl Iterator<Item = &Arc<Entry>> {
+        self.slots.get(dot).into_iter().flat_map(Slot::iter)
+    }
+
+    /// An author's operations from number `from` on, by (seq, id).
+    pub(crate) fn chain(&self, author: PeerId, from: u64) -> impl Iterator<Item = &Arc<Entry>> {
+        let range = Dot::new(author, from)..=Dot::new(author, u64::MAX);
+        self.slots.range(range).flat_map(|(_, slot)| slot.iter())
+    }
+
+    /// All operations, by (author, seq, id).
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        self.slots.values().flat_map(Slot::iter)
+    }
+
+    pub(crate) fn clock(&self) -> CausalTrustClock {
+        let mut clock = CausalTrustClock::default();
+        for (author, top) in &self.tops {
+            let forked = self.evidence.has(author, FaultKind::Equivocation);
+            clock.tick(*author, if forked { Tick::Forked } else { Tick::Seq(*top) });
+        }
+        for (accused, kind) in self.evidence.keys() {
+            clock.convict(*accused, *kind);
+        }
+        clock
+    }
+}
+
+fn round_of(entry: &Entry) -> u64 {
+    entry.op.contribution().map_or(0, |c| c.round)
+}
+
+/// How `bound_root` is made of its parts.
+pub(crate) fn bound_root(state_hash: &Digest, evidence_root: &Digest, ops_root: &Digest) -> Digest {
+    BOUND.fields().digest(state_hash).digest(evidence_root).digest(ops_root).finish()
+}

@@ -1,0 +1,198 @@
+// Plotly charts in the page's colours, with legends that wrap and can be reached by keyboard.
+
+// Okabe and Ito's colours without black and yellow, which fail on one of the two grounds.
+const LINE_COLOURS = ['#0072B2', '#E69F00', '#009E73', '#CC79A7', '#56B4E9', '#D55E00'];
+const LINE_DASHES = ['solid', 'dash', 'dot'];
+// Above this many nodes a colour each tells nobody anything.
+const MOST_LINES = 16;
+
+const CONFIG = {
+  responsive: true,
+  displaylogo: false,
+  showEditInChartStudio: false,
+  showSendToCloud: false,
+  plotlyServerURL: '',
+  modeBarButtonsToRemove: ['select2d', 'lasso2d', 'autoScale2d', 'sendDataToCloud'],
+};
+
+// Dragging on a touch screen must scroll the page, not select a part of the chart.
+const TOUCH = window.matchMedia('(pointer: coarse)').matches;
+
+function theme() {
+  const style = getComputedStyle(document.documentElement);
+  const names = ['ink', 'muted', 'rule', 'grid', 'panel', 'sunken', 'accent', 'calm', 'bad',
+    'note', 'late', 'quiet', 'off', 'off-mark', 'band', 'shade', 'sans', 'mono'];
+  return Object.fromEntries(names.map((name) =>
+    [name.replace('-', ''), style.getPropertyValue(`--${name}`).trim()]));
+}
+
+// Plotly reads a small markup in its texts; names must not be able to use it.
+const inert = (text) =>
+  String(text).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+
+// A name as it fits at an axis.
+function tickName(name) {
+  return inert(name.length > 14 ? `${name.slice(0, 13)}…` : name);
+}
+
+const lineOf = (index) => ({
+  color: LINE_COLOURS[index % LINE_COLOURS.length],
+  dash: LINE_DASHES[Math.floor(index / LINE_COLOURS.length) % LINE_DASHES.length],
+});
+
+const charts = [];
+
+// `build(theme, width)` gives { data, layout }. A trace with `meta: { key, label }` gets a legend
+// entry; traces of one key share it. Returns { draw, node }.
+function chart(host, label, height, build) {
+  const node = el('div', { class: 'plot', role: 'img', 'aria-label': label,
+    style: { height: `${height}px` } });
+  const legend = el('div', { class: 'legend', role: 'group', 'aria-label': 'Lines to show' });
+  host.append(node, legend);
+  const hidden = new Set();
+
+  function toggle(key) {
+    if (!hidden.delete(key)) hidden.add(key);
+    draw();
+    [...legend.children].find((entry) => entry.dataset.key === key)?.focus();
+  }
+
+  function draw() {
+    const colours = theme();
+    const { data, layout } = build(colours, node.clientWidth);
+    for (const trace of data) {
+      trace.showlegend = false;
+      if (hidden.has(trace.meta?.key)) trace.visible = false;
+    }
+    Plotly.react(node, data, laidOut(colours, layout), CONFIG);
+    legend.replaceChildren(...legendEntries(data, hidden, toggle));
+  }
+
+  charts.push(draw);
+  draw();
+  return { draw, node };
+}
+
+function laidOut(colours, layout) {
+  const axis = { gridcolor: colours.grid, linecolor: colours.rule, zeroline: false,
+    tickcolor: colours.rule, fixedrange: TOUCH, automargin: true };
+  const own = {};
+  for (const [name, value] of Object.entries(layout)) {
+    own[name] = /^[xy]axis/.test(name) ? { ...axis, ...value } : value;
+  }
+  return {
+    font: { family: colours.sans, size: 12, color: colours.muted },
+    paper_bgcolor: 'rgba(0,0,0,0)',
+    plot_bgcolor: 'rgba(0,0,0,0)',
+    margin: { l: 56, r: 16, t: 26, b: 42 },
+    hoverlabel: { bgcolor: colours.panel, bordercolor: colours.rule,
+      font: { color: colours.ink, family: colours.sans, size: 12.5 }, align: 'left' },
+    dragmode: TOUCH ? false : 'zoom',
+    hovermode: 'closest',
+    modebar: { bgcolor: 'rgba(0,0,0,0)', color: colours.quiet, activecolor: colours.accent },
+    ...own,
+  };
+}
+
+const DASH_ARRAYS = { dash: '7 4', dot: '2 3' };
+
+function swatch(trace) {
+  const picture = svg('svg', { width: 20, height: 10, 'aria-hidden': 'true' });
+  if (trace.type === 'bar' || trace.mode === 'markers') {
+    const fill = trace.meta.colour ?? trace.marker.color;
+    picture.append(svg('rect', { x: 5, y: 0, width: 10, height: 10, rx: 2, fill }));
+    return picture;
+  }
+  const { color, width, dash } = trace.line;
+  picture.append(svg('line', { x1: 0, x2: 20, y1: 5, y2: 5, stroke: color,
+    'stroke-width': Math.max(2, width ?? 2), 'stroke-dasharray': DASH_ARRAYS[dash] }));
+  return picture;
+}
+
+function legendEntries(data, hidden, toggle) {
+  const keyed = new Map();
+  for (const trace of data) {
+    if (trace.meta?.label && !keyed.has(trace.meta.key)) keyed.set(trace.meta.key, trace);
+  }
+  return [...keyed].map(([key, trace]) => el('button', {
+    type: 'button', 'aria-pressed': String(!hidden.has(key)), 'data-key': key,
+    title: trace.meta.label, onclick: () => toggle(key),
+  }, swatch(trace), el('span', {}, trace.meta.label)));
+}
+
+// 1, 2 or 5 times a power of ten, at least `least`.
+function niceStep(least) {
+  const power = 10 ** Math.floor(Math.log10(Math.max(least, 1e-12)));
+  return power * [1, 2, 5, 10].find((step) => step * power >= least * 0.999);
+}
+
+// The axis of rounds: whole numbers, as many as fit.
+function roundAxis(width, extra = {}) {
+  const fit = Math.max(2, (width - 90) / 38);
+  const step = Math.max(1, niceStep(roundNumbers.length / fit));
+  const first = roundNumbers[0] ?? 0;
+  return {
+    title: { text: 'round', standoff: 6 }, tick0: 0, dtick: step, tickangle: 0,
+    range: [first - 0.5, lastNumber + 0.5], showgrid: false, ...extra,
+  };
+}
+
+// The axis of nodes for heat maps: the first at the top, labels thinned to what fits.
+function nodeAxis(height) {
+  const step = Math.max(1, niceStep(sampled.length / (height / 15)));
+  const shown = sampled.map((_, node) => node).filter((node) => node % step === 0);
+  return { tickvals: shown, ticktext: shown.map((node) => tickName(sampled[node])),
+    range: [sampled.length - 0.5, -0.5], showgrid: false, ticks: '' };
+}
+
+// Rows high enough to read for a few nodes, low enough to fit for many.
+function rowsHeight(nodes) {
+  const row = nodes <= 16 ? 27 : nodes <= 40 ? 15 : nodes <= 100 ? 9 : 5;
+  return 76 + Math.max(nodes, 3) * row;
+}
+
+// Ticks at round numbers of the binary unit that suits `greatest`.
+function byteAxis(greatest, extra = {}) {
+  const power = greatest >= 1 ? Math.floor(Math.log2(greatest) / 10) : 0;
+  const scale = 1024 ** power;
+  const step = Math.max(niceStep(greatest / scale / 5), power === 0 ? 1 : 0) * scale;
+  const ticks = [];
+  for (let tick = 0; tick <= greatest * 1.05 + step * 0.5; tick += step) ticks.push(tick);
+  return {
+    tickvals: ticks,
+    ticktext: ticks.map((tick) => `${Number((tick / scale).toPrecision(6))} ${UNITS[power]}`),
+    range: [0, Math.max(greatest * 1.07, 1)], ...extra,
+  };
+}
+
+// One trace through many lines, with a gap after each.
+function strung(lines, xs) {
+  const trace = { x: [], y: [], text: [] };
+  for (const { name, ys } of lines) {
+    trace.x.push(...xs, null);
+    trace.y.push(...ys, null);
+    trace.text.push(...xs.map(() => inert(name)), '');
+  }
+  return trace;
+}
+
+const redrawCharts = () => charts.forEach((draw) => draw());
+
+function followTheme() {
+  window.matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redrawCharts);
+  // Paper is white whatever the screen is.
+  const print = (on) => {
+    document.documentElement.toggleAttribute('data-print', on);
+    redrawCharts();
+  };
+  window.addEventListener('beforeprint', () => print(true));
+  window.addEventListener('afterprint', () => print(false));
+  let width = window.innerWidth;
+  let waiting = 0;
+  window.addEventListener('resize', () => {
+    if (window.innerWidth === width) return;
+    width = window.innerWidth;
+    clearTimeout(waiting);
+    waiting = setTimeout(redrawCharts, 150);
+  });
+}

@@ -1,0 +1,82 @@
+// Tables that sort, scroll inside their own frame and start short.
+
+const ROWS_AT_FIRST = 200;
+
+function compare(a, b) {
+  if (!known(a) || !known(b)) return Number(known(b)) - Number(known(a));
+  if (typeof a === 'number' && typeof b === 'number') return a - b;
+  return String(a).localeCompare(String(b), 'en', { numeric: true });
+}
+
+function cellOf(column, row, first) {
+  const content = column.cell(row);
+  const kind = [column.number ? 'number' : '', column.wide ? 'wide' : ''].join(' ').trim();
+  return el(first ? 'th' : 'td', { class: kind || null, scope: first ? 'row' : null }, content);
+}
+
+// `columns`: { head, cell(row), value(row)?, number?, wide?, title? }. A column with a `value` can
+// be sorted by it. Returns { refresh } for when what the cells show has changed.
+function table(host, { label, columns, rows, limit = ROWS_AT_FIRST }) {
+  const state = { column: null, down: false, limit };
+  const tbody = el('tbody');
+  const heads = columns.map((column) => headOf(column, state, () => draw()));
+  const caption = el('caption', { class: 'visually-hidden' }, label);
+  const node = el('table', {}, caption, el('thead', {}, el('tr', {}, heads)), tbody);
+  const frame = el('div', { class: 'frame', tabindex: 0, role: 'region', 'aria-label': label },
+    node);
+  const more = el('button', { type: 'button', onclick: showAll });
+  host.append(frame, more);
+
+  function showAll() {
+    state.limit = Infinity;
+    draw();
+    frame.focus();
+  }
+
+  function sorted() {
+    if (!state.column) return rows;
+    const sign = state.down ? -1 : 1;
+    const value = state.column.value;
+    return [...rows].sort((a, b) => sign * compare(value(a), value(b)));
+  }
+
+  function draw() {
+    heads.forEach((head, index) => {
+      const own = columns[index] === state.column;
+      head.setAttribute('aria-sort', own ? (state.down ? 'descending' : 'ascending') : 'none');
+    });
+    const shown = sorted().slice(0, state.limit);
+    tbody.replaceChildren(...shown.map((row) =>
+      el('tr', {}, columns.map((column, index) => cellOf(column, row, index === 0)))));
+    more.hidden = rows.length <= state.limit;
+    more.textContent = `Show all ${count(rows.length)} rows`;
+  }
+
+  draw();
+  return { refresh: draw };
+}
+
+function headOf(column, state, redraw) {
+  const kind = { scope: 'col', class: column.number ? 'number' : null, title: column.title };
+  if (!column.value) return el('th', kind, column.head);
+  const sort = () => {
+    state.down = state.column === column && !state.down;
+    state.column = column;
+    redraw();
+  };
+  return el('th', kind, el('button', { type: 'button', onclick: sort }, column.head));
+}
+
+// The figures of a chart, for those who cannot or do not want to read it.
+function figures(host, label, columns, rows) {
+  host.append(folded('Figures as a table', (inside) => table(inside, { label, columns, rows })));
+}
+
+const plain = (head, cell, extra = {}) => ({ head, cell, value: cell, ...extra });
+const numeric = (head, value, write = count) => ({
+  head, value, number: true, cell: (row) => write(value(row)),
+});
+const hashed = (head, value, extra = {}) => ({
+  head, value, cell: (row) => hashText(value(row)), ...extra,
+});
+const named = (head, value) => ({ head, value, cell: (row) => nameText(value(row)) });

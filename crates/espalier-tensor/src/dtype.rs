@@ -1,0 +1,164 @@
+//! Element types.
+
+use core::fmt;
+
+use safetensors::Dtype as FileDtype;
+use serde::{Deserialize, Serialize};
+
+/// The type of a tensor's elements, stored little-endian.
+///
+/// Text forms are `"f32"`, `"bf16"` and so on; binary forms are the index of the variant, so
+/// variants are only ever appended.
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[serde(rename_all = "lowercase")]
+pub enum Dtype {
+    /// IEEE 754 binary64.
+    F64,
+    /// IEEE 754 binary32.
+    F32,
+    /// IEEE 754 binary16.
+    F16,
+    /// The upper half of a binary32.
+    Bf16,
+    /// Signed, 64 bits.
+    I64,
+    /// Signed, 32 bits.
+    I32,
+    /// Signed, 16 bits.
+    I16,
+    /// Signed, 8 bits.
+    I8,
+    /// Unsigned, 8 bits.
+    U8,
+    /// One byte, zero or not.
+    Bool,
+    /// Unsigned, 16 bits.
+    U16,
+    /// Unsigned, 32 bits.
+    U32,
+    /// Unsigned, 64 bits.
+    U64,
+}
+
+/// The file's fault: it names an element type that this library does not compute with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "element type {0} is not supported; supported are F64, F32, F16, BF16, I64, I32, I16, I8, \
+     U64, U32, U16, U8 and BOOL"
+)]
+pub struct UnsupportedDtype(pub String);
+
+impl Dtype {
+    /// Every element type, in the order of their binary form.
+    pub const ALL: [Self; 13] = [
+        Self::F64,
+        Self::F32,
+        Self::F16,
+        Self::Bf16,
+        Self::I64,
+        Self::I32,
+        Self::I16,
+        Self::I8,
+        Self::U8,
+        Self::Bool,
+        Self::U16,
+        Self::U32,
+        Self::U64,
+    ];
+
+    /// Bytes per element.
+    #[must_use]
+    pub const fn size(self) -> usize {
+        match self {
+            Self::F64 | Self::I64 | Self::U64 => 8,
+            Self::F32 | Self::I32 | Self::U32 => 4,
+            Self::F16 | Self::Bf16 | Self::I16 | Self::U16 => 2,
+            Self::I8 | Self::U8 | Self::Bool => 1,
+        }
+    }
+
+    /// Whether elements are floating-point numbers: what merging computes with. All others are
+    /// only ever passed through.
+    #[must_use]
+    pub const fn is_float(self) -> bool {
+        matches!(self, Self::F64 | Self::F32 | Self::F16 | Self::Bf16)
+    }
+
+    /// The name in lower case, as in the text form.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::F64 => "f64",
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::Bf16 => "bf16",
+            Self::I64 => "i64",
+            Self::I32 => "i32",
+            Self::I16 => "i16",
+            Self::I8 => "i8",
+            Self::U8 => "u8",
+            Self::Bool => "bool",
+            Self::U16 => "u16",
+            Self::U32 => "u32",
+            Self::U64 => "u64",
+        }
+    }
+}
+
+impl fmt::Display for Dtype {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl From<Dtype> for FileDtype {
+    fn from(dtype: Dtype) -> Self {
+        match dtype {
+            Dtype::F64 => Self::F64,
+            Dtype::F32 => Self::F32,
+            Dtype::F16 => Self::F16,
+            Dtype::Bf16 => Self::BF16,
+            Dtype::I64 => Self::I64,
+            Dtype::I32 => Self::I32,
+            Dtype::I16 => Self::I16,
+            Dtype::I8 => Self::I8,
+            Dtype::U8 => Self::U8,
+            Dtype::Bool => Self::BOOL,
+            Dtype::U16 => Self::U16,
+            Dtype::U32 => Self::U32,
+            Dtype::U64 => Self::U64,
+        }
+    }
+}
+
+impl TryFrom<FileDtype> for Dtype {
+    type Error = UnsupportedDtype;
+
+    fn try_from(dtype: FileDtype) -> Result<Self, Self::Error> {
+        Self::ALL
+            .into_iter()
+            .find(|&ours| FileDtype::from(ours) == dtype)
+            .ok_or_else(|| UnsupportedDtype(dtype.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use espalier_identity::canonical;
+
+    #[test]
+    fn text_binary_and_file_forms_agree() {
+        for (index, dtype) in Dtype::ALL.into_iter().enumerate() {
+            let text = serde_json::to_string(&dtype).expect("json");
+            assert_eq!(text, format!("\"{dtype}\""));
+            assert_eq!(serde_json::from_str::<Dtype>(&text).expect("parse"), dtype);
+            assert_eq!(canonical::encode(&dtype), [index as u8]);
+            let file = FileDtype::from(dtype);
+            assert_eq!(file.bitsize(), 8 * dtype.size());
+            assert_eq!(Dtype::try_from(file), Ok(dtype));
+        }
+        let refused = Dtype::try_from(FileDtype::F8_E4M3).expect_err("no fp8 yet");
+        assert!(refused.to_string().contains("F8_E4M3"));
+    }
+}

@@ -1,0 +1,200 @@
+//! What can go wrong between a file and a model.
+
+use std::{io, path::PathBuf};
+
+use espalier_identity::Digest;
+
+use crate::{Dtype, ManifestError, UnsupportedDtype, manifest};
+
+/// A model could not be built, read or written. Nothing is changed: no file is left half written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TensorError {
+    /// The manifest is malformed: the fault of whoever wrote it.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// A content is not in the store: it has to be fetched first.
+    #[error("the content of tensor `{tensor}`, {content}, is not in the store")]
+    Missing {
+        /// The tensor.
+        tensor: String,
+        /// Its digest.
+        content: Digest,
+    },
+    /// Bytes and shape disagree: the fault of whoever described the tensor.
+    #[error(
+        "tensor `{tensor}` is {dtype} {shape:?} but has {actual} bytes; it should have {}",
+        expected_bytes(*.dtype, .shape)
+    )]
+    Length {
+        /// The tensor.
+        tensor: String,
+        /// Its element type.
+        dtype: Dtype,
+        /// Its shape.
+        shape: Vec<u64>,
+        /// How many bytes there are.
+        actual: u64,
+    },
+    /// The operating system refused: the environment's fault.
+    #[error("could not {action} {}: {source}", .path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// With which file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The file is not a valid safetensors file: its author's fault.
+    #[error("{}: {problem}", .path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: FormatError,
+    },
+    /// The output exists already and overwriting was not asked for.
+    #[error("{} exists; choose another name or ask to overwrite it", .path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The caller of a writer gave more or fewer bytes than it announced.
+    #[error("{} should get {expected} bytes of tensors, not {actual}", .path.display())]
+    Unfinished {
+        /// The file, which was not written.
+        path: PathBuf,
+        /// Bytes announced.
+        expected: u64,
+        /// Bytes given.
+        actual: u64,
+    },
+}
+
+fn expected_bytes(dtype: Dtype, shape: &[u64]) -> String {
+    manifest::byte_len(dtype, shape).map_or_else(|| "more than 2^64".into(), |n| n.to_string())
+}
+
+/// What is wrong with a safetensors file, an index, or a folder of them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FormatError {
+    /// Too short to hold even the header's length.
+    #[error("the file has {length} bytes; a safetensors file has at least 10")]
+    TooShort {
+        /// The file's length.
+        length: u64,
+    },
+    /// The header does not fit the file, or is larger than the format allows.
+    #[error("the header claims {claimed} bytes; at most {limit} are possible here")]
+    HeaderLength {
+        /// What the first eight bytes say.
+        claimed: u64,
+        /// The smaller of what the file holds and the format's 100 MB.
+        limit: u64,
+    },
+    /// The JSON text is malformed, or does not have the fields it should have.
+    #[error("the {what} is not what it should be: {reason}")]
+    Json {
+        /// Header or index.
+        what: &'static str,
+        /// The parser's words, with line and column.
+        reason: String,
+    },
+    /// A name stands twice.
+    #[error("tensor `{tensor}` is listed twice; every name may stand once")]
+    Duplicate {
+        /// The name.
+        tensor: String,
+    },
+    /// A name, shape or number of tensors is over the limit.
+    #[error(transparent)]
+    Limit(#[from] ManifestError),
+    /// An element type that cannot be computed with.
+    #[error("tensor `{tensor}`: {source}")]
+    Dtype {
+        /// The tensor.
+        tensor: String,
+        /// Which type.
+        source: UnsupportedDtype,
+    },
+    /// The data of a tensor does not follow the data of the one before it.
+    #[error(
+        "the data of tensor `{tensor}` starts at {start}, but the data before it ends at \
+         {expected}; data may not overlap or leave gaps"
+    )]
+    Offset {
+        /// The tensor.
+        tensor: String,
+        /// Where the header says its data starts.
+        start: u64,
+        /// Where it should.
+        expected: u64,
+    },
+    /// A tensor's range and its shape disagree.
+    #[error("the data of tensor `{tensor}` goes from {start} to {end}; its shape needs {needed}")]
+    Size {
+        /// The tensor.
+        tensor: String,
+        /// Where its data starts.
+        start: u64,
+        /// Where it ends.
+        end: u64,
+        /// How many bytes its shape has, in words if that does not fit 64 bits.
+        needed: String,
+    },
+    /// The file is longer or shorter than its header says.
+    #[error("the file holds {actual} bytes of data; its header describes {expected}")]
+    DataLength {
+        /// Bytes after the header.
+        actual: u64,
+        /// Where the last tensor ends.
+        expected: u64,
+    },
+    /// A shard's name in an index leads out of the folder.
+    #[error("the index names shard `{shard}`; shards must lie in the folder of the index")]
+    ShardPath {
+        /// The name.
+        shard: String,
+    },
+    /// A shard that the index names does not exist.
+    #[error("the index names shard `{shard}`, which does not exist")]
+    ShardMissing {
+        /// The name.
+        shard: String,
+    },
+    /// The index places a tensor in a shard that does not have it.
+    #[error("the index places tensor `{tensor}` in `{shard}`, which does not have it")]
+    NotInShard {
+        /// The tensor.
+        tensor: String,
+        /// The shard.
+        shard: String,
+    },
+    /// A shard has a tensor that the index does not place there.
+    #[error("shard `{shard}` has tensor `{tensor}`, which the index does not place there")]
+    NotInIndex {
+        /// The tensor.
+        tensor: String,
+        /// The shard.
+        shard: String,
+    },
+    /// A folder does not contain exactly one model.
+    #[error(
+        "the folder has {indexes} files *.safetensors.index.json and {files} files \
+         *.safetensors; name the one to read"
+    )]
+    Folder {
+        /// How many index files there are.
+        indexes: usize,
+        /// How many tensor files there are.
+        files: usize,
+    },
+    /// Not a regular file.
+    #[error("not a regular file or a folder")]
+    NotAFile,
+    /// The reserved name was used for a tensor.
+    #[error("a tensor may not be called `__metadata__`")]
+    ReservedName,
+}

@@ -1,0 +1,62 @@
+//! Looking for elements that are not numbers.
+
+use crate::{Dtype, convert};
+
+/// Whether every element is finite; integers always are.
+///
+/// # Errors
+/// The index of the first element that is infinite or NaN. Cost: memory bandwidth.
+///
+/// ```
+/// use espalier_tensor::{Dtype, kernels::all_finite};
+/// let bytes: Vec<u8> = [1.0_f32, f32::NAN].iter().flat_map(|v| v.to_le_bytes()).collect();
+/// assert_eq!(all_finite(Dtype::F32, &bytes), Err(1));
+/// ```
+pub fn all_finite(dtype: Dtype, bytes: &[u8]) -> Result<(), usize> {
+    const F64_EXPONENT: u64 = 0x7ff0_0000_0000_0000;
+    const F32_EXPONENT: u32 = 0x7f80_0000;
+    match dtype {
+        Dtype::F64 => search(bytes, |b| u64::from_le_bytes(b) & F64_EXPONENT == F64_EXPONENT),
+        Dtype::F32 => search(bytes, |b| u32::from_le_bytes(b) & F32_EXPONENT == F32_EXPONENT),
+        Dtype::F16 => search(bytes, |b| !convert::f16_to_f32(u16::from_le_bytes(b)).is_finite()),
+        Dtype::Bf16 => search(bytes, |b| !convert::bf16_to_f32(u16::from_le_bytes(b)).is_finite()),
+        _ => Ok(()),
+    }
+}
+
+/// A chunk is first tested without leaving early, which vectorises.
+fn search<const N: usize>(bytes: &[u8], bad: impl Fn([u8; N]) -> bool) -> Result<(), usize> {
+    const CHUNK: usize = 1024;
+    let elements = bytes.as_chunks::<N>().0;
+    for (number, chunk) in elements.chunks(CHUNK).enumerate() {
+        if chunk.iter().fold(0_u32, |any, &raw| any | u32::from(bad(raw))) != 0 {
+            let within = chunk.iter().position(|&raw| bad(raw)).unwrap_or_default();
+            return Err(CHUNK * number + within);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_first_in_every_float_type() {
+        for dtype in Dtype::ALL {
+            let mut values = vec![1.0_f32; 5000];
+            let encode = |values: &[f32]| {
+                let mut bytes = vec![0; values.len() * dtype.size()];
+                convert::write_f32(dtype, values, &mut bytes);
+                bytes
+            };
+            assert_eq!(all_finite(dtype, &encode(&values)), Ok(()));
+            let places = [(4999, f32::NAN), (3000, f32::NEG_INFINITY), (7, f32::INFINITY)];
+            for (index, bad) in places {
+                values[index] = bad;
+                let expected = if dtype.is_float() { Err(index) } else { Ok(()) };
+                assert_eq!(all_finite(dtype, &encode(&values)), expected, "{dtype}");
+            }
+        }
+    }
+}

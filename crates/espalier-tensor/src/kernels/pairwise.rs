@@ -1,0 +1,120 @@
+//! All pairs at once: every input is read and widened once instead of once per pair.
+
+use super::{
+    BlockSum,
+    models::{Rows, Span, TILE, pieces},
+    squared_difference,
+};
+use crate::{Model, convert};
+
+/// The squared distances between all pairs of `models`, each with the bits of
+/// [`super::squared_distance_blocks`].
+///
+/// Entry `i (i − 1) / 2 + j` is the pair of `models[i]` and `models[j]`, `j < i`: the rows of
+/// the lower triangle. Each entry has `parts` pieces. Memory: one tile per model and one
+/// accumulator per pair; cost: n² d / 2 multiply-adds on cached data.
+///
+/// # Panics
+/// As [`super::squared_distance_blocks`].
+#[must_use]
+pub fn pairwise_squared_distances(models: &[&Model], parts: usize) -> Vec<Vec<f64>> {
+    let rows = Rows::new(models);
+    let pairs = models.len() * models.len().saturating_sub(1) / 2;
+    let mut distances = vec![Vec::with_capacity(parts); pairs];
+    let mut tiles = vec![[0.0; TILE]; models.len()];
+    for piece in pieces(rows.elements, parts) {
+        let mut sums = vec![BlockSum::default(); pairs];
+        rows.spans(piece, |spans| {
+            in_tiles(spans, &mut tiles, |rows| {
+                let mut sums = sums.iter_mut();
+                for (i, a) in rows.iter().enumerate() {
+                    for (b, sum) in rows[..i].iter().zip(&mut sums) {
+                        sum.push(a, b, squared_difference);
+                    }
+                }
+            });
+        });
+        for (list, sum) in distances.iter_mut().zip(sums) {
+            list.push(sum.total());
+        }
+    }
+    distances
+}
+
+/// The inner products of all pairs of rows, each row with itself included.
+///
+/// Rows are little-endian elements of equal number. Entry `i (i + 1) / 2 + j` is the product of
+/// rows `i` and `j ≤ i`, with the bits of [`super::dot_f64`]. Cost as
+/// [`pairwise_squared_distances`].
+///
+/// # Panics
+/// If the rows do not have the same number of elements.
+#[must_use]
+pub fn gram(rows: &[(crate::Dtype, &[u8])]) -> Vec<f64> {
+    let elements = |row: &Span<'_>| row.1.len() / row.0.size();
+    let equal = rows.windows(2).all(|pair| elements(&pair[0]) == elements(&pair[1]));
+    assert!(equal, "all rows of a Gram matrix have the same number of elements");
+    let mut sums = vec![BlockSum::default(); rows.len() * (rows.len() + 1) / 2];
+    let mut tiles = vec![[0.0; TILE]; rows.len()];
+    in_tiles(rows, &mut tiles, |rows| {
+        let mut sums = sums.iter_mut();
+        for (i, a) in rows.iter().enumerate() {
+            for (b, sum) in rows[..=i].iter().zip(&mut sums) {
+                sum.push(a, b, |x, y| x * y);
+            }
+        }
+    });
+    sums.into_iter().map(BlockSum::total).collect()
+}
+
+/// Widens the next elements of every row and hands them over, until all are seen.
+fn in_tiles(spans: &[Span<'_>], tiles: &mut [[f64; TILE]], mut each: impl FnMut(&[&[f64]])) {
+    let Some(&(dtype, bytes)) = spans.first() else { return };
+    let elements = bytes.len() / dtype.size();
+    for start in (0..elements).step_by(TILE) {
+        let count = TILE.min(elements - start);
+        for (&(dtype, bytes), tile) in spans.iter().zip(tiles.iter_mut()) {
+            let bytes = &bytes[start * dtype.size()..(start + count) * dtype.size()];
+            convert::read_f64(dtype, bytes, &mut tile[..count]);
+        }
+        let rows: Vec<&[f64]> = tiles.iter().map(|tile| &tile[..count]).collect();
+        each(&rows);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Dtype, kernels};
+
+    fn values(seed: u32, n: usize) -> Vec<f32> {
+        (0..n as u32).map(|i| ((i * 7919 + seed * 104_729) % 1009) as f32 / 97.0 - 5.0).collect()
+    }
+
+    #[test]
+    fn all_pairs_equal_one_by_one() {
+        let n = 9001;
+        let rows: Vec<Vec<f32>> = (0..4).map(|seed| values(seed, n)).collect();
+        let model = |v: &Vec<f32>| {
+            let (u, w) = v.split_at(1234);
+            Model::from_f32(&[("u", &[1234], u), ("w", &[n as u64 - 1234], w)]).expect("model")
+        };
+        let models: Vec<Model> = rows.iter().map(model).collect();
+        let list: Vec<&Model> = models.iter().collect();
+        let all = pairwise_squared_distances(&list, 3);
+        let bytes: Vec<Vec<u8>> =
+            rows.iter().map(|v| v.iter().flat_map(|x| x.to_le_bytes()).collect()).collect();
+        let spans: Vec<_> = bytes.iter().map(|b| (Dtype::F32, b.as_slice())).collect();
+        let products = gram(&spans);
+        for i in 0..4 {
+            for j in 0..=i {
+                assert_eq!(products[i * (i + 1) / 2 + j], kernels::dot(&rows[i], &rows[j]));
+                if j < i {
+                    let single = kernels::squared_distance_blocks(list[i], list[j], 3);
+                    assert_eq!(all[i * (i - 1) / 2 + j], single);
+                }
+            }
+        }
+        assert!(pairwise_squared_distances(&[], 2).is_empty() && gram(&[]).is_empty());
+    }
+}

@@ -1,0 +1,17 @@
+//! Models in safetensors files, whole or in shards.
+//!
+//! The format: eight bytes with the header's length, a JSON header, then the data of all tensors
+//! without gaps. Shards are such files together with an index `*.safetensors.index.json` that
+//! says which tensor is where.
+
+mod header;
+mod read;
+mod write;
+
+pub use read::{SafetensorsModel, open_safetensors};
+pub use write::{SafetensorsWriter, write_safetensors};
+
+/// The largest header, as the format says.
+const MAX_HEADER_BYTES: u64 = 100_000_000;
+/// The header's entry for free text; not a tensor.
+const METADATA: &str = "__metadata__";

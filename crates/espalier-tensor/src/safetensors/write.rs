@@ -1,0 +1,201 @@
+//! Writing a file: complete under its name, or not at all.
+
+use core::fmt;
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use safetensors::Dtype as FileDtype;
+use serde::ser::{SerializeMap, Serializer};
+use tempfile::NamedTempFile;
+
+use super::METADATA;
+use crate::{FormatError, Manifest, Model, TensorError, TensorShape};
+
+/// Writes `model` to `path`, with `metadata` as the header's free text.
+///
+/// The file is written under a temporary name in the same folder and then renamed, so `path`
+/// never holds half a model and a mapped old file stays intact. Equal models and metadata give
+/// equal bytes. Nothing is forced to disk (`fsync`).
+///
+/// # Errors
+/// [`TensorError::Exists`] if `path` exists and `force` is false, [`TensorError::Io`] if the
+/// system refuses. On any error nothing is left behind and an existing file is unchanged.
+pub fn write_safetensors(
+    model: &Model,
+    metadata: &BTreeMap<String, String>,
+    path: impl AsRef<Path>,
+    force: bool,
+) -> Result<(), TensorError> {
+    let shapes: Vec<TensorShape> = model.manifest.tensors().iter().map(Into::into).collect();
+    let mut writer = SafetensorsWriter::create(&shapes, metadata, path, force)?;
+    for index in writer.order().to_vec() {
+        writer.write(model.content(index))?;
+    }
+    writer.finish()
+}
+
+/// Writes a file piece by piece, for models that are never in memory as a whole.
+///
+/// Call [`SafetensorsWriter::write`] with the bytes of the tensors in the order of
+/// [`SafetensorsWriter::order`], in pieces of any length, then [`SafetensorsWriter::finish`].
+/// Dropping the writer before that leaves nothing behind.
+pub struct SafetensorsWriter {
+    file: NamedTempFile,
+    path: PathBuf,
+    force: bool,
+    order: Vec<usize>,
+    expected: u64,
+    written: u64,
+}
+
+impl SafetensorsWriter {
+    /// Starts a file that will hold tensors of these `shapes`.
+    ///
+    /// # Errors
+    /// As [`write_safetensors`]; also [`TensorError::Manifest`] if names repeat or a limit is
+    /// exceeded, and [`FormatError::ReservedName`] for a tensor called `__metadata__`.
+    pub fn create(
+        shapes: &[TensorShape],
+        metadata: &BTreeMap<String, String>,
+        path: impl AsRef<Path>,
+        force: bool,
+    ) -> Result<Self, TensorError> {
+        let path = path.as_ref().to_owned();
+        let expected = checked(shapes, &path)?;
+        if !force && path.try_exists().map_err(|source| io_error("look for", &path, source))? {
+            return Err(TensorError::Exists { path });
+        }
+        // Wide elements first, so that each tensor starts at a multiple of its element's size.
+        let mut order: Vec<usize> = (0..shapes.len()).collect();
+        order.sort_by(|&a, &b| {
+            let key = |i: usize| (core::cmp::Reverse(shapes[i].dtype.size()), &shapes[i].name);
+            key(a).cmp(&key(b))
+        });
+        let header = header(shapes, &order, metadata)
+            .map_err(|source| io_error("write", &path, source.into()))?;
+        let mut file = temporary(&path).map_err(|source| io_error("write", &path, source))?;
+        file.write_all(&(header.len() as u64).to_le_bytes())
+            .and_then(|()| file.write_all(&header))
+            .map_err(|source| io_error("write", &path, source))?;
+        Ok(Self { file, path, force, order, expected, written: 0 })
+    }
+
+    /// In which order the tensors' bytes are expected: indices into the shapes given.
+    #[must_use]
+    pub fn order(&self) -> &[usize] {
+        &self.order
+    }
+
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// [`TensorError::Io`] if the system refuses, [`TensorError::Unfinished`] if there are more
+    /// bytes than the shapes have: the caller's fault.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), TensorError> {
+        self.written += bytes.len() as u64;
+        if self.written > self.expected {
+            return Err(self.unfinished());
+        }
+        self.file.write_all(bytes).map_err(|source| io_error("write", &self.path, source))
+    }
+
+    /// Gives the file its name.
+    ///
+    /// # Errors
+    /// [`TensorError::Unfinished`] if bytes are missing, [`TensorError::Exists`] if the name was
+    /// taken meanwhile and overwriting was not asked for, [`TensorError::Io`] as ever.
+    pub fn finish(mut self) -> Result<(), TensorError> {
+        if self.written != self.expected {
+            return Err(self.unfinished());
+        }
+        self.file.flush().map_err(|source| io_error("write", &self.path, source))?;
+        let result = if self.force {
+            self.file.persist(&self.path)
+        } else {
+            self.file.persist_noclobber(&self.path)
+        };
+        match result {
+            Ok(_) => Ok(()),
+            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(TensorError::Exists { path: self.path })
+            }
+            Err(error) => Err(io_error("rename", &self.path, error.error)),
+        }
+    }
+
+    fn unfinished(&self) -> TensorError {
+        TensorError::Unfinished {
+            path: self.path.clone(),
+            expected: self.expected,
+            actual: self.written,
+        }
+    }
+}
+
+impl fmt::Debug for SafetensorsWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, written, expected, .. } = self;
+        write!(f, "SafetensorsWriter({}, {written} of {expected} bytes)", path.display())
+    }
+}
+
+/// The bytes of all tensors together, if the shapes make a valid manifest.
+fn checked(shapes: &[TensorShape], path: &Path) -> Result<u64, TensorError> {
+    if shapes.iter().any(|shape| shape.name == METADATA) {
+        let problem = FormatError::ReservedName;
+        return Err(TensorError::Format { path: path.to_owned(), problem });
+    }
+    Ok(Manifest::new(shapes.iter().map(TensorShape::without_content).collect())?.byte_len())
+}
+
+/// The header's JSON, padded with spaces to a multiple of eight bytes.
+fn header(
+    shapes: &[TensorShape],
+    order: &[usize],
+    metadata: &BTreeMap<String, String>,
+) -> Result<Vec<u8>, serde_json::Error> {
+    #[derive(serde::Serialize)]
+    struct Entry<'a> {
+        dtype: FileDtype,
+        shape: &'a [u64],
+        data_offsets: (u64, u64),
+    }
+    let mut bytes = Vec::new();
+    let mut json = serde_json::Serializer::new(&mut bytes);
+    let mut map = json.serialize_map(None)?;
+    if !metadata.is_empty() {
+        map.serialize_entry(METADATA, metadata)?;
+    }
+    let mut start = 0;
+    for &index in order {
+        let TensorShape { name, dtype, shape } = &shapes[index];
+        // Saturates only for sizes that `checked` has refused.
+        let end = crate::manifest::byte_len(*dtype, shape).map_or(u64::MAX, |n| start + n);
+        let entry = Entry { dtype: (*dtype).into(), shape, data_offsets: (start, end) };
+        map.serialize_entry(name, &entry)?;
+        start = end;
+    }
+    SerializeMap::end(map)?;
+    bytes.resize(bytes.len().next_multiple_of(8), b' ');
+    Ok(bytes)
+}
+
+fn temporary(path: &Path) -> io::Result<NamedTempFile> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".espalier-").suffix(".part");
+    // Temporary files are private by default; a model should get the user's usual permissions.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
+}
+
+fn io_error(action: &'static str, path: &Path, source: io::Error) -> TensorError {
+    TensorError::Io { action, path: path.to_owned(), source }
+}

@@ -1,0 +1,225 @@
+//! The arrows between crates, and what the core may never pull in.
+
+use crate::workspace::{Member, Workspace};
+use std::collections::BTreeSet;
+
+/// Bottom up. A crate depends on lower layers only; siblings never import each other.
+const LAYERS: &[&[&str]] = &[
+    &["espalier-lattice", "espalier-identity"],
+    &[
+        "espalier-orset",
+        "espalier-trust",
+        "espalier-provenance",
+        "espalier-tensor",
+        "espalier-topology",
+    ],
+    &["espalier-resolve"],
+    &["espalier-replica"],
+    &["espalier-sim", "espalier-store", "espalier-net"],
+    &["espalier"],
+    &["espalier-web"],
+    &["espalier-cli", "espalier-py"],
+];
+
+/// The one arrow between siblings: a node on the network keeps its operations in the store.
+const BETWEEN_SIBLINGS: &[(&str, &str)] = &[("espalier-net", "espalier-store")];
+
+/// What stands beside the layers. Only tests may use the first; nothing may use the others.
+const TESTKIT: &str = "espalier-testkit";
+const TOOLS: &[&str] = &["benches", "xtask"];
+
+/// What a crate knows nothing of, although a lower layer has it.
+const ABSENT: &[(&str, &str)] = &[
+    ("espalier-orset", "espalier-identity"),
+    ("espalier-provenance", "espalier-lattice"),
+    ("espalier-topology", "espalier-lattice"),
+    ("espalier-topology", "espalier-identity"),
+    ("espalier-resolve", "espalier-orset"),
+];
+
+/// These crates are the core: pure, and usable alone.
+const CORE: &[&str] = &[
+    "espalier-lattice",
+    "espalier-identity",
+    "espalier-orset",
+    "espalier-trust",
+    "espalier-provenance",
+    "espalier-tensor",
+    "espalier-topology",
+    "espalier-resolve",
+    "espalier-replica",
+];
+
+/// Runtimes, sockets, pages and command lines: none of them below the facade's features.
+const HEAVY: &[&str] = &["tokio", "iroh", "axum", "plotly", "clap", "pyo3"];
+
+/// The smallest useful crate stays below this many crates in all, itself included.
+const SMALL: (&str, usize) = ("espalier-orset", 20);
+
+/// Violations of the arrows, each in one line.
+pub(super) fn arrows(members: &[Member]) -> Vec<String> {
+    let names: BTreeSet<&str> = members.iter().map(|member| member.name.as_str()).collect();
+    let mut violations = Vec::new();
+    for member in members {
+        let from = member.name.as_str();
+        if layer(from).is_none() && from != TESTKIT && !TOOLS.contains(&from) {
+            violations
+                .push(format!("{from} has no layer; give it one in xtask/src/tidy/layers.rs"));
+            continue;
+        }
+        for dependency in &member.dependencies {
+            let to = dependency.name.as_str();
+            if names.contains(to) {
+                violations.extend(forbidden(from, to, dependency.dev));
+            }
+        }
+    }
+    violations
+}
+
+fn layer(name: &str) -> Option<usize> {
+    LAYERS.iter().position(|layer| layer.contains(&name))
+}
+
+/// Why the arrow may not be, if it may not.
+fn forbidden(from: &str, to: &str, dev: bool) -> Option<String> {
+    if TOOLS.contains(&to) {
+        return Some(format!("{from} -> {to}: nothing depends on {to}"));
+    }
+    if from == TESTKIT || from == "xtask" {
+        return Some(format!("{from} -> {to}: {from} stands apart from the layers"));
+    }
+    if from == "benches" {
+        return None;
+    }
+    if to == TESTKIT {
+        return (!dev).then(|| format!("{from} -> {to}: only as a dev-dependency"));
+    }
+    if !dev && ABSENT.contains(&(from, to)) {
+        return Some(format!("{from} -> {to}: {from} knows nothing of it"));
+    }
+    let (Some(above), Some(below)) = (layer(from), layer(to)) else { return None };
+    let allowed =
+        below < above || below == above && (dev || BETWEEN_SIBLINGS.contains(&(from, to)));
+    let kind = if dev { "dev-dependency " } else { "" };
+    (!allowed).then(|| format!("{kind}{from} -> {to}: layer {above} may not use layer {below}"))
+}
+
+/// Violations of the limits on what each core crate pulls in.
+pub(super) fn trees(workspace: &Workspace) -> Vec<String> {
+    let present = workspace.members.iter().map(|member| member.name.as_str());
+    let mut violations = Vec::new();
+    for name in present.filter(|name| CORE.contains(name)) {
+        match workspace.tree(name) {
+            Ok(tree) => violations.extend(tree_violations(name, &tree)),
+            Err(error) => violations.push(format!("{name}: {error:#}")),
+        }
+    }
+    violations
+}
+
+/// `tree` has one entry, `name vX.Y.Z`, for each crate that `name` pulls in, itself included.
+fn tree_violations(name: &str, tree: &BTreeSet<String>) -> Vec<String> {
+    let mut violations = Vec::new();
+    if name == SMALL.0 && tree.len() >= SMALL.1 {
+        violations.push(format!("{name} pulls in {} crates; fewer than {}", tree.len(), SMALL.1));
+    }
+    for found in tree {
+        let found = found.split(' ').next().unwrap_or_default();
+        let family = |heavy: &&str| {
+            found.strip_prefix(heavy).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        };
+        if HEAVY.iter().any(family) {
+            violations.push(format!("{name} pulls in {found}"));
+        }
+    }
+    violations
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workspace::Dependency;
+
+    fn member(name: &str, normal: &[&str], dev: &[&str]) -> Member {
+        let depend = |dev: bool| move |name: &&str| Dependency { name: (*name).to_owned(), dev };
+        Member {
+            name: name.to_owned(),
+            dependencies: normal
+                .iter()
+                .map(depend(false))
+                .chain(dev.iter().map(depend(true)))
+                .collect(),
+            ..Member::default()
+        }
+    }
+
+    /// Violations when every crate named by an arrow is in the workspace.
+    fn check(member: Member) -> Vec<String> {
+        let mut members = vec![member];
+        for dependency in members[0].dependencies.clone() {
+            members.push(Member { name: dependency.name, ..Member::default() });
+        }
+        arrows(&members)
+    }
+
+    #[test]
+    fn lower_layers_and_foreign_crates_are_fine() {
+        let sim = member(
+            "espalier-sim",
+            &["espalier-replica", "espalier-lattice"],
+            &["espalier-testkit"],
+        );
+        assert!(check(sim).is_empty());
+        assert!(arrows(&[member("espalier-sim", &["serde", "rayon"], &["insta"])]).is_empty());
+        assert!(check(member("benches", &["espalier", "espalier-testkit"], &[])).is_empty());
+        assert!(check(member("espalier-net", &["espalier-store"], &[])).is_empty());
+        assert!(check(member("espalier-trust", &[], &["espalier-tensor"])).is_empty());
+    }
+
+    #[test]
+    fn wrong_arrows_are_violations() {
+        let wrong: &[(&str, &[&str], &[&str])] = &[
+            ("espalier-lattice", &["espalier-orset"], &[]),
+            ("espalier-trust", &["espalier-tensor"], &[]),
+            ("espalier-net", &["espalier-sim"], &[]),
+            ("espalier-store", &["espalier-net"], &[]),
+            ("espalier-orset", &["espalier-identity"], &[]),
+            ("espalier-lattice", &[], &["espalier-replica"]),
+            ("espalier-lattice", &["espalier-testkit"], &[]),
+            ("espalier-testkit", &["espalier-lattice"], &[]),
+            ("xtask", &["espalier-lattice"], &[]),
+            ("espalier", &["benches"], &[]),
+            ("espalier", &["espalier-cli"], &[]),
+        ];
+        for (from, normal, dev) in wrong {
+            let found = check(member(from, normal, dev));
+            assert_eq!(found.len(), 1, "{from} -> {normal:?} {dev:?}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_crate_without_a_layer_is_a_violation() {
+        assert_eq!(arrows(&[member("espalier-misc", &[], &[])]).len(), 1);
+    }
+
+    fn tree(names: &[&str]) -> BTreeSet<String> {
+        names.iter().map(|name| format!("{name} v1.0.0")).collect()
+    }
+
+    #[test]
+    fn heavy_crates_and_their_families_are_violations() {
+        let found = tree_violations("espalier-tensor", &tree(&["serde", "tokio", "iroh-base"]));
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(tree_violations("espalier-tensor", &tree(&["clapper", "tokiox"])).is_empty());
+    }
+
+    #[test]
+    fn the_small_crate_may_not_grow() {
+        let names: Vec<String> = (0..20).map(|index| format!("crate-{index}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        assert_eq!(tree_violations("espalier-orset", &tree(&names)).len(), 1);
+        assert!(tree_violations("espalier-orset", &tree(&names[1..])).is_empty());
+        assert!(tree_violations("espalier-sim", &tree(&names)).is_empty());
+    }
+}

@@ -1,0 +1,111 @@
+//! What the compiler does not check: a list of named checks, each a pure function over data.
+
+mod documents;
+mod layers;
+mod manifests;
+mod sources;
+
+use crate::workspace::{Places, Workspace};
+use anyhow::{Result, bail};
+
+/// A named rule of the repository.
+struct Check {
+    name: &'static str,
+    rule: &'static str,
+    violations: fn(&Workspace) -> Vec<String>,
+}
+
+const CHECKS: &[Check] = &[
+    Check {
+        name: "arrows",
+        rule: "crates depend on lower layers only",
+        violations: |workspace| layers::arrows(&workspace.members),
+    },
+    Check {
+        name: "trees",
+        rule: "the core stays small and pulls in nothing heavy",
+        violations: layers::trees,
+    },
+    Check {
+        name: "headers",
+        rule: "every source file opens with a `//!` that says what it is for",
+        violations: |workspace| sources::headers(&workspace.files),
+    },
+    Check {
+        name: "sizes",
+        rule: "source files and lines stay short",
+        violations: |workspace| sources::sizes(&workspace.files),
+    },
+    Check {
+        name: "manifests",
+        rule: "crates inherit lints, licence and publishing, and keep the bench harness off",
+        violations: |workspace| manifests::manifests(&workspace.members),
+    },
+    Check {
+        name: "top-level",
+        rule: "the visible top level holds only its fixed entries",
+        violations: |workspace| sources::top_level(&workspace.files),
+    },
+    Check {
+        name: "words",
+        rule: "no paths of a build machine and nothing left unfinished",
+        violations: |workspace| sources::words(&workspace.files),
+    },
+    Check {
+        name: "links",
+        rule: "relative links in README.md and docs/ lead somewhere",
+        violations: |workspace| documents::links(&workspace.files),
+    },
+    Check {
+        name: "code-map",
+        rule: "docs/ARCHITECTURE.md names the crates there are",
+        violations: |workspace| documents::code_map(&workspace.files, &workspace.members),
+    },
+];
+
+/// Runs every check, prints all violations, and fails if there is one.
+pub(crate) fn run(places: &Places) -> Result<()> {
+    let workspace = Workspace::read(&places.root)?;
+    for note in sources::notes(&workspace.files) {
+        println!("note: {note}");
+    }
+    let report = report(&workspace);
+    if !report.is_empty() {
+        for line in &report {
+            println!("{line}");
+        }
+        bail!("tidy found {} violations", report.len());
+    }
+    println!("tidy: {} checks passed over {} files", CHECKS.len(), workspace.files.len());
+    Ok(())
+}
+
+/// One line for each violation of any check.
+fn report(workspace: &Workspace) -> Vec<String> {
+    let mut lines = Vec::new();
+    for check in CHECKS {
+        for violation in (check.violations)(workspace) {
+            lines.push(format!("{}: {violation} ({})", check.name, check.rule));
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_repository_is_tidy() {
+        let workspace = Workspace::read(&Places::find().unwrap().root).unwrap();
+        let report = report(&workspace);
+        assert!(report.is_empty(), "{}\nagain: cargo xtask tidy", report.join("\n"));
+    }
+
+    #[test]
+    fn the_names_of_checks_are_unique() {
+        let names: BTreeSet<_> = CHECKS.iter().map(|check| check.name).collect();
+        assert_eq!(names.len(), CHECKS.len());
+    }
+}
