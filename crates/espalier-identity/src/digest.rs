@@ -5,7 +5,7 @@ use blake3::hazmat::{ContextKey, HasherExt as _};
 use std::sync::OnceLock;
 
 /// A 32-byte BLAKE3 hash.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
 impl Digest {

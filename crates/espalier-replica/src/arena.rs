@@ -8,7 +8,7 @@ use crate::fault::{Conviction, Fault, evidence_in};
 use crate::op::{Contribution, OpId, VerifiedOp};
 use espalier_identity::Digest;
 use espalier_resolve::SelectionCache;
-use espalier_tensor::{Manifest, Model, Store, TensorError, all_finite, kernels};
+use espalier_tensor::{Manifest, Model, Store, TensorError, kernels};
 use espalier_trust::BLOCKS;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -144,7 +144,7 @@ impl Arena {
             |(tensor, (meta, content))| {
                 let known = read(&self.0.non_finite).get(&meta.content).copied();
                 let first = known.unwrap_or_else(|| {
-                    let first = all_finite(meta.dtype, content).err();
+                    let first = kernels::all_finite(meta.dtype, content).err();
                     write(&self.0.non_finite).insert(meta.content, first);
                     first
                 });

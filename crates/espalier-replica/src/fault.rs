@@ -7,7 +7,7 @@ use crate::legal;
 use crate::op::{Body, OpError, SignedOp, VerifiedOp};
 use espalier_identity::{Digest, Domain, PeerId, canonical};
 use espalier_provenance::{CHUNK_LEN, ContentProof, ContentProofError};
-use espalier_tensor::all_finite;
+use espalier_tensor::kernels::all_finite;
 use espalier_trust::{FaultKind, Record};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;

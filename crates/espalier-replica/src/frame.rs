@@ -11,9 +11,9 @@
 use espalier_identity::Digest;
 
 /// The first four bytes.
-pub const MAGIC: [u8; 4] = *b"ESPL";
+pub(crate) const MAGIC: [u8; 4] = *b"ESPL";
 /// The version of everything inside.
-pub const VERSION: u8 = 1;
+pub(crate) const VERSION: u8 = 1;
 /// Bytes before the payload.
 pub const HEADER_LEN: usize = 17;
 /// The longest payload of a message between peers, in bytes.
@@ -62,7 +62,7 @@ fn checksum(payload: &[u8]) -> [u8; 8] {
 /// # Panics
 /// If the payload is longer than 4 GiB.
 #[must_use]
-pub fn wrap(payload: &[u8]) -> Vec<u8> {
+pub(crate) fn wrap(payload: &[u8]) -> Vec<u8> {
     let len = u32::try_from(payload.len()).expect("payloads are far below 4 GiB");
     let mut frame = Vec::with_capacity(HEADER_LEN + payload.len());
     frame.extend_from_slice(&MAGIC);
@@ -77,7 +77,7 @@ pub fn wrap(payload: &[u8]) -> Vec<u8> {
 ///
 /// # Errors
 /// [`FrameError`]. The length is checked against `limit` before anything is read.
-pub fn unwrap(frame: &[u8], limit: usize) -> Result<&[u8], FrameError> {
+pub(crate) fn unwrap(frame: &[u8], limit: usize) -> Result<&[u8], FrameError> {
     let short = FrameError::Short { len: frame.len() };
     let (header, payload) = frame.split_at_checked(HEADER_LEN).ok_or(short)?;
     if header[..4] != MAGIC {

@@ -67,7 +67,7 @@ pub enum Effect {
 pub struct Received {
     /// What to do now.
     pub effects: Vec<Effect>,
-    /// How many operations were new, our own evidence included.
+    /// How many operations were new.
     pub admitted: usize,
 }
 
@@ -86,20 +86,22 @@ pub enum ReceiveError {
 }
 
 /// Operations that wait for tensors.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Waiting {
     ops: Prepared,
     missing: BTreeSet<Digest>,
 }
 
 /// A node: a key, a merge state, and what it holds for it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Replica {
     key: Keypair,
     state: MergeState,
     exchange: Exchange,
     held: BTreeSet<Digest>,
     waiting: VecDeque<Waiting>,
+    /// Faults found and not yet published.
+    findings: Vec<Fault>,
 }
 
 impl Replica {
@@ -107,7 +109,7 @@ impl Replica {
     #[must_use]
     pub fn new(key: Keypair, state: MergeState, exchange: Exchange) -> Self {
         let held = state.live_contents().collect();
-        Self { key, state, exchange, held, waiting: VecDeque::new() }
+        Self { key, state, exchange, held, waiting: VecDeque::new(), findings: Vec::new() }
     }
 
     /// Who it is.
@@ -336,15 +338,43 @@ impl Replica {
             .collect()
     }
 
-    /// Joins prepared operations and publishes the faults that their tensors prove.
+    /// Joins prepared operations and notes the faults that their tensors prove.
     fn commit(&mut self, ops: Prepared) -> usize {
         let new = self.state.commit(ops);
         let faults: Vec<_> = new.iter().filter_map(|entry| self.inspect(entry)).collect();
-        let published = faults.into_iter().filter(|fault| {
+        self.findings.extend(faults);
+        new.len()
+    }
+
+    /// Signs and publishes the faults found since the last time; how many operations that made.
+    ///
+    /// Apart from receiving, because whoever drives a replica must make an own sequence number
+    /// durable before the operation that bears it leaves the machine.
+    pub fn publish(&mut self) -> usize {
+        let findings = std::mem::take(&mut self.findings);
+        let published = findings.into_iter().filter(|fault| {
             let accused = self.state.accuse(&self.key, fault.clone());
             accused.is_ok_and(|delta| !delta.is_empty())
         });
-        new.len() + published.count()
+        published.count()
+    }
+
+    /// Joins what another replica of the same node has received meanwhile: its operations, its
+    /// tensors and its findings.
+    ///
+    /// # Errors
+    /// [`ApplyError::Policy`] if it is of another federation; nothing is changed.
+    pub fn absorb(&mut self, other: Self) -> Result<(), ApplyError> {
+        self.state.merge(&other.state)?;
+        self.held.extend(other.held);
+        self.findings.extend(other.findings);
+        for waiting in other.waiting {
+            if self.waiting.len() < MAX_WAITING {
+                self.waiting.push_back(waiting);
+            }
+        }
+        self.findings.dedup();
+        Ok(())
     }
 
     /// Looks into the tensors of a new contribution (E3).

@@ -57,7 +57,7 @@ mod view;
 pub use arena::{Arena, Entry, distance_blocks};
 pub use codec::Tensors;
 pub use error::{ApplyError, ChangeError, DecodeError};
-pub use fault::{Conviction, Fault, FaultError};
+pub use fault::{Conviction, Fault, FaultError, OpBytes};
 pub use frame::{FrameError, HEADER_LEN, MAX_MESSAGE_LEN};
 pub use gossip::{Effect, Exchange, ReceiveError, Received, Replica};
 pub use message::MessageError;

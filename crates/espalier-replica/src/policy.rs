@@ -88,7 +88,7 @@ impl Policy {
     pub fn new(mut spec: PolicySpec) -> Result<Self, PolicyError> {
         let strategy = Strategy::new(&spec.strategy, &spec.parameters)?;
         spec.strategy = strategy.name().to_owned();
-        spec.parameters = strategy.parameters();
+        spec.parameters = strategy.parameters().clone();
         let c = &spec.constants;
         let ordered = c.c1_64ths >= 64 && c.c1_64ths < c.c2_64ths && c.c2_64ths < 64_000;
         if !ordered || c.block_64ths < 64 || c.duplicate_divisor == 0 {

@@ -10,7 +10,7 @@ use crate::policy::Policy;
 use crate::trust::{self, Resolution, ResolveError, TrustTable};
 use crate::view::{Kept, View};
 use espalier_identity::{Digest, Keypair, PeerId};
-use espalier_lattice::{Dot, Join};
+use espalier_lattice::Dot;
 use espalier_tensor::Model;
 use espalier_trust::{Attestations, CausalTrustClock, Dimension, Evidence, Q16};
 use serde::{Deserialize, Serialize};
@@ -76,14 +76,14 @@ impl FromIterator<Arc<Entry>> for Delta {
 }
 
 /// An operation that passed every check.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Candidate {
     Known(Arc<Entry>),
     Checked(Box<VerifiedOp>),
 }
 
 /// Operations that passed every check and have not been joined.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Prepared(Vec<Candidate>);
 
 impl Prepared {
@@ -172,7 +172,8 @@ impl MergeState {
         if self.policy.spec().schema.is_some_and(|schema| schema != manifest.schema()) {
             return Err(ChangeError::Schema);
         }
-        let live = self.view.contributions().entries_of(&key.peer_id());
+        let author = key.peer_id();
+        let live = self.view.contributions().entries_of(&author);
         let replaces: Vec<_> = live.map(|(dot, _)| *dot).take(legal::MAX_TARGETS).collect();
         let base = draft.base.or(self.policy.spec().base);
         let (name, round) = (draft.name, draft.round);
@@ -244,8 +245,8 @@ impl MergeState {
     #[must_use]
     pub fn next_op(&self, author: PeerId, body: Body) -> Op {
         let seq = self.view.top(&author) + 1;
-        let mut before = self.view.at(&Dot::new(author, seq - 1));
-        let prev = before.next().map(|entry| entry.op().id());
+        let before = Dot::new(author, seq - 1);
+        let prev = self.view.at(&before).next().map(|entry| entry.op().id());
         let heads = self.heads(prev);
         let honest = |entry: &&Arc<Entry>| entry.op().op().lamport <= legal::MAX_LAMPORT;
         let latest = self.view.entries().filter(honest).map(|e| e.op().op().lamport).max();

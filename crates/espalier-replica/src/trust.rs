@@ -94,11 +94,11 @@ impl Resolution {
     /// # Errors
     /// [`ResolveError::Merge`].
     pub fn plan(&self) -> Result<Plan<'_>, ResolveError> {
-        let input = |voice| {
-            let Voice { root, weight, model, .. } = voice;
-            Input { id: *root, weight: *weight, model }
-        };
-        let inputs: Vec<_> = self.voices.iter().map(input).collect();
+        let inputs: Vec<_> = self
+            .voices
+            .iter()
+            .map(|voice| Input { id: voice.root, weight: voice.weight, model: &voice.model })
+            .collect();
         let seed = Digest::of_content(&self.policy.spec().seed.to_le_bytes());
         let (strategy, base) = (self.policy.strategy(), self.base.as_deref());
         Ok(strategy.prepare(&inputs, base, seed, self.arena.selections())?)

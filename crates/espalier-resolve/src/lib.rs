@@ -1,1 +1,82 @@
-//! Merge strategies: pure functions of ordered weighted tensors
+//! Merge strategies: pure functions of ordered, weighted models.
+//!
+//! A [`Strategy`] is a name with parameters. [`Strategy::prepare`] checks that the inputs fit
+//! together, makes the selecting passes if the strategy has any, and gives a [`Plan`]; the plan
+//! computes the merged model in blocks, as a whole, as a hash or straight into a file.
+//!
+//! What is fixed so that every replica gets the same bits:
+//!
+//! * Inputs stand in canonical order, by content ([`canonical_order`]). Sums are left folds in
+//!   that order, without fused multiply-add, in f32 or (`accumulate = f64`, and always for tensors
+//!   stored as f64) in f64. There is one rounding, to the output's element type, which is the
+//!   inputs' own or the parameter `dtype`.
+//! * Weights are positive. Strategies that divide by Σ w compute with weights that are scaled by
+//!   a power of two, which changes no bit; equal weights count as 1.
+//! * Random masks depend on the seed, the contribution's content, the tensor and the element.
+//! * Tensors of integers must be the same in all models and are passed on.
+//! * NaN and infinities are for the caller to keep out. They do not stop a merge, and they give
+//!   the same bits everywhere: every NaN is written as the same one.
+//!
+//! This crate knows no replicas, no signatures, no trust and no network.
+//!
+//! ```
+//! use espalier_identity::Digest;
+//! use espalier_resolve::{Input, SelectionCache, Strategy, canonical_order};
+//! use espalier_tensor::Model;
+//!
+//! let base = Model::from_f32(&[("w", &[4], &[0.0; 4])])?;
+//! let a = Model::from_f32(&[("w", &[4], &[4.0, 0.1, -3.0, 0.0])])?;
+//! let b = Model::from_f32(&[("w", &[4], &[2.0, 0.2, 5.0, 0.0])])?;
+//! let mut inputs = [&a, &b].map(|model| Input { id: model.root(), weight: 1.0, model });
+//! canonical_order(&mut inputs);
+//!
+//! let strategy = Strategy::new("ties", &[("density".into(), "0.5".into())].into())?;
+//! let plan = strategy.prepare(&inputs, Some(&base), Digest::ZERO, &SelectionCache::new())?;
+//! let merged = plan.model();
+//! assert_eq!(merged.values_f32("w"), Some(vec![3.0, 0.0, 5.0, 0.0]));
+//! assert_eq!(plan.hash(), merged.manifest);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod admit;
+mod cache;
+mod error;
+mod linear;
+mod method;
+mod parameters;
+mod plan;
+mod ranks;
+mod real;
+mod registry;
+mod select;
+mod strategies;
+mod strategy;
+
+use espalier_identity::Digest;
+use espalier_tensor::Model;
+
+pub use crate::{
+    cache::SelectionCache,
+    error::{Note, ResolveError, StrategyError},
+    parameters::{ParameterInfo, ParameterRange},
+    plan::Plan,
+    registry::{StrategyInfo, registry},
+    strategy::Strategy,
+};
+
+/// A contribution to be merged.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    /// The identity of its content: its place in the canonical order and the key of its
+    /// randomness.
+    pub id: Digest,
+    /// Above zero and at most `f32::MAX`.
+    pub weight: f64,
+    /// Its tensors.
+    pub model: &'a Model,
+}
+
+/// Sorts inputs by content, then by weight: the order in which every replica merges.
+pub fn canonical_order(inputs: &mut [Input<'_>]) {
+    inputs.sort_by(|a, b| a.id.cmp(&b.id).then(a.weight.total_cmp(&b.weight)));
+}

@@ -11,7 +11,7 @@ const TEMPLATE: &str = include_str!("html/page.html");
 const STYLE: &str = include_str!("html/page.css");
 
 /// In the order in which they must run: every file may use what stands before it.
-const SCRIPTS: [&str; 11] = [
+const SCRIPTS: [&str; 12] = [
     include_str!("html/dom.js"),
     include_str!("html/data.js"),
     include_str!("html/tables.js"),
@@ -22,6 +22,7 @@ const SCRIPTS: [&str; 11] = [
     include_str!("html/network.js"),
     include_str!("html/trust.js"),
     include_str!("html/trace.js"),
+    include_str!("html/clock.js"),
     include_str!("html/main.js"),
 ];
 

@@ -1,1 +1,62 @@
-//! A deterministic gossip simulator over real replicas
+//! A deterministic gossip simulator over real replicas.
+//!
+//! The nodes are `espalier-replica` itself: they sign, encode, verify, merge and resolve as a real
+//! node does, and hear each other only through encoded messages on links that lose, repeat, hold
+//! back and delay. Same seed, same report, byte for byte, on any number of threads.
+//!
+//! * [`Config`]: a run; the flags of `espalier simulate`. [`simulate`]: runs it.
+//! * [`Report`]: what it leaves behind. [`write_report`]: as JSON, CSV and a page.
+//! * [`verify_report`]: runs a report's configuration again and compares.
+//! * [`vectors`]: golden values that tell whether a machine computes the specified bits.
+//!
+//! Who lies is known to the harness in here and to the report. Nothing below can see it.
+//!
+//! ```
+//! use espalier_sim::{Config, simulate};
+//! use std::ops::ControlFlow;
+//!
+//! let config = Config {
+//!     nodes: 4,
+//!     rounds: 6,
+//!     model: "synthetic:4x4".parse()?,
+//!     ..Config::default()
+//! };
+//! let report = simulate(&config, &mut |_| ControlFlow::Continue(()))?;
+//! assert!(report.summary.converged);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod attack;
+mod config;
+mod digits;
+mod error;
+mod family;
+mod harness;
+mod html;
+mod measure;
+mod observe;
+mod output;
+mod report;
+mod run;
+mod seeds;
+mod summary;
+mod tensors;
+mod vectors;
+mod verify;
+mod world;
+
+pub use attack::Attack;
+pub use config::{
+    Config, Family, LateJoiners, MAX_SYNTHETIC, Metrics, ParseError, PartitionSpec, RetractSpec,
+    Share, Spread,
+};
+pub use error::SimError;
+pub use family::nodes_of_folder;
+pub use output::{AUDIT_FILE, HTML_FILE, JSON_FILE, OutputError, write_report};
+pub use report::{
+    AuditEntry, Detection, Event, EventKind, ModelInfo, NodeInfo, Outcome, Report, Round,
+    RoundTrip, Summary, TopologyInfo, TraceEntry, TrustRow,
+};
+pub use run::{MAX_NODES, Progress, simulate};
+pub use vectors::{Vector, golden_vectors, vectors};
+pub use verify::{Difference, VerifyError, verify_report};

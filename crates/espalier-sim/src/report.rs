@@ -78,7 +78,7 @@ pub struct TopologyInfo {
 }
 
 /// The model family.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ModelInfo {
     /// `digits`, `synthetic:SHAPE` or a path.
     pub family: String,
@@ -266,7 +266,7 @@ pub struct TraceEntry {
 }
 
 /// The outcome.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// All honest active nodes hold one state hash.
     pub converged: bool,

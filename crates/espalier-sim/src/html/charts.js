@@ -6,7 +6,11 @@ const LINE_DASHES = ['solid', 'dash', 'dot'];
 // Above this many nodes a colour each tells nobody anything.
 const MOST_LINES = 16;
 
+// Dragging on a touch screen must scroll the page, not select a part of the chart.
+const TOUCH = window.matchMedia('(pointer: coarse)').matches;
+
 const CONFIG = {
+  displayModeBar: TOUCH ? false : 'hover',
   responsive: true,
   displaylogo: false,
   showEditInChartStudio: false,
@@ -14,9 +18,6 @@ const CONFIG = {
   plotlyServerURL: '',
   modeBarButtonsToRemove: ['select2d', 'lasso2d', 'autoScale2d', 'sendDataToCloud'],
 };
-
-// Dragging on a touch screen must scroll the page, not select a part of the chart.
-const TOUCH = window.matchMedia('(pointer: coarse)').matches;
 
 function theme() {
   const style = getComputedStyle(document.documentElement);
@@ -78,7 +79,8 @@ function laidOut(colours, layout) {
     tickcolor: colours.rule, fixedrange: TOUCH, automargin: true };
   const own = {};
   for (const [name, value] of Object.entries(layout)) {
-    own[name] = /^[xy]axis/.test(name) ? { ...axis, ...value } : value;
+    if (!/^[xy]axis/.test(name)) own[name] = value;
+    else own[name] = { ...axis, ...value, title: { standoff: 8, ...value.title } };
   }
   return {
     font: { family: colours.sans, size: 12, color: colours.muted },
@@ -145,10 +147,12 @@ function nodeAxis(height) {
     range: [sampled.length - 0.5, -0.5], showgrid: false, ticks: '' };
 }
 
+const HEAT_MARGINS = { l: 60, r: 12, t: 28, b: 44 };
+
 // Rows high enough to read for a few nodes, low enough to fit for many.
 function rowsHeight(nodes) {
   const row = nodes <= 16 ? 27 : nodes <= 40 ? 15 : nodes <= 100 ? 9 : 5;
-  return 76 + Math.max(nodes, 3) * row;
+  return HEAT_MARGINS.t + HEAT_MARGINS.b + Math.max(nodes, 3) * row;
 }
 
 // Ticks at round numbers of the binary unit that suits `greatest`.

@@ -2,6 +2,8 @@
 
 const source = document.getElementById('report');
 const report = JSON.parse(source.textContent);
+// Written out as it stands: a seed may be larger than what a number here holds exactly.
+const seed = /"seed":\s*(\d+)/.exec(source.textContent)?.[1] ?? String(report.seed);
 const { summary, rounds, topology, model } = report;
 const sampled = report.sampled_nodes;
 

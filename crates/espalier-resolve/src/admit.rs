@@ -1,0 +1,73 @@
+//! What has to be true before anything is merged.
+
+use std::borrow::Cow;
+
+use espalier_tensor::{Model, schema_mismatch};
+
+use crate::{Input, ResolveError, Strategy};
+
+/// Checks layouts, integers, weights and the base. Reads no tensor data: integers are compared
+/// by their digests.
+pub(crate) fn check(
+    strategy: &Strategy,
+    inputs: &[Input<'_>],
+    base: Option<&Model>,
+) -> Result<(), ResolveError> {
+    let first = inputs.first().ok_or(ResolveError::Empty)?;
+    if strategy.needs_base() && base.is_none() {
+        return Err(ResolveError::BaseRequired { strategy: strategy.name() });
+    }
+    for &Input { id, weight, .. } in inputs {
+        if !(weight > 0.0 && weight <= f64::from(f32::MAX)) {
+            return Err(ResolveError::Weight { id, weight });
+        }
+    }
+    let (reference, with, others) = match base {
+        Some(base) => (base, Cow::Borrowed("the base model"), inputs),
+        None => (first.model, Cow::Owned(format!("contribution {}", first.id)), &inputs[1..]),
+    };
+    for input in others {
+        fits(reference, &with, input)?;
+    }
+    Ok(())
+}
+
+fn fits(reference: &Model, with: &str, input: &Input<'_>) -> Result<(), ResolveError> {
+    let id = input.id;
+    if let Some(mismatch) = schema_mismatch(reference, input.model) {
+        let mismatch = Box::new(mismatch);
+        return Err(ResolveError::Mismatch { id, with: with.to_owned(), mismatch });
+    }
+    let pairs = reference.manifest.tensors().iter().zip(input.model.manifest.tensors());
+    for (ours, theirs) in pairs {
+        if !ours.dtype.is_float() && ours.content != theirs.content {
+            let tensor = ours.name.clone();
+            return Err(ResolveError::IntegersDiffer { tensor, id, with: with.to_owned() });
+        }
+    }
+    Ok(())
+}
+
+/// Weights up to a common factor: all 1 if they are equal, otherwise scaled by the power of two
+/// that brings the largest between 1 and 2.
+pub(crate) fn relative(weights: &[f64]) -> Vec<f64> {
+    let Some(&first) = weights.first() else { return Vec::new() };
+    if weights.iter().all(|&weight| weight == first) {
+        return vec![1.0; weights.len()];
+    }
+    let largest = weights.iter().copied().fold(first, f64::max);
+    let exponent = libm::ilogb(largest);
+    weights.iter().map(|&weight| libm::scalbn(weight, -exponent)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relative_weights() {
+        assert_eq!(relative(&[0.3, 0.3]), [1.0, 1.0]);
+        assert_eq!(relative(&[3.0, 12.0]), [0.375, 1.5]);
+        assert_eq!(relative(&[5e-324, 1e-323]), [0.5, 1.0]);
+    }
+}

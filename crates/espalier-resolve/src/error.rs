@@ -1,0 +1,119 @@
+//! What can be wrong with a policy or with the models it is applied to.
+
+use espalier_identity::Digest;
+use espalier_tensor::Mismatch;
+
+use crate::ParameterRange;
+
+/// A strategy cannot be built: the caller's fault. Nothing is changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StrategyError {
+    /// There is no strategy of this name.
+    #[error("there is no strategy `{name}`{}", did_you_mean(*.suggestion))]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// The strategy whose name is nearest, if one is near.
+        suggestion: Option<&'static str>,
+    },
+    /// The strategy has no parameter of this name.
+    #[error(
+        "`{strategy}` has no parameter `{parameter}`{}; it has: {known}",
+        did_you_mean(*.suggestion)
+    )]
+    UnknownParameter {
+        /// The strategy.
+        strategy: &'static str,
+        /// What was given.
+        parameter: String,
+        /// The parameter whose name is nearest, if one is near.
+        suggestion: Option<&'static str>,
+        /// All parameters that the strategy has.
+        known: String,
+    },
+    /// A parameter's value is not in its range.
+    #[error("`{parameter} = {value}` is not possible for `{strategy}`; it must be {range}")]
+    Range {
+        /// The strategy.
+        strategy: &'static str,
+        /// The parameter.
+        parameter: &'static str,
+        /// What was given.
+        value: String,
+        /// What is possible.
+        range: ParameterRange,
+    },
+}
+
+fn did_you_mean(suggestion: Option<&str>) -> String {
+    suggestion.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default()
+}
+
+/// Models cannot be merged. Nothing is changed.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResolveError {
+    /// There is nothing to merge: the caller's fault.
+    #[error("there are no contributions to merge; at least one is needed")]
+    Empty,
+    /// The strategy merges differences from a base, and none was given: the caller's fault.
+    #[error("`{strategy}` merges differences from a base model, and no base model was given")]
+    BaseRequired {
+        /// The strategy.
+        strategy: &'static str,
+    },
+    /// A weight is not a positive number that f32 can hold: the caller's fault.
+    #[error("contribution {id} has weight {weight}; weights must be above 0 and at most 3.4e38")]
+    Weight {
+        /// The contribution.
+        id: Digest,
+        /// Its weight.
+        weight: f64,
+    },
+    /// Two models differ in layout: the fault of whoever contributed the odd one.
+    #[error("contribution {id} (the second model) does not fit {with} (the first): {mismatch}")]
+    Mismatch {
+        /// The contribution that does not fit.
+        id: Digest,
+        /// What it was compared with, in words.
+        with: String,
+        /// In which tensor, and what both sides have.
+        mismatch: Box<Mismatch>,
+    },
+    /// A tensor of integers is not the same everywhere: integers are passed on, never merged.
+    #[error(
+        "tensor `{tensor}` holds integers, which cannot be merged, and contribution {id} has \
+         other values than {with}"
+    )]
+    IntegersDiffer {
+        /// The tensor.
+        tensor: String,
+        /// The contribution that differs.
+        id: Digest,
+        /// From what it differs, in words.
+        with: String,
+    },
+}
+
+/// Something a strategy did on purpose that a reader of the result should know.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Note {
+    /// The density would have kept nothing of a small tensor.
+    #[error("tensor `{tensor}`: the density keeps none of {elements} elements; one was kept")]
+    KeptOne {
+        /// The tensor.
+        tensor: String,
+        /// How many elements it has.
+        elements: usize,
+    },
+    /// A direction could not be averaged on the sphere.
+    #[error("tensor `{tensor}`: averaged linearly because {reason}")]
+    Linear {
+        /// The tensor.
+        tensor: String,
+        /// Why.
+        reason: &'static str,
+    },
+}

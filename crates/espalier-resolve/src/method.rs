@@ -1,0 +1,212 @@
+//! What a strategy is inside: a method that merges blocks of one tensor.
+
+use core::{fmt::Debug, ops::Range};
+
+use espalier_identity::Digest;
+use espalier_tensor::{Content, Dtype, Model};
+use rayon::prelude::*;
+
+use crate::{Input, Note, SelectionCache, real::Real};
+
+/// A strategy's formula.
+///
+/// `select` looks at a whole tensor once, if the formula needs that; `merge` then computes any
+/// range of elements of the result. Both are pure, and the result of `merge` for an element does
+/// not depend on the range it is asked for with.
+pub(crate) trait Method: Debug + Send + Sync + 'static {
+    /// What `merge` has to know about a tensor.
+    type Selected: Debug + Send + Sync + 'static;
+
+    fn select<T: Real>(&self, tensor: &Tensor<'_>, cache: &SelectionCache) -> Selection<Self>
+    where
+        Self: Sized;
+
+    /// Writes merged elements `start ..` into `out`, at most [`BLOCK`] of them.
+    fn merge<T: Real>(
+        &self,
+        tensor: &Tensor<'_>,
+        selected: &Self::Selected,
+        start: usize,
+        out: &mut [T],
+        scratch: &mut Scratch<T>,
+    );
+
+    /// The factors of the inputs and of the base, if they depend on weights only.
+    fn coefficients(&self, _weights: &[f64]) -> Option<(Vec<f64>, f64)> {
+        None
+    }
+}
+
+/// What `select` found, and what a reader should know about it.
+pub(crate) struct Selection<M: Method>(pub(crate) M::Selected, pub(crate) Option<Note>);
+
+/// The longest range that is merged at once: what stays in the first-level cache.
+pub(crate) const BLOCK: usize = espalier_tensor::kernels::BLOCK;
+
+/// Buffers that are reused from block to block.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch<T> {
+    pub(crate) rows: Vec<T>,
+    pub(crate) weights: Vec<T>,
+    pub(crate) more: Vec<T>,
+    pub(crate) words: Vec<u32>,
+}
+
+impl<T: Real> Scratch<T> {
+    /// At least `len` elements of `rows`, with anything in them.
+    pub(crate) fn rows(&mut self, len: usize) -> &mut [T] {
+        if self.rows.len() < len {
+            self.rows.resize(len, T::ZERO);
+        }
+        &mut self.rows[..len]
+    }
+}
+
+/// What is merged: the same for all tensors.
+#[derive(Debug)]
+pub(crate) struct Context<'a> {
+    pub(crate) inputs: Vec<Input<'a>>,
+    /// The inputs' weights up to one common factor that is a power of two, so that no bit
+    /// changes and nothing overflows; all 1 if they are equal.
+    pub(crate) relative: Vec<f64>,
+    pub(crate) base: Option<&'a Model>,
+    pub(crate) seed: Digest,
+}
+
+/// One tensor of all inputs and of the base.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tensor<'p> {
+    pub(crate) context: &'p Context<'p>,
+    pub(crate) index: usize,
+    pub(crate) dtype: Dtype,
+    pub(crate) elements: usize,
+}
+
+impl<'p> Tensor<'p> {
+    /// How many inputs there are.
+    pub(crate) fn count(&self) -> usize {
+        self.context.inputs.len()
+    }
+
+    pub(crate) fn name(&self) -> &'p str {
+        &self.context.inputs[0].model.meta(self.index).name
+    }
+
+    pub(crate) fn row(&self, input: usize) -> &'p Content {
+        self.context.inputs[input].model.content(self.index)
+    }
+
+    pub(crate) fn base(&self) -> Option<&'p Content> {
+        self.context.base.map(|base| base.content(self.index))
+    }
+
+    /// The bytes of some elements of an input.
+    pub(crate) fn bytes(&self, input: usize, range: Range<usize>) -> &'p [u8] {
+        &self.row(input)[self.byte_range(range)]
+    }
+
+    pub(crate) fn byte_range(&self, range: Range<usize>) -> Range<usize> {
+        range.start * self.dtype.size()..range.end * self.dtype.size()
+    }
+
+    /// Elements `start ..` of an input.
+    pub(crate) fn read<T: Real>(&self, input: usize, start: usize, out: &mut [T]) {
+        T::read(self.dtype, self.bytes(input, start..start + out.len()), out);
+    }
+
+    /// Elements `start ..` of the base; zero if there is none, which no method that asks allows.
+    pub(crate) fn read_base<T: Real>(&self, start: usize, out: &mut [T]) {
+        match self.base() {
+            Some(base) => {
+                let range = self.byte_range(start..start + out.len());
+                T::read(self.dtype, &base[range], out);
+            }
+            None => out.fill(T::ZERO),
+        }
+    }
+
+    /// The relative weights, into `out`.
+    pub(crate) fn relative<T: Real>(&self, out: &mut Vec<T>) {
+        out.clear();
+        out.extend(self.context.relative.iter().map(|&weight| T::of(weight)));
+    }
+
+    /// The weights as they were given, into `out`.
+    pub(crate) fn weights<T: Real>(&self, out: &mut Vec<T>) {
+        out.clear();
+        out.extend(self.context.inputs.iter().map(|input| T::of(input.weight)));
+    }
+}
+
+/// A [`Method`] whose types are forgotten, for the registry.
+pub(crate) trait AnyMethod: Debug + Send + Sync {
+    fn select(
+        &self,
+        tensors: &[Option<(Tensor<'_>, bool)>],
+        parallel: bool,
+        cache: &SelectionCache,
+    ) -> (Box<dyn Merger + '_>, Vec<Note>);
+    fn coefficients(&self, weights: &[f64]) -> Option<(Vec<f64>, f64)>;
+}
+
+/// A method together with what it selected in each tensor.
+pub(crate) trait Merger: Debug + Send + Sync {
+    fn merge_f32(&self, t: &Tensor<'_>, start: usize, out: &mut [f32], s: &mut Scratch<f32>);
+    fn merge_f64(&self, t: &Tensor<'_>, start: usize, out: &mut [f64], s: &mut Scratch<f64>);
+}
+
+#[derive(Debug)]
+struct Ready<'m, M: Method> {
+    method: &'m M,
+    selected: Vec<Option<M::Selected>>,
+}
+
+impl<M: Method> AnyMethod for M {
+    fn select(
+        &self,
+        tensors: &[Option<(Tensor<'_>, bool)>],
+        parallel: bool,
+        cache: &SelectionCache,
+    ) -> (Box<dyn Merger + '_>, Vec<Note>) {
+        let select = |tensor: &Option<(Tensor<'_>, bool)>| {
+            tensor.as_ref().map(|(tensor, wide)| match wide {
+                true => Method::select::<f64>(self, tensor, cache),
+                false => Method::select::<f32>(self, tensor, cache),
+            })
+        };
+        let found: Vec<Option<Selection<M>>> = if parallel {
+            tensors.par_iter().map(select).collect()
+        } else {
+            tensors.iter().map(select).collect()
+        };
+        let mut notes = Vec::new();
+        let mut keep = |Selection(selected, note): Selection<M>| {
+            notes.extend(note);
+            selected
+        };
+        let selected = found.into_iter().map(|found| found.map(&mut keep)).collect();
+        (Box::new(Ready { method: self, selected }), notes)
+    }
+
+    fn coefficients(&self, weights: &[f64]) -> Option<(Vec<f64>, f64)> {
+        Method::coefficients(self, weights)
+    }
+}
+
+impl<M: Method> Ready<'_, M> {
+    fn merge<T: Real>(&self, t: &Tensor<'_>, start: usize, out: &mut [T], s: &mut Scratch<T>) {
+        if let Some(Some(selected)) = self.selected.get(t.index) {
+            self.method.merge(t, selected, start, out, s);
+        }
+    }
+}
+
+impl<M: Method> Merger for Ready<'_, M> {
+    fn merge_f32(&self, t: &Tensor<'_>, start: usize, out: &mut [f32], s: &mut Scratch<f32>) {
+        self.merge(t, start, out, s);
+    }
+
+    fn merge_f64(&self, t: &Tensor<'_>, start: usize, out: &mut [f64], s: &mut Scratch<f64>) {
+        self.merge(t, start, out, s);
+    }
+}

@@ -1,0 +1,35 @@
+//! One file per strategy.
+
+pub(crate) mod dare_linear;
+pub(crate) mod median;
+pub(crate) mod slerp;
+pub(crate) mod task_arithmetic;
+pub(crate) mod ties;
+pub(crate) mod trimmed_mean;
+pub(crate) mod weight_average;
+
+use crate::{ParameterInfo, ParameterRange};
+
+/// λ of the strategies that merge differences from a base.
+pub(crate) const LAMBDA: ParameterInfo = ParameterInfo {
+    name: "lambda",
+    default: "1",
+    range: ParameterRange::FACTOR,
+    help: "factor of the merged difference before it is added to the base",
+};
+
+/// Whether the weights of differences are divided by their sum.
+pub(crate) const NORMALIZE: ParameterInfo = ParameterInfo {
+    name: "normalize",
+    default: "false",
+    range: ParameterRange::FLAG,
+    help: "divide the weighted sum of differences by the sum of weights",
+};
+
+/// λ w, and what is left of the base: 1 − λ Σ w; weights divided by their sum if `normalize`.
+pub(crate) fn delta_coefficients(weights: &[f64], lambda: f64, normalize: bool) -> (Vec<f64>, f64) {
+    let sum: f64 = if normalize { weights.iter().sum() } else { 1.0 };
+    let factors: Vec<f64> = weights.iter().map(|weight| lambda * (weight / sum)).collect();
+    let base = 1.0 - factors.iter().sum::<f64>();
+    (factors, base)
+}

@@ -1,0 +1,56 @@
+//! The weighted mean of all inputs: Σ w x / Σ w.
+//!
+//! The sum is a left fold in canonical order and is divided once. Equal weights count as 1, so
+//! a single input is returned as it is. N equal inputs are returned up to the rounding of the
+//! fold: in theory at most N + 2 units in the last place, in practice one or two, and exactly
+//! for two of equal weight. With `accumulate = f64` they are returned exactly.
+
+use std::sync::Arc;
+
+use crate::{
+    SelectionCache, StrategyInfo, linear,
+    method::{Method, Scratch, Selection, Tensor},
+    real::Real,
+};
+
+pub(crate) const INFO: StrategyInfo = StrategyInfo {
+    name: "weight-average",
+    aliases: &["linear"],
+    summary: "the weighted mean: Σ w x / Σ w",
+    source: "Wortsman et al., Model soups, ICML 2022, arXiv 2203.05482",
+    parameters: &[],
+    needs_base: false,
+    uses_randomness: false,
+    uses_weights: true,
+    passes: 1,
+    build: |_| Arc::new(WeightAverage),
+};
+
+#[derive(Debug)]
+struct WeightAverage;
+
+impl Method for WeightAverage {
+    type Selected = ();
+
+    fn select<T: Real>(&self, _: &Tensor<'_>, _: &SelectionCache) -> Selection<Self> {
+        Selection((), None)
+    }
+
+    fn merge<T: Real>(
+        &self,
+        tensor: &Tensor<'_>,
+        (): &(),
+        start: usize,
+        out: &mut [T],
+        scratch: &mut Scratch<T>,
+    ) {
+        tensor.relative(&mut scratch.weights);
+        linear::combine(tensor, &scratch.weights, None, start, out, &mut scratch.rows);
+        linear::divide(out, &scratch.weights);
+    }
+
+    fn coefficients(&self, weights: &[f64]) -> Option<(Vec<f64>, f64)> {
+        let sum: f64 = weights.iter().sum();
+        Some((weights.iter().map(|weight| weight / sum).collect(), 0.0))
+    }
+}

@@ -1,0 +1,145 @@
+//! A strategy with its parameters.
+
+use core::fmt;
+use std::{collections::BTreeMap, sync::Arc};
+
+use espalier_identity::Digest;
+use espalier_tensor::Model;
+
+use crate::{
+    Input, Plan, ResolveError, SelectionCache, StrategyError, StrategyInfo,
+    method::AnyMethod,
+    parameters::Values,
+    registry::{find, nearest_strategy},
+};
+
+/// A merge strategy with valid parameters.
+///
+/// ```
+/// use espalier_resolve::Strategy;
+/// let given = [("density".to_owned(), "0.30".to_owned())].into();
+/// let ties = Strategy::new("ties", &given)?;
+/// assert_eq!(ties.parameters()["density"], "0.3");
+/// assert_eq!(ties.parameters()["lambda"], "1");
+/// let error = Strategy::new("tise", &given).expect_err("misspelled");
+/// assert_eq!(error.to_string(), "there is no strategy `tise` (did you mean `ties`?)");
+/// # Ok::<(), espalier_resolve::StrategyError>(())
+/// ```
+#[derive(Clone)]
+pub struct Strategy {
+    info: &'static StrategyInfo,
+    values: Values,
+    method: Arc<dyn AnyMethod>,
+}
+
+impl Strategy {
+    /// The strategy that answers to `name`, with `parameters` and defaults for the others.
+    ///
+    /// # Errors
+    /// [`StrategyError`] for an unknown name (with the nearest one there is), an unknown parameter
+    /// or a value out of its range.
+    pub fn new(name: &str, parameters: &BTreeMap<String, String>) -> Result<Self, StrategyError> {
+        let info = find(name).ok_or_else(|| StrategyError::Unknown {
+            name: name.to_owned(),
+            suggestion: nearest_strategy(name),
+        })?;
+        let values = Values::new(info.name, info.parameters, parameters)?;
+        let method = (info.build)(&values);
+        Ok(Self { info, values, method })
+    }
+
+    /// Its name; never an alias.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.info.name
+    }
+
+    /// What there is to know about it.
+    #[must_use]
+    pub fn info(&self) -> &'static StrategyInfo {
+        self.info
+    }
+
+    /// All parameters, defaults included, each in its one canonical spelling: what the hash of a
+    /// policy covers.
+    #[must_use]
+    pub fn parameters(&self) -> &BTreeMap<String, String> {
+        self.values.as_map()
+    }
+
+    /// Whether a base model is needed.
+    #[must_use]
+    pub fn needs_base(&self) -> bool {
+        self.info.needs_base
+    }
+
+    /// Whether the result depends on a seed.
+    #[must_use]
+    pub fn uses_randomness(&self) -> bool {
+        self.info.uses_randomness
+    }
+
+    /// How often every input is read.
+    #[must_use]
+    pub fn passes(&self) -> u8 {
+        self.info.passes
+    }
+
+    /// For strategies whose result is Σ c x + `c_base` b with factors that depend on the weights
+    /// only: these factors, and the base's. `None` for all others. They sum to one, up to
+    /// rounding. The result itself is rounded to its element type, these are not.
+    #[must_use]
+    pub fn affine_coefficients(&self, weights: &[f64]) -> Option<(Vec<f64>, f64)> {
+        self.method.coefficients(weights)
+    }
+
+    /// Checks the inputs and makes the passes that come before merging.
+    ///
+    /// `inputs` are in canonical order; see [`canonical_order`](crate::canonical_order). `seed`
+    /// matters to strategies that use randomness. A `base` that the strategy does not need still
+    /// has to fit. The result is the same with any `cache`.
+    ///
+    /// # Errors
+    /// [`ResolveError`]: no inputs, no base, a weight that is not positive, a layout that differs
+    /// (naming the tensor and both sides), integers that differ. Nothing is changed.
+    pub fn prepare<'a>(
+        &'a self,
+        inputs: &[Input<'a>],
+        base: Option<&'a Model>,
+        seed: Digest,
+        cache: &SelectionCache,
+    ) -> Result<Plan<'a>, ResolveError> {
+        Plan::new(self, inputs, base, seed, cache)
+    }
+
+    pub(crate) fn method(&self) -> &dyn AnyMethod {
+        &*self.method
+    }
+
+    pub(crate) fn values(&self) -> &Values {
+        &self.values
+    }
+}
+
+impl PartialEq for Strategy {
+    fn eq(&self, other: &Self) -> bool {
+        (self.name(), &self.values) == (other.name(), &other.values)
+    }
+}
+
+impl Eq for Strategy {}
+
+impl fmt::Debug for Strategy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Strategy({self})")
+    }
+}
+
+/// The name and all parameters, as in `ties(accumulate=f32, density=0.2, …)`.
+impl fmt::Display for Strategy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parameters: Vec<_> =
+            self.parameters().iter().map(|(k, v)| format!("{k}={v}")).collect();
+        write!(f, "{}({})", self.name(), parameters.join(", "))
+    }
+}

@@ -1,0 +1,32 @@
+//! The bits of every strategy on seeded inputs. They are part of the specification: a change here
+//! makes replicas of different versions disagree.
+
+use espalier_tensor::{Dtype, Model};
+
+use crate::{ALL, inputs, plan, seeded, strategy};
+
+/// Of f32 and of bf16 inputs, in the order of the strategies.
+const GOLDEN: [[&str; 2]; 8] = [
+    ["a8d5e782", "e28f3a79"],
+    ["ee52cb1a", "86105781"],
+    ["fe4e33b7", "01a845f3"],
+    ["0013d096", "6fb16244"],
+    ["1c620393", "6341fab8"],
+    ["9993a63f", "045c99dd"],
+    ["ba22759d", "04dde896"],
+    ["7de675fb", "8a6c6d11"],
+];
+
+#[test]
+fn merged_models_have_the_recorded_roots() {
+    let sizes = [1000, 7, 5000];
+    let root = |dtype: Dtype, (name, pairs): (&str, &[(&str, &str)])| {
+        let base = seeded(0, dtype, &sizes);
+        let models: Vec<Model> = (1..6).map(|seed| seeded(seed, dtype, &sizes)).collect();
+        let built = strategy(name, pairs);
+        let inputs = inputs(&models, &[1.0, 0.5, 0.3, 2.0, 1.5]);
+        plan(&built, &inputs, &base).hash().root().short()
+    };
+    let roots = ALL.map(|case| [root(Dtype::F32, case), root(Dtype::Bf16, case)]);
+    assert_eq!(roots, GOLDEN, "if this change is meant, record these roots");
+}

@@ -1,0 +1,59 @@
+//! What the crate promises to its users, through its public interface.
+
+mod errors;
+mod golden;
+mod properties;
+mod twins;
+
+use std::collections::BTreeMap;
+
+use espalier_identity::Digest;
+use espalier_resolve::{Input, Plan, SelectionCache, Strategy};
+use espalier_tensor::{Dtype, Model, random::Stream, write_f32};
+
+/// Parameters from pairs.
+fn parameters(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn strategy(name: &str, pairs: &[(&str, &str)]) -> Strategy {
+    Strategy::new(name, &parameters(pairs)).expect("a valid strategy")
+}
+
+/// Normal values in a few tensors of one float type, and one tensor of integers.
+fn seeded(seed: u32, dtype: Dtype, sizes: &[usize]) -> Model {
+    let stream = Stream::new(Digest::of_content(&seed.to_le_bytes()));
+    let mut start = 0;
+    let mut tensors = vec![("ids".to_owned(), Dtype::I64, vec![2], vec![7; 16])];
+    for (i, &n) in sizes.iter().enumerate() {
+        let mut values = vec![0.0; n];
+        stream.fill_normal(start, &mut values);
+        start += n as u64;
+        let mut bytes = vec![0; n * dtype.size()];
+        write_f32(dtype, &values, &mut bytes);
+        tensors.push((format!("t{i}"), dtype, vec![n as u64], bytes));
+    }
+    Model::from_tensors(tensors).expect("a valid model")
+}
+
+fn inputs<'a>(models: &'a [Model], weights: &[f64]) -> Vec<Input<'a>> {
+    let input = |(model, &weight): (&'a Model, &f64)| Input { id: model.root(), weight, model };
+    models.iter().zip(weights).map(input).collect()
+}
+
+fn plan<'a>(strategy: &'a Strategy, inputs: &[Input<'a>], base: &'a Model) -> Plan<'a> {
+    let seed = Digest::of_content(b"seed");
+    strategy.prepare(inputs, Some(base), seed, &SelectionCache::new()).expect("fitting inputs")
+}
+
+/// One of each strategy, with parameters that make it do something.
+const ALL: [(&str, &[(&str, &str)]); 8] = [
+    ("weight-average", &[]),
+    ("slerp", &[]),
+    ("task-arithmetic", &[("lambda", "0.7")]),
+    ("ties", &[("density", "0.3"), ("lambda", "1.25")]),
+    ("dare-linear", &[("density", "0.4"), ("lambda", "0.9")]),
+    ("median", &[]),
+    ("trimmed-mean", &[("fraction", "0.25")]),
+    ("trimmed-mean", &[("fraction", "0.2"), ("weighted", "false")]),
+];

@@ -1,0 +1,456 @@
+//! Everything needed to run a simulation again: the flags of `espalier simulate` as one value.
+
+use crate::attack::Attack;
+use espalier_identity::Digest;
+use espalier_replica::Exchange;
+use espalier_topology::{Order, Schedule, Topology};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use std::str::FromStr;
+
+/// A simulation. The defaults are those of the command line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// How many nodes, 2 or more.
+    pub nodes: u32,
+    /// How many rounds at most.
+    pub rounds: u32,
+    /// Stop at the first round after which all honest active nodes are equal and nothing is still
+    /// to happen.
+    pub until_converged: bool,
+    /// Who knows whom.
+    pub topology: Topology,
+    /// Whom a node asks.
+    pub schedule: Schedule,
+    /// Whether exchanges of a round see each other.
+    pub order: Order,
+    /// What an exchange sends.
+    pub exchange: Exchange,
+    /// The merge strategy.
+    pub strategy: String,
+    /// Its parameters.
+    pub parameters: BTreeMap<String, String>,
+    /// What is merged.
+    pub model: Family,
+    /// The root of the base model that `model` names by path, so that a changed file shows.
+    pub base_root: Option<Digest>,
+    /// Nodes that join later.
+    pub late_joiners: Option<LateJoiners>,
+    /// A split of the network.
+    pub partition: Option<PartitionSpec>,
+    /// Probability that a message is lost.
+    pub loss: f64,
+    /// Probability that a message arrives twice.
+    pub duplicate: f64,
+    /// Probability that a message is held back until the other exchanges of its round are over.
+    pub reorder: f64,
+    /// A message is under way for 0 to this many rounds.
+    pub delay: u32,
+    /// Probability per round that a node crashes.
+    pub crash: f64,
+    /// Who retracts when.
+    pub retract: Vec<RetractSpec>,
+    /// How many nodes are Byzantine.
+    pub byzantine: Share,
+    /// What they do, dealt out among them in turn.
+    pub attack: Vec<Attack>,
+    /// How the nodes' data differ.
+    pub spread: Spread,
+    /// Train again from the merged model every so many rounds.
+    pub retrain: Option<u32>,
+    /// For how many nodes per-node figures are computed.
+    pub metrics: Metrics,
+    /// The seed of all randomness.
+    pub seed: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            nodes: 8,
+            rounds: 20,
+            until_converged: false,
+            topology: Topology::Random,
+            schedule: Schedule::Random,
+            order: Order::Sequential,
+            exchange: Exchange::Delta,
+            strategy: "weight-average".into(),
+            parameters: BTreeMap::new(),
+            model: Family::Digits,
+            base_root: None,
+            late_joiners: None,
+            partition: None,
+            loss: 0.0,
+            duplicate: 0.0,
+            reorder: 0.0,
+            delay: 0,
+            crash: 0.0,
+            retract: Vec::new(),
+            byzantine: Share::Count(0),
+            attack: vec![Attack::SignFlip],
+            spread: Spread::Iid,
+            retrain: None,
+            metrics: Metrics::Auto,
+            seed: 1,
+        }
+    }
+}
+
+/// A value on the command line that cannot be read. The user's fault.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{given}` is not {expected}")]
+pub struct ParseError {
+    given: String,
+    expected: String,
+}
+
+pub(crate) fn wrong(given: &str, expected: impl Into<String>) -> ParseError {
+    ParseError { given: given.into(), expected: expected.into() }
+}
+
+/// Text on the command line and in JSON.
+macro_rules! text_serde {
+    ($($name:ty),*) => {$(
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    )*};
+}
+pub(crate) use text_serde;
+text_serde!(Family, LateJoiners, PartitionSpec, RetractSpec, Share, Spread, Metrics);
+
+/// What is merged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Family {
+    /// The embedded images and a small network.
+    Digits,
+    /// One seeded tensor of this shape.
+    Synthetic(Vec<u64>),
+    /// A safetensors file, a sharded index, or a folder of several models.
+    Path(String),
+}
+
+/// The most elements of a synthetic tensor.
+pub const MAX_SYNTHETIC: u64 = 1 << 28;
+
+impl FromStr for Family {
+    type Err = ParseError;
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let Some(shape) = text.strip_prefix("synthetic:") else {
+            return match text {
+                "" => Err(wrong(text, "digits, synthetic:SHAPE or a path")),
+                "digits" => Ok(Self::Digits),
+                path => Ok(Self::Path(path.into())),
+            };
+        };
+        let expected = "a shape such as synthetic:16x16, with at most 2^28 elements";
+        let sizes: Result<Vec<u64>, _> = shape.split('x').map(str::parse).collect();
+        let sizes = sizes.map_err(|_| wrong(text, expected))?;
+        let elements = sizes.iter().try_fold(1_u64, |product, size| product.checked_mul(*size));
+        match elements {
+            Some(1..=MAX_SYNTHETIC) if sizes.len() <= 8 => Ok(Self::Synthetic(sizes)),
+            _ => Err(wrong(text, expected)),
+        }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Digits => f.write_str("digits"),
+            Self::Path(path) => f.write_str(path),
+            Self::Synthetic(shape) => {
+                let sizes: Vec<_> = shape.iter().map(u64::to_string).collect();
+                write!(f, "synthetic:{}", sizes.join("x"))
+            }
+        }
+    }
+}
+
+/// `COUNT@ROUND`: the last `count` honest nodes join in `round`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LateJoiners {
+    /// How many.
+    pub count: u32,
+    /// When; at least 1.
+    pub round: u32,
+}
+
+fn at<A: FromStr>(text: &str) -> Option<(A, &str)> {
+    let (before, after) = text.split_once('@')?;
+    Some((before.parse().ok()?, after))
+}
+
+impl FromStr for LateJoiners {
+    type Err = ParseError;
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        at(text)
+            .and_then(|(count, round)| Some(Self { count, round: round.parse().ok()? }))
+            .filter(|late| late.round > 0)
+            .ok_or_else(|| wrong(text, "COUNT@ROUND, with ROUND at least 1, such as 2@5"))
+    }
+}
+
+impl fmt::Display for LateJoiners {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.count, self.round)
+    }
+}
+
+/// `PARTS@FROM..UNTIL`: in rounds `from` to `until - 1` nodes hear only their own part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartitionSpec {
+    /// How many parts, 2 or more.
+    pub parts: u32,
+    /// The rounds.
+    pub rounds: Range<u32>,
+}
+
+impl FromStr for PartitionSpec {
+    type Err = ParseError;
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let parse = || {
+            let (parts, rounds) = at(text)?;
+            let (from, until) = rounds.split_once("..")?;
+            Some(Self { parts, rounds: from.parse().ok()?..until.parse().ok()? })
+        };
+        parse()
+            .filter(|spec: &Self| spec.parts >= 2 && !spec.rounds.is_empty() && spec.rounds.start > 0)
+            .ok_or_else(|| wrong(text, "PARTS@FROM..UNTIL, with PARTS >= 2 and 1 <= FROM < UNTIL"))
+    }
+}
+
+impl fmt::Display for PartitionSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}..{}", self.parts, self.rounds.start, self.rounds.end)
+    }
+}
+
+/// `NODE@ROUND`: node number `node` retracts its contribution at the start of `round`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetractSpec {
+    /// Which node, from 0.
+    pub node: u32,
+    /// When; at least 1.
+    pub round: u32,
+}
+
+impl FromStr for RetractSpec {
+    type Err = ParseError;
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let number = text.strip_prefix("node_").unwrap_or(text);
+        at(number)
+            .and_then(|(node, round)| Some(Self { node, round: round.parse().ok()? }))
+            .filter(|retract| retract.round > 0)
+            .ok_or_else(|| wrong(text, "NODE@ROUND, with ROUND at least 1, such as 3@6"))
+    }
+}
+
+impl fmt::Display for RetractSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.node, self.round)
+    }
+}
+
+/// `COUNT` or `PERCENT%` of the nodes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Share {
+    /// So many.
+    Count(u32),
+    /// So many percent, rounded to the nearest.
+    Percent(f64),
+}
+
+impl Share {
+    /// How many of `nodes`.
+    #[must_use]
+    pub fn of(self, nodes: u32) -> u32 {
+        match self {
+            Self::Count(count) => count,
+            Self::Percent(percent) => (f64::from(nodes) * percent / 100.0 + 0.5) as u32,
+        }
+    }
+}
+
+impl FromStr for Share {
+    type Err = ParseError;
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let parsed = match text.strip_suffix('%') {
+            None => text.parse().ok().map(Self::Count),
+            Some(percent) => percent.parse().ok().map(Self::Percent),
+        };
+        let in_range = |share: &Self| match share {
+            Self::Count(_) => true,
+            Self::Percent(percent) => (0.0..=100.0).contains(percent),
+        };
+        parsed.filter(in_range).ok_or_else(|| wrong(text, "a number of nodes, or a share such as 34%"))
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(count) => write!(f, "{count}"),
+            Self::Percent(percent) => write!(f, "{percent}%"),
+        }
+    }
+}
+
+/// How the nodes' data differ.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Spread {
+    /// Not at all, but for chance.
+    Iid,
+    /// A little: `digits` draws class shares from Dirichlet(10).
+    Mild,
+    /// Much: Dirichlet(1).
+    Strong,
+    /// Class shares from Dirichlet(A) (Hsu, Qi, Brown 2019).
+    Dirichlet(f64),
+    /// K groups of nodes, each with classes of its own.
+    Clusters(u32),
+}
+
+impl FromStr for Spread {
+    type Err = ParseError;
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let expected = "iid, mild, strong, dirichlet:A with A > 0, or clusters:K with K >= 2";
+        let parsed = match text.split_once(':') {
+            None => match text {
+                "iid" => Some(Self::Iid),
+                "mild" => Some(Self::Mild),
+                "strong" => Some(Self::Strong),
+                _ => None,
+            },
+            Some(("dirichlet", a)) => {
+                a.parse().ok().filter(|a: &f64| (1e-3..=1e6).contains(a)).map(Self::Dirichlet)
+            }
+            Some(("clusters", k)) => k.parse().ok().filter(|k| *k >= 2).map(Self::Clusters),
+            Some(_) => None,
+        };
+        parsed.ok_or_else(|| wrong(text, expected))
+    }
+}
+
+impl fmt::Display for Spread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Iid => f.write_str("iid"),
+            Self::Mild => f.write_str("mild"),
+            Self::Strong => f.write_str("strong"),
+            Self::Dirichlet(a) => write!(f, "dirichlet:{a}"),
+            Self::Clusters(k) => write!(f, "clusters:{k}"),
+        }
+    }
+}
+
+/// For how many nodes per-node figures are computed and written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Metrics {
+    /// All up to 256 nodes, a sample of 64 above.
+    Auto,
+    /// All.
+    Full,
+    /// A seeded sample.
+    Sample(u32),
+    /// None.
+    Off,
+}
+
+impl Metrics {
+    /// How many of `nodes`.
+    #[must_use]
+    pub fn count(self, nodes: u32) -> u32 {
+        match self {
+            Self::Auto if nodes > 256 => 64,
+            Self::Auto | Self::Full => nodes,
+            Self::Sample(count) => count.min(nodes),
+            Self::Off => 0,
+        }
+    }
+}
+
+impl FromStr for Metrics {
+    type Err = ParseError;
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let parsed = match text.split_once(':') {
+            None => match text {
+                "auto" => Some(Self::Auto),
+                "full" => Some(Self::Full),
+                "off" => Some(Self::Off),
+                _ => None,
+            },
+            Some(("sample", count)) => count.parse().ok().filter(|k| *k > 0).map(Self::Sample),
+            Some(_) => None,
+        };
+        parsed.ok_or_else(|| wrong(text, "full, sample:K with K >= 1, off, or auto"))
+    }
+}
+
+impl fmt::Display for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Full => f.write_str("full"),
+            Self::Sample(count) => write!(f, "sample:{count}"),
+            Self::Off => f.write_str("off"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_value_reads_back_what_it_writes() {
+        fn check<T: FromStr<Err = ParseError> + fmt::Display + PartialEq + fmt::Debug>(texts: &[&str]) {
+            for text in texts {
+                let value: T = text.parse().unwrap_or_else(|e| panic!("{text}: {e}"));
+                assert_eq!(value.to_string(), *text);
+            }
+        }
+        check::<Family>(&["digits", "synthetic:16x16", "synthetic:7", "some/model.safetensors"]);
+        check::<LateJoiners>(&["2@5"]);
+        check::<PartitionSpec>(&["2@3..9"]);
+        check::<RetractSpec>(&["0@4"]);
+        check::<Share>(&["3", "34%", "12.5%"]);
+        check::<Spread>(&["iid", "mild", "strong", "dirichlet:0.3", "clusters:2"]);
+        check::<Metrics>(&["auto", "full", "sample:9", "off"]);
+    }
+
+    #[test]
+    fn nonsense_says_what_would_be_right() {
+        let error = "3@9..2".parse::<PartitionSpec>().expect_err("backwards");
+        assert!(error.to_string().contains("FROM < UNTIL"), "{error}");
+        for shape in ["synthetic:", "synthetic:0", "synthetic:99999999999x9999999999999", "synthetic:4x"] {
+            assert!(shape.parse::<Family>().is_err(), "{shape}");
+        }
+        assert!("NaN%".parse::<Share>().is_err());
+        assert!("101%".parse::<Share>().is_err());
+        assert!("dirichlet:0".parse::<Spread>().is_err());
+    }
+
+    #[test]
+    fn a_configuration_survives_json() {
+        let config = Config {
+            partition: Some("2@3..9".parse().expect("parses")),
+            byzantine: Share::Percent(34.0),
+            ..Config::default()
+        };
+        let json = serde_json::to_string(&config).expect("writes");
+        assert_eq!(serde_json::from_str::<Config>(&json).expect("reads"), config);
+        assert!(serde_json::from_str::<Config>(r#"{"nodez": 3}"#).is_err());
+    }
+}

@@ -1,0 +1,225 @@
+//! Model families: what the nodes of a run train and contribute.
+
+use crate::config::{Config, Family, Spread};
+use crate::digits::Digits;
+use crate::error::{SimError, flag};
+use crate::seeds::Seeds;
+use crate::tensors::map_floats;
+use espalier_identity::Digest;
+use espalier_tensor::{
+    Dtype, Model, SafetensorsModel, kernels, open_safetensors, random::Stream, schema_mismatch,
+};
+use std::path::{Path, PathBuf};
+
+/// The size of a seeded fine-tune delta relative to the root mean square of the base.
+const DELTA: f64 = 0.01;
+
+/// The task of one run.
+#[derive(Debug)]
+pub(crate) struct Task {
+    kind: Kind,
+    base: Option<Model>,
+    schema: Digest,
+    spread: Spread,
+    seeds: Seeds,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Digits(Digits),
+    /// Seeded deltas of this size on the base.
+    Deltas(f64),
+    /// One file per node.
+    Files(Vec<PathBuf>),
+}
+
+/// How many nodes a folder of models is for; `None` for every other family.
+///
+/// # Errors
+/// [`SimError`] if the folder cannot be read.
+pub fn nodes_of_folder(family: &Family) -> Result<Option<u32>, SimError> {
+    let Family::Path(path) = family else { return Ok(None) };
+    Ok(folder(Path::new(path))?.map(|(files, _)| files.len() as u32))
+}
+
+/// The models in a folder of several, and its base; `None` if the path is one model.
+fn folder(path: &Path) -> Result<Option<(Vec<PathBuf>, Option<PathBuf>)>, SimError> {
+    if !path.is_dir() {
+        return Ok(None);
+    }
+    let failed = |e: std::io::Error| flag("--model", format!("cannot list {}: {e}", path.display()));
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(failed)? {
+        let file = entry.map_err(failed)?.path();
+        if file.to_string_lossy().ends_with(".safetensors.index.json") {
+            // One sharded model.
+            return Ok(None);
+        }
+        if file.extension().is_some_and(|extension| extension == "safetensors") {
+            files.push(file);
+        }
+    }
+    files.sort();
+    let is_base = |file: &PathBuf| file.file_stem().is_some_and(|stem| stem == "base");
+    let base = files.iter().position(is_base).map(|at| files.remove(at));
+    Ok((files.len() > 1).then_some((files, base)))
+}
+
+/// Opens models by their headers and checks that they fit together before any data is read.
+fn open_all(files: &[PathBuf]) -> Result<Vec<SafetensorsModel>, SimError> {
+    let opened: Vec<_> = files.iter().map(open_safetensors).collect::<Result<_, _>>()?;
+    for (file, model) in files.iter().zip(&opened).skip(1) {
+        if let Some(mismatch) = schema_mismatch(opened[0].shapes(), model.shapes()) {
+            let (first, second) = (files[0].clone(), file.clone());
+            return Err(SimError::Mismatch { first, second, mismatch: Box::new(mismatch) });
+        }
+    }
+    Ok(opened)
+}
+
+impl Task {
+    pub(crate) fn open(config: &Config) -> Result<Self, SimError> {
+        let (seeds, spread) = (Seeds(config.seed), config.spread);
+        let (kind, base) = match &config.model {
+            Family::Digits => {
+                let digits = Digits::new(config.nodes as usize, spread, seeds);
+                (Kind::Digits(digits), Some(Digits::base(seeds)))
+            }
+            Family::Synthetic(shape) => (Kind::Deltas(1.0), Some(synthetic(shape, seeds))),
+            Family::Path(path) => match folder(Path::new(path))? {
+                None => {
+                    let model = open_safetensors(path)?.into_model()?;
+                    if model.manifest.float_elements() == 0 {
+                        return Err(flag("--model", format!("{path} holds no float tensor")));
+                    }
+                    let size = DELTA * rms(&model);
+                    (Kind::Deltas(if size > 0.0 { size } else { DELTA }), Some(model))
+                }
+                Some((files, base)) => {
+                    let all: Vec<_> = files.iter().chain(&base).cloned().collect();
+                    let mut opened = open_all(&all)?;
+                    if files.len() != config.nodes as usize {
+                        let (path, count) = (path.as_str(), files.len());
+                        let problem = format!("{path} holds {count} models; use --nodes {count}");
+                        return Err(flag("--nodes", problem));
+                    }
+                    let base = base.and_then(|_| opened.pop()).map(SafetensorsModel::into_model);
+                    let schema = opened[0].manifest_shapes().schema();
+                    let base = base.transpose()?;
+                    return Ok(Self { kind: Kind::Files(files), base, schema, spread, seeds });
+                }
+            },
+        };
+        let schema = base.as_ref().map_or(Digest::ZERO, |base| base.manifest.schema());
+        Ok(Self { kind, base, schema, spread, seeds })
+    }
+
+    /// The model from which everybody starts, if there is one.
+    pub(crate) fn base(&self) -> Option<&Model> {
+        self.base.as_ref()
+    }
+
+    /// The schema of every contribution.
+    pub(crate) fn schema(&self) -> Digest {
+        self.schema
+    }
+
+    /// The model that an honest `node` contributes in training round `round`, trained from `start`
+    /// (the base, or the model it had merged).
+    pub(crate) fn train(
+        &self,
+        node: usize,
+        round: u64,
+        start: Option<&Model>,
+    ) -> Result<Model, SimError> {
+        let start = start.or(self.base());
+        let model = match (&self.kind, start) {
+            (Kind::Files(files), _) => return Ok(open_safetensors(&files[node])?.into_model()?),
+            (Kind::Digits(digits), Some(start)) => {
+                let index = node as u64 + (round << 32);
+                digits.train(node, start, self.seeds.rng("digits order", index))
+            }
+            (Kind::Deltas(size), Some(start)) => Some(self.perturb(node, round, start, *size)),
+            (_, None) => None,
+        };
+        model.ok_or_else(|| flag("--model", "the model is not one that this family can train"))
+    }
+
+    /// start + size × (noise of the node and round + what is particular to the node or its group).
+    fn perturb(&self, node: usize, round: u64, start: &Model, size: f64) -> Model {
+        let own = self.seeds.key("delta", node as u64 + (round << 32));
+        let (group, share) = match self.spread {
+            Spread::Iid => (node as u64, 0.0),
+            Spread::Mild => (node as u64, 0.5),
+            Spread::Strong => (node as u64, 2.0),
+            Spread::Dirichlet(a) => (node as u64, 1.0 / libm::sqrt(a)),
+            Spread::Clusters(k) => (node as u64 % u64::from(k), 2.0),
+        };
+        // Honest nodes of a strong spread differ in size too, each by a factor of its own.
+        let size = size * (1.0 + share * self.seeds.rng("delta size", group).unit());
+        let streams = [Stream::new(own), Stream::new(self.seeds.key("delta of group", group))];
+        let (mut noise, mut common) = (Vec::new(), Vec::new());
+        let mut at = 0;
+        map_floats(start, None, |values, _| {
+            noise.resize(values.len(), 0.0);
+            common.resize(values.len(), 0.0);
+            streams[0].fill_normal(at, &mut noise);
+            if share > 0.0 {
+                streams[1].fill_normal(at, &mut common);
+            }
+            at += values.len() as u64;
+            for ((value, noise), common) in values.iter_mut().zip(&noise).zip(&common) {
+                *value += size * (f64::from(*noise) + share * f64::from(*common));
+            }
+        })
+    }
+
+    /// The weight that `node` declares: how many examples it trained on.
+    pub(crate) fn weight(&self, node: usize) -> f64 {
+        self.samples(node).map_or(1.0, |samples| samples as f64)
+    }
+
+    pub(crate) fn samples(&self, node: usize) -> Option<u64> {
+        match &self.kind {
+            Kind::Digits(digits) => Some(digits.samples(node)),
+            Kind::Deltas(_) | Kind::Files(_) => None,
+        }
+    }
+
+    /// Accuracy on the common test part, where the family has one.
+    pub(crate) fn accuracy(&self, model: &Model) -> Option<f64> {
+        match &self.kind {
+            Kind::Digits(digits) => digits.accuracy(model),
+            Kind::Deltas(_) | Kind::Files(_) => None,
+        }
+    }
+
+    /// Accuracy on the private validation part of `node`.
+    pub(crate) fn validation(&self, node: usize, model: &Model) -> Option<f64> {
+        match &self.kind {
+            Kind::Digits(digits) => digits.validation(node, model),
+            Kind::Deltas(_) | Kind::Files(_) => None,
+        }
+    }
+
+    /// Whether a node can train again from a merged model.
+    pub(crate) fn retrains(&self) -> bool {
+        !matches!(self.kind, Kind::Files(_))
+    }
+}
+
+fn synthetic(shape: &[u64], seeds: Seeds) -> Model {
+    let elements = shape.iter().product::<u64>() as usize;
+    let mut values = vec![0.0; elements];
+    Stream::new(seeds.key("synthetic base", 0)).fill_normal(0, &mut values);
+    let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    Model::from_tensors(vec![("tensor".into(), Dtype::F32, shape.to_vec(), bytes)])
+        .expect("one tensor whose bytes fit its shape")
+}
+
+/// Root mean square of all float elements.
+fn rms(model: &Model) -> f64 {
+    let zero = map_floats(model, None, |values, _| values.fill(0.0));
+    let squares = kernels::squared_distance_blocks(model, &zero, 1)[0];
+    libm::sqrt(squares / model.manifest.float_elements().max(1) as f64)
+}

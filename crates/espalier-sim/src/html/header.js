@@ -1,0 +1,142 @@
+// The outcome in words, the key figures, and what it takes to run it again.
+
+// What a run has when the flag is left out, so that the command line stays short.
+const DEFAULTS = {
+  nodes: 8, rounds: 20, topology: 'random', schedule: 'random', order: 'sequential',
+  exchange: 'delta', strategy: 'weight-average', model: 'digits', loss: 0, duplicate: 0,
+  reorder: 0, delay: 0, crash: 0, byzantine: 0, attack: 'sign-flip', spread: 'iid', metrics: 'auto',
+};
+
+function verdict() {
+  const { converged, rounds_to_converge: round } = summary;
+  if (converged) {
+    const when = known(round) ? ` in round ${round}` : '';
+    const number = honestCount();
+    const all = number === 1 ? 'the one honest node holds its state'
+      : `all ${count(number)} honest nodes hold one state`;
+    return [el('span', { class: 'ok' }, `Converged${when}:`), ` ${all}`];
+  }
+  const states = plural(lastRound?.distinct_states ?? 0, 'different state');
+  return [el('span', { class: 'bad' }, 'Not converged:'),
+    ` ${states} after ${plural(lastNumber, 'round')}`];
+}
+
+function lede() {
+  const byzantine = byzantineNames.length ? `, ${count(byzantineNames.length)} of them Byzantine`
+    : '';
+  const shape = model.parameters
+    ? ` (${plural(model.parameters, 'parameter')} in ${plural(model.tensors, 'tensor')})` : '';
+  return `${plural(report.nodes.length, 'node')}${byzantine}, over the topology ${topology.name}, `
+    + `merging ${model.family}${shape} for ${plural(lastNumber, 'round')}. Seed ${seed}.`;
+}
+
+function tile(name, figure, ...beside) {
+  return el('div', { class: 'tile' }, el('dt', {}, name), el('dd', {},
+    el('div', { class: 'figure' }, figure), el('div', { class: 'beside' }, beside)));
+}
+
+function roundsTile() {
+  const bounds = `theory: ${count(topology.rounds_lower)} to ${count(topology.rounds_upper)}`;
+  const round = summary.rounds_to_converge;
+  return tile('Rounds to converge', count(round), known(round) ? bounds : `not reached; ${bounds}`);
+}
+
+function accuracyTile() {
+  if (!known(summary.final_accuracy)) {
+    return tile('Final accuracy', MISSING, 'this model family has no test part');
+  }
+  const { greatest } = spread(model.alone_accuracy ?? []);
+  const beside = known(greatest)
+    ? `best alone ${percent(greatest)}, mean alone ${percent(mean(model.alone_accuracy))}`
+    : 'of the merged model';
+  return tile('Final accuracy', percent(summary.final_accuracy), beside);
+}
+
+function bytesTile() {
+  const over = summary.bytes_over_optimum;
+  const beside = known(over) ? `${quantity(over, 3)} × the least possible` : 'by all nodes';
+  return tile('Bytes sent', bytes(summary.sent_bytes), beside);
+}
+
+function detectionTile() {
+  if (!summary.detection) return null;
+  const { recall, precision } = summary.detection;
+  return tile('Byzantine nodes found', share(recall), 'recall; ',
+    `precision ${share(precision)}, ${plural(byzantineNames.length, 'liar')}`);
+}
+
+function tiles() {
+  const isolated = summary.isolated;
+  return el('dl', { class: 'tiles' }, roundsTile(), accuracyTile(), bytesTile(),
+    tile('Exchanges', count(summary.exchanges), `over ${plural(lastNumber, 'round')}`),
+    tile('Isolated nodes', count(isolated.length),
+      isolated.length ? listed(isolated, 4) : 'nobody is left out'),
+    detectionTile());
+}
+
+function hashFacts() {
+  const facts = [
+    ['Final state', hashButton(summary.final_state_hash)],
+    ['Merged model', hashButton(summary.final_model_hash)],
+    ['Policy', hashButton(report.policy_hash)],
+    ['Seed', el('code', {}, seed)],
+  ];
+  return el('dl', { class: 'facts' }, facts.map(([name, value]) =>
+    [el('dt', {}, name), el('dd', {}, value)]));
+}
+
+function quoted(text) {
+  return /^[\w.,:@%+=\/-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+// The flags that give one setting. Settings are written as on the command line.
+function flagsOf(key, value) {
+  if (!known(value) || value === false || String(DEFAULTS[key]) === String(value)) return [];
+  const flag = `--${key.replaceAll('_', '-')}`;
+  if (value === true) return [flag];
+  if (key === 'parameters') {
+    return Object.entries(value).map(([name, text]) => `--param ${quoted(`${name}=${text}`)}`);
+  }
+  if (key === 'attack') return [`${flag} ${quoted(value.join(','))}`];
+  return [value].flat().map((one) => `${flag} ${quoted(String(one))}`);
+}
+
+// Settings that are no flags, or stand at the end.
+const NOT_LISTED = ['base_root', 'seed'];
+
+function commandLine() {
+  const { config } = report;
+  const settings = Object.entries(config).filter(([key]) =>
+    !NOT_LISTED.includes(key) && (key !== 'attack' || byzantineNames.length));
+  const flags = settings.flatMap(([key, value]) => flagsOf(key, value));
+  return ['espalier simulate', ...flags, `--seed ${seed}`];
+}
+
+function configTable(host) {
+  const rows = Object.entries(report.config);
+  const write = ([, value]) => (known(value) ? typeof value === 'string' ? value
+    : JSON.stringify(value) : 'not set');
+  table(host, { label: 'Configuration', rows, columns: [
+    { head: 'Setting', cell: ([key]) => key },
+    { head: 'Value', cell: write, wide: true },
+  ] });
+}
+
+function showHeader() {
+  document.title = `Espalier: ${summary.converged ? 'converged' : 'not converged'}, `
+    + `${plural(report.nodes.length, 'node')}, ${topology.name}`;
+  const command = commandLine();
+  const copy = () => copyText(command.join(' '), 'Command');
+  // A line may break between flags, not inside one.
+  const parts = command.flatMap((part) => [el('span', {}, part), ' ']);
+  body('summary').append(
+    el('p', { class: 'verdict' }, verdict()),
+    el('p', { class: 'lede' }, lede()),
+    tiles(),
+    el('h3', {}, 'Run it again'),
+    el('div', { class: 'command' }, el('pre', {}, parts),
+      el('button', { type: 'button', onclick: copy }, 'Copy')),
+    hashFacts(),
+    folded('The whole configuration', configTable),
+  );
+}

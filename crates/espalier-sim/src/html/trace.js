@@ -1,0 +1,104 @@
+// The final state, operation by operation: provenance, roots, and the proof of the encodings.
+
+const trace = report.trace.map((entry, index) => ({ ...entry, index: index + 1 }));
+
+const KINDS = { contribute: 'good', retract: 'bad', evidence: 'bad', attest: 'note' };
+const kindTag = ({ kind }) => tag(KINDS[kind] ?? '', kind);
+
+function showTrace() {
+  const host = body('trace');
+  if (trace.length === 0) {
+    host.append(note('The final state holds no operations.'));
+    return;
+  }
+  const tally = new Map();
+  for (const { kind } of trace) tally.set(kind, (tally.get(kind) ?? 0) + 1);
+  const parts = [...tally].map(([kind, number]) => `${count(number)} ${kind}`);
+  host.append(caption(`${plural(trace.length, 'operation')}: ${parts.join(', ')}.`));
+  table(host, { label: 'Operations of the final state', rows: trace, columns: [
+    numeric('#', (entry) => entry.index),
+    hashed('Operation', (entry) => entry.op),
+    named('Author', (entry) => entry.author),
+    numeric('Seq', (entry) => entry.seq, String),
+    numeric('Lamport', (entry) => entry.lamport, String),
+    numeric('Deps', (entry) => entry.deps, String),
+    { head: 'Kind', cell: kindTag, value: (entry) => entry.kind },
+    hashed('Content', (entry) => entry.content),
+    numeric('Weight', (entry) => entry.weight, (weight) => quantity(weight, 6)),
+    { head: 'Text', cell: (entry) => entry.text, wide: true },
+  ] });
+}
+
+// Roots
+
+function rootCell(field) {
+  return (entry) => {
+    const before = trace[entry.index - 2]?.[field];
+    const changed = before !== entry[field];
+    const mark = el('span', { class: changed ? 'good' : 'quiet',
+      title: changed ? 'changed' : 'as before' }, changed ? '● ' : '○ ');
+    return el('span', {}, mark, hashText(entry[field]));
+  };
+}
+
+function stepLine(key, label, field, line) {
+  const steps = trace.map((entry) => entry[field]);
+  return { x: trace.map((entry) => entry.index), y: steps, mode: 'lines', meta: { key, label },
+    line: { shape: 'hvh', width: 2.5, ...line },
+    hovertemplate: `<b>%{y}</b> ${label}<br>after operation %{x}<extra></extra>` };
+}
+
+function showRoots() {
+  const host = body('roots');
+  if (trace.length === 0) {
+    host.append(note('The final state holds no operations.'));
+    return;
+  }
+  chart(host, 'Visible contributions and tombstones after each operation', 230, (colours) => ({
+    data: [
+      stepLine('visible', 'visible contributions', 'visible', { color: colours.accent }),
+      stepLine('tombstones', 'tombstones', 'tombstones', { color: colours.note, dash: 'dash' }),
+    ],
+    layout: {
+      xaxis: { title: { text: 'operation', standoff: 6 }, showgrid: false, tickformat: 'd',
+        range: [0.5, Math.max(trace.length + 0.5, 2)] },
+      yaxis: { rangemode: 'tozero', title: { text: 'in the state' }, tickformat: 'd', nticks: 6 },
+      margin: { l: 56, r: 16, t: 12, b: 42 },
+    },
+  }));
+  table(host, { label: 'Roots after each operation', rows: trace, columns: [
+    numeric('#', (entry) => entry.index),
+    { head: 'Kind', cell: kindTag },
+    named('Author', (entry) => entry.author),
+    { head: 'State hash', cell: rootCell('state_hash') },
+    { head: 'Bound root', cell: rootCell('bound_root') },
+    numeric('Visible', (entry) => entry.visible),
+    numeric('Tombstones', (entry) => entry.tombstones),
+  ] });
+}
+
+// Round trip
+
+function showRoundTrip() {
+  const host = body('round-trip');
+  const rows = report.round_trip;
+  if (rows.length === 0) {
+    host.append(note('No state was encoded in this run.'));
+    return;
+  }
+  const failed = rows.filter((row) => !row.pass).length;
+  const verdict = failed
+    ? el('b', { class: 'bad' }, `${count(failed)} of ${count(rows.length)} FAILED. `)
+    : el('b', { class: 'good' }, `All ${count(rows.length)} PASS. `);
+  host.append(caption(verdict, 'decode(encode(state)) has the same state hash as the state.'));
+  // Failures first: they are what one looks for.
+  const ordered = [...rows].sort((a, b) => Number(a.pass) - Number(b.pass));
+  table(host, { label: 'Round trip per node and form', rows: ordered, columns: [
+    named('Node', (row) => row.node),
+    plain('Form', (row) => row.form),
+    { head: 'Verdict', value: (row) => Number(row.pass),
+      cell: ({ pass }) => (pass ? tag('good', 'PASS') : tag('bad', 'FAIL')) },
+    hashed('Before', (row) => row.before),
+    hashed('After', (row) => row.after),
+  ] });
+}

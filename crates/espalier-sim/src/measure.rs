@@ -1,0 +1,190 @@
+//! Figures of one round: computed once per distinct state, in parallel, with results in a fixed
+//! order.
+
+use crate::family::Task;
+use espalier_identity::Digest;
+use espalier_replica::{Arena, MergeState, Resolution};
+use espalier_resolve::Plan;
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Elements per block of a streamed comparison.
+const BLOCK: usize = 4096;
+/// Blocks compared at a time: bounds memory by this × pairs.
+const WAVE: usize = 64;
+
+/// What is known of a distinct state. States with equal hashes resolve to equal models.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    /// `None` where nothing is left to merge.
+    pub(crate) resolution: Option<Resolution>,
+    /// Accuracy of the merged model.
+    pub(crate) accuracy: Option<f64>,
+    /// Bytes of the serialised state, tensors included.
+    pub(crate) wire_bytes: u64,
+}
+
+/// Distinct states that were looked at, by state hash.
+#[derive(Debug, Default)]
+pub(crate) struct Gallery(BTreeMap<Digest, Arc<Seen>>);
+
+impl Gallery {
+    /// Looks at every state that is not known yet, and forgets those that are not asked for.
+    pub(crate) fn visit<'a>(&mut self, states: impl Iterator<Item = &'a MergeState>, task: &Task) {
+        let wanted: BTreeMap<Digest, &MergeState> =
+            states.map(|state| (state.state_hash(), state)).collect();
+        self.0.retain(|hash, _| wanted.contains_key(hash));
+        let new: Vec<_> = wanted.iter().filter(|(hash, _)| !self.0.contains_key(hash)).collect();
+        let seen: Vec<_> =
+            new.into_par_iter().map(|(hash, state)| (*hash, Arc::new(look(state, task)))).collect();
+        self.0.extend(seen);
+    }
+
+    pub(crate) fn get(&self, hash: &Digest) -> Option<&Arc<Seen>> {
+        self.0.get(hash)
+    }
+
+    /// L2 distances between the merged models of pairs of states; `None` where a side has none.
+    pub(crate) fn distances(&self, arena: &Arena, pairs: &[(Digest, Digest)]) -> Vec<Option<f64>> {
+        let resolution = |hash| self.0.get(hash).and_then(|seen| seen.resolution.as_ref());
+        let mut at = BTreeMap::new();
+        let mut resolutions = Vec::new();
+        for hash in pairs.iter().flat_map(|(a, b)| [a, b]) {
+            if let (None, Some(resolution)) = (at.get(hash), resolution(hash)) {
+                at.insert(*hash, resolutions.len());
+                resolutions.push(resolution);
+            }
+        }
+        let places: Vec<_> =
+            pairs.iter().map(|(a, b)| Some((*at.get(a)?, *at.get(b)?))).collect();
+        let known: Vec<_> = places.iter().flatten().copied().collect();
+        let mut found = between(arena, &resolutions, &known).into_iter();
+        places.iter().map(|place| place.and_then(|_| found.next())).collect()
+    }
+}
+
+fn look(state: &MergeState, task: &Task) -> Seen {
+    let resolution = state.resolution().ok();
+    let accuracy = match &resolution {
+        // A model is only built where somebody can judge it.
+        Some(resolution) if task.samples(0).is_some() => {
+            resolution.model().ok().and_then(|model| task.accuracy(&model))
+        }
+        _ => None,
+    };
+    let contents: BTreeMap<_, _> = state.live_contents().map(|digest| (digest, ())).collect();
+    let size = |digest| state.arena().store().get(digest).map_or(0, |c| c.len() as u64);
+    let tensors: u64 = contents.keys().map(|digest| size(digest) + 32).sum();
+    Seen { resolution, accuracy, wire_bytes: state.encoded_len() as u64 + tensors }
+}
+
+/// Distances between merged models, by pair of positions.
+fn between(arena: &Arena, models: &[&Resolution], pairs: &[(usize, usize)]) -> Vec<f64> {
+    let coefficients: Option<Vec<_>> = models.iter().map(|model| model.coefficients()).collect();
+    match coefficients {
+        Some(coefficients) => Affine::new(arena, models, &coefficients).distances(pairs),
+        None => streamed(models, pairs),
+    }
+}
+
+/// Merged models that are affine combinations of contributions. With coefficients that sum to the
+/// same, ‖Σ a x‖² = −½ aᵀ D a for their difference a, where D holds the squared distances of the
+/// contributions, which are known already: no element is touched.
+struct Affine {
+    /// Per model the coefficient of each point.
+    rows: Vec<Vec<f64>>,
+    /// Squared distances between the points.
+    squared: Vec<Vec<f64>>,
+}
+
+impl Affine {
+    fn new(arena: &Arena, models: &[&Resolution], coefficients: &[(Vec<f64>, f64)]) -> Self {
+        let mut points = BTreeMap::new();
+        for model in models {
+            points.extend(model.voices().iter().map(|voice| (voice.root, voice.model.clone())));
+            points.extend(model.base().map(|base| (base.root(), base.clone())));
+        }
+        let roots: Vec<_> = points.keys().copied().collect();
+        let place = |root: &Digest| roots.binary_search(root).unwrap_or_default();
+        let row = |(model, (weights, base)): (&&Resolution, &(Vec<f64>, f64))| {
+            let mut row = vec![0.0; roots.len()];
+            for (voice, weight) in model.voices().iter().zip(weights) {
+                row[place(&voice.root)] += weight;
+            }
+            if let Some(model) = model.base() {
+                row[place(&model.root())] += base;
+            }
+            row
+        };
+        let rows = models.iter().zip(coefficients).map(row).collect();
+        let points: Vec<_> = points.iter().collect();
+        let squared = points
+            .par_iter()
+            .map(|(a, x)| {
+                let to = |(b, y): &(&Digest, &Arc<_>)| -> f64 {
+                    arena.distances((a, x), (b, y)).iter().fold(0.0, |sum, part| sum + part)
+                };
+                points.iter().map(to).collect()
+            })
+            .collect();
+        Self { rows, squared }
+    }
+
+    fn distances(&self, pairs: &[(usize, usize)]) -> Vec<f64> {
+        pairs.par_iter().map(|&(i, j)| self.distance(&self.rows[i], &self.rows[j])).collect()
+    }
+
+    fn distance(&self, a: &[f64], b: &[f64]) -> f64 {
+        let difference = a.iter().zip(b).map(|(x, y)| x - y).enumerate();
+        let moved: Vec<_> = difference.filter(|(_, x)| *x != 0.0).collect();
+        let mut sum = 0.0;
+        for (k, x) in &moved {
+            let row = &self.squared[*k];
+            sum += x * moved.iter().fold(0.0, |sum, (l, y)| sum + y * row[*l]);
+        }
+        libm::sqrt((-0.5 * sum).max(0.0))
+    }
+}
+
+/// The general case: every model block by block, never a whole one.
+fn streamed(models: &[&Resolution], pairs: &[(usize, usize)]) -> Vec<f64> {
+    let plans: Vec<Option<Plan<'_>>> = models.iter().map(|model| model.plan().ok()).collect();
+    let mut sums = vec![0.0; pairs.len()];
+    let Some(voice) = models.iter().flat_map(|model| model.voices()).next() else {
+        return sums;
+    };
+    let mut blocks = Vec::new();
+    for (tensor, (meta, _)) in voice.model.tensors().enumerate() {
+        if meta.dtype.is_float() {
+            let elements = meta.elements().unwrap_or(0) as usize;
+            let ends = (0..elements).step_by(BLOCK);
+            blocks.extend(ends.map(|start| (tensor, start, BLOCK.min(elements - start))));
+        }
+    }
+    for wave in blocks.chunks(WAVE) {
+        let partial: Vec<Vec<f64>> =
+            wave.par_iter().map(|block| compare_block(&plans, *block, pairs)).collect();
+        for block in partial {
+            sums.iter_mut().zip(block).for_each(|(sum, part)| *sum += part);
+        }
+    }
+    sums.into_iter().map(libm::sqrt).collect()
+}
+
+fn compare_block(
+    plans: &[Option<Plan<'_>>],
+    (tensor, start, len): (usize, usize, usize),
+    pairs: &[(usize, usize)],
+) -> Vec<f64> {
+    let merged = |plan: &Option<Plan<'_>>| {
+        let mut out = vec![0.0; len];
+        if let Some(plan) = plan {
+            plan.block(tensor, start, &mut out);
+        }
+        out
+    };
+    let values: Vec<Vec<f32>> = plans.iter().map(merged).collect();
+    let squared = |&(i, j): &(usize, usize)| espalier_tensor::kernels::squared_distance(&values[i], &values[j]);
+    pairs.iter().map(squared).collect()
+}

@@ -1,0 +1,354 @@
+//! The observer: looks at the nodes after each round and writes the report. It reads states and
+//! never changes them.
+
+use crate::config::Config;
+use crate::family::Task;
+use crate::harness::Labels;
+use crate::measure::Gallery;
+use crate::report::{
+    AuditEntry, Detection, Event, EventKind, ModelInfo, NodeInfo, Outcome, Report, Round,
+    Summary, TopologyInfo, TrustRow,
+};
+use crate::seeds::Seeds;
+use crate::summary;
+use crate::world::{Exchanged, Node, World};
+use espalier_identity::{Digest, PeerId};
+use espalier_replica::{MergeState, Policy, TrustTable};
+use espalier_topology::{Network, round_bound};
+use espalier_trust::{Tick, Trust};
+use rayon::prelude::*;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// Above this many nodes only the last events are kept.
+const AUDIT_ALL: u32 = 1_000;
+/// How many are kept then.
+const AUDIT_KEPT: usize = 100_000;
+/// The most edges that a report lists.
+const MAX_EDGES: u64 = 5_000;
+/// Diameters of larger networks take too long to be exact.
+const EXACT_DIAMETER: usize = 2_048;
+
+pub(crate) struct Observer<'a> {
+    config: &'a Config,
+    labels: &'a Labels,
+    /// The nodes whose figures are written, ascending.
+    sampled: Vec<usize>,
+    gallery: Gallery,
+    audit: VecDeque<AuditEntry>,
+    report: Report,
+    sent_before: u64,
+}
+
+impl<'a> Observer<'a> {
+    pub(crate) fn new(
+        config: &'a Config,
+        network: &Network,
+        task: &Task,
+        policy: &Policy,
+        labels: &'a Labels,
+    ) -> Self {
+        let count = config.metrics.count(config.nodes) as usize;
+        let mut sampled: Vec<usize> = (0..config.nodes as usize).collect();
+        if count < sampled.len() {
+            Seeds(config.seed).rng("sample", 0).shuffle(&mut sampled);
+            sampled.truncate(count);
+            sampled.sort_unstable();
+        }
+        let base_root = task.base().map(espalier_tensor::Model::root);
+        let report = Report {
+            config: Config { base_root, ..config.clone() },
+            seed: config.seed,
+            policy_hash: policy.hash(),
+            nodes: Vec::new(),
+            topology: topology(config, network),
+            model: ModelInfo::default(),
+            events: Vec::new(),
+            sampled_nodes: Vec::new(),
+            rounds: Vec::new(),
+            audit: Vec::new(),
+            audit_total: 0,
+            round_trip: Vec::new(),
+            trace: Vec::new(),
+            summary: Summary::default(),
+        };
+        let (gallery, audit) = (Gallery::default(), VecDeque::new());
+        Self { config, labels, sampled, gallery, audit, report, sent_before: 0 }
+    }
+
+    pub(crate) fn event(&mut self, round: u32, kind: EventKind, nodes: &[usize]) {
+        let nodes = nodes.iter().map(|i| format!("node_{i}")).collect();
+        self.report.events.push(Event { round, kind, nodes });
+    }
+
+    /// Notes that the run was stopped after `round`.
+    pub(crate) fn cut_short(&mut self, round: u32) {
+        self.report.config.rounds = round;
+    }
+
+    /// Writes down a round; how many distinct states the active honest nodes hold.
+    pub(crate) fn round(
+        &mut self,
+        round: u32,
+        world: &mut World,
+        task: &Task,
+        exchanges: Vec<Exchanged>,
+    ) -> u32 {
+        if round == 0 {
+            self.introduce(world, task);
+        }
+        let honest = |i: &usize| self.labels.is_honest(*i) && world.nodes[*i].active;
+        let everybody: Vec<usize> = (0..world.nodes.len()).filter(honest).collect();
+        let hashes: BTreeSet<_> =
+            everybody.iter().map(|&i| world.nodes[i].state().state_hash()).collect();
+        let distinct_states = hashes.len() as u32;
+        let observers: Vec<usize> = self.sampled.iter().copied().filter(honest).collect();
+
+        let looked_at = self.sampled.iter().map(|&i| world.nodes[i].state());
+        let sides = exchanges.iter().flat_map(|exchange| &exchange.sides);
+        let passed = sides.flat_map(|side| side.before.iter().chain(&side.after));
+        self.gallery.visit(looked_at.chain(passed), task);
+        self.record_audit(round, world, exchanges);
+
+        let (trust, isolated) = self.trust(world, &observers);
+        self.note_isolation(round, &isolated);
+        let nodes: Vec<&Node> = self.sampled.iter().map(|&i| &world.nodes[i]).collect();
+        let states: Vec<&MergeState> = nodes.iter().map(|node| node.state()).collect();
+        let seen = |state: &&MergeState| self.gallery.get(&state.state_hash());
+        let names = names(world);
+        let sent_bytes = world.sent_bytes - self.sent_before;
+        self.sent_before = world.sent_bytes;
+        self.report.rounds.push(Round {
+            round,
+            mean_pairwise_l2: self.mean_pairwise(world, &observers),
+            distinct_states,
+            state_hash: states.iter().map(|state| state.state_hash()).collect(),
+            bound_root: states.iter().map(|state| state.bound_root()).collect(),
+            active: nodes.iter().map(|node| node.active).collect(),
+            trust,
+            isolated,
+            wire_bytes: states.iter().map(|s| seen(s).map_or(0, |seen| seen.wire_bytes)).collect(),
+            sent_bytes,
+            tombstones: states.iter().map(|state| state.tombstones()).collect(),
+            clock: states.iter().map(|state| clock(state, &names)).collect(),
+            task_accuracy: states.iter().map(|s| seen(s)?.accuracy).collect(),
+        });
+        distinct_states
+    }
+
+    /// What is known before the first exchange.
+    fn introduce(&mut self, world: &World, task: &Task) {
+        let info = |(i, node): (usize, &Node)| NodeInfo {
+            id: node.id,
+            name: node.name.clone(),
+            byzantine: !self.labels.is_honest(i),
+            attack: self.labels.attack(i).map(|attack| attack.to_string()),
+        };
+        self.report.nodes = world.nodes.iter().enumerate().map(info).collect();
+        let name = |&i: &usize| world.nodes[i].name.clone();
+        self.report.sampled_nodes = self.sampled.iter().map(name).collect();
+        self.report.model = summary::model_info(self.config, world, task, &self.sampled);
+    }
+
+    fn mean_pairwise(&self, world: &World, observers: &[usize]) -> Option<f64> {
+        let mut count = BTreeMap::<Digest, u64>::new();
+        for &i in observers {
+            let hash = world.nodes[i].state().state_hash();
+            let merges = self.gallery.get(&hash).is_some_and(|seen| seen.resolution.is_some());
+            if merges {
+                *count.entry(hash).or_default() += 1;
+            }
+        }
+        let total: u64 = count.values().sum();
+        if total < 2 {
+            return (total == 1).then_some(0.0);
+        }
+        let states: Vec<_> = count.into_iter().collect();
+        let mut pairs = Vec::new();
+        let mut weights = Vec::new();
+        for (i, (a, x)) in states.iter().enumerate() {
+            for (b, y) in &states[i + 1..] {
+                pairs.push((*a, *b));
+                weights.push((x * y) as f64);
+            }
+        }
+        let distances = self.gallery.distances(&world.arena, &pairs);
+        let weighted = distances.iter().zip(weights).map(|(d, weight)| d.unwrap_or(0.0) * weight);
+        let sum = weighted.fold(0.0, |sum, x| sum + x);
+        Some(sum / ((total * (total - 1)) as f64 / 2.0))
+    }
+
+    /// Trust in each sampled node as the median observer has it, and whom that isolates.
+    fn trust(&self, world: &World, observers: &[usize]) -> (Vec<TrustRow>, Vec<String>) {
+        let mut by_root = BTreeMap::<Digest, (&MergeState, usize)>::new();
+        for &i in observers {
+            let state = world.nodes[i].state();
+            by_root.entry(state.bound_root()).or_insert((state, 0)).1 += 1;
+        }
+        let distinct: Vec<_> = by_root.into_values().collect();
+        let table = |(state, count): &(&MergeState, usize)| Some((state.trust().ok()?, *count));
+        let tables: Vec<(Arc<TrustTable>, usize)> = distinct.par_iter().filter_map(table).collect();
+        let median = |i: &usize| median_trust(&tables, &world.nodes[*i].id);
+        let rows: Vec<Trust> = self.sampled.iter().map(median).collect();
+        let out = self.sampled.iter().zip(&rows).filter(|(_, trust)| trust.is_isolated());
+        let isolated = out.map(|(&i, _)| world.nodes[i].name.clone()).collect();
+        (rows.iter().map(TrustRow::from).collect(), isolated)
+    }
+
+    fn note_isolation(&mut self, round: u32, isolated: &[String]) {
+        let before: BTreeSet<_> =
+            self.report.rounds.last().map(|r| r.isolated.iter().cloned().collect()).unwrap_or_default();
+        let now: BTreeSet<_> = isolated.iter().cloned().collect();
+        let changes = [
+            (EventKind::Isolated, now.difference(&before)),
+            (EventKind::Readmitted, before.difference(&now)),
+        ];
+        for (kind, nodes) in changes {
+            let nodes: Vec<_> = nodes.cloned().collect();
+            if !nodes.is_empty() {
+                self.report.events.push(Event { round, kind, nodes });
+            }
+        }
+    }
+
+    fn record_audit(&mut self, round: u32, world: &World, exchanges: Vec<Exchanged>) {
+        let sides = exchanges.iter().flat_map(|exchange| &exchange.sides);
+        let pairs: Vec<_> = sides.filter_map(|side| side.before.as_ref().and(side.hashes)).collect();
+        let mut norms = self.gallery.distances(&world.arena, &pairs).into_iter();
+        for exchange in exchanges {
+            let [a, b] = exchange.pair;
+            for (side, (from, to)) in exchange.sides.into_iter().zip([(a, b), (b, a)]) {
+                let norm = side.before.as_ref().and_then(|_| norms.next()).flatten();
+                let Some((hash_before, hash_after)) = side.hashes else { continue };
+                let outcome = match (exchange.blocked, side.ops > 0, side.lost) {
+                    (true, ..) => Outcome::Blocked,
+                    (_, true, _) => Outcome::Merged,
+                    (_, _, true) => Outcome::Lost,
+                    _ => Outcome::Noop,
+                };
+                self.report.audit_total += 1;
+                self.audit.push_back(AuditEntry {
+                    round,
+                    from: world.nodes[from].name.clone(),
+                    to: world.nodes[to].name.clone(),
+                    hash_before,
+                    hash_after,
+                    change_norm: norm,
+                    changed: side.ops > 0,
+                    ops: side.ops,
+                    bytes: side.bytes,
+                    outcome,
+                });
+            }
+        }
+        if self.config.nodes > AUDIT_ALL {
+            let surplus = self.audit.len().saturating_sub(AUDIT_KEPT);
+            self.audit.drain(..surplus);
+        }
+    }
+
+    pub(crate) fn finish(mut self, world: &World) -> Report {
+        let honest = |i: &usize| self.labels.is_honest(*i) && world.nodes[*i].active;
+        let everybody: Vec<usize> = (0..world.nodes.len()).filter(honest).collect();
+        let state = summary::commonest(everybody.iter().map(|&i| world.nodes[i].state()));
+        self.report.audit = self.audit.into();
+        self.report.round_trip = summary::round_trips(world, &self.sampled);
+        self.report.trace = summary::trace(state, &names(world));
+        let isolated = self.report.rounds.last().map(|r| r.isolated.clone()).unwrap_or_default();
+        let seen = self.gallery.get(&state.state_hash());
+        let converged = self.report.rounds.last().is_some_and(|round| round.distinct_states <= 1);
+        let first = self.report.rounds.iter().rposition(|round| round.distinct_states > 1);
+        let liars: Vec<&NodeInfo> = self.report.nodes.iter().filter(|n| n.byzantine).collect();
+        let caught = liars.iter().filter(|node| isolated.contains(&node.name)).count();
+        let detection = (!liars.is_empty()).then(|| Detection {
+            recall: caught as f64 / liars.len() as f64,
+            precision: match isolated.len() {
+                0 => 1.0,
+                all => caught as f64 / all as f64,
+            },
+        });
+        let plan = seen.and_then(|seen| seen.resolution.as_ref()).map(|r| r.plan());
+        self.report.summary = Summary {
+            converged,
+            rounds_to_converge: converged.then(|| first.map_or(0, |at| at as u32 + 1)),
+            final_state_hash: state.state_hash(),
+            final_model_hash: plan.and_then(Result::ok).map(|plan| plan.hash().root()),
+            final_accuracy: seen.and_then(|seen| seen.accuracy),
+            bytes_over_optimum: summary::over_optimum(world, state),
+            exchanges: self.report.audit_total / 2,
+            sent_bytes: world.sent_bytes,
+            isolated,
+            detection,
+        };
+        self.report
+    }
+}
+
+fn names(world: &World) -> BTreeMap<PeerId, &str> {
+    world.nodes.iter().map(|node| (node.id, node.name.as_str())).collect()
+}
+
+fn clock(state: &MergeState, names: &BTreeMap<PeerId, &str>) -> BTreeMap<String, i64> {
+    let tick = |(author, tick): (&PeerId, Tick)| {
+        let seq = match tick {
+            Tick::Seq(seq) => i64::try_from(seq).unwrap_or(i64::MAX),
+            Tick::Forked => -1,
+        };
+        Some(((*names.get(author)?).to_owned(), seq))
+    };
+    state.clock().ticks().filter_map(tick).collect()
+}
+
+/// The lower median by overall trust over all observers; full trust where a table is silent.
+fn median_trust(tables: &[(Arc<TrustTable>, usize)], subject: &PeerId) -> Trust {
+    let opinion = |(table, count): &(Arc<TrustTable>, usize)| {
+        (table.get(subject).copied().unwrap_or(Trust::FULL), *count)
+    };
+    let mut opinions: Vec<_> = tables.iter().map(opinion).collect();
+    let order = |trust: &Trust| {
+        let dimensions = (trust.accuracy, trust.consistency, trust.recency, trust.provenance);
+        (!trust.is_isolated(), trust.overall(), dimensions)
+    };
+    opinions.sort_by_key(|(trust, _)| order(trust));
+    let total: usize = opinions.iter().map(|(_, count)| count).sum();
+    let mut before = 0;
+    for (trust, count) in opinions {
+        before += count;
+        if before * 2 >= total {
+            return trust;
+        }
+    }
+    Trust::FULL
+}
+
+impl From<&Trust> for TrustRow {
+    fn from(trust: &Trust) -> Self {
+        Self {
+            accuracy: trust.accuracy.to_f64(),
+            consistency: trust.consistency.to_f64(),
+            recency: trust.recency.to_f64(),
+            provenance: trust.provenance.to_f64(),
+            overall: trust.overall().to_f64(),
+        }
+    }
+}
+
+fn topology(config: &Config, network: &Network) -> TopologyInfo {
+    let bounds = round_bound(network, config.order);
+    let degrees: Vec<usize> = (0..network.nodes()).map(|i| network.degree(i)).collect();
+    let extreme = |degree: Option<&usize>| degree.map_or(0, |degree| *degree as u32);
+    let mean = 2.0 * network.edge_count() as f64 / network.nodes() as f64;
+    let edges = || network.edges().map(|(a, b)| (a as u32, b as u32)).collect();
+    let exact = bounds.diameter_min == bounds.diameter_max || network.nodes() <= EXACT_DIAMETER;
+    TopologyInfo {
+        name: config.topology.to_string(),
+        edge_count: network.edge_count(),
+        edges: (network.edge_count() <= MAX_EDGES).then(edges),
+        degree: (extreme(degrees.iter().min()), mean, extreme(degrees.iter().max())),
+        diameter: exact.then(|| network.diameter() as u32),
+        spectral_gap: Some(bounds.spectral_gap),
+        rounds_lower: bounds.lower,
+        rounds_upper: bounds.upper,
+        bound_source: bounds.source.to_owned(),
+    }
+}

@@ -1,0 +1,438 @@
+//! A run from beginning to end: set-up, rounds, and the harness around them.
+
+use crate::attack::Attack;
+use crate::config::Config;
+use crate::error::{SimError, flag};
+use crate::family::Task;
+use crate::harness::{Labels, deal_attacks};
+use crate::observe::Observer;
+use crate::report::{EventKind, Report};
+use crate::seeds::{Dice, Seeds};
+use crate::world::{Exchanged, Node, World};
+use espalier_identity::Keypair;
+use espalier_replica::{
+    Arena, Body, Draft, MergeState, Policy, PolicySpec, Replica, Tensors,
+};
+use espalier_tensor::Model;
+use espalier_topology::{Network, Order, RoundPlan, Schedule, assign_parts};
+use espalier_trust::Profile;
+use rayon::prelude::*;
+use std::ops::ControlFlow;
+
+/// How far a run has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// The nodes train.
+    Training,
+    /// So many of so many rounds are done; the honest active nodes hold so many distinct states.
+    Round {
+        /// Rounds done.
+        done: u32,
+        /// Rounds at most.
+        of: u32,
+        /// Distinct states.
+        distinct: u32,
+    },
+}
+
+/// The most nodes of a run.
+pub const MAX_NODES: u32 = 100_000;
+
+/// Runs a simulation. The report depends on the configuration alone: not on the number of threads,
+/// not on the machine.
+///
+/// `watch` hears how far it is and can stop the run early by returning `Break`.
+///
+/// # Errors
+/// [`SimError`] if the run cannot start. Once it started it ends with a report.
+pub fn simulate(
+    config: &Config,
+    watch: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+) -> Result<Report, SimError> {
+    let mut run = Run::new(config, watch)?;
+    let labels = run.labels.clone();
+    let mut observer = Observer::new(config, &run.network, &run.task, &run.policy, &labels);
+    observer.round(0, &mut run.world, &run.task, Vec::new());
+    for round in 1..=config.rounds {
+        let exchanges = run.round(round)?;
+        for (kind, nodes) in run.happened.drain(..) {
+            observer.event(round, kind, &nodes);
+        }
+        let distinct = observer.round(round, &mut run.world, &run.task, exchanges);
+        let quiet = distinct <= 1 && run.world.is_quiet() && round >= run.last_event;
+        let stop = watch(Progress::Round { done: round, of: config.rounds, distinct }).is_break();
+        if stop {
+            // The report is of a run that was meant to be this long.
+            observer.cut_short(round);
+        }
+        if stop || (config.until_converged && quiet) {
+            break;
+        }
+    }
+    Ok(observer.finish(&run.world))
+}
+
+struct Run<'a> {
+    config: &'a Config,
+    task: Task,
+    network: Network,
+    plan: Option<RoundPlan>,
+    policy: Policy,
+    keys: Vec<Keypair>,
+    world: World,
+    /// What only the harness and the report know.
+    labels: Labels,
+    dice: Dice,
+    /// What late nodes will contribute.
+    late: Vec<(usize, Model)>,
+    /// After this round nothing is scheduled any more.
+    last_event: u32,
+    happened: Vec<(EventKind, Vec<usize>)>,
+    now: u32,
+}
+
+fn check(config: &Config) -> Result<(), SimError> {
+    if !(2..=MAX_NODES).contains(&config.nodes) {
+        return Err(flag("--nodes", format!("must be 2 to {MAX_NODES}, not {}", config.nodes)));
+    }
+    if config.rounds == 0 {
+        return Err(flag("--rounds", "must be at least 1"));
+    }
+    let chances = [
+        ("--loss", config.loss),
+        ("--duplicate", config.duplicate),
+        ("--reorder", config.reorder),
+        ("--crash", config.crash),
+    ];
+    for (name, p) in chances {
+        if !(0.0..=1.0).contains(&p) {
+            return Err(flag(name, format!("is a probability from 0 to 1, not {p}")));
+        }
+    }
+    let liars = config.byzantine.of(config.nodes);
+    if liars >= config.nodes {
+        let problem = format!("{liars} of {} nodes leaves nobody honest", config.nodes);
+        return Err(flag("--byzantine", problem));
+    }
+    if config.attack.is_empty() {
+        return Err(flag("--attack", "needs at least one name"));
+    }
+    if let Some(late) = config.late_joiners
+        && late.count >= config.nodes - liars
+    {
+        let problem = format!("at least one of {} honest nodes must be there", config.nodes - liars);
+        return Err(flag("--late-joiners", problem));
+    }
+    if let Some(split) = &config.partition
+        && split.parts > config.nodes
+    {
+        let problem = format!("{} nodes cannot form {} parts", config.nodes, split.parts);
+        return Err(flag("--partition", problem));
+    }
+    if let Some(retract) = config.retract.iter().find(|retract| retract.node >= config.nodes) {
+        let problem = format!("nodes are numbered 0 to {}, not {}", config.nodes - 1, retract.node);
+        return Err(flag("--retract", problem));
+    }
+    if config.retrain == Some(0) {
+        return Err(flag("--retrain", "must be at least 1"));
+    }
+    Ok(())
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        config: &'a Config,
+        watch: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Self, SimError> {
+        check(config)?;
+        let seeds = Seeds(config.seed);
+        let count = config.nodes as usize;
+        let network = config.topology.build(count, config.seed)?;
+        let scheduled = config.schedule == Schedule::Scheduled;
+        let plan = scheduled.then(|| RoundPlan::new(&network, &config.topology));
+        let task = Task::open(config)?;
+        if config.retrain.is_some() && !task.retrains() {
+            return Err(flag("--retrain", "a folder of finished models cannot be trained again"));
+        }
+        let arena = Arena::default();
+        let base = task.base().map(|base| arena.put_model(base.clone()).root());
+        if let (Some(expected), Some(found)) = (config.base_root, base)
+            && expected != found
+        {
+            return Err(SimError::BaseChanged { expected, found });
+        }
+        let key = |i| Keypair::from_seed(*seeds.key("node key", i as u64).as_bytes());
+        let keys: Vec<_> = (0..count).into_par_iter().map(key).collect();
+        let policy = Policy::new(PolicySpec {
+            strategy: config.strategy.clone(),
+            parameters: config.parameters.clone(),
+            base,
+            schema: Some(task.schema()),
+            seed: config.seed,
+            constants: Profile::Strict.constants(),
+            roster: keys.iter().map(Keypair::peer_id).collect(),
+        })?;
+        if policy.strategy().needs_base() && base.is_none() {
+            let name = policy.strategy().name();
+            let problem = format!("{name} needs a base model: put base.safetensors into the folder");
+            return Err(flag("--strategy", problem));
+        }
+        let labels = deal_attacks(config, seeds);
+        let joiners = config.late_joiners.map_or(0, |late| late.count as usize);
+        let honest: Vec<_> = (0..count).filter(|&i| labels.attack(i).is_none()).collect();
+        let late: Vec<usize> = honest[honest.len() - joiners..].to_vec();
+
+        let _ = watch(Progress::Training);
+        let train = |i: usize| task.train(i, 0, None);
+        let mut models: Vec<_> =
+            (0..count).into_par_iter().map(train).collect::<Result<_, _>>()?;
+        let mut nodes = Vec::with_capacity(count);
+        for (i, key) in keys.iter().enumerate() {
+            let state = MergeState::with_arena(policy.clone(), arena.clone());
+            nodes.push(Node {
+                id: key.peer_id(),
+                name: format!("node_{i}"),
+                faces: vec![Replica::new(key.clone(), state, config.exchange)],
+                active: !late.contains(&i),
+                back: None,
+                durable: Vec::new(),
+                durable_seq: 0,
+            });
+        }
+        let keep_states = config.metrics.count(config.nodes) > 0 && config.nodes <= 256;
+        let world = World::new(nodes, arena, config, seeds.rng("links", 0), keep_states);
+        let last_event = last_event(config);
+        let dice = seeds.rng("schedule", 0);
+        let late = late.into_iter().rev().map(|i| (i, models[i].clone())).collect();
+        let mut run = Self {
+            config, task, network, plan, policy, keys, world, labels, dice, late, last_event,
+            happened: Vec::new(), now: 0,
+        };
+        for (i, model) in models.drain(..).enumerate() {
+            if run.world.nodes[i].active {
+                run.contribute(i, model, 0)?;
+            }
+        }
+        run.persist();
+        Ok(run)
+    }
+
+    /// Node `i` contributes what it trained, or what its attack makes of it.
+    fn contribute(&mut self, i: usize, model: Model, round: u64) -> Result<(), SimError> {
+        let seeds = Seeds(self.config.seed);
+        let key = seeds.key("attack", i as u64 + (round << 32));
+        let attack = self.labels.attack(i);
+        let weight = self.task.weight(i);
+        let name = self.world.nodes[i].name.clone();
+        let base = self.task.base();
+        if attack == Some(Attack::Equivocation) && round == 0 {
+            let second = self.world.nodes[i].faces[0].clone();
+            self.world.nodes[i].faces.push(second);
+        }
+        let faces = self.world.nodes[i].faces.len();
+        for face in 0..faces {
+            let model = match attack {
+                // The second face shows the opposite of the first.
+                Some(Attack::Equivocation) if face > 0 => Attack::SignFlip.corrupt(&model, base, key),
+                Some(attack) => attack.corrupt(&model, base, key),
+                None => model.clone(),
+            };
+            let draft = Draft { round, ..Draft::new(name.clone(), model).weight(weight) };
+            self.world.nodes[i].faces[face].change(|state, key| state.add(key, draft))?;
+        }
+        Ok(())
+    }
+
+    fn round(&mut self, round: u32) -> Result<Vec<Exchanged>, SimError> {
+        self.now = round;
+        self.join_and_split(round)?;
+        self.crash_and_restart(round);
+        self.act(round)?;
+        let mut exchanges = self.world.begin_round(round);
+        exchanges.extend(self.exchange(round));
+        exchanges.extend(self.world.end_round());
+        self.persist();
+        Ok(exchanges)
+    }
+
+    fn join_and_split(&mut self, round: u32) -> Result<(), SimError> {
+        if self.config.late_joiners.is_some_and(|late| late.round == round) {
+            let late = std::mem::take(&mut self.late);
+            let nodes = late.iter().map(|(i, _)| *i).collect();
+            for (i, model) in late {
+                self.world.nodes[i].active = true;
+                self.contribute(i, model, 0)?;
+            }
+            self.happened.push((EventKind::Join, nodes));
+        }
+        if let Some(split) = &self.config.partition {
+            if split.rounds.start == round {
+                let nodes = self.world.nodes.len();
+                self.world.parts =
+                    Some(assign_parts(nodes, split.parts as usize, self.config.seed));
+                self.happened.push((EventKind::Partition, Vec::new()));
+            }
+            if split.rounds.end == round {
+                self.world.parts = None;
+                self.happened.push((EventKind::Heal, Vec::new()));
+            }
+        }
+        Ok(())
+    }
+
+    fn crash_and_restart(&mut self, round: u32) {
+        for i in 0..self.world.nodes.len() {
+            if self.world.nodes[i].back == Some(round) {
+                self.restart(i);
+                self.happened.push((EventKind::Restart, vec![i]));
+            } else if self.world.nodes[i].active
+                && self.labels.attack(i).is_none()
+                && self.dice.happens(self.config.crash)
+            {
+                let node = &mut self.world.nodes[i];
+                node.active = false;
+                node.back = Some(round + 1 + self.dice.below(3) as u32);
+                self.world.drop_mail_to(i);
+                self.happened.push((EventKind::Crash, vec![i]));
+            }
+        }
+    }
+
+    /// Brings a node back with what was durable; everything else it has forgotten.
+    fn restart(&mut self, i: usize) {
+        let arena = self.world.arena.clone();
+        let node = &mut self.world.nodes[i];
+        let state = MergeState::from_bytes_in(&node.durable, arena)
+            .expect("a node reads back what it wrote itself");
+        node.faces = vec![Replica::new(self.keys[i].clone(), state, self.config.exchange)];
+        (node.active, node.back) = (true, None);
+    }
+
+    /// Own sequence numbers become durable before anybody else sees them; the rest of the state
+    /// every second round, not for all nodes in the same one.
+    fn persist(&mut self) {
+        for (i, node) in self.world.nodes.iter_mut().enumerate() {
+            for face in &mut node.faces {
+                face.publish();
+            }
+            if self.config.crash == 0.0 {
+                continue;
+            }
+            let own = node.state().frontier().0.get(&node.id).copied().unwrap_or(0);
+            if own > node.durable_seq || (self.now as usize + i) % 2 == 0 {
+                node.durable = node.state().to_bytes(Tensors::ByReference);
+                node.durable_seq = own;
+            }
+        }
+    }
+
+    /// Retractions, attacks on the protocol, and training anew.
+    fn act(&mut self, round: u32) -> Result<(), SimError> {
+        for retract in self.config.retract.iter().filter(|retract| retract.round == round) {
+            let node = &mut self.world.nodes[retract.node as usize];
+            let id = node.id;
+            let own = |state: &MergeState| {
+                let mut visible = state.visible();
+                visible.find(|e| e.op().op().author == id).map(|e| e.op().op().dot())
+            };
+            let mut retracted = false;
+            for face in node.faces.iter_mut().filter(|_| node.active) {
+                if let Some(dot) = own(face.state()) {
+                    face.change(|state, key| state.retract(key, dot))?;
+                    retracted = true;
+                }
+            }
+            if retracted {
+                self.happened.push((EventKind::Retract, vec![retract.node as usize]));
+            }
+        }
+        for i in 0..self.world.nodes.len() {
+            if self.labels.attack(i) == Some(Attack::RetractOthers) && round >= 2 {
+                self.retract_others(i)?;
+            }
+        }
+        match self.config.retrain {
+            Some(every) if round % every == 0 => self.retrain(u64::from(round / every))?,
+            _ => {}
+        }
+        self.persist();
+        Ok(())
+    }
+
+    /// Signs a removal of every visible contribution of others, once.
+    fn retract_others(&mut self, i: usize) -> Result<(), SimError> {
+        let key = self.keys[i].clone();
+        let replica = &mut self.world.nodes[i].faces[0];
+        let id = replica.id();
+        let state = replica.state();
+        if state.frontier().0.get(&id).copied().unwrap_or(0) > 1 {
+            return Ok(());
+        }
+        let others = state.visible().map(|e| e.op().op().dot()).filter(|dot| dot.actor != id);
+        let targets: Vec<_> = others.collect();
+        if !targets.is_empty() {
+            let op = state.next_op(id, Body::Retract { targets }).sign(&key);
+            replica.change(|state, _| Ok(state.apply(vec![op])))?.expect("its own next operation");
+        }
+        Ok(())
+    }
+
+    /// Every active node trains from the model it has merged and replaces its contribution.
+    fn retrain(&mut self, training: u64) -> Result<(), SimError> {
+        let nodes = &self.world.nodes;
+        let train = |i: usize| -> Result<Option<Model>, SimError> {
+            if !nodes[i].active {
+                return Ok(None);
+            }
+            let merged = nodes[i].state().resolve().ok();
+            self.task.train(i, training, merged.as_ref()).map(Some)
+        };
+        let models: Vec<_> =
+            (0..nodes.len()).into_par_iter().map(train).collect::<Result<_, _>>()?;
+        for (i, model) in models.into_iter().enumerate() {
+            if let Some(model) = model {
+                self.contribute(i, model, training)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn exchange(&mut self, round: u32) -> Vec<Exchanged> {
+        let pairs = self.pairs(round);
+        match self.config.order {
+            Order::Sequential => pairs.iter().map(|&(a, b)| self.world.exchange(a, b)).collect(),
+            Order::Synchronous => {
+                let start: Vec<_> =
+                    self.world.nodes.iter().map(|node| node.faces.clone()).collect();
+                let apart = |&(a, b): &(usize, usize)| self.world.exchange_apart(a, b, &start);
+                pairs.iter().map(apart).collect()
+            }
+        }
+    }
+
+    /// Who asks whom in this round.
+    fn pairs(&mut self, round: u32) -> Vec<(usize, usize)> {
+        if let Some(plan) = &self.plan {
+            return plan.round(round as usize - 1).into_iter().flatten().collect();
+        }
+        let mut starters: Vec<usize> =
+            (0..self.world.nodes.len()).filter(|&i| self.world.nodes[i].active).collect();
+        self.dice.shuffle(&mut starters);
+        let mut pairs = Vec::with_capacity(starters.len());
+        for starter in starters {
+            let degree = self.network.degree(starter);
+            let choice = self.dice.below(degree.max(1));
+            pairs.extend(self.network.neighbour(starter, choice).map(|peer| (starter, peer)));
+        }
+        pairs
+    }
+}
+
+/// The last round in which something is scheduled to happen.
+fn last_event(config: &Config) -> u32 {
+    let late = config.late_joiners.map(|late| late.round);
+    let heal = config.partition.as_ref().map(|split| split.rounds.end);
+    let retract = config.retract.iter().map(|retract| retract.round);
+    let retrain = config.retrain.map(|every| config.rounds - config.rounds % every);
+    late.into_iter().chain(heal).chain(retract).chain(retrain).max().unwrap_or(0)
+}

@@ -1,0 +1,157 @@
+//! What is said of a run as a whole: the model family, round-trip proofs, the trace.
+
+use crate::config::Config;
+use crate::family::Task;
+use crate::report::{ModelInfo, RoundTrip, TraceEntry};
+use crate::world::World;
+use espalier_identity::{Digest, PeerId};
+use espalier_lattice::Dot;
+use espalier_replica::{Body, MergeState, Tensors, VerifiedOp};
+use rayon::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the nodes bring, each judged alone. Only honest work is judged: what a node trained.
+pub(crate) fn model_info(
+    config: &Config,
+    world: &World,
+    task: &Task,
+    sampled: &[usize],
+) -> ModelInfo {
+    let entry = |i: usize| {
+        let node = &world.nodes[i];
+        node.state().visible().find(|entry| entry.op().op().author == node.id).cloned()
+    };
+    let manifest = task.base().map(|base| base.manifest.clone()).or_else(|| {
+        let first = (0..world.nodes.len()).find_map(entry)?;
+        first.op().contribution().map(|c| c.manifest.clone())
+    });
+    let judge = |&i: &usize| -> Option<(f64, f64)> {
+        let model = task.train(i, 0, None).ok()?;
+        Some((task.accuracy(&model)?, task.validation(i, &model)?))
+    };
+    let judged: Option<Vec<_>> = match task.samples(0) {
+        Some(_) => sampled.par_iter().map(judge).collect(),
+        None => None,
+    };
+    let judged = judged.filter(|judged| !judged.is_empty());
+    ModelInfo {
+        family: config.model.to_string(),
+        tensors: manifest.as_ref().map_or(0, |m| m.tensors().len() as u64),
+        parameters: manifest.as_ref().map_or(0, |m| m.elements()),
+        bytes: manifest.as_ref().map_or(0, |m| m.byte_len()),
+        base_root: task.base().map(espalier_tensor::Model::root),
+        base_accuracy: task.base().and_then(|base| task.accuracy(base)),
+        alone_accuracy: judged.as_ref().map(|j| j.iter().map(|(alone, _)| *alone).collect()),
+        validation_accuracy: judged.map(|j| j.iter().map(|(_, own)| *own).collect()),
+        samples: sampled.iter().map(|&i| task.samples(i)).collect(),
+    }
+}
+
+/// The state that most replicas hold; of equally common ones that of least hash.
+pub(crate) fn commonest<'a>(states: impl Iterator<Item = &'a MergeState>) -> &'a MergeState {
+    let mut count = BTreeMap::<Digest, (usize, &MergeState)>::new();
+    for state in states {
+        count.entry(state.state_hash()).or_insert((0, state)).0 += 1;
+    }
+    let most = count.values().map(|(count, _)| *count).max();
+    let found = count.into_values().find(|(count, _)| Some(*count) == most);
+    found.expect("a run keeps at least one honest node active").1
+}
+
+/// Encodes and decodes the state of each sampled node, in both forms, with every check made anew.
+/// Nodes with equal operations share one proof.
+pub(crate) fn round_trips(world: &World, sampled: &[usize]) -> Vec<RoundTrip> {
+    let states: BTreeMap<Digest, &MergeState> =
+        sampled.iter().map(|&i| world.nodes[i].state()).map(|s| (s.bound_root(), s)).collect();
+    let prove = |(root, state): (&Digest, &&MergeState)| {
+        let binary = MergeState::from_bytes(&state.to_bytes(Tensors::ByReference));
+        let json = MergeState::from_json(&state.to_json(Tensors::ByReference));
+        let hash = |decoded: Option<MergeState>| decoded.map_or(Digest::ZERO, |s| s.state_hash());
+        (*root, [("binary", hash(binary.ok())), ("json", hash(json.ok()))])
+    };
+    let proofs: BTreeMap<Digest, _> = states.par_iter().map(prove).collect();
+    let of_node = |&i: &usize| {
+        let node = &world.nodes[i];
+        let before = node.state().state_hash();
+        proofs[&node.state().bound_root()].map(|(form, after)| RoundTrip {
+            node: node.name.clone(),
+            form: form.to_owned(),
+            before,
+            after,
+            pass: before == after,
+        })
+    };
+    sampled.iter().flat_map(of_node).collect()
+}
+
+/// The operations of a state in their total order, with the roots after each.
+pub(crate) fn trace(state: &MergeState, names: &BTreeMap<PeerId, &str>) -> Vec<TraceEntry> {
+    let mut entries = Vec::with_capacity(state.op_count());
+    state.trace(|step| {
+        let op = step.op.op();
+        let (kind, text) = describe(step.op, names);
+        let contribution = step.op.contribution();
+        entries.push(TraceEntry {
+            op: step.op.id(),
+            kind: kind.to_owned(),
+            author: name_of(&op.author, names),
+            seq: op.seq,
+            lamport: op.lamport,
+            deps: op.deps.len() as u32,
+            text,
+            content: contribution.map(|c| c.manifest.root()),
+            weight: contribution.map(|c| c.weight.to_f64()),
+            state_hash: step.state_hash,
+            bound_root: step.bound_root,
+            visible: step.visible as u32,
+            tombstones: step.tombstones,
+        });
+    });
+    entries
+}
+
+fn name_of(peer: &PeerId, names: &BTreeMap<PeerId, &str>) -> String {
+    names.get(peer).map_or_else(|| peer.short(), |name| (*name).to_owned())
+}
+
+fn describe(op: &VerifiedOp, names: &BTreeMap<PeerId, &str>) -> (&'static str, String) {
+    let dots = |dots: &[Dot<PeerId>]| {
+        let shown: Vec<_> =
+            dots.iter().take(4).map(|d| format!("{}/{}", name_of(&d.actor, names), d.seq)).collect();
+        let more = dots.len().saturating_sub(shown.len());
+        let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+        format!("{}{rest}", shown.join(", "))
+    };
+    match &op.op().body {
+        Body::Contribute(c) if c.replaces.is_empty() => {
+            ("contribute", format!("{} in training round {}", c.name, c.round))
+        }
+        Body::Contribute(c) => {
+            let gone = dots(&c.replaces);
+            ("contribute", format!("{} in training round {}, replacing {gone}", c.name, c.round))
+        }
+        Body::Retract { targets } => ("retract", format!("removes {}", dots(targets))),
+        Body::Attest { subject, dimension, value } => {
+            let subject = name_of(subject, names);
+            ("attest", format!("measured {subject}: {dimension:?} {:.3}", value.to_f64()))
+        }
+        Body::Evidence(fault) => {
+            let accused = fault.verify().ok().map(|conviction| {
+                use espalier_trust::Record as _;
+                name_of(&conviction.accused(), names)
+            });
+            let against = accused.unwrap_or_else(|| "nobody: it proves nothing".into());
+            ("evidence", format!("{} against {against}", fault.kind()))
+        }
+    }
+}
+
+/// Bytes sent over the least that brings the contributions of the final state to every active node
+/// once.
+pub(crate) fn over_optimum(world: &World, state: &MergeState) -> Option<f64> {
+    let active = world.nodes.iter().filter(|node| node.active).count() as u64;
+    let contents: BTreeSet<_> = state.live_contents().collect();
+    let size = |digest| world.arena.store().get(digest).map_or(0, |c| c.len() as u64);
+    let least = contents.iter().map(size).sum::<u64>() * active.saturating_sub(1);
+    (least > 0).then(|| world.sent_bytes as f64 / least as f64)
+}

@@ -1,0 +1,306 @@
+//! The nodes, the links between them, and one exchange over these links.
+//!
+//! Nodes are real replicas that hear each other only through encoded frames and tensors moved by
+//! content hash. Every byte is counted where it is sent, lost ones too.
+
+use crate::config::Config;
+use crate::seeds::Dice;
+use espalier_identity::{Digest, PeerId};
+use espalier_replica::{Arena, Effect, HEADER_LEN, MergeState, Replica};
+use std::collections::{BTreeMap, VecDeque};
+
+/// A node as the harness sees it. It does not know whether it lies.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) id: PeerId,
+    pub(crate) name: String,
+    /// What it shows its peers: one replica, or of an equivocator one for each half of them.
+    pub(crate) faces: Vec<Replica>,
+    /// Whether it takes part now.
+    pub(crate) active: bool,
+    /// The round in which it comes back after a crash.
+    pub(crate) back: Option<u32>,
+    /// What survives a crash: its encoded state.
+    pub(crate) durable: Vec<u8>,
+    /// Its own last sequence number in there.
+    pub(crate) durable_seq: u64,
+}
+
+impl Node {
+    pub(crate) fn state(&self) -> &MergeState {
+        self.faces[0].state()
+    }
+
+    fn face_for(&self, peer: usize) -> usize {
+        peer % self.faces.len()
+    }
+}
+
+/// What travels.
+#[derive(Debug, Clone)]
+enum Payload {
+    Frame(Vec<u8>),
+    Tensors(Vec<Digest>),
+}
+
+#[derive(Debug, Clone)]
+struct Mail {
+    from: usize,
+    to: usize,
+    payload: Payload,
+}
+
+/// One exchange: who started it, and per direction (towards the partner, back to the starter) what
+/// was sent and learnt.
+#[derive(Debug)]
+pub(crate) struct Exchanged {
+    pub(crate) pair: [usize; 2],
+    pub(crate) blocked: bool,
+    pub(crate) sides: [Side; 2],
+}
+
+/// The receiving side of one direction.
+#[derive(Debug, Default)]
+pub(crate) struct Side {
+    pub(crate) before: Option<MergeState>,
+    pub(crate) after: Option<MergeState>,
+    pub(crate) hashes: Option<(Digest, Digest)>,
+    pub(crate) bytes: u64,
+    pub(crate) ops: u32,
+    pub(crate) lost: bool,
+}
+
+/// Everything that exchanges messages.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) arena: Arena,
+    /// The part of each node while the network is split.
+    pub(crate) parts: Option<Vec<u32>>,
+    pub(crate) sent_bytes: u64,
+    index: BTreeMap<PeerId, usize>,
+    dice: Dice,
+    faults: Faults,
+    /// Mail under way, by the round in which it arrives.
+    under_way: BTreeMap<u32, Vec<Mail>>,
+    /// Mail held back until the exchanges of this round are over.
+    held_back: Vec<Mail>,
+    round: u32,
+    /// Whether exchanges keep the states before and after, for their distance.
+    keep_states: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Faults {
+    loss: f64,
+    duplicate: f64,
+    reorder: f64,
+    delay: u32,
+}
+
+impl World {
+    pub(crate) fn new(
+        nodes: Vec<Node>,
+        arena: Arena,
+        config: &Config,
+        dice: Dice,
+        keep_states: bool,
+    ) -> Self {
+        let index = nodes.iter().enumerate().map(|(at, node)| (node.id, at)).collect();
+        let Config { loss, duplicate, reorder, delay, .. } = *config;
+        Self {
+            nodes,
+            arena,
+            parts: None,
+            sent_bytes: 0,
+            index,
+            dice,
+            faults: Faults { loss, duplicate, reorder, delay },
+            under_way: BTreeMap::new(),
+            held_back: Vec::new(),
+            round: 0,
+            keep_states,
+        }
+    }
+
+    /// Begins a round: delivers what was under way to it.
+    pub(crate) fn begin_round(&mut self, round: u32) -> Vec<Exchanged> {
+        self.round = round;
+        let mut due = self.under_way.remove(&round).unwrap_or_default();
+        self.dice.shuffle(&mut due);
+        due.into_iter().filter_map(|mail| self.deliver_late(mail)).collect()
+    }
+
+    /// Ends a round: delivers what was held back, in an order of its own.
+    pub(crate) fn end_round(&mut self) -> Vec<Exchanged> {
+        let mut late = Vec::new();
+        // Answers may be held back again, so this goes on for a few turns at most.
+        for _ in 0..8 {
+            let mut mails = std::mem::take(&mut self.held_back);
+            self.dice.shuffle(&mut mails);
+            late.extend(mails.into_iter().filter_map(|mail| self.deliver_late(mail)));
+        }
+        for mail in std::mem::take(&mut self.held_back) {
+            self.under_way.entry(self.round + 1).or_default().push(mail);
+        }
+        late
+    }
+
+    /// Whether messages are still under way.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.under_way.is_empty()
+    }
+
+    /// Forgets what is under way to a node.
+    pub(crate) fn drop_mail_to(&mut self, node: usize) {
+        self.under_way.values_mut().for_each(|mails| mails.retain(|mail| mail.to != node));
+        self.under_way.retain(|_, mails| !mails.is_empty());
+        self.held_back.retain(|mail| mail.to != node);
+    }
+
+    fn reachable(&self, a: usize, b: usize) -> bool {
+        let together = self.parts.as_ref().is_none_or(|parts| parts[a] == parts[b]);
+        together && self.nodes[a].active && self.nodes[b].active
+    }
+
+    /// One push–pull exchange, started by `a`, to its end.
+    pub(crate) fn exchange(&mut self, a: usize, b: usize) -> Exchanged {
+        let mut exchanged = self.open_record(a, b);
+        if !self.reachable(a, b) {
+            exchanged.blocked = true;
+            self.close_record(&mut exchanged);
+            return exchanged;
+        }
+        let face = self.nodes[a].face_for(b);
+        let effects = self.nodes[a].faces[face].start(self.nodes[b].id);
+        let mut inbox = VecDeque::new();
+        self.send(a, effects, &mut inbox, &mut exchanged);
+        while let Some(mail) = inbox.pop_front() {
+            let effects = self.deliver(&mail, &mut exchanged);
+            self.send(mail.to, effects, &mut inbox, &mut exchanged);
+        }
+        self.close_record(&mut exchanged);
+        exchanged
+    }
+
+    /// The same on copies of the states at the start of the round; what is learnt is joined into
+    /// the nodes.
+    pub(crate) fn exchange_apart(&mut self, a: usize, b: usize, start: &[Vec<Replica>]) -> Exchanged {
+        let swap = |world: &mut Self, node: usize, faces| {
+            std::mem::replace(&mut world.nodes[node].faces, faces)
+        };
+        let kept = [a, b].map(|node| swap(self, node, start[node].clone()));
+        let exchanged = self.exchange(a, b);
+        for (node, faces) in [a, b].into_iter().zip(kept) {
+            let learnt = swap(self, node, faces);
+            for (face, learnt) in self.nodes[node].faces.iter_mut().zip(learnt) {
+                face.absorb(learnt).expect("replicas of one node share its policy");
+            }
+        }
+        exchanged
+    }
+
+    fn open_record(&self, a: usize, b: usize) -> Exchanged {
+        let side = |node: usize, peer: usize| {
+            let node = &self.nodes[node];
+            let state = node.faces[node.face_for(peer)].state();
+            Side {
+                before: self.keep_states.then(|| state.clone()),
+                hashes: Some((state.state_hash(), state.state_hash())),
+                ..Side::default()
+            }
+        };
+        Exchanged { pair: [a, b], blocked: false, sides: [side(b, a), side(a, b)] }
+    }
+
+    fn close_record(&self, exchanged: &mut Exchanged) {
+        let [a, b] = exchanged.pair;
+        for (side, (node, peer)) in exchanged.sides.iter_mut().zip([(b, a), (a, b)]) {
+            let node = &self.nodes[node];
+            let state = node.faces[node.face_for(peer)].state();
+            side.after = self.keep_states.then(|| state.clone());
+            side.hashes = side.hashes.map(|(before, _)| (before, state.state_hash()));
+        }
+    }
+
+    /// Puts what a node sends on its way, past the link's faults.
+    fn send(
+        &mut self,
+        from: usize,
+        effects: Vec<Effect>,
+        inbox: &mut VecDeque<Mail>,
+        exchanged: &mut Exchanged,
+    ) {
+        for effect in effects {
+            let (to, payload) = match effect {
+                Effect::Send { to, frame } => (to, Payload::Frame(frame)),
+                Effect::Provide { to, contents } => (to, Payload::Tensors(contents)),
+            };
+            let Some(&to) = self.index.get(&to) else { continue };
+            let copies = 1 + usize::from(self.dice.happens(self.faults.duplicate));
+            for _ in 0..copies {
+                let mail = Mail { from, to, payload: payload.clone() };
+                self.route(mail, inbox, exchanged);
+            }
+        }
+    }
+
+    fn route(&mut self, mail: Mail, inbox: &mut VecDeque<Mail>, exchanged: &mut Exchanged) {
+        let side = usize::from(mail.to == exchanged.pair[0]);
+        let bytes = self.length(&mail.payload);
+        exchanged.sides[side].bytes += bytes;
+        self.sent_bytes += bytes;
+        let delay = self.dice.below(self.faults.delay as usize + 1) as u32;
+        if self.dice.happens(self.faults.loss) {
+            exchanged.sides[side].lost = true;
+        } else if delay > 0 {
+            exchanged.sides[side].lost = true;
+            self.under_way.entry(self.round + delay).or_default().push(mail);
+        } else if self.dice.happens(self.faults.reorder) {
+            exchanged.sides[side].lost = true;
+            self.held_back.push(mail);
+        } else {
+            inbox.push_back(mail);
+        }
+    }
+
+    /// Bytes on the wire. Tensors travel with a frame header and their address each.
+    fn length(&self, payload: &Payload) -> u64 {
+        match payload {
+            Payload::Frame(frame) => frame.len() as u64,
+            Payload::Tensors(contents) => {
+                let size = |digest| self.arena.store().get(digest).map_or(0, |c| c.len() as u64);
+                contents.iter().map(|digest| size(digest) + HEADER_LEN as u64 + 32).sum()
+            }
+        }
+    }
+
+    /// Hands mail to its receiver. Bytes that it refuses change nothing.
+    fn deliver(&mut self, mail: &Mail, exchanged: &mut Exchanged) -> Vec<Effect> {
+        let (sender, receiver) = (self.nodes[mail.from].id, &mut self.nodes[mail.to]);
+        let face = receiver.face_for(mail.from);
+        let replica = &mut receiver.faces[face];
+        let received = match &mail.payload {
+            Payload::Frame(frame) => replica.receive(sender, frame).unwrap_or_default(),
+            Payload::Tensors(contents) => replica.content_arrived(contents),
+        };
+        let side = usize::from(mail.to == exchanged.pair[0]);
+        exchanged.sides[side].ops += received.admitted as u32;
+        received.effects
+    }
+
+    /// Delivers mail outside its exchange: a record of its own if the receiver learnt something.
+    fn deliver_late(&mut self, mail: Mail) -> Option<Exchanged> {
+        if !self.reachable(mail.from, mail.to) {
+            return None;
+        }
+        let mut exchanged = self.open_record(mail.from, mail.to);
+        let mut inbox = VecDeque::from([mail]);
+        while let Some(mail) = inbox.pop_front() {
+            let effects = self.deliver(&mail, &mut exchanged);
+            self.send(mail.to, effects, &mut inbox, &mut exchanged);
+        }
+        self.close_record(&mut exchanged);
+        exchanged.sides.iter().any(|side| side.ops > 0).then_some(exchanged)
+    }
+}
