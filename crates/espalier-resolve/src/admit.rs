@@ -49,7 +49,8 @@ fn fits(reference: &Model, with: &str, input: &Input<'_>) -> Result<(), ResolveE
 }
 
 /// Weights up to a common factor: all 1 if they are equal, otherwise scaled by the power of two
-/// that brings the largest between 1 and 2.
+/// that brings the largest between 1 and 2. Far smaller ones are raised to 2⁻⁶⁰, which changes no
+/// mean noticeably: so no sum of weights can be zero in f32, whichever inputs a strategy keeps.
 pub(crate) fn relative(weights: &[f64]) -> Vec<f64> {
     let Some(&first) = weights.first() else { return Vec::new() };
     if weights.iter().all(|&weight| weight == first) {
@@ -57,7 +58,8 @@ pub(crate) fn relative(weights: &[f64]) -> Vec<f64> {
     }
     let largest = weights.iter().copied().fold(first, f64::max);
     let exponent = libm::ilogb(largest);
-    weights.iter().map(|&weight| libm::scalbn(weight, -exponent)).collect()
+    let smallest = libm::scalbn(1.0, -60);
+    weights.iter().map(|&weight| libm::scalbn(weight, -exponent).max(smallest)).collect()
 }
 
 #[cfg(test)]
@@ -69,5 +71,6 @@ mod tests {
         assert_eq!(relative(&[0.3, 0.3]), [1.0, 1.0]);
         assert_eq!(relative(&[3.0, 12.0]), [0.375, 1.5]);
         assert_eq!(relative(&[5e-324, 1e-323]), [0.5, 1.0]);
+        assert_eq!(relative(&[1e-300, 1.0])[0] as f32, 1.0 / (1_u64 << 60) as f32);
     }
 }

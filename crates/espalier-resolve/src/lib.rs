@@ -11,7 +11,8 @@
 //!   stored as f64) in f64. There is one rounding, to the output's element type, which is the
 //!   inputs' own or the parameter `dtype`.
 //! * Weights are positive. Strategies that divide by Σ w compute with weights that are scaled by
-//!   a power of two, which changes no bit; equal weights count as 1.
+//!   a power of two, which changes no bit; equal weights count as 1, and weights below 2⁻⁶⁰ of
+//!   the largest count as that.
 //! * Random masks depend on the seed, the contribution's content, the tensor and the element.
 //! * Tensors of integers must be the same in all models and are passed on.
 //! * NaN and infinities are for the caller to keep out. They do not stop a merge, and they give

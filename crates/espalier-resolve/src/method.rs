@@ -43,6 +43,10 @@ pub(crate) struct Selection<M: Method>(pub(crate) M::Selected, pub(crate) Option
 /// The longest range that is merged at once: what stays in the first-level cache.
 pub(crate) const BLOCK: usize = espalier_tensor::kernels::BLOCK;
 
+/// Elements that a pass over a tensor reads before it lets go of them: a multiple of all blocks
+/// and tiles.
+pub(crate) const PIECE: usize = 1 << 20;
+
 /// Buffers that are reused from block to block.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch<T> {
@@ -67,7 +71,7 @@ impl<T: Real> Scratch<T> {
 pub(crate) struct Context<'a> {
     pub(crate) inputs: Vec<Input<'a>>,
     /// The inputs' weights up to one common factor that is a power of two, so that no bit
-    /// changes and nothing overflows; all 1 if they are equal.
+    /// changes and nothing overflows or vanishes; all 1 if they are equal.
     pub(crate) relative: Vec<f64>,
     pub(crate) base: Option<&'a Model>,
     pub(crate) seed: Digest,
@@ -123,6 +127,21 @@ impl<'p> Tensor<'p> {
             }
             None => out.fill(T::ZERO),
         }
+    }
+
+    /// Lets the system take back what was read of mapped inputs and base.
+    pub(crate) fn release(&self, range: Range<usize>) {
+        let bytes = self.byte_range(range);
+        for content in (0..self.count()).map(|input| self.row(input)).chain(self.base()) {
+            content.release(bytes.clone());
+        }
+    }
+
+    /// The ranges in which a pass over the tensor goes, so that little of mapped files is in
+    /// memory at a time: call [`Tensor::release`] after each.
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let elements = self.elements;
+        (0..elements).step_by(PIECE).map(move |start| start..elements.min(start + PIECE))
     }
 
     /// The relative weights, into `out`.

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use crate::{
     Input, Note, ResolveError, SelectionCache, Strategy, admit,
-    method::{BLOCK, Context, Merger, Scratch, Tensor},
+    method::{BLOCK, Context, Merger, PIECE, Scratch, Tensor},
     real::Real,
 };
 
@@ -31,8 +31,6 @@ pub struct Plan<'a> {
 
 /// Elements that one thread merges at a time.
 const TASK: usize = 1 << 16;
-/// Tasks whose results are in memory together when a tensor is streamed.
-const TASKS: usize = 16;
 /// Elements in all tensors above which selecting in parallel pays.
 const MANY: u64 = 1 << 18;
 
@@ -115,14 +113,26 @@ impl<'a> Plan<'a> {
     /// If there is no such tensor.
     #[must_use]
     pub fn run_tensor(&self, tensor: usize) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.run_tensor_into(tensor, &mut out);
+        out
+    }
+
+    /// As [`Plan::run_tensor`], into a buffer that may be used again: getting fresh memory from
+    /// the system costs as much as averaging a few models.
+    ///
+    /// # Panics
+    /// If there is no such tensor.
+    pub fn run_tensor_into(&self, tensor: usize, out: &mut Vec<u8>) {
         let t = self.tensor(tensor);
         if !t.dtype.is_float() {
-            return t.row(0).to_vec();
+            out.clear();
+            out.extend_from_slice(t.row(0));
+            return;
         }
         let dtype = self.out_dtype(tensor);
-        let mut out = vec![0; t.elements * dtype.size()];
-        self.merge_parallel(&t, dtype, 0, &mut out);
-        out
+        out.resize(t.elements * dtype.size(), 0);
+        self.merge_parallel(&t, dtype, 0, out);
     }
 
     /// Hands the bytes of a merged tensor over in order, at most a few megabytes at a time, and
@@ -143,14 +153,11 @@ impl<'a> Plan<'a> {
             return each(t.row(0));
         }
         let dtype = self.out_dtype(tensor);
-        let mut buffer = vec![0; (TASK * TASKS).min(t.elements) * dtype.size()];
-        for start in (0..t.elements).step_by(TASK * TASKS) {
-            let count = (TASK * TASKS).min(t.elements - start);
-            let out = &mut buffer[..count * dtype.size()];
-            self.merge_parallel(&t, dtype, start, out);
-            for content in (0..t.count()).map(|i| t.row(i)).chain(t.base()) {
-                content.release(t.byte_range(start..start + count));
-            }
+        let mut buffer = vec![0; PIECE.min(t.elements) * dtype.size()];
+        for piece in t.pieces() {
+            let out = &mut buffer[..piece.len() * dtype.size()];
+            self.merge_parallel(&t, dtype, piece.start, out);
+            t.release(piece);
             each(out)?;
         }
         Ok(())

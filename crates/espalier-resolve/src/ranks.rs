@@ -50,11 +50,10 @@ pub(crate) fn by_rank<T: Real>(
             // What lies behind the last element is ranked too, and not looked at.
             tensor.read(input, start + number * width, &mut row[..out.len()]);
         }
-        for first in (0..out.len()).step_by(LANES) {
+        // Whole arrays of lanes are copied, which takes no call.
+        for chunk in 0..out.len().div_ceil(LANES) {
             for (key, row) in keys.iter_mut().zip(values.chunks_exact(width)) {
-                for (key, value) in key.iter_mut().zip(&row[first..first + LANES]) {
-                    *key = value.key();
-                }
+                *key = row.as_chunks::<LANES>().0[chunk].map(T::key);
             }
             if count <= PAIRS {
                 rank_by_pairs(&keys, &mut lane_ranks);
@@ -62,7 +61,7 @@ pub(crate) fn by_rank<T: Real>(
                 rank_by_sorting(&keys, &mut lane_ranks, &mut column);
             }
             for (row, lanes) in ranks.chunks_exact_mut(width).zip(&lane_ranks) {
-                row[first..first + LANES].copy_from_slice(lanes);
+                row.as_chunks_mut::<LANES>().0[chunk] = *lanes;
             }
         }
         let (values, ranks) = (&*values, ranks.as_slice());
@@ -72,14 +71,18 @@ pub(crate) fn by_rank<T: Real>(
 
 /// The values of this rank, into `out`.
 pub(crate) fn pick<T: Real>(ranked: &Ranked<'_, T>, wanted: i32, out: &mut [T]) {
-    let n = out.len();
-    // Adding minus zero changes nothing, and unlike not writing at all it vectorises.
-    out.fill(-T::ZERO);
     for (values, ranks) in ranked.rows() {
-        let (values, ranks) = (&values[..n], &ranks[..n]);
-        for j in 0..n {
-            out[j] += if ranks[j] == wanted { values[j] } else { -T::ZERO };
-        }
+        pick_from(values, ranks, wanted, out);
+    }
+}
+
+/// Not inlined, because only an argument is known to be the one way to its memory.
+#[inline(never)]
+fn pick_from<T: Real>(values: &[T], ranks: &[i32], wanted: i32, out: &mut [T]) {
+    let n = out.len();
+    let (values, ranks) = (&values[..n], &ranks[..n]);
+    for j in 0..n {
+        out[j] = T::select(ranks[j] == wanted, values[j], out[j]);
     }
 }
 

@@ -43,6 +43,9 @@ pub(crate) trait Real:
     /// The absolute value that has this magnitude.
     fn from_magnitude(magnitude: Self::Key) -> Self;
     fn abs(self) -> Self;
+    /// `a` if `first`, otherwise `b`, without a branch: compilers tend to make one of an `if`
+    /// whose alternative changes nothing, and then do not vectorise.
+    fn select(first: bool, a: Self, b: Self) -> Self;
     /// The magnitude that all NaN count as, whatever their payload.
     const NAN_MAGNITUDE: Self::Key;
     /// More than any magnitude.
@@ -113,6 +116,11 @@ impl Real for f32 {
     fn abs(self) -> Self {
         self.abs()
     }
+    #[inline(always)]
+    fn select(first: bool, a: Self, b: Self) -> Self {
+        let mask = 0_u32.wrapping_sub(first.into());
+        Self::from_bits((a.to_bits() & mask) | (b.to_bits() & !mask))
+    }
 }
 
 impl Real for f64 {
@@ -152,6 +160,11 @@ impl Real for f64 {
     #[inline(always)]
     fn abs(self) -> Self {
         self.abs()
+    }
+    #[inline(always)]
+    fn select(first: bool, a: Self, b: Self) -> Self {
+        let mask = 0_u64.wrapping_sub(first.into());
+        Self::from_bits((a.to_bits() & mask) | (b.to_bits() & !mask))
     }
 }
 

@@ -74,12 +74,15 @@ pub(crate) fn thresholds<T: Real>(
     let mut searches: Vec<_> = inputs.iter().map(search).collect();
     // Block by block and not input by input, so that the base is read once.
     let mut buffers = Buffers::<T>::new();
-    for start in (0..tensor.elements).step_by(TILE) {
-        let len = TILE.min(tensor.elements - start);
-        tensor.read_base(start, &mut buffers.base[..len]);
-        for search in &mut searches {
-            search.look_at(buffers.magnitudes(tensor, search.input, start, len));
+    for piece in tensor.pieces() {
+        for start in piece.clone().step_by(TILE) {
+            let len = TILE.min(piece.end - start);
+            tensor.read_base(start, &mut buffers.base[..len]);
+            for search in &mut searches {
+                search.look_at(buffers.magnitudes(tensor, search.input, start, len));
+            }
         }
+        tensor.release(piece);
     }
     searches.into_iter().map(|search| search.finish(tensor, keep)).collect()
 }
@@ -239,14 +242,12 @@ fn bracket<T: Real>(
     base: &[T],
 ) -> (T::Key, T::Key) {
     let n = tensor.elements;
-    let mut sample = vec![T::Key::default(); SAMPLE];
+    let mut sample: Vec<T::Key> = Vec::with_capacity(SAMPLE);
     let mut row = [T::ZERO; RUN];
-    let parts = sample.chunks_exact_mut(RUN).zip(base.chunks_exact(RUN));
-    for (start, (out, base)) in runs(n).zip(parts) {
+    for (start, base) in runs(n).zip(base.chunks_exact(RUN)) {
         tensor.read(input, start, &mut row);
-        for ((out, &x), &b) in out.iter_mut().zip(&row).zip(base) {
-            *out = (x - b).magnitude().min(T::NAN_MAGNITUDE);
-        }
+        let differences = row.iter().zip(base).map(|(&x, &b)| x - b);
+        sample.extend(differences.map(|d| d.magnitude().min(T::NAN_MAGNITUDE)));
     }
     let share = keep as f64 / n as f64;
     let rank = share * SAMPLE as f64;
@@ -303,13 +304,16 @@ fn nth_equal<T: Real>(tensor: &Tensor<'_>, input: usize, magnitude: T::Key, coun
 /// Calls `each` with every magnitude in order until it returns false.
 fn each_magnitude<T: Real>(tensor: &Tensor<'_>, input: usize, mut each: impl FnMut(i64) -> bool) {
     let mut buffers = Buffers::<T>::new();
-    for start in (0..tensor.elements).step_by(TILE) {
-        let len = TILE.min(tensor.elements - start);
-        tensor.read_base(start, &mut buffers.base[..len]);
-        let magnitudes = buffers.magnitudes(tensor, input, start, len);
-        if !magnitudes.iter().all(|&m| each(m.min(T::NAN_MAGNITUDE).into())) {
-            return;
+    for piece in tensor.pieces() {
+        for start in piece.clone().step_by(TILE) {
+            let len = TILE.min(piece.end - start);
+            tensor.read_base(start, &mut buffers.base[..len]);
+            let magnitudes = buffers.magnitudes(tensor, input, start, len);
+            if !magnitudes.iter().all(|&m| each(m.min(T::NAN_MAGNITUDE).into())) {
+                return;
+            }
         }
+        tensor.release(piece);
     }
 }
 

@@ -21,7 +21,8 @@ const DATA: &[u8] = include_bytes!("../../../fixtures/digits.csv.gz");
 const TEST_SHARE: usize = 5;
 /// Share of a node's images that it keeps for validation.
 const VALIDATION_SHARE: usize = 5;
-const EPOCHS: usize = 12;
+/// Steps of gradient descent, however few images there are.
+const STEPS: usize = 240;
 const BATCH: usize = 8;
 const RATE: f32 = 0.1;
 
@@ -106,10 +107,12 @@ impl Digits {
         let mut network = Network::from_model(start)?;
         let part = &self.nodes[node].train;
         let mut order: Vec<usize> = (0..part.len()).collect();
-        for _ in 0..EPOCHS {
+        let mut steps = 0;
+        while steps < STEPS {
             dice.shuffle(&mut order);
-            for batch in order.chunks(BATCH) {
+            for batch in order.chunks(BATCH).take(STEPS - steps) {
                 network.step(batch.iter().map(|&i| &part[i]), RATE / batch.len() as f32);
+                steps += 1;
             }
         }
         Some(network.to_model())

@@ -30,7 +30,7 @@ const SCRIPTS: [&str; 12] = [
 /// audit table relative to the page, with `/` between its parts.
 ///
 /// The page is about 4.8 MB plus the JSON: most of it is plotly.js.
-pub fn page(report_json: &str, audit_file: &str) -> String {
+pub(crate) fn page(report_json: &str, audit_file: &str) -> String {
     let plotly = Plot::offline_js_sources();
     let scripts = format!("(() => {{\n'use strict';\n{}}})();\n", SCRIPTS.concat());
     fill(

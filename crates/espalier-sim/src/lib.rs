@@ -52,7 +52,7 @@ pub use config::{
 };
 pub use error::SimError;
 pub use family::nodes_of_folder;
-pub use output::{AUDIT_FILE, HTML_FILE, JSON_FILE, OutputError, write_report};
+pub use output::{AUDIT_FILE, HTML_FILE, JSON_FILE, OutputError, write_file, write_report};
 pub use report::{
     AuditEntry, Detection, Event, EventKind, ModelInfo, NodeInfo, Outcome, Report, Round,
     RoundTrip, Summary, TopologyInfo, TraceEntry, TrustRow,

@@ -45,12 +45,18 @@ pub fn write_report(report: &Report, folder: &Path, force: bool) -> Result<(), O
     let contents = [json.clone().into_bytes(), audit_csv(report), html::page(&json, AUDIT_FILE).into_bytes()];
     for (name, bytes) in names.into_iter().zip(contents) {
         let path = folder.join(name);
-        write_whole(folder, &path, &bytes).map_err(failed(path))?;
+        write_file(&path, &bytes).map_err(failed(path))?;
     }
     Ok(())
 }
 
-fn write_whole(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes a file whole or not at all: under a temporary name beside it, synced and renamed.
+///
+/// # Errors
+/// What the operating system says.
+pub fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new().prefix(".espalier-").tempfile_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
@@ -73,6 +79,14 @@ impl Report {
         let mut json = serde_json::to_string(self).expect("every field has a JSON form");
         json.push('\n');
         json
+    }
+
+    /// Reads the JSON form.
+    ///
+    /// # Errors
+    /// What is wrong with it, and where.
+    pub fn from_json(json: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(json)
     }
 }
 

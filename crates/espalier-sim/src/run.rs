@@ -193,6 +193,7 @@ impl<'a> Run<'a> {
                 id: key.peer_id(),
                 name: format!("node_{i}"),
                 faces: vec![Replica::new(key.clone(), state, config.exchange)],
+                other_half: network.neighbours(i).skip(1).step_by(2).collect(),
                 active: !late.contains(&i),
                 back: None,
                 durable: Vec::new(),

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::seeds::Dice;
 use espalier_identity::{Digest, PeerId};
 use espalier_replica::{Arena, Effect, HEADER_LEN, MergeState, Replica};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A node as the harness sees it. It does not know whether it lies.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub(crate) struct Node {
     pub(crate) name: String,
     /// What it shows its peers: one replica, or of an equivocator one for each half of them.
     pub(crate) faces: Vec<Replica>,
+    /// The peers to whom it shows its last face.
+    pub(crate) other_half: BTreeSet<usize>,
     /// Whether it takes part now.
     pub(crate) active: bool,
     /// The round in which it comes back after a crash.
@@ -32,7 +34,7 @@ impl Node {
     }
 
     fn face_for(&self, peer: usize) -> usize {
-        peer % self.faces.len()
+        if self.other_half.contains(&peer) { self.faces.len() - 1 } else { 0 }
     }
 }
 

@@ -1,1 +1,61 @@
-//! Merging models without a server: the facade
+//! Merging models without a server.
+//!
+//! Many parties hold fine-tuned copies of one model and want one merged model: no coordinator, over
+//! networks that fail, among peers that may lie. This crate is the front door; each part is a crate
+//! of its own and can be used alone.
+//!
+//! | You want to | Look at |
+//! |---|---|
+//! | keep a set that merges | [`orset`], over [`lattice`] |
+//! | sign and address things | [`identity`] |
+//! | prove what is in a set | [`provenance`] |
+//! | judge contributions | [`trust`] |
+//! | read and write tensors | [`tensor`] |
+//! | merge tensors | [`resolve`] |
+//! | do all of it on one node | [`replica`] |
+//! | draw networks | [`topology`] |
+//! | see a federation run | [`sim`] |
+//!
+//! The way of a contribution: a model is described by a [`tensor::Manifest`], signed into an
+//! operation, joined into a [`MergeState`], spread by [`replica::Replica`], heard by every state as
+//! far as it is [trusted](trust), and [resolved](MergeState::resolve) into one model, the same bits
+//! everywhere.
+//!
+//! ```
+//! use espalier::prelude::*;
+//!
+//! let policy = Policy::new(PolicySpec { strategy: "median".into(), ..PolicySpec::default() })?;
+//! let mut clinic = MergeState::new(policy.clone());
+//! let mut lab = MergeState::new(policy);
+//! let (clinic_key, lab_key) = (Keypair::from_seed([1; 32]), Keypair::from_seed([2; 32]));
+//!
+//! clinic.add(&clinic_key, Draft::new("clinic", Model::from_f32(&[("w", &[1], &[1.0])])?))?;
+//! lab.add(&lab_key, Draft::new("lab", Model::from_f32(&[("w", &[1], &[2.0])])?))?;
+//! let bytes = lab.to_bytes(Tensors::Inline); // any transport will do
+//! clinic.merge(&MergeState::from_bytes(&bytes)?)?;
+//! assert_eq!(clinic.resolve()?.values_f32("w"), Some(vec![1.5]));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub use espalier_identity as identity;
+pub use espalier_lattice as lattice;
+pub use espalier_orset as orset;
+pub use espalier_provenance as provenance;
+pub use espalier_replica as replica;
+pub use espalier_resolve as resolve;
+pub use espalier_sim as sim;
+pub use espalier_tensor as tensor;
+pub use espalier_topology as topology;
+pub use espalier_trust as trust;
+
+pub use espalier_replica::MergeState;
+
+/// What most programs need.
+pub mod prelude {
+    pub use espalier_identity::{Digest, Keypair, PeerId};
+    pub use espalier_lattice::{Dot, Join};
+    pub use espalier_replica::{
+        Arena, Draft, Effect, Exchange, MergeState, Policy, PolicySpec, Replica, Tensors,
+    };
+    pub use espalier_tensor::{Model, open_safetensors, write_safetensors};
+}

@@ -18,7 +18,7 @@
 
 use std::sync::Arc;
 
-use espalier_tensor::{Dtype, kernels};
+use espalier_tensor::kernels::Gram;
 
 use crate::{
     Note, ParameterInfo, ParameterRange, SelectionCache, StrategyInfo, linear,
@@ -66,9 +66,13 @@ impl Method for Slerp {
         if tensor.count() == 1 || tensor.elements == 0 {
             return Selection(linear, None);
         }
-        let rows: Vec<(Dtype, &[u8])> =
-            (0..tensor.count()).map(|i| (tensor.dtype, &**tensor.row(i))).collect();
-        match spherical(&kernels::gram(&rows), &linear, self.parallel) {
+        let mut gram = Gram::new(tensor.count());
+        for piece in tensor.pieces() {
+            let row = |input| (tensor.dtype, tensor.bytes(input, piece.clone()));
+            gram.push(&(0..tensor.count()).map(row).collect::<Vec<_>>());
+            tensor.release(piece);
+        }
+        match spherical(&gram.finish(), &linear, self.parallel) {
             Ok(factors) => Selection(factors, None),
             Err(reason) => {
                 let note = Note::Linear { tensor: tensor.name().to_owned(), reason };

@@ -99,7 +99,9 @@ impl Method for TrimmedMean {
     }
 }
 
-/// Adds w x and w where the rank lies between the bounds.
+/// Adds w x and w where the rank lies between the bounds. Not inlined, because only an argument
+/// is known to be the one way to its memory.
+#[inline(never)]
 fn add_kept<T: Real>(
     values: &[T],
     ranks: &[i32],
@@ -112,8 +114,7 @@ fn add_kept<T: Real>(
     let (values, ranks, totals) = (&values[..n], &ranks[..n], &mut totals[..n]);
     for j in 0..n {
         let kept = (ranks[j] >= first) & (ranks[j] <= last);
-        let value = weight * values[j];
-        sums[j] += if kept { value } else { -T::ZERO };
-        totals[j] += if kept { weight } else { T::ZERO };
+        sums[j] += T::select(kept, weight * values[j], -T::ZERO);
+        totals[j] += T::select(kept, weight, T::ZERO);
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! The sum is a left fold in canonical order and is divided once. Equal weights count as 1, so
 //! a single input is returned as it is. N equal inputs are returned up to the rounding of the
-//! fold: in theory at most N + 2 units in the last place, in practice one or two, and exactly
-//! for two of equal weight. With `accumulate = f64` they are returned exactly.
+//! fold: at most N + 2 units in the last place, one or two for a handful of inputs, none for two
+//! of equal weight. With `accumulate = f64` they are returned exactly.
 
 use std::sync::Arc;
 

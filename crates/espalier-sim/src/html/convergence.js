@@ -165,12 +165,13 @@ function showConvergence() {
       layout: {
         ...eventMarks(colours, groups),
         xaxis: roundAxis(width, { anchor: 'y3' }),
-        yaxis: { domain: [0.31, 1], visible: !onlyStates, side: measured ? 'right' : 'left', range: [-0.04, 1.06],
-          showgrid: !measured, title: { text: 'trust' }, tickvals: [0, 0.25, 0.5, 0.75, 1] },
+        yaxis: { domain: [0.31, 1], range: [-0.04, 1.06], tickvals: [0, 0.25, 0.5, 0.75, 1],
+          side: measured ? 'right' : 'left', showgrid: !measured, visible: !onlyStates,
+          title: { text: 'trust' } },
         // Over the axis of trust, so that the distance is drawn over the many lines of trust.
         yaxis2: { domain: [0.31, 1], overlaying: 'y', side: 'left', ...axis },
-        yaxis3: { domain: [0, onlyStates ? 1 : 0.2], range: [0, Math.max(...states, 2) * 1.12], nticks: 4,
-          title: { text: narrow ? 'states' : 'different<br>states' } },
+        yaxis3: { domain: [0, onlyStates ? 1 : 0.2], range: [0, Math.max(...states, 2) * 1.12],
+          nticks: 4, title: { text: narrow ? 'states' : 'different<br>states' } },
         margin: { l: 64, r: narrow ? 46 : 60, t: 30, b: 42 },
       },
     };

@@ -234,8 +234,10 @@ function showAccuracy() {
   const perRound = rounds.map((round) =>
     spread(honestActive(round).map((node) => round.task_accuracy[node])));
   if (perRound.every((values) => !known(values.middle))) {
-    host.append(note('Not available: this model family comes without a test part on which '
-      + 'accuracy could be measured.'));
+    host.append(note(known(summary.final_accuracy)
+      ? 'The accuracy of the single nodes was not measured in this run.'
+      : 'Not available: this model family comes without a test part on which accuracy could be '
+        + 'measured.'));
     return;
   }
   const state = { range: 'all' };

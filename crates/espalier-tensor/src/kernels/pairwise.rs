@@ -5,7 +5,7 @@ use super::{
     models::{Rows, Span, TILE, pieces},
     squared_difference,
 };
-use crate::{Model, convert};
+use crate::{Dtype, Model, convert};
 
 /// The squared distances between all pairs of `models`, each with the bits of
 /// [`super::squared_distance_blocks`].
@@ -50,21 +50,62 @@ pub fn pairwise_squared_distances(models: &[&Model], parts: usize) -> Vec<Vec<f6
 /// # Panics
 /// If the rows do not have the same number of elements.
 #[must_use]
-pub fn gram(rows: &[(crate::Dtype, &[u8])]) -> Vec<f64> {
-    let elements = |row: &Span<'_>| row.1.len() / row.0.size();
-    let equal = rows.windows(2).all(|pair| elements(&pair[0]) == elements(&pair[1]));
-    assert!(equal, "all rows of a Gram matrix have the same number of elements");
-    let mut sums = vec![BlockSum::default(); rows.len() * (rows.len() + 1) / 2];
-    let mut tiles = vec![[0.0; TILE]; rows.len()];
-    in_tiles(rows, &mut tiles, |rows| {
-        let mut sums = sums.iter_mut();
-        for (i, a) in rows.iter().enumerate() {
-            for (b, sum) in rows[..=i].iter().zip(&mut sums) {
-                sum.push(a, b, |x, y| x * y);
+pub fn gram(rows: &[(Dtype, &[u8])]) -> Vec<f64> {
+    let mut gram = Gram::new(rows.len());
+    gram.push(rows);
+    gram.finish()
+}
+
+/// [`gram`] of rows that arrive in pieces. Which pieces does not matter.
+///
+/// ```
+/// use espalier_tensor::{Dtype, kernels::Gram};
+/// let bytes = |values: [f32; 2]| values.map(f32::to_le_bytes).concat();
+/// let (a, b) = (bytes([1.0, 2.0]), bytes([3.0, 4.0]));
+/// let mut gram = Gram::new(2);
+/// gram.push(&[(Dtype::F32, &a[..4]), (Dtype::F32, &b[..4])]);
+/// gram.push(&[(Dtype::F32, &a[4..]), (Dtype::F32, &b[4..])]);
+/// assert_eq!(gram.finish(), [5.0, 11.0, 25.0]);
+/// ```
+#[derive(Debug, Clone)]
+pub struct Gram {
+    sums: Vec<BlockSum>,
+    tiles: Vec<[f64; TILE]>,
+}
+
+impl Gram {
+    /// Of this many rows, without elements yet.
+    #[must_use]
+    pub fn new(rows: usize) -> Self {
+        let sums = vec![BlockSum::default(); rows * (rows + 1) / 2];
+        Self { sums, tiles: vec![[0.0; TILE]; rows] }
+    }
+
+    /// Adds the next elements of every row.
+    ///
+    /// # Panics
+    /// If there are more or fewer rows than announced, or they differ in their number of elements.
+    pub fn push(&mut self, rows: &[(Dtype, &[u8])]) {
+        assert_eq!(rows.len(), self.tiles.len(), "a Gram matrix gets all its rows every time");
+        let elements = |row: &Span<'_>| row.1.len() / row.0.size();
+        let equal = rows.windows(2).all(|pair| elements(&pair[0]) == elements(&pair[1]));
+        assert!(equal, "all rows of a Gram matrix have the same number of elements");
+        let sums = &mut self.sums;
+        in_tiles(rows, &mut self.tiles, |rows| {
+            let mut sums = sums.iter_mut();
+            for (i, a) in rows.iter().enumerate() {
+                for (b, sum) in rows[..=i].iter().zip(&mut sums) {
+                    sum.push(a, b, |x, y| x * y);
+                }
             }
-        }
-    });
-    sums.into_iter().map(BlockSum::total).collect()
+        });
+    }
+
+    /// The products of everything added; see [`gram`].
+    #[must_use]
+    pub fn finish(self) -> Vec<f64> {
+        self.sums.into_iter().map(BlockSum::total).collect()
+    }
 }
 
 /// Widens the next elements of every row and hands them over, until all are seen.
@@ -85,7 +126,7 @@ fn in_tiles(spans: &[Span<'_>], tiles: &mut [[f64; TILE]], mut each: impl FnMut(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Dtype, kernels};
+    use crate::kernels;
 
     fn values(seed: u32, n: usize) -> Vec<f32> {
         (0..n as u32).map(|i| ((i * 7919 + seed * 104_729) % 1009) as f32 / 97.0 - 5.0).collect()
@@ -106,6 +147,13 @@ mod tests {
             rows.iter().map(|v| v.iter().flat_map(|x| x.to_le_bytes()).collect()).collect();
         let spans: Vec<_> = bytes.iter().map(|b| (Dtype::F32, b.as_slice())).collect();
         let products = gram(&spans);
+        let mut pieces = Gram::new(4);
+        for range in [0..1000, 1000..1001, 1001..n] {
+            let piece = |b: &Vec<u8>| b[4 * range.start..4 * range.end].to_vec();
+            let piece: Vec<Vec<u8>> = bytes.iter().map(piece).collect();
+            pieces.push(&piece.iter().map(|b| (Dtype::F32, &**b)).collect::<Vec<_>>());
+        }
+        assert_eq!(pieces.finish(), products);
         for i in 0..4 {
             for j in 0..=i {
                 assert_eq!(products[i * (i + 1) / 2 + j], kernels::dot(&rows[i], &rows[j]));

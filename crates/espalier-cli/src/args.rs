@@ -1,0 +1,250 @@
+//! The command line: help, completions and manual all come from this one definition.
+
+use clap::{Args, Parser, Subcommand};
+use espalier::replica::Exchange;
+use espalier::sim::{
+    Attack, Config, Family, LateJoiners, Metrics, PartitionSpec, RetractSpec, Share, Spread,
+};
+use espalier::topology::{Order, Schedule, Topology};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+/// Merge models without a server: a CRDT of signed contributions, gossip, trust and provenance.
+#[derive(Debug, Parser)]
+#[command(name = "espalier", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Examples:
+  espalier simulate                                    eight nodes learn to read digits
+  espalier simulate --nodes 32 --byzantine 34% --attack sign-flip,nan
+  espalier simulate --topology ring --partition 2@3..9 --late-joiners 2@5
+  espalier verify espalier-report/report.json          run it again and compare
+
+Exit codes: 0 done, 1 a check failed, 2 bad usage or input, 3 the environment.")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Print nothing but errors
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// Threads to compute on [default: all]; the result does not depend on it
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a federation of gossiping nodes and write a report
+    Simulate(Box<SimulateArgs>),
+    /// Show how the state grew: contributions, roots, clocks, tombstones, wire sizes
+    Trace(Box<TraceArgs>),
+    /// Check a report by running its configuration again
+    Verify(VerifyArgs),
+    /// Recompute golden values: does this machine produce the specified bits?
+    Selfcheck,
+    /// Print a completion script
+    Completions {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual
+    Man {
+        /// Write a page per subcommand into this folder
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+}
+
+/// `simulate`: the run, and what to do with it.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Examples:
+  espalier simulate
+      eight nodes, each with a part of the digits, until all rounds are over
+  espalier simulate --nodes 128 --model synthetic:16x16 --until-converged
+      the classic demonstration at sixteen times its size
+  espalier simulate --model model.safetensors --strategy ties --param density=0.3
+      seeded fine-tunes of a real model
+  espalier simulate --byzantine 3 --attack sign-flip,equivocation,nan --spread mild
+      three liars, and nobody is told who they are
+
+Open espalier-report/report.html when it is done.")]
+pub(crate) struct SimulateArgs {
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    /// Folder for report.html, report.json and audit.csv
+    #[arg(long, value_name = "DIR", default_value = "espalier-report", help_heading = "Output")]
+    pub(crate) out: PathBuf,
+    /// Overwrite an existing report
+    #[arg(long, help_heading = "Output")]
+    pub(crate) force: bool,
+    /// Also write the JSON report to this file, or to standard output with `-`
+    #[arg(long, value_name = "FILE|-", help_heading = "Output")]
+    pub(crate) json: Option<PathBuf>,
+    /// Exit with 1 unless all honest active nodes end with one state
+    #[arg(long, help_heading = "Output")]
+    pub(crate) require_convergence: bool,
+}
+
+/// `trace`: a report to read, or a small run to make.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Examples:
+  espalier trace
+      four nodes, one of which retracts, from the first operation to the last root
+  espalier trace --report espalier-report/report.json
+      the same for a run that was made before
+  espalier trace --nodes 5 --model digits --byzantine 1 --attack retract-others")]
+pub(crate) struct TraceArgs {
+    /// Read this report instead of running anything
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["nodes", "model", "topology"])]
+    pub(crate) report: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    /// Print the trace as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `verify`: what to check.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// A report.json
+    #[arg(value_name = "REPORT")]
+    pub(crate) report: PathBuf,
+}
+
+/// A run.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Number of nodes [default: 8, or the number of models in a folder]
+    #[arg(long, value_name = "N", help_heading = "Federation")]
+    pub(crate) nodes: Option<u32>,
+    /// Number of rounds [default: 20]
+    #[arg(long, value_name = "N", help_heading = "Federation")]
+    pub(crate) rounds: Option<u32>,
+    /// Stop once all honest active nodes are equal and nothing is still to happen
+    #[arg(long, help_heading = "Federation")]
+    until_converged: bool,
+    /// Who knows whom: random, ring, star, complete, line, torus, hypercube, regular:K,
+    /// erdos-renyi:P, watts-strogatz:K:B, barabasi-albert:M, file:PATH
+    #[arg(long, value_name = "NAME", default_value = "random", help_heading = "Federation")]
+    topology: Topology,
+    /// Whom a node asks: a random neighbour, or the full schedule
+    #[arg(long, value_name = "random|scheduled", default_value = "random")]
+    #[arg(help_heading = "Federation")]
+    schedule: Schedule,
+    /// Whether exchanges of one round see each other
+    #[arg(long, value_name = "sequential|synchronous", default_value = "sequential")]
+    #[arg(help_heading = "Federation")]
+    order: Order,
+    /// What an exchange sends
+    #[arg(long, value_name = "delta|full-state", default_value = "delta", value_parser = exchange)]
+    #[arg(help_heading = "Federation")]
+    exchange: Exchange,
+    /// Seed of all randomness
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Federation")]
+    seed: u64,
+
+    /// What is merged: digits, synthetic:SHAPE, a .safetensors file, a sharded index, or a folder
+    /// with one model per node
+    #[arg(long, value_name = "MODEL", help_heading = "Models")]
+    pub(crate) model: Option<Family>,
+    /// How to merge: weight-average, slerp, task-arithmetic, ties, dare-linear, median, trimmed-mean
+    #[arg(long, value_name = "NAME", default_value = "weight-average", help_heading = "Models")]
+    strategy: String,
+    /// A parameter of the strategy; may be repeated
+    #[arg(long = "param", value_name = "KEY=VALUE", value_parser = parameter)]
+    #[arg(help_heading = "Models")]
+    parameters: Vec<(String, String)>,
+    /// How the nodes' data differ: iid, mild, strong, dirichlet:A, clusters:K
+    #[arg(long, value_name = "NAME", default_value = "iid", help_heading = "Models")]
+    spread: Spread,
+    /// Train again from the merged model every so many rounds
+    #[arg(long, value_name = "EVERY", help_heading = "Models")]
+    retrain: Option<u32>,
+
+    /// Nodes that join later, such as 2@5
+    #[arg(long, value_name = "COUNT@ROUND", help_heading = "Faults")]
+    late_joiners: Option<LateJoiners>,
+    /// Split the network for some rounds, such as 2@3..9
+    #[arg(long, value_name = "PARTS@FROM..UNTIL", help_heading = "Faults")]
+    partition: Option<PartitionSpec>,
+    /// Probability that a message is lost
+    #[arg(long, value_name = "P", default_value_t = 0.0, help_heading = "Faults")]
+    loss: f64,
+    /// Probability that a message arrives twice
+    #[arg(long, value_name = "P", default_value_t = 0.0, help_heading = "Faults")]
+    duplicate: f64,
+    /// Probability that a message is held back until the round's other exchanges are over
+    #[arg(long, value_name = "P", default_value_t = 0.0, help_heading = "Faults")]
+    reorder: f64,
+    /// Messages are under way for 0 to this many rounds
+    #[arg(long, value_name = "ROUNDS", default_value_t = 0, help_heading = "Faults")]
+    delay: u32,
+    /// Probability per round that a node crashes and comes back with what was durable
+    #[arg(long, value_name = "P", default_value_t = 0.0, help_heading = "Faults")]
+    crash: f64,
+    /// A node retracts its contribution, such as 3@6; may be repeated
+    #[arg(long, value_name = "NODE@ROUND", help_heading = "Faults")]
+    pub(crate) retract: Vec<RetractSpec>,
+
+    /// How many nodes lie: a number or a share such as 34%
+    #[arg(long, value_name = "COUNT|PERCENT%", default_value = "0", help_heading = "Liars")]
+    byzantine: Share,
+    /// What they do, dealt out among them: sign-flip, scale:K, gaussian:S, nan, inf, equivocation,
+    /// retract-others
+    #[arg(long, value_name = "NAME", value_delimiter = ',', default_value = "sign-flip")]
+    #[arg(help_heading = "Liars")]
+    attack: Vec<Attack>,
+
+    /// For how many nodes per-node figures are computed: full, sample:K, off
+    /// [default: full up to 256 nodes, sample:64 above]
+    #[arg(long, value_name = "WHICH", default_value = "auto", hide_default_value = true)]
+    #[arg(help_heading = "Output")]
+    metrics: Metrics,
+}
+
+impl RunArgs {
+    /// The configuration these flags describe, with other defaults where a flag has none of its
+    /// own.
+    pub(crate) fn config(&self, nodes: u32, rounds: u32, model: Family) -> Config {
+        Config {
+            nodes: self.nodes.unwrap_or(nodes),
+            rounds: self.rounds.unwrap_or(rounds),
+            until_converged: self.until_converged,
+            topology: self.topology.clone(),
+            schedule: self.schedule,
+            order: self.order,
+            exchange: self.exchange,
+            strategy: self.strategy.clone(),
+            parameters: self.parameters.iter().cloned().collect(),
+            model: self.model.clone().unwrap_or(model),
+            base_root: None,
+            late_joiners: self.late_joiners,
+            partition: self.partition.clone(),
+            loss: self.loss,
+            duplicate: self.duplicate,
+            reorder: self.reorder,
+            delay: self.delay,
+            crash: self.crash,
+            retract: self.retract.clone(),
+            byzantine: self.byzantine,
+            attack: self.attack.clone(),
+            spread: self.spread,
+            retrain: self.retrain,
+            metrics: self.metrics,
+            seed: self.seed,
+        }
+    }
+}
+
+fn exchange(text: &str) -> Result<Exchange, String> {
+    match text {
+        "delta" => Ok(Exchange::Delta),
+        "full-state" => Ok(Exchange::FullState),
+        _ => Err("it is delta or full-state".into()),
+    }
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("it is KEY=VALUE, such as density=0.3")?;
+    Ok((key.trim().to_owned(), value.trim().to_owned()))
+}

@@ -1,0 +1,166 @@
+//! `espalier simulate`.
+
+use crate::Failure;
+use crate::args::{RunArgs, SimulateArgs};
+use crate::console::{self, Bar};
+use anyhow::Context as _;
+use espalier::sim::{
+    self, Config, Family, HTML_FILE, JSON_FILE, OutputError, Report, SimError, nodes_of_folder,
+};
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// How many rounds the summary lists at most.
+const ROUNDS_SHOWN: usize = 12;
+
+pub(crate) fn run(args: &SimulateArgs, quiet: bool) -> Result<(), Failure> {
+    let config = configure(&args.run, 8, 20, Family::Digits)?;
+    // Better to say so now than after a long run.
+    let taken = [HTML_FILE, JSON_FILE].map(|name| args.out.join(name)).into_iter().find(|p| p.exists());
+    if let (Some(path), false) = (taken, args.force) {
+        return Err(Failure::input(OutputError::Exists(path)));
+    }
+    let to_stdout = args.json.as_deref() == Some(Path::new("-"));
+    let say = !quiet && !to_stdout;
+    if say {
+        console::print(&format!("{}\n", announce(&config)))?;
+    }
+    let report = simulate(&config, quiet)?;
+    sim::write_report(&report, &args.out, args.force).map_err(|error| match error {
+        OutputError::Exists(_) => Failure::input(error),
+        OutputError::Io { .. } => Failure::environment(error),
+    })?;
+    match &args.json {
+        Some(_) if to_stdout => console::print(&report.to_json())?,
+        Some(path) => write_json(&report, path, args.force)?,
+        None => {}
+    }
+    if say {
+        console::print(&summary(&report))?;
+        let page = args.out.join(HTML_FILE);
+        console::print(&format!("\nOpen {} to see it.\n", page.display()))?;
+    }
+    if args.require_convergence && !report.summary.converged {
+        let distinct = report.rounds.last().map_or(0, |round| round.distinct_states);
+        console::complain(&format!(
+            "not converged: {distinct} distinct states after {} rounds",
+            report.rounds.len() - 1
+        ));
+        return Err(Failure::Check);
+    }
+    Ok(())
+}
+
+/// Flags to a configuration; a folder of models says how many nodes there are.
+pub(crate) fn configure(
+    args: &RunArgs,
+    nodes: u32,
+    rounds: u32,
+    model: Family,
+) -> Result<Config, Failure> {
+    let family = args.model.clone().unwrap_or(model);
+    let folder = nodes_of_folder(&family).map_err(Failure::input)?;
+    Ok(args.config(folder.unwrap_or(nodes), rounds, family))
+}
+
+/// Runs with a progress bar.
+pub(crate) fn simulate(config: &Config, quiet: bool) -> Result<Report, Failure> {
+    let mut bar = Bar::new(quiet);
+    sim::simulate(config, &mut |progress| bar.watch(progress)).map_err(|error| match error {
+        SimError::Model(espalier::tensor::TensorError::Io { ref source, .. })
+            if source.kind() != std::io::ErrorKind::NotFound =>
+        {
+            Failure::environment(error)
+        }
+        _ => Failure::input(error),
+    })
+}
+
+fn write_json(report: &Report, path: &Path, force: bool) -> Result<(), Failure> {
+    if path.exists() && !force {
+        return Err(Failure::input(OutputError::Exists(path.to_owned())));
+    }
+    sim::write_file(path, report.to_json().as_bytes())
+        .with_context(|| format!("cannot write {}", path.display()))
+        .map_err(Failure::Environment)
+}
+
+fn announce(config: &Config) -> String {
+    format!(
+        "{} nodes, {}, {} over {}, {} rounds, seed {}",
+        config.nodes, config.model, config.strategy, config.topology, config.rounds, config.seed
+    )
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
+}
+
+/// The run in a screenful.
+pub(crate) fn summary(report: &Report) -> String {
+    let mut text = String::from("\n");
+    text.push_str(&rounds(report));
+    let mut line = |name: &str, value: String| {
+        let _ = writeln!(text, "{name:<22} {value}");
+    };
+    let summary = &report.summary;
+    let topology = &report.topology;
+    let bounds = format!("theory {} to {}", topology.rounds_lower, topology.rounds_upper);
+    line("", String::new());
+    line("converged", match summary.rounds_to_converge {
+        Some(round) => format!("yes, from round {round} on ({bounds})"),
+        None => {
+            let distinct = report.rounds.last().map_or(0, |round| round.distinct_states);
+            format!("no, {distinct} distinct states at the end ({bounds})")
+        }
+    });
+    line("state hash", summary.final_state_hash.to_string());
+    if let Some(hash) = summary.final_model_hash {
+        line("merged model", hash.to_string());
+    }
+    if let (Some(merged), Some(alone)) = (summary.final_accuracy, &report.model.alone_accuracy) {
+        let mean = alone.iter().sum::<f64>() / alone.len() as f64;
+        let best = alone.iter().copied().fold(0.0, f64::max);
+        let alone = format!("alone: {} mean, {} best", percent(mean), percent(best));
+        line("accuracy", format!("{} merged ({alone})", percent(merged)));
+    }
+    let optimum = summary.bytes_over_optimum.map(|x| format!(", {x:.2} × the least possible"));
+    let sent = console::bytes(summary.sent_bytes);
+    let exchanges = summary.exchanges;
+    line("sent", format!("{sent} in {exchanges} exchanges{}", optimum.unwrap_or_default()));
+    let passed = report.round_trip.iter().filter(|proof| proof.pass).count();
+    line("round trips", format!("{passed} of {} pass", report.round_trip.len()));
+    if summary.isolated.is_empty() {
+        line("isolated", "nobody".into());
+    } else {
+        line("isolated", summary.isolated.join(", "));
+    }
+    if let Some(detection) = summary.detection {
+        let (recall, precision) = (percent(detection.recall), percent(detection.precision));
+        line("of the liars found", format!("{recall}; of those isolated, liars: {precision}"));
+    }
+    text
+}
+
+/// The rounds up to convergence, or a selection of them.
+fn rounds(report: &Report) -> String {
+    let until = report.summary.rounds_to_converge.map_or(report.rounds.len(), |r| r as usize + 1);
+    let step = until.div_ceil(ROUNDS_SHOWN).max(1);
+    let shown = |at: usize| at % step == 0 || at + 1 == until;
+    let mut rows = Vec::new();
+    for (_, round) in report.rounds.iter().take(until).enumerate().filter(|(at, _)| shown(*at)) {
+        let known = || round.task_accuracy.iter().flatten().copied();
+        let accuracy = known().count();
+        let mean = known().sum::<f64>() / accuracy.max(1) as f64;
+        rows.push(vec![
+            round.round.to_string(),
+            round.distinct_states.to_string(),
+            round.mean_pairwise_l2.map_or("–".into(), |l2| format!("{l2:.4}")),
+            if accuracy > 0 { percent(mean) } else { "–".into() },
+            console::bytes(round.sent_bytes),
+            round.isolated.len().to_string(),
+        ]);
+    }
+    let head = ["round", "states", "mean L2", "accuracy", "sent", "isolated"];
+    console::table(&head, &[true; 6], &rows)
+}
