@@ -60,7 +60,17 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 fn report(error: &anyhow::Error, code: u8) -> ExitCode {
-    console::complain(&format!("error: {error:#}"));
+    let mut text = String::from("error");
+    let mut said = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        // Some errors tell their cause themselves.
+        if !said.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+        said = cause;
+    }
+    console::complain(&text);
     ExitCode::from(code)
 }
 

@@ -22,9 +22,6 @@ pub(crate) fn run(args: &SimulateArgs, quiet: bool) -> Result<(), Failure> {
     }
     let to_stdout = args.json.as_deref() == Some(Path::new("-"));
     let say = !quiet && !to_stdout;
-    if say {
-        console::print(&format!("{}\n", announce(&config)))?;
-    }
     let report = simulate(&config, quiet)?;
     sim::write_report(&report, &args.out, args.force).map_err(|error| match error {
         OutputError::Exists(_) => Failure::input(error),
@@ -36,6 +33,7 @@ pub(crate) fn run(args: &SimulateArgs, quiet: bool) -> Result<(), Failure> {
         None => {}
     }
     if say {
+        console::print(&format!("{}\n", announce(&config)))?;
         console::print(&summary(&report))?;
         let page = args.out.join(HTML_FILE);
         console::print(&format!("\nOpen {} to see it.\n", page.display()))?;
@@ -100,13 +98,13 @@ fn percent(share: f64) -> String {
 pub(crate) fn summary(report: &Report) -> String {
     let mut text = String::from("\n");
     text.push_str(&rounds(report));
+    text.push('\n');
     let mut line = |name: &str, value: String| {
         let _ = writeln!(text, "{name:<22} {value}");
     };
     let summary = &report.summary;
     let topology = &report.topology;
     let bounds = format!("theory {} to {}", topology.rounds_lower, topology.rounds_upper);
-    line("", String::new());
     line("converged", match summary.rounds_to_converge {
         Some(round) => format!("yes, from round {round} on ({bounds})"),
         None => {

@@ -72,6 +72,7 @@ pub(crate) fn thresholds<T: Real>(
     let sample = (tensor.elements > SMALL).then(|| sample_base(tensor));
     let search = |&input: &usize| Search::<T>::new(tensor, input, keep, sample.as_deref());
     let mut searches: Vec<_> = inputs.iter().map(search).collect();
+    tensor.release(0..tensor.elements);
     // Block by block and not input by input, so that the base is read once.
     let mut buffers = Buffers::<T>::new();
     for piece in tensor.pieces() {
@@ -277,7 +278,6 @@ fn by_digits<T: Real>(tensor: &Tensor<'_>, input: usize, keep: usize) -> Found<T
             if digits >> width == prefix {
                 counts[(digits & ((1 << width) - 1)) as usize] += 1;
             }
-            true
         });
         let mut digit = counts.len() - 1;
         while greater + counts[digit] < keep && digit > 0 {
@@ -292,28 +292,47 @@ fn by_digits<T: Real>(tensor: &Tensor<'_>, input: usize, keep: usize) -> Found<T
 
 /// The index of the `count`-th element that has this magnitude.
 fn nth_equal<T: Real>(tensor: &Tensor<'_>, input: usize, magnitude: T::Key, count: usize) -> usize {
-    let (mut index, mut left) = (0, count);
-    each_magnitude::<T>(tensor, input, |m| {
-        left -= usize::from(m == magnitude.into());
-        index += 1;
-        left > 0
+    let (mut index, mut left) = (usize::MAX, count);
+    each_tile::<T>(tensor, input, |start, magnitudes| {
+        let equal = |m: T::Key| m.min(T::NAN_MAGNITUDE) == magnitude;
+        let found: u32 = magnitudes.iter().map(|&m| u32::from(equal(m))).sum();
+        if left > found as usize {
+            left -= found as usize;
+            return true;
+        }
+        let mut places = magnitudes.iter().enumerate().filter(|(_, m)| equal(**m));
+        index = places.nth(left - 1).map_or(usize::MAX, |(place, _)| start + place);
+        false
     });
-    index - 1
+    index
 }
 
-/// Calls `each` with every magnitude in order until it returns false.
-fn each_magnitude<T: Real>(tensor: &Tensor<'_>, input: usize, mut each: impl FnMut(i64) -> bool) {
+/// Calls `each` with every magnitude in order.
+fn each_magnitude<T: Real>(tensor: &Tensor<'_>, input: usize, mut each: impl FnMut(i64)) {
+    each_tile::<T>(tensor, input, |_, magnitudes| {
+        magnitudes.iter().for_each(|&m| each(m.min(T::NAN_MAGNITUDE).into()));
+        true
+    });
+}
+
+/// Calls `each` with consecutive magnitudes and the index of their first, until it returns false.
+fn each_tile<T: Real>(
+    tensor: &Tensor<'_>,
+    input: usize,
+    mut each: impl FnMut(usize, &[T::Key]) -> bool,
+) {
     let mut buffers = Buffers::<T>::new();
     for piece in tensor.pieces() {
+        let mut go_on = true;
         for start in piece.clone().step_by(TILE) {
             let len = TILE.min(piece.end - start);
             tensor.read_base(start, &mut buffers.base[..len]);
-            let magnitudes = buffers.magnitudes(tensor, input, start, len);
-            if !magnitudes.iter().all(|&m| each(m.min(T::NAN_MAGNITUDE).into())) {
-                return;
-            }
+            go_on = go_on && each(start, buffers.magnitudes(tensor, input, start, len));
         }
         tensor.release(piece);
+        if !go_on {
+            return;
+        }
     }
 }
 
@@ -329,7 +348,6 @@ mod tests {
         let mut magnitudes = Vec::new();
         each_magnitude::<T>(tensor, 0, |m| {
             magnitudes.push(m);
-            true
         });
         let mut order: Vec<usize> = (0..magnitudes.len()).collect();
         order.sort_by_key(|&i| (core::cmp::Reverse(magnitudes[i]), i));
@@ -344,7 +362,6 @@ mod tests {
         each_magnitude::<T>(tensor, 0, |m| {
             let limit: i64 = limits[usize::from(kept.len() >= split)].magnitude().into();
             kept.push(m >= limit);
-            true
         });
         kept
     }

@@ -83,7 +83,8 @@ impl Task {
         let (kind, base) = match &config.model {
             Family::Digits => {
                 let digits = Digits::new(config.nodes as usize, spread, seeds);
-                (Kind::Digits(digits), Some(Digits::base(seeds)))
+                let base = digits.base(seeds);
+                (Kind::Digits(digits), Some(base))
             }
             Family::Synthetic(shape) => (Kind::Deltas(1.0), Some(synthetic(shape, seeds))),
             Family::Path(path) => match folder(Path::new(path))? {
