@@ -8,8 +8,8 @@ use crate::fault::{Conviction, Fault, evidence_in};
 use crate::op::{Contribution, OpId, VerifiedOp};
 use espalier_identity::Digest;
 use espalier_resolve::SelectionCache;
-use espalier_tensor::{Manifest, Model, Store, TensorError, kernels};
-use espalier_trust::BLOCKS;
+use espalier_tensor::{Dtype, Manifest, Model, Store, TensorError, kernels};
+use espalier_trust::{BLOCKS, Geometry};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -33,6 +33,11 @@ impl Entry {
         &self.op
     }
 
+    /// Everything it proves by itself.
+    pub(crate) fn convictions(&self) -> impl Iterator<Item = &Conviction> {
+        self.guilt.iter().chain(&self.carried)
+    }
+
     /// The contribution and the root of its tensors.
     #[must_use]
     pub fn contribution(&self) -> Option<(&Contribution, Digest)> {
@@ -46,16 +51,15 @@ struct Ops {
     by_id: BTreeMap<OpId, u32>,
 }
 
-type Pair = (Digest, Digest);
-
 #[derive(Debug, Default)]
 struct Shared {
     ops: RwLock<Ops>,
     store: Store,
     models: RwLock<BTreeMap<Digest, Arc<Model>>>,
-    distances: RwLock<BTreeMap<Pair, Arc<[f64]>>>,
-    /// Per content: the first element that is not finite.
-    non_finite: RwLock<BTreeMap<Digest, Option<usize>>>,
+    geometries: RwLock<BTreeMap<Digest, Arc<RwLock<Space>>>>,
+    /// Per element type and content, for the same bytes may be finite as one type and not as
+    /// another: the first element that is not finite.
+    non_finite: RwLock<BTreeMap<(Dtype, Digest), Option<usize>>>,
     selections: SelectionCache,
 }
 
@@ -142,10 +146,11 @@ impl Arena {
     pub fn first_non_finite(&self, model: &Model) -> Option<(usize, usize)> {
         model.tensors().enumerate().filter(|(_, (meta, _))| meta.dtype.is_float()).find_map(
             |(tensor, (meta, content))| {
-                let known = read(&self.0.non_finite).get(&meta.content).copied();
+                let key = (meta.dtype, meta.content);
+                let known = read(&self.0.non_finite).get(&key).copied();
                 let first = known.unwrap_or_else(|| {
                     let first = kernels::all_finite(meta.dtype, content).err();
-                    write(&self.0.non_finite).insert(meta.content, first);
+                    write(&self.0.non_finite).insert(key, first);
                     first
                 });
                 first.map(|element| (tensor, element))
@@ -153,29 +158,64 @@ impl Arena {
         )
     }
 
-    /// Squared distances of two models of one schema, over [`BLOCKS`] blocks, or over one if they
-    /// are too small to be cut. Computed once per pair of contents.
-    #[must_use]
-    pub fn distances(&self, a: (&Digest, &Model), b: (&Digest, &Model)) -> Arc<[f64]> {
-        let (a, b) = if a.0 <= b.0 { (a, b) } else { (b, a) };
-        let pair = (*a.0, *b.0);
-        if let Some(known) = read(&self.0.distances).get(&pair) {
-            return known.clone();
+    /// Runs `look` on the geometry of all models of one schema seen so far, `models` included, with
+    /// the point of each of `models`. Every pair of contents is measured once.
+    pub fn with_geometry<T>(
+        &self,
+        schema: Digest,
+        models: &[(Digest, &Arc<Model>)],
+        look: impl FnOnce(&Geometry, &[usize]) -> T,
+    ) -> T {
+        let lock = write(&self.0.geometries).entry(schema).or_default().clone();
+        {
+            let space = read(&lock);
+            if let Some(points) = space.points_of(models) {
+                return look(&space.geometry, &points);
+            }
         }
-        let parts = distance_blocks(&a.1.manifest);
-        let computed: Arc<[f64]> = if a.0 == b.0 {
-            vec![0.0; parts].into()
-        } else {
-            kernels::squared_distance_blocks(a.1, b.1, parts).into()
-        };
-        write(&self.0.distances).insert(pair, computed.clone());
-        computed
+        let mut space = write(&lock);
+        space.learn(models);
+        let points = space.points_of(models).unwrap_or_default();
+        look(&space.geometry, &points)
+    }
+}
+
+/// The models of one schema as points.
+#[derive(Debug, Default)]
+struct Space {
+    geometry: Geometry,
+    points: BTreeMap<Digest, usize>,
+    models: Vec<Arc<Model>>,
+}
+
+impl Space {
+    fn points_of(&self, models: &[(Digest, &Arc<Model>)]) -> Option<Vec<usize>> {
+        models.iter().map(|(root, _)| self.points.get(root).copied()).collect()
+    }
+
+    /// Adds what is new: all pairs of new models in one pass over them, then each against those
+    /// that were there.
+    fn learn(&mut self, models: &[(Digest, &Arc<Model>)]) {
+        let unknown = models.iter().filter(|(root, _)| !self.points.contains_key(root));
+        let new: BTreeMap<Digest, &Arc<Model>> = unknown.copied().collect();
+        let Some(parts) = new.values().next().map(|m| distance_blocks(&m.manifest)) else { return };
+        let list: Vec<&Model> = new.values().map(|model| &***model).collect();
+        let among = kernels::pairwise_squared_distances(&list, parts);
+        let before = self.models.len();
+        for (i, (root, model)) in new.into_iter().enumerate() {
+            let squared = |j: usize| match j.checked_sub(before) {
+                Some(j) => among[i * i.saturating_sub(1) / 2 + j].clone(),
+                None => kernels::squared_distance_blocks(model, &self.models[j], parts),
+            };
+            let point = self.geometry.push(parts, squared);
+            self.points.insert(root, point);
+            self.models.push(model.clone());
+        }
     }
 }
 
 /// How many blocks a model is cut into for the block test: [`BLOCKS`], or 1 where a block would
 /// have fewer than four elements.
-#[must_use]
-pub fn distance_blocks(manifest: &Manifest) -> usize {
+fn distance_blocks(manifest: &Manifest) -> usize {
     if manifest.float_elements() >= 4 * BLOCKS as u64 { BLOCKS } else { 1 }
 }

@@ -11,10 +11,11 @@ use crate::op::SignedOp;
 use crate::policy::{Policy, PolicySpec};
 use crate::state::MergeState;
 use data_encoding::BASE64;
-use espalier_identity::{Digest, canonical};
+use espalier_identity::{Digest, PeerId, canonical};
+use espalier_lattice::Dot;
 use espalier_tensor::Content;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Whether an encoded state carries the bytes of its tensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,8 +76,19 @@ impl MergeState {
 
     /// The addresses of the tensors of live contributions; one content may come several times.
     pub fn live_contents(&self) -> impl Iterator<Item = Digest> {
-        let live = self.view().contributions().entries();
-        let ops = live.flat_map(|(dot, _)| self.view().at(dot));
+        self.contents_at(self.view().contributions().entries().map(|(dot, _)| dot))
+    }
+
+    /// The same for one author.
+    pub(crate) fn live_contents_of(&self, author: &PeerId) -> impl Iterator<Item = Digest> {
+        self.contents_at(self.view().contributions().entries_of(author).map(|(dot, _)| dot))
+    }
+
+    fn contents_at<'a>(
+        &'a self,
+        dots: impl Iterator<Item = &'a Dot<PeerId>>,
+    ) -> impl Iterator<Item = Digest> {
+        let ops = dots.flat_map(|dot| self.view().at(dot));
         ops.filter_map(|entry| entry.op().contribution())
             .flat_map(|c| c.manifest.tensors().iter().map(|meta| meta.content))
     }
@@ -91,7 +103,7 @@ impl MergeState {
     /// return, unmade.
     #[must_use]
     pub fn encoded_len(&self) -> usize {
-        let policy = canonical::encode(self.policy().spec()).len();
+        let policy = self.policy().encoded_len();
         let count = canonical::encode(&(self.op_count() as u64)).len();
         // One more byte: no tensors.
         frame::HEADER_LEN + policy + count + self.view().encoded_len() + 1
@@ -140,7 +152,11 @@ impl MergeState {
     }
 
     fn from_file(file: File, arena: Arena) -> Result<Self, DecodeError> {
-        let mut state = Self::with_arena(Policy::new(file.policy)?, arena);
+        let policy = Policy::new(file.policy.clone())?;
+        if *policy.spec() != file.policy {
+            return Err(DecodeError::PolicyForm);
+        }
+        let mut state = Self::with_arena(policy, arena);
         let ids: Vec<_> = file.ops.iter().map(|op| (op.op.author, op.op.seq, op.id())).collect();
         let out_of_place = ids.windows(2).find(|pair| pair[0] >= pair[1]);
         if let Some(pair) = out_of_place {
@@ -151,9 +167,10 @@ impl MergeState {
             let left = ids.iter().find(|(.., id)| state.view().ops().get(id).is_none());
             return Err(DecodeError::Unplaced(left.map_or(Digest::ZERO, |(.., id)| *id)));
         }
+        let live: BTreeSet<_> = state.live_contents().collect();
         for (digest, blob) in file.tensors {
             let content = Content::from(blob.0);
-            if content.digest() != digest {
+            if content.digest() != digest || !live.contains(&digest) {
                 return Err(DecodeError::Content(digest));
             }
             state.arena().store().put(content);

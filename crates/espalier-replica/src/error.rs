@@ -106,8 +106,12 @@ pub enum DecodeError {
     /// Its operations are refused.
     #[error(transparent)]
     Apply(#[from] ApplyError),
-    /// A tensor's bytes do not hash to the address under which they are listed.
-    #[error("tensor bytes do not have the address {0} under which they stand")]
+    /// Its policy is written in another than its one form.
+    #[error("the policy is not in its canonical form: sorted roster, every parameter spelt out")]
+    PolicyForm,
+    /// A tensor's bytes do not hash to the address under which they are listed, or no live
+    /// contribution names that address.
+    #[error("tensor bytes do not have the address {0} under which they stand, or nothing needs them")]
     Content(Digest),
     /// An operation is listed twice or takes no place in the state.
     #[error("operation {0} is listed where it cannot be")]

@@ -21,7 +21,7 @@ pub type OpBytes = Vec<u8>;
 
 /// A claim that somebody did what no correct node does, with the proof.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Fault {
     /// E1: two different operations of one author with one sequence number, the lesser id first.
     Equivocation {

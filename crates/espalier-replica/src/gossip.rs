@@ -18,6 +18,7 @@
 use crate::arena::Entry;
 use crate::error::{ApplyError, ChangeError};
 use crate::fault::Fault;
+use crate::frame::MAX_MESSAGE_LEN;
 use crate::message::{Fingerprint, MAX_IDS, Message, MessageError, Seen};
 use crate::op::{Body, OpId, SignedOp, VerifiedOp};
 use crate::state::{Frontier, MergeState, Prepared};
@@ -26,11 +27,21 @@ use espalier_lattice::Dot;
 use espalier_trust::{FaultKind, Record as _};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::iter::Peekable;
 
 static CHAIN: Domain = Domain::new("espalier chain fingerprint v1");
 
+/// How many bytes of operations go into one message; the next exchange brings the rest.
+const MAX_BATCH_LEN: usize = MAX_MESSAGE_LEN / 2;
+
 /// How many batches of operations may wait for their tensors; the oldest gives way.
 const MAX_WAITING: usize = 64;
+
+/// How many of them may come from one peer, so that none pushes the others' out.
+const MAX_WAITING_PER_PEER: usize = 4;
+
+/// How many bytes of operations may wait altogether.
+const MAX_WAITING_LEN: usize = 2 * MAX_MESSAGE_LEN;
 
 /// What an exchange sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -88,8 +99,19 @@ pub enum ReceiveError {
 /// Operations that wait for tensors.
 #[derive(Debug, Clone)]
 struct Waiting {
+    from: PeerId,
     ops: Prepared,
     missing: BTreeSet<Digest>,
+}
+
+impl Waiting {
+    fn ids(&self) -> BTreeSet<OpId> {
+        self.ops.iter().map(VerifiedOp::id).collect()
+    }
+
+    fn len(&self) -> usize {
+        self.ops.iter().map(VerifiedOp::encoded_len).sum()
+    }
 }
 
 /// A node: a key, a merge state, and what it holds for it.
@@ -133,7 +155,7 @@ impl Replica {
         change: impl FnOnce(&mut MergeState, &Keypair) -> Result<T, ChangeError>,
     ) -> Result<T, ChangeError> {
         let done = change(&mut self.state, &self.key)?;
-        self.held.extend(self.state.live_contents());
+        self.held.extend(self.state.live_contents_of(&self.key.peer_id()));
         Ok(done)
     }
 
@@ -157,10 +179,7 @@ impl Replica {
         let nothing = |effects| Ok(Received { effects, admitted: 0 });
         match Message::from_frame(frame)? {
             Message::Hello { policy, root } => {
-                let ours = self.state.policy().hash();
-                if policy != ours {
-                    return Err(ApplyError::Policy { ours, theirs: policy }.into());
-                }
+                self.same_policy(policy)?;
                 let equal = root == self.state.ops_root();
                 let seen = || self.seen();
                 let answer =
@@ -192,6 +211,7 @@ impl Replica {
                 bounded(want.len())?;
                 let mut received = self.take(from, ops, true)?;
                 if !want.is_empty() {
+                    let want: BTreeSet<_> = want.into_iter().collect();
                     let ops = self.signed(|op| want.contains(&op.id()));
                     let answer = Message::Repair { ops, want: Vec::new() };
                     received.effects.insert(0, send(from, &answer));
@@ -202,10 +222,10 @@ impl Replica {
                 bounded(contents.len())?;
                 let contents: BTreeSet<_> =
                     contents.into_iter().filter(|digest| self.held.contains(digest)).collect();
-                let contents = contents.into_iter().collect();
-                nothing(vec![Effect::Provide { to: from, contents }])
+                nothing(provide(from, contents))
             }
-            Message::Whole { reply, ops } => {
+            Message::Whole { policy, reply, ops } => {
+                self.same_policy(policy)?;
                 let answer = if reply { self.whole(from, false) } else { Vec::new() };
                 let mut received = self.take(from, ops, false)?;
                 received.effects.splice(0..0, answer);
@@ -230,23 +250,36 @@ impl Replica {
         Received { effects: Vec::new(), admitted }
     }
 
+    fn same_policy(&self, theirs: Digest) -> Result<(), ApplyError> {
+        let ours = self.state.policy().hash();
+        if theirs == ours { Ok(()) } else { Err(ApplyError::Policy { ours, theirs }) }
+    }
+
     fn seen(&self) -> Seen {
         Seen::new(&self.state.frontier(), self.state.policy())
     }
 
     fn lacking(&self, frontier: &Frontier) -> Vec<SignedOp> {
-        self.state.delta(frontier).ops().map(|op| op.signed().clone()).collect()
+        batch(&mut self.state.delta(frontier).ops().peekable())
     }
 
     fn signed(&self, choose: impl Fn(&VerifiedOp) -> bool) -> Vec<SignedOp> {
-        self.state.ops().filter(|op| choose(op)).map(|op| op.signed().clone()).collect()
+        batch(&mut self.state.ops().filter(|op| choose(op)).peekable())
     }
 
+    /// The whole state, in as many messages as it needs.
     fn whole(&self, to: PeerId, reply: bool) -> Vec<Effect> {
+        let policy = self.state.policy().hash();
+        let mut ops = self.state.ops().peekable();
+        let first = Message::Whole { policy, reply, ops: batch(&mut ops) };
+        let mut effects = vec![send(to, &first)];
+        while ops.peek().is_some() {
+            let more = Message::Whole { policy, reply: false, ops: batch(&mut ops) };
+            effects.push(send(to, &more));
+        }
         let contents: BTreeSet<_> = self.state.live_contents().collect();
-        let contents = contents.into_iter().filter(|digest| self.held.contains(digest)).collect();
-        let state = send(to, &Message::Whole { reply, ops: self.signed(|_| true) });
-        vec![state, Effect::Provide { to, contents }]
+        effects.extend(provide(to, contents.intersection(&self.held).copied().collect()));
+        effects
     }
 
     fn chains(&self) -> Vec<(PeerId, Fingerprint)> {
@@ -306,13 +339,26 @@ impl Replica {
             return Ok(Received { effects: Vec::new(), admitted: self.commit(ops) });
         }
         let contents = missing.iter().copied().collect();
-        if self.waiting.len() == MAX_WAITING {
-            self.waiting.pop_front();
-        }
-        self.waiting.push_back(Waiting { ops, missing });
+        self.wait(Waiting { from, ops, missing });
         let effects =
             if ask { vec![send(from, &Message::Want { contents })] } else { Vec::new() };
         Ok(Received { effects, admitted: 0 })
+    }
+
+    /// Lets a batch wait, in place of those of the same peer that it covers.
+    fn wait(&mut self, newcomer: Waiting) {
+        let (from, ids) = (newcomer.from, newcomer.ids());
+        self.waiting.retain(|old| old.from != from || !old.ids().is_subset(&ids));
+        let of_peer = self.waiting.iter().filter(|old| old.from == from).count();
+        if of_peer >= MAX_WAITING_PER_PEER {
+            let oldest = self.waiting.iter().position(|old| old.from == from);
+            oldest.map(|at| self.waiting.remove(at));
+        }
+        self.waiting.push_back(newcomer);
+        let mut len: usize = self.waiting.iter().map(Waiting::len).sum();
+        while self.waiting.len() > MAX_WAITING || len > MAX_WAITING_LEN {
+            len -= self.waiting.pop_front().map_or(len, |oldest| oldest.len());
+        }
     }
 
     /// Tensors of contributions that are legal and not removed again, and that are not here.
@@ -320,7 +366,10 @@ impl Replica {
         let mut removed = BTreeSet::<Dot<PeerId>>::new();
         for op in ops.iter().filter(|op| crate::legal::is_legal(op.op())) {
             match &op.op().body {
-                Body::Contribute(c) => removed.extend(&c.replaces),
+                // An operation that names itself removes nothing: adds win.
+                Body::Contribute(c) => {
+                    removed.extend(c.replaces.iter().filter(|dot| **dot != op.op().dot()));
+                }
                 Body::Retract { targets } => removed.extend(targets),
                 Body::Attest { .. } | Body::Evidence(_) => {}
             }
@@ -368,12 +417,8 @@ impl Replica {
         self.state.merge(&other.state)?;
         self.held.extend(other.held);
         self.findings.extend(other.findings);
-        for waiting in other.waiting {
-            if self.waiting.len() < MAX_WAITING {
-                self.waiting.push_back(waiting);
-            }
-        }
-        self.findings.dedup();
+        other.waiting.into_iter().for_each(|waiting| self.wait(waiting));
+        self.content_arrived(&[]);
         Ok(())
     }
 
@@ -399,6 +444,23 @@ impl Replica {
 
 fn send(to: PeerId, message: &Message) -> Effect {
     Effect::Send { to, frame: message.to_frame() }
+}
+
+fn provide(to: PeerId, contents: BTreeSet<Digest>) -> Vec<Effect> {
+    if contents.is_empty() {
+        return Vec::new();
+    }
+    vec![Effect::Provide { to, contents: contents.into_iter().collect() }]
+}
+
+/// As many operations as one message takes. Taken in their order they leave no gap.
+fn batch<'a>(ops: &mut Peekable<impl Iterator<Item = &'a VerifiedOp>>) -> Vec<SignedOp> {
+    let (mut len, mut batch) = (0, Vec::new());
+    while let Some(op) = ops.next_if(|op| len + op.encoded_len() <= MAX_BATCH_LEN) {
+        len += op.encoded_len();
+        batch.push(op.signed().clone());
+    }
+    batch
 }
 
 fn bounded(len: usize) -> Result<(), ReceiveError> {

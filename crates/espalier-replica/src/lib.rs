@@ -45,6 +45,7 @@ mod error;
 mod fault;
 mod frame;
 mod gossip;
+mod heads;
 pub mod legal;
 mod message;
 mod op;
@@ -54,7 +55,7 @@ mod state;
 mod trust;
 mod view;
 
-pub use arena::{Arena, Entry, distance_blocks};
+pub use arena::{Arena, Entry};
 pub use codec::Tensors;
 pub use error::{ApplyError, ChangeError, DecodeError};
 pub use fault::{Conviction, Fault, FaultError, OpBytes};

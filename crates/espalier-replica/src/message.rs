@@ -66,7 +66,7 @@ pub(crate) enum Message {
     /// Send me these tensors.
     Want { contents: Vec<Digest> },
     /// My whole state; its tensors follow. With `reply`: send me yours.
-    Whole { reply: bool, ops: Vec<SignedOp> },
+    Whole { policy: Digest, reply: bool, ops: Vec<SignedOp> },
 }
 
 impl Message {

@@ -16,8 +16,13 @@ use serde::{Deserialize, Serialize};
 static OPERATION: Domain = Domain::new("espalier operation v1");
 static SIGNED_OPERATION: Domain = Domain::new("espalier signed operation v1");
 
-/// The longest encoded operation that is accepted, in bytes.
+/// The longest encoded operation that is accepted, in bytes. Of this, all but records of evidence
+/// leave [`RECORD_ROOM`] free.
 pub const MAX_OP_LEN: usize = 4 << 20;
+
+/// What a record of evidence adds at most to the operation it carries: a chunk with its path, heads
+/// and a signature. Nobody escapes a record by signing more than fits into one.
+const RECORD_ROOM: usize = 8 << 10;
 
 /// The most heads an operation names. An author who has seen more names the latest.
 pub const MAX_DEPS: usize = 64;
@@ -71,6 +76,7 @@ impl Weight {
 
 /// A model put into the federation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Contribution {
     /// For people.
     pub name: String,
@@ -88,7 +94,7 @@ pub struct Contribution {
 
 /// What an operation says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Body {
     /// Here is a model.
     Contribute(Contribution),
@@ -112,6 +118,7 @@ pub enum Body {
 
 /// An operation before it is signed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Op {
     /// Who says it.
     pub author: PeerId,
@@ -148,6 +155,7 @@ impl Op {
 
 /// An operation with a signature that nobody has checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SignedOp {
     /// The operation.
     pub op: Op,
@@ -208,10 +216,11 @@ impl SignedOp {
     /// [`OpError`].
     pub fn verify(self) -> Result<VerifiedOp, OpError> {
         let bytes = canonical::encode(&self);
-        if bytes.len() > MAX_OP_LEN {
+        let op = &self.op;
+        let room = if matches!(op.body, Body::Evidence(_)) { 0 } else { RECORD_ROOM };
+        if bytes.len() > MAX_OP_LEN - room {
             return Err(OpError::TooLong { len: bytes.len() });
         }
-        let op = &self.op;
         if op.seq == 0 || op.prev.is_none() != (op.seq == 1) {
             return Err(OpError::Chain { seq: op.seq });
         }

@@ -65,6 +65,7 @@ pub enum PolicyError {
 struct Inner {
     spec: PolicySpec,
     hash: Digest,
+    encoded_len: usize,
     strategy: Strategy,
 }
 
@@ -99,14 +100,19 @@ impl Policy {
         }
         spec.roster.sort_unstable();
         spec.roster.dedup();
-        let hash = POLICY.hash(&canonical::encode(&spec));
-        Ok(Self(Arc::new(Inner { spec, hash, strategy })))
+        let bytes = canonical::encode(&spec);
+        let (hash, encoded_len) = (POLICY.hash(&bytes), bytes.len());
+        Ok(Self(Arc::new(Inner { spec, hash, encoded_len, strategy })))
     }
 
     /// The hash of everything in it.
     #[must_use]
     pub fn hash(&self) -> Digest {
         self.0.hash
+    }
+
+    pub(crate) fn encoded_len(&self) -> usize {
+        self.0.encoded_len
     }
 
     /// What it says.

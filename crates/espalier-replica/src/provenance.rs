@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 /// That an operation is part of the state with a certain `bound_root`, checkable offline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provenance {
-    /// The author's operations before it, latest first.
+    /// The author's operations before it, latest first, as far as they are held without a break.
+    /// For reading: each can be proven by a proof of its own.
     pub chain: Vec<OpId>,
     /// That the operation is among the state's.
     pub inclusion: InclusionProof,
@@ -57,10 +58,14 @@ impl MergeState {
     pub fn provenance(&self, id: &OpId) -> Option<Provenance> {
         let inclusion = self.view().ops().prove(id)?;
         let mut chain = Vec::new();
-        let mut before = self.find(id)?.op().prev;
-        while let Some(id) = before {
-            chain.push(id);
-            before = self.find(&id).and_then(|op| op.op().prev);
+        let mut op = self.find(id)?;
+        while let Some(before) = op.op().prev.and_then(|id| self.find(&id)) {
+            // Whoever signs may name anything; only the author's own number before this continues.
+            if before.op().author != op.op().author || before.op().seq + 1 != op.op().seq {
+                break;
+            }
+            chain.push(before.id());
+            op = before;
         }
         Some(Provenance {
             chain,
@@ -77,13 +82,15 @@ impl MergeState {
     }
 
     /// How the roots evolved, operation by operation in their total order (lamport, author, id):
-    /// the same on every replica with these operations. O(n log n).
+    /// the same on every replica with these operations. O(n log n), and O(n) more for every
+    /// operation of an equivocator that comes before one of lesser id in its place.
     pub fn trace(&self, mut visit: impl FnMut(TraceStep<'_>)) {
         let mut entries: Vec<_> = self.view().entries().collect();
         entries.sort_by_key(|entry| entry.op().order());
         let mut view = View::default();
         for entry in entries {
             view.apply(self.policy(), entry);
+            view.settle(self.policy());
             visit(TraceStep {
                 op: entry.op(),
                 state_hash: view.state_hash(self.policy()),

@@ -5,7 +5,7 @@ use crate::bits::Bits;
 use crate::error::{ApplyError, ChangeError};
 use crate::fault::{Conviction, Fault};
 use crate::legal;
-use crate::op::{Body, Contribution, MAX_DEPS, Op, OpId, SignedOp, VerifiedOp, Weight};
+use crate::op::{Body, Contribution, MAX_DEPS, Op, SignedOp, VerifiedOp, Weight};
 use crate::policy::Policy;
 use crate::trust::{self, Resolution, ResolveError, TrustTable};
 use crate::view::{Kept, View};
@@ -14,7 +14,7 @@ use espalier_lattice::Dot;
 use espalier_tensor::Model;
 use espalier_trust::{Attestations, CausalTrustClock, Dimension, Evidence, Q16};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A contribution that is about to be made.
@@ -137,9 +137,7 @@ impl MergeState {
         let mut state = Self::with_arena(policy, self.arena.clone());
         let admitted = |entry: &&Arc<Entry>| state.policy.admits(&entry.op().op().author);
         let entries: Vec<_> = self.view.entries().filter(admitted).cloned().collect();
-        for entry in entries {
-            state.take(&entry);
-        }
+        state.join(entries);
         state
     }
 
@@ -236,7 +234,7 @@ impl MergeState {
             return Err(ChangeError::Illegal { field, range });
         }
         let entry = self.arena.insert(op.sign(key).verify()?);
-        self.take(&entry);
+        self.join(vec![entry.clone()]);
         Ok(Delta(vec![entry]))
     }
 
@@ -247,24 +245,9 @@ impl MergeState {
         let seq = self.view.top(&author) + 1;
         let before = Dot::new(author, seq - 1);
         let prev = self.view.at(&before).next().map(|entry| entry.op().id());
-        let heads = self.heads(prev);
-        let honest = |entry: &&Arc<Entry>| entry.op().op().lamport <= legal::MAX_LAMPORT;
-        let latest = self.view.entries().filter(honest).map(|e| e.op().op().lamport).max();
-        let lamport = latest.unwrap_or(0) + 1;
-        Op { author, seq, prev, deps: heads, lamport, body }
-    }
-
-    /// Operations that no other names, without `prev`; the latest if there are more than the limit.
-    fn heads(&self, prev: Option<OpId>) -> Vec<OpId> {
-        let ops = || self.view.entries().map(|entry| entry.op());
-        let named: BTreeSet<OpId> =
-            ops().flat_map(|op| op.op().prev.iter().chain(&op.op().deps)).copied().collect();
-        let is_head = |op: &&VerifiedOp| !named.contains(&op.id()) && Some(op.id()) != prev;
-        let mut heads: Vec<_> = ops().filter(is_head).map(VerifiedOp::order).collect();
-        heads.sort_unstable();
-        let mut heads: Vec<_> = heads.iter().rev().take(MAX_DEPS).map(|order| order.2).collect();
-        heads.sort_unstable();
-        heads
+        let heads = self.view.heads();
+        let (deps, lamport) = (heads.latest(MAX_DEPS, prev), heads.next_lamport());
+        Op { author, seq, prev, deps, lamport, body }
     }
 
     // --- joins ---------------------------------------------------------------------------------
@@ -290,13 +273,13 @@ impl MergeState {
             return Ok(true);
         }
         let missing: Vec<_> = other.ops.minus(&self.ops).map(|i| self.arena.get(i)).collect();
-        Ok(missing.iter().fold(false, |changed, entry| self.take(entry) | changed))
+        Ok(!self.join(missing).is_empty())
     }
 
     fn merge_from_elsewhere(&mut self, other: &Self) -> bool {
-        let mut changed = false;
+        let mut missing = Vec::new();
         for theirs in other.view.entries() {
-            if self.arena.find(&theirs.op().id()).is_some_and(|ours| self.ops.contains(ours.index)) {
+            if self.view.ops().get(&theirs.op().id()).is_some() {
                 continue;
             }
             if let Some((contribution, _)) = theirs.contribution() {
@@ -306,10 +289,9 @@ impl MergeState {
                     }
                 }
             }
-            let entry = self.arena.insert(theirs.op().clone());
-            changed |= self.take(&entry);
+            missing.push(self.arena.insert(theirs.op().clone()));
         }
-        changed
+        !self.join(missing).is_empty()
     }
 
     /// Takes operations from a peer: all of them or, on any error, none. The number that were new.
@@ -352,42 +334,36 @@ impl MergeState {
 
     /// The second half: cannot fail. Returns what was new.
     pub(crate) fn commit(&mut self, prepared: Prepared) -> Vec<Arc<Entry>> {
-        let entries = prepared.0.into_iter().map(|candidate| match candidate {
-            Candidate::Known(entry) => entry,
-            Candidate::Checked(op) => self.arena.insert(*op),
+        let entries = prepared.0.into_iter().filter_map(|candidate| match candidate {
+            Candidate::Known(entry) => Some(entry),
+            // The arena forgets nothing, so what has no place does not get there.
+            Candidate::Checked(op) if self.view.refuses(&self.policy, &op) => None,
+            Candidate::Checked(op) => Some(self.arena.insert(*op)),
         });
-        let entries: Vec<_> = entries.collect();
-        entries.into_iter().filter(|entry| self.take(entry)).collect()
+        let entries = entries.collect();
+        self.join(entries)
     }
 
-    /// Joins one verified operation; true if the set changed.
-    fn take(&mut self, entry: &Arc<Entry>) -> bool {
-        if self.ops.contains(entry.index) {
-            return false;
-        }
-        let view = Arc::make_mut(&mut self.view);
-        match view.apply(&self.policy, entry) {
-            Kept::Known | Kept::Refused => false,
-            Kept::New => {
-                self.ops.insert(entry.index);
-                true
+    /// Joins verified operations. Returns those that are new; views are built anew at most once.
+    fn join(&mut self, entries: Vec<Arc<Entry>>) -> Vec<Arc<Entry>> {
+        let mut new = Vec::new();
+        for entry in entries {
+            if self.ops.contains(entry.index) {
+                continue;
             }
-            Kept::Evicting(evicted) => {
-                self.ops.remove(evicted);
-                self.ops.insert(entry.index);
-                self.rebuild();
-                true
+            match Arc::make_mut(&mut self.view).apply(&self.policy, &entry) {
+                Kept::Known | Kept::Refused => continue,
+                Kept::New => {}
+                Kept::Evicting(evicted) => evicted.iter().for_each(|i| self.ops.remove(*i)),
             }
+            self.ops.insert(entry.index);
+            new.push(entry);
         }
-    }
-
-    /// Builds the views from the operations alone.
-    fn rebuild(&mut self) {
-        let mut view = View::default();
-        for index in self.ops.iter() {
-            view.apply(&self.policy, &self.arena.get(index));
+        if !new.is_empty() {
+            Arc::make_mut(&mut self.view).settle(&self.policy);
+            new.retain(|entry| self.ops.contains(entry.index));
         }
-        self.view = Arc::new(view);
+        new
     }
 
     /// What a replica with this frontier lacks, as far as the frontier shows, ordered by

@@ -1,13 +1,13 @@
 //! Trust in every author a state has heard of, and what `resolve` makes of it.
 
-use crate::arena::{Arena, Entry, distance_blocks};
+use crate::arena::{Arena, Entry};
 use crate::op::OpId;
 use crate::policy::Policy;
 use crate::view::View;
 use espalier_identity::{Digest, PeerId};
 use espalier_resolve::{Input, Plan, ResolveError as MergeError};
 use espalier_tensor::{Model, TensorError};
-use espalier_trust::{DistanceMatrix, Dimension, NEUTRAL, Subject, Trust, score};
+use espalier_trust::{Dimension, NEUTRAL, Subject, Trust, score};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -55,6 +55,9 @@ pub struct Voice {
     pub root: Digest,
     /// min(declared, 2 × median of declared) × trust; positive.
     pub weight: f64,
+    /// The weight over the sum of all weights: what the strategy sees, so that a strategy which
+    /// adds up weighted deltas does not move farther the more parties there are.
+    pub share: f64,
     /// Its tensors.
     pub model: Arc<Model>,
 }
@@ -85,7 +88,7 @@ impl Resolution {
     /// them whatever the data.
     #[must_use]
     pub fn coefficients(&self) -> Option<(Vec<f64>, f64)> {
-        let weights: Vec<f64> = self.voices.iter().map(|voice| voice.weight).collect();
+        let weights: Vec<f64> = self.voices.iter().map(|voice| voice.share).collect();
         self.policy.strategy().affine_coefficients(&weights)
     }
 
@@ -97,7 +100,7 @@ impl Resolution {
         let inputs: Vec<_> = self
             .voices
             .iter()
-            .map(|voice| Input { id: voice.root, weight: voice.weight, model: &voice.model })
+            .map(|voice| Input { id: voice.root, weight: voice.share, model: &voice.model })
             .collect();
         let seed = Digest::of_content(&self.policy.spec().seed.to_le_bytes());
         let (strategy, base) = (self.policy.strategy(), self.base.as_deref());
@@ -116,30 +119,33 @@ impl Resolution {
 /// The visible contributions with their tensors, ascending by author.
 struct Heard {
     entries: Vec<Arc<Entry>>,
-    models: Vec<Arc<Model>>,
-    /// Whether each has the schema that counts, and only finite values.
-    comparable: Vec<bool>,
+    /// The models that can be compared: of the schema that counts, of the sizes their manifests
+    /// say, and of finite values only.
+    models: Vec<Option<Arc<Model>>>,
+    /// The schema that counts.
+    schema: Option<Digest>,
 }
 
 impl Heard {
     fn new(view: &View, policy: &Policy, arena: &Arena) -> Result<Self, ResolveError> {
         let entries: Vec<_> = view.visible().values().cloned().collect();
-        let load = |entry: &Arc<Entry>| {
-            let (contribution, root) = entry.contribution().ok_or(ResolveError::Nothing {
-                visible: 0,
-                isolated: 0,
-            })?;
-            arena
-                .load(&root, &contribution.manifest)
-                .map_err(|source| ResolveError::Tensor { op: entry.op().id(), source })
-        };
-        let models: Vec<_> = entries.iter().map(load).collect::<Result<_, _>>()?;
         let schema = policy.spec().schema.or_else(|| commonest_schema(&entries));
-        let comparable = |(entry, model): (&Arc<Entry>, &Arc<Model>)| {
-            entry.roots.map(|roots| roots.1) == schema && arena.first_non_finite(model).is_none()
+        let load = |entry: &Arc<Entry>| {
+            let nothing = ResolveError::Nothing { visible: 0, isolated: 0 };
+            let (contribution, root) = entry.contribution().ok_or(nothing)?;
+            match arena.load(&root, &contribution.manifest) {
+                Ok(model) => {
+                    let same = entry.roots.map(|roots| roots.1) == schema;
+                    let comparable = same && arena.first_non_finite(&model).is_none();
+                    Ok(comparable.then_some(model))
+                }
+                // Content of another size than its author signed, as everybody sees who has it.
+                Err(TensorError::Length { .. }) => Ok(None),
+                Err(source) => Err(ResolveError::Tensor { op: entry.op().id(), source }),
+            }
         };
-        let comparable = entries.iter().zip(&models).map(comparable).collect();
-        Ok(Self { entries, models, comparable })
+        let models = entries.iter().map(load).collect::<Result<_, _>>()?;
+        Ok(Self { entries, models, schema })
     }
 }
 
@@ -161,7 +167,7 @@ pub(crate) fn table(
 ) -> Result<TrustTable, ResolveError> {
     let heard = Heard::new(view, policy, arena)?;
     let roster = view.roster_len(policy);
-    let subject = |(entry, comparable): (&Arc<Entry>, &bool)| {
+    let subject = |(entry, model): (&Arc<Entry>, &Option<Arc<Model>>)| {
         let op = entry.op().op();
         let (contribution, root) = entry.contribution()?;
         let counts = |peer: &PeerId| !view.evidence().convicts(peer);
@@ -172,23 +178,23 @@ pub(crate) fn table(
             of.lower_median(&op.author, Dimension::Accuracy, roster, counts)
         };
         Some(Subject {
-            comparable: *comparable,
+            comparable: model.is_some(),
             known_base: policy.spec().base.is_none() || policy.spec().base == contribution.base,
             attested,
-            ..Subject::new(op.author, root, contribution.round)
+            ..Subject::new(op.author, root, 0, contribution.round)
         })
     };
-    let subjects: Vec<_> =
-        heard.entries.iter().zip(&heard.comparable).filter_map(subject).collect();
-    let first = heard.comparable.iter().position(|comparable| *comparable);
-    let blocks = first.map_or(1, |first| distance_blocks(&heard.models[first].manifest));
-    let distances = DistanceMatrix::from_fn(subjects.len(), blocks, |i, j, out| {
-        if heard.comparable[i] && heard.comparable[j] {
-            let side = |k: usize| (&subjects[k].content, &*heard.models[k]);
-            out.copy_from_slice(&arena.distances(side(i), side(j)));
-        }
+    let mut subjects: Vec<_> =
+        heard.entries.iter().zip(&heard.models).filter_map(subject).collect();
+    let placed = subjects.iter().zip(&heard.models);
+    let models: Vec<_> =
+        placed.filter_map(|(s, model)| Some((s.content, model.as_ref()?))).collect();
+    let schema = heard.schema.unwrap_or(Digest::ZERO);
+    let scores = arena.with_geometry(schema, &models, |geometry, points| {
+        let comparable = subjects.iter_mut().filter(|subject| subject.comparable);
+        comparable.zip(points).for_each(|(subject, point)| subject.point = *point);
+        score(roster, &subjects, geometry, &policy.spec().constants)
     });
-    let scores = score(roster, &subjects, &distances, &policy.spec().constants);
     let mut table: TrustTable =
         view.evidence().convicted().into_iter().map(|peer| (peer, Trust::CONVICTED)).collect();
     table.extend(subjects.iter().map(|subject| subject.author).zip(scores));
@@ -210,23 +216,27 @@ pub(crate) fn resolution(
     let mut voices = Vec::new();
     for (i, (entry, declared)) in heard.entries.iter().zip(declared).enumerate() {
         let author = entry.op().op().author;
-        let (Some(trust), Some((_, root))) = (trust.get(&author), entry.contribution()) else {
+        let (Some(trust), Some((_, root)), Some(model)) =
+            (trust.get(&author), entry.contribution(), &heard.models[i])
+        else {
             continue;
         };
         // Both factors are integers, their product is below 2^65, one rounding makes it a float.
         let weight = u128::from(declared.min(cap)) * u128::from(trust.overall().raw());
-        if weight == 0 || trust.is_isolated() || !heard.comparable[i] {
+        if weight == 0 || trust.is_isolated() {
             continue;
         }
         let weight = weight as f64 / (65_536.0 * 65_536.0);
-        let model = heard.models[i].clone();
-        voices.push(Voice { op: entry.op().id(), author, root, weight, model });
+        let model = model.clone();
+        voices.push(Voice { op: entry.op().id(), author, root, weight, share: 0.0, model });
     }
     if voices.is_empty() {
         let visible = heard.entries.len();
         return Err(ResolveError::Nothing { visible, isolated: visible });
     }
     voices.sort_by_key(|voice| (voice.root, voice.author));
+    let total = voices.iter().fold(0.0, |sum, voice| sum + voice.weight);
+    voices.iter_mut().for_each(|voice| voice.share = voice.weight / total);
     let base = match policy.spec().base {
         None => None,
         Some(root) => match arena.model(&root) {

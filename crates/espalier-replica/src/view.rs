@@ -5,8 +5,9 @@
 //! compare against a view built from scratch in another order.
 
 use crate::arena::Entry;
-use crate::fault::{Conviction, Fault};
-use crate::op::{Body, OpId};
+use crate::fault::{Conviction, Fault, evidence_in};
+use crate::heads::Heads;
+use crate::op::{Body, OpId, VerifiedOp};
 use crate::policy::Policy;
 use crate::trust::TrustTable;
 use espalier_identity::{Digest, Domain, PeerId, canonical};
@@ -16,7 +17,7 @@ use espalier_provenance::MerkleMap;
 use espalier_trust::{
     Attestations, CausalTrustClock, Evidence, FaultKind, Record, Tick, frontier_round,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 static STATE: Domain = Domain::new("espalier state v1");
@@ -25,20 +26,39 @@ static EVIDENCE_KEY: Domain = Domain::new("espalier evidence key v1");
 static ATTESTATION_KEY: Domain = Domain::new("espalier attestation key v1");
 static ATTESTATION: Domain = Domain::new("espalier attestation v1");
 
-/// The operations at one place of an author's chain: one, or of an equivocator the two of least id.
+/// The operations at one place of an author's chain, ascending by id. An honest author has one. Of
+/// an equivocator the two of least id are kept, which convict it, and for every other conviction
+/// that an operation here shows the one of least id: no fork takes a conviction back.
 #[derive(Debug, Clone)]
 struct Slot {
     least: Arc<Entry>,
-    second: Option<Arc<Entry>>,
+    more: Vec<Arc<Entry>>,
 }
 
 impl Slot {
     fn iter(&self) -> impl Iterator<Item = &Arc<Entry>> {
-        std::iter::once(&self.least).chain(&self.second)
+        std::iter::once(&self.least).chain(&self.more)
     }
 
     fn find(&self, id: &OpId) -> Option<&Arc<Entry>> {
         self.iter().find(|entry| entry.op.id() == *id)
+    }
+
+    /// Adds an operation that is not here. What lost its place, which may be the newcomer.
+    fn add(&mut self, policy: &Policy, entry: Arc<Entry>) -> Vec<Arc<Entry>> {
+        let mut all: Vec<_> = self.iter().cloned().chain([entry]).collect();
+        all.sort_unstable_by_key(|entry| entry.op.id());
+        let mut shown = BTreeSet::new();
+        let (kept, lost): (Vec<_>, Vec<_>) = all.into_iter().enumerate().partition(|(at, entry)| {
+            let convicts = entry.convictions().filter(|c| policy.admits(&c.accused()));
+            let news = convicts.fold(false, |news, c| shown.insert(key_of(c)) | news);
+            *at < 2 || news
+        });
+        let mut kept = kept.into_iter().map(|(_, entry)| entry);
+        if let Some(least) = kept.next() {
+            (self.least, self.more) = (least, kept.collect());
+        }
+        lost.into_iter().map(|(_, entry)| entry).collect()
     }
 }
 
@@ -51,8 +71,8 @@ pub(crate) enum Kept {
     New,
     /// Its place holds two operations of lesser id.
     Refused,
-    /// It is in, and the operation with this index lost its place: views must be built anew.
-    Evicting(u32),
+    /// It is in, and the operations with these indices lost their place.
+    Evicting(Vec<u32>),
 }
 
 /// The views of one set of operations.
@@ -61,6 +81,7 @@ pub(crate) struct View {
     slots: BTreeMap<Dot<PeerId>, Slot>,
     tops: BTreeMap<PeerId, u64>,
     ops: MerkleMap,
+    heads: Heads,
     contributions: OrSet<PeerId, OpId>,
     evidence: Evidence<Conviction>,
     evidence_tree: MerkleMap,
@@ -72,38 +93,42 @@ pub(crate) struct View {
     visible: BTreeMap<PeerId, Arc<Entry>>,
     visible_tree: MerkleMap,
     encoded_len: usize,
+    /// An equivocation changed what was taken in before: only `slots` and `tops` are right.
+    stale: bool,
     pub(crate) trust: OnceLock<Arc<TrustTable>>,
 }
 
 impl View {
-    /// Takes an operation in.
+    /// Takes an operation in. [`View::settle`] must follow before anything is read.
     pub(crate) fn apply(&mut self, policy: &Policy, entry: &Arc<Entry>) -> Kept {
         let dot = entry.op.op().dot();
         let id = entry.op.id();
         let twin = match self.slots.get_mut(&dot) {
             None => {
-                self.slots.insert(dot, Slot { least: entry.clone(), second: None });
+                self.slots.insert(dot, Slot { least: entry.clone(), more: Vec::new() });
                 None
             }
             Some(slot) if slot.find(&id).is_some() => return Kept::Known,
-            Some(Slot { second: Some(second), .. }) => {
-                let evicted = second.index;
-                return if id > second.op.id() { Kept::Refused } else { Kept::Evicting(evicted) };
-            }
             Some(slot) => {
-                let twin = slot.least.clone();
-                let second = if id < twin.op.id() {
-                    std::mem::replace(&mut slot.least, entry.clone())
-                } else {
-                    entry.clone()
-                };
-                slot.second = Some(second);
-                Some(twin)
+                let (twin, forked) = (slot.least.clone(), !slot.more.is_empty());
+                let lost = slot.add(policy, entry.clone());
+                if lost.iter().any(|lost| lost.op.id() == id) {
+                    return Kept::Refused;
+                }
+                let in_pair = slot.iter().take(2).any(|entry| entry.op.id() == id);
+                if forked && (in_pair || !lost.is_empty()) {
+                    // Another pair convicts now, or what the evicted said no longer holds.
+                    self.stale = true;
+                    self.trust = OnceLock::new();
+                    return Kept::Evicting(lost.iter().map(|entry| entry.index).collect());
+                }
+                (!forked).then_some(twin)
             }
         };
         self.trust = OnceLock::new();
         self.encoded_len += entry.op.encoded_len();
         self.ops.insert(id, Digest::ZERO);
+        self.heads.insert(&entry.op, |id| self.ops.get(id).is_some());
         let top = self.tops.entry(dot.actor).or_default();
         *top = (*top).max(dot.seq);
         if let Some(twin) = twin {
@@ -113,12 +138,40 @@ impl View {
             Some(conviction) => self.convict(conviction.clone()),
             None => self.take_effect(entry),
         }
-        if let Some(conviction) = &entry.carried {
+        if let Some(conviction) = entry.carried.as_ref().filter(|c| policy.admits(&c.accused())) {
             self.convict(conviction.clone());
             self.refresh(policy, conviction.accused());
         }
         self.refresh(policy, dot.actor);
         Kept::New
+    }
+
+    /// Whether an operation would be [`Kept::Refused`].
+    pub(crate) fn refuses(&self, policy: &Policy, op: &VerifiedOp) -> bool {
+        let Some(slot) = self.slots.get(&op.op().dot()) else { return false };
+        if slot.more.first().is_none_or(|second| op.id() <= second.op.id()) {
+            return false;
+        }
+        let shown = |key: &(PeerId, FaultKind)| {
+            let lesser = slot.iter().filter(|entry| entry.op.id() < op.id());
+            lesser.flat_map(|entry| entry.convictions()).any(|c| key_of(c) == *key)
+        };
+        let convictions = Fault::of_statement(op).into_iter().chain(evidence_in(op));
+        let mut keys = convictions.filter(|c| policy.admits(&c.accused())).map(|c| key_of(&c));
+        keys.all(|key| shown(&key))
+    }
+
+    /// Builds the views anew if an equivocation made them stale. O(n log n) then.
+    pub(crate) fn settle(&mut self, policy: &Policy) {
+        if !self.stale {
+            return;
+        }
+        let mut view = Self::default();
+        // Ascending by (author, seq, id): no operation evicts another.
+        for entry in self.entries() {
+            view.apply(policy, entry);
+        }
+        *self = view;
     }
 
     fn take_effect(&mut self, entry: &Entry) {
@@ -220,6 +273,7 @@ impl View {
             .digest(&policy.hash())
             .digest(&self.visible_tree.root())
             .digest(&self.attestation_tree.root())
+            .number(self.roster_len(policy) as u64)
             .finish()
     }
 
@@ -233,6 +287,10 @@ impl View {
 
     pub(crate) fn ops(&self) -> &MerkleMap {
         &self.ops
+    }
+
+    pub(crate) fn heads(&self) -> &Heads {
+        &self.heads
     }
 
     pub(crate) fn visible(&self) -> &BTreeMap<PeerId, Arc<Entry>> {
@@ -291,6 +349,10 @@ impl View {
         }
         clock
     }
+}
+
+fn key_of(conviction: &Conviction) -> (PeerId, FaultKind) {
+    (conviction.accused(), conviction.kind())
 }
 
 fn round_of(entry: &Entry) -> u64 {

@@ -8,7 +8,7 @@
 
 use crate::{
     cache::Key,
-    method::Tensor,
+    method::{PIECE, Tensor},
     real::{Load, Real},
 };
 
@@ -69,10 +69,10 @@ pub(crate) fn thresholds<T: Real>(
     if keep >= tensor.elements {
         return vec![Threshold::ALL; inputs.len()];
     }
-    let sample = (tensor.elements > SMALL).then(|| sample_base(tensor));
+    let read_base = |start, out: &mut [T]| tensor.read_base(start, out);
+    let sample = (tensor.elements > SMALL).then(|| sample(tensor, read_base));
     let search = |&input: &usize| Search::<T>::new(tensor, input, keep, sample.as_deref());
     let mut searches: Vec<_> = inputs.iter().map(search).collect();
-    tensor.release(0..tensor.elements);
     // Block by block and not input by input, so that the base is read once.
     let mut buffers = Buffers::<T>::new();
     for piece in tensor.pieces() {
@@ -221,17 +221,21 @@ impl<T: Real> Search<T> {
     }
 }
 
-/// Where the runs of a sample start.
-fn runs(elements: usize) -> impl Iterator<Item = usize> {
-    let count = SAMPLE / RUN;
-    (0..count).map(move |run| (run as u128 * (elements - RUN) as u128 / count as u128) as usize)
-}
-
-fn sample_base<T: Real>(tensor: &Tensor<'_>) -> Vec<T> {
+/// A sample of a row: short runs, evenly spread.
+fn sample<T: Real>(tensor: &Tensor<'_>, read: impl Fn(usize, &mut [T])) -> Vec<T> {
     let mut sample = vec![T::ZERO; SAMPLE];
-    for (start, out) in runs(tensor.elements).zip(sample.chunks_exact_mut(RUN)) {
-        tensor.read_base(start, out);
+    let spread = (tensor.elements - RUN) as u128;
+    let mut seen = 0;
+    for (run, out) in sample.chunks_exact_mut(RUN).enumerate() {
+        let start = (run as u128 * spread / (SAMPLE / RUN) as u128) as usize;
+        read(start, out);
+        // Whoever touches a byte here and there has whole pages read, and their neighbours.
+        if start - seen >= PIECE {
+            tensor.release(seen..start);
+            seen = start;
+        }
     }
+    tensor.release(seen..tensor.elements);
     sample
 }
 
@@ -243,13 +247,10 @@ fn bracket<T: Real>(
     base: &[T],
 ) -> (T::Key, T::Key) {
     let n = tensor.elements;
-    let mut sample: Vec<T::Key> = Vec::with_capacity(SAMPLE);
-    let mut row = [T::ZERO; RUN];
-    for (start, base) in runs(n).zip(base.chunks_exact(RUN)) {
-        tensor.read(input, start, &mut row);
-        let differences = row.iter().zip(base).map(|(&x, &b)| x - b);
-        sample.extend(differences.map(|d| d.magnitude().min(T::NAN_MAGNITUDE)));
-    }
+    let row: Vec<T> = sample(tensor, |start, out| tensor.read(input, start, out));
+    let differences = row.into_iter().zip(base).map(|(x, &b)| x - b);
+    let mut sample: Vec<T::Key> =
+        differences.map(|d: T| d.magnitude().min(T::NAN_MAGNITUDE)).collect();
     let share = keep as f64 / n as f64;
     let rank = share * SAMPLE as f64;
     // Four standard deviations: missing the mark now and then costs less than a wide bracket.

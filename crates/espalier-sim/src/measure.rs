@@ -118,16 +118,12 @@ impl Affine {
             row
         };
         let rows = models.iter().zip(coefficients).map(row).collect();
-        let points: Vec<_> = points.iter().collect();
-        let squared = points
-            .par_iter()
-            .map(|(a, x)| {
-                let to = |(b, y): &(&Digest, &Arc<_>)| -> f64 {
-                    arena.distances((a, x), (b, y)).iter().fold(0.0, |sum, part| sum + part)
-                };
-                points.iter().map(to).collect()
-            })
-            .collect();
+        let models: Vec<_> = points.iter().map(|(root, model)| (*root, model)).collect();
+        let schema = models.first().map_or(Digest::ZERO, |(_, model)| model.manifest.schema());
+        let squared = arena.with_geometry(schema, &models, |geometry, at| {
+            let row = |&i: &usize| at.iter().map(|&j| geometry.squared(i, j)).collect();
+            at.iter().map(row).collect()
+        });
         Self { rows, squared }
     }
 

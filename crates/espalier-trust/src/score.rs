@@ -3,13 +3,15 @@
 //! Steps are numbered as in `docs/TRUST.md`: 1 duplicates, 2 radius, 4 the guard that keeps a
 //! majority. (Step 3, the collusion split, will stand between 2 and 4.)
 
-use crate::{DistanceMatrix, NEUTRAL, Q16};
+use crate::geometry::count;
+use crate::{Geometry, NEUTRAL, Q16};
 use espalier_identity::{Digest, PeerId};
 use serde::{Deserialize, Serialize};
 
 /// The constants of the score. Fixed by policy: a threshold estimated from the data could be moved
 /// by those it is meant to catch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Constants {
     /// Up to this ratio to the majority's radius an author is fully accurate. In 1/64.
     pub c1_64ths: u32,
@@ -51,6 +53,8 @@ pub struct Subject {
     pub author: PeerId,
     /// The hash of the contribution's tensors; breaks ties.
     pub content: Digest,
+    /// Which point of the geometry it is. Equal contents are one point.
+    pub point: usize,
     /// The training round it belongs to.
     pub round: u64,
     /// Whether it can be compared with others: the common schema, and every value a finite
@@ -65,8 +69,8 @@ pub struct Subject {
 impl Subject {
     /// A subject about which nothing speaks but its geometry.
     #[must_use]
-    pub const fn new(author: PeerId, content: Digest, round: u64) -> Self {
-        Self { author, content, round, comparable: true, known_base: true, attested: NEUTRAL }
+    pub const fn new(author: PeerId, content: Digest, point: usize, round: u64) -> Self {
+        Self { author, content, point, round, comparable: true, known_base: true, attested: NEUTRAL }
     }
 }
 
@@ -121,23 +125,22 @@ pub fn frontier_round(roster: usize, rounds: impl IntoIterator<Item = u64>) -> u
 
 /// Trust in each subject, in their order.
 ///
-/// `roster` is the number of admitted authors, present or not; `distances` is over the subjects.
-/// Until a majority of the roster is present and comparable there is no majority to agree with, and
-/// geometry passes no verdict. O(blocks × n²) time.
+/// `roster` is the number of admitted authors, present or not. Until a majority of the roster is
+/// present and comparable there is no majority to agree with, and geometry passes no verdict.
+/// At most O(blocks × subjects × points) steps, each a look-up.
 ///
 /// # Panics
-/// If `distances` is not over exactly the subjects: the caller's defect.
+/// If a comparable subject is no point of the geometry: the caller's defect.
 #[must_use]
 pub fn score(
     roster: usize,
     subjects: &[Subject],
-    distances: &DistanceMatrix,
+    geometry: &Geometry,
     constants: &Constants,
 ) -> Vec<Trust> {
-    assert_eq!(subjects.len(), distances.len(), "one row per subject");
     let roster = roster.max(subjects.len());
     let frontier = frontier_round(roster, subjects.iter().map(|s| s.round));
-    let geometric = Geometry::new(roster, subjects, distances, constants).accuracies();
+    let geometric = Verdict::new(roster, subjects, geometry, constants).accuracies();
     subjects
         .iter()
         .zip(geometric)
@@ -156,23 +159,23 @@ pub fn score(
 }
 
 /// The geometric part, on the comparable subjects.
-struct Geometry<'a> {
+struct Verdict<'a> {
     roster: usize,
     subjects: &'a [Subject],
-    distances: &'a DistanceMatrix,
+    geometry: &'a Geometry,
     constants: &'a Constants,
     present: Vec<usize>,
 }
 
-impl<'a> Geometry<'a> {
+impl<'a> Verdict<'a> {
     fn new(
         roster: usize,
         subjects: &'a [Subject],
-        distances: &'a DistanceMatrix,
+        geometry: &'a Geometry,
         constants: &'a Constants,
     ) -> Self {
         let present = (0..subjects.len()).filter(|&i| subjects[i].comparable).collect();
-        Self { roster, subjects, distances, constants, present }
+        Self { roster, subjects, geometry, constants, present }
     }
 
     /// (accuracy, number of copies) per subject.
@@ -206,7 +209,8 @@ impl<'a> Geometry<'a> {
         let mut label: Vec<usize> = (0..self.present.len()).collect();
         for a in 0..label.len() {
             for b in a + 1..label.len() {
-                let close = self.distances.whole(self.present[a], self.present[b]) <= near;
+                let [x, y] = [a, b].map(|k| self.subjects[self.present[k]].point);
+                let close = self.geometry.squared(x, y) <= near;
                 if close && label[a] != label[b] {
                     let (keep, gone) = (label[a].min(label[b]), label[a].max(label[b]));
                     label.iter_mut().filter(|l| **l == gone).for_each(|l| *l = keep);
@@ -229,11 +233,9 @@ impl<'a> Geometry<'a> {
     /// Step 2: the squared radius of the smallest ball around each of `members` that holds `h` of
     /// them, itself included. Layer 0 is the whole, the others are the blocks.
     fn radii(&self, members: &[usize], h: usize, layer: usize) -> Vec<f64> {
-        let radius = |&i: &usize| {
-            let row = self.distances.rows(i).nth(layer).unwrap_or(&[]);
-            nth_smallest(members.iter().map(|&j| row[j]), h)
-        };
-        members.iter().map(radius).collect()
+        let point = |&i: &usize| self.subjects[i].point;
+        let count = count(self.geometry.len(), members.iter().map(point));
+        members.iter().map(|i| self.geometry.radius(layer, point(i), &count, h)).collect()
     }
 
     /// Steps 2 and 4: the accuracy of each representative.
@@ -242,7 +244,7 @@ impl<'a> Geometry<'a> {
             [self.constants.c1_64ths, self.constants.c2_64ths, self.constants.block_64ths]
                 .map(|x| f64::from(x) / 64.0);
         let mut rho = vec![0.0_f64; members.len()];
-        for layer in 0..self.distances.layer_count() {
+        for layer in 0..self.geometry.layer_count() {
             let scale = if layer == 0 { 1.0 } else { c2 / block };
             let radii = self.radii(members, h, layer);
             let q = nth_smallest(radii.iter().copied(), h);

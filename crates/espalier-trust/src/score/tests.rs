@@ -5,13 +5,13 @@ use proptest::prelude::*;
 
 fn subjects(n: usize) -> Vec<Subject> {
     let peer = |i: usize| PeerId::from_bytes([i as u8; 32]);
-    (0..n).map(|i| Subject::new(peer(i), Digest::from_bytes([i as u8; 32]), 0)).collect()
+    (0..n).map(|i| Subject::new(peer(i), Digest::from_bytes([i as u8; 32]), i, 0)).collect()
 }
 
 /// Squared distances of points on a line.
-fn line(points: &[f64]) -> DistanceMatrix {
-    DistanceMatrix::from_fn(points.len(), 1, |i, j, out| {
-        out[0] = (points[i] - points[j]) * (points[i] - points[j]);
+fn line(points: &[f64]) -> Geometry {
+    Geometry::from_fn(points.len(), 1, |i, j| {
+        vec![(points[i] - points[j]) * (points[i] - points[j])]
     })
 }
 
@@ -19,7 +19,7 @@ fn isolated(trust: &[Trust]) -> Vec<usize> {
     (0..trust.len()).filter(|&i| trust[i].is_isolated()).collect()
 }
 
-fn strict(roster: usize, subjects: &[Subject], distances: &DistanceMatrix) -> Vec<Trust> {
+fn strict(roster: usize, subjects: &[Subject], distances: &Geometry) -> Vec<Trust> {
     score(roster, subjects, distances, &Profile::Strict.constants())
 }
 
@@ -57,10 +57,9 @@ fn one_poisoned_block_does_not_hide_in_the_norm() {
     // 16 blocks of honest noise 1; the last author moves one block by 6: the whole rises little.
     let n = 8;
     let noise = |i: usize, j: usize, b: usize| 1.0 + 0.01 * ((i * 7 + j * 7 + b) % 5) as f64;
-    let distances = DistanceMatrix::from_fn(n, 16, |i, j, out| {
-        for (b, value) in out.iter_mut().enumerate() {
-            *value = noise(i, j, b) + if j == n - 1 && b == 3 { 6.0 } else { 0.0 };
-        }
+    let distances = Geometry::from_fn(n, 16, |i, j| {
+        let poison = |b| if i == n - 1 && b == 3 { 6.0 } else { 0.0 };
+        (0..16).map(|b| noise(i, j, b) + poison(b)).collect()
     });
     let trust = strict(n, &subjects(n), &distances);
     assert_eq!(isolated(&trust), [n - 1]);
@@ -70,8 +69,8 @@ fn one_poisoned_block_does_not_hide_in_the_norm() {
 fn incomparable_subjects_are_isolated_and_measure_nothing() {
     let mut subjects = subjects(5);
     subjects[2].comparable = false;
-    let distances = DistanceMatrix::from_fn(5, 1, |i, j, out| {
-        out[0] = if i == 2 || j == 2 { f64::NAN } else { (j - i) as f64 };
+    let distances = Geometry::from_fn(5, 1, |i, j| {
+        vec![if i == 2 || j == 2 { f64::NAN } else { (i - j) as f64 }]
     });
     assert_eq!(isolated(&strict(5, &subjects, &distances)), [2]);
 }
@@ -142,6 +141,7 @@ proptest! {
         turned_points.rotate_left(turn);
         let mut turned_subjects = subjects(n);
         turned_subjects.rotate_left(turn);
+        turned_subjects.iter_mut().enumerate().for_each(|(point, s)| s.point = point);
         let mut turned = strict(n, &turned_subjects, &line(&turned_points));
         turned.rotate_right(turn);
         prop_assert_eq!(turned, straight);
