@@ -14,6 +14,7 @@ type ChainingValue = [u8; 32];
 
 /// A chunk and the hashes beside its path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ContentProof {
     /// Which chunk, from 0.
     pub index: u64,

@@ -11,7 +11,7 @@ use espalier_resolve::SelectionCache;
 use espalier_tensor::{Dtype, Manifest, Model, Store, TensorError, kernels};
 use espalier_trust::{BLOCKS, Geometry};
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// A verified operation and what follows from it alone.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub struct Entry {
     pub(crate) guilt: Option<Conviction>,
     /// The verified record it carries.
     pub(crate) carried: Option<Conviction>,
+    /// Its tensors once they were looked at: `None` if they cannot be merged.
+    pub(crate) model: OnceLock<Option<Arc<Model>>>,
 }
 
 impl Entry {
@@ -108,7 +110,7 @@ impl Arena {
             return ops.entries[*index as usize].clone();
         }
         let index = ops.entries.len() as u32;
-        let entry = Arc::new(Entry { index, op, roots, guilt, carried });
+        let entry = Arc::new(Entry { index, op, roots, guilt, carried, model: OnceLock::new() });
         ops.by_id.insert(entry.op.id(), index);
         ops.entries.push(entry.clone());
         entry

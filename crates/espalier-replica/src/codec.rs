@@ -7,7 +7,7 @@
 use crate::arena::Arena;
 use crate::error::DecodeError;
 use crate::frame;
-use crate::op::SignedOp;
+use crate::op::{OpId, SignedOp};
 use crate::policy::{Policy, PolicySpec};
 use crate::state::MergeState;
 use data_encoding::BASE64;
@@ -76,19 +76,19 @@ impl MergeState {
 
     /// The addresses of the tensors of live contributions; one content may come several times.
     pub fn live_contents(&self) -> impl Iterator<Item = Digest> {
-        self.contents_at(self.view().contributions().entries().map(|(dot, _)| dot))
+        self.contents_of(self.view().contributions().entries())
     }
 
     /// The same for one author.
     pub(crate) fn live_contents_of(&self, author: &PeerId) -> impl Iterator<Item = Digest> {
-        self.contents_at(self.view().contributions().entries_of(author).map(|(dot, _)| dot))
+        self.contents_of(self.view().contributions().entries_of(author))
     }
 
-    fn contents_at<'a>(
+    fn contents_of<'a>(
         &'a self,
-        dots: impl Iterator<Item = &'a Dot<PeerId>>,
+        live: impl Iterator<Item = (&'a Dot<PeerId>, &'a OpId)>,
     ) -> impl Iterator<Item = Digest> {
-        let ops = dots.flat_map(|dot| self.view().at(dot));
+        let ops = live.flat_map(|(dot, id)| self.view().at(dot).filter(|e| e.op().id() == *id));
         ops.filter_map(|entry| entry.op().contribution())
             .flat_map(|c| c.manifest.tensors().iter().map(|meta| meta.content))
     }

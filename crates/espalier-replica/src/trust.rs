@@ -131,21 +131,30 @@ impl Heard {
         let entries: Vec<_> = view.visible().values().cloned().collect();
         let schema = policy.spec().schema.or_else(|| commonest_schema(&entries));
         let load = |entry: &Arc<Entry>| {
-            let nothing = ResolveError::Nothing { visible: 0, isolated: 0 };
-            let (contribution, root) = entry.contribution().ok_or(nothing)?;
-            match arena.load(&root, &contribution.manifest) {
-                Ok(model) => {
-                    let same = entry.roots.map(|roots| roots.1) == schema;
-                    let comparable = same && arena.first_non_finite(&model).is_none();
-                    Ok(comparable.then_some(model))
+            let model = match entry.model.get() {
+                Some(known) => known.clone(),
+                None => {
+                    let model = sound_model(entry, arena)?;
+                    entry.model.get_or_init(|| model).clone()
                 }
-                // Content of another size than its author signed, as everybody sees who has it.
-                Err(TensorError::Length { .. }) => Ok(None),
-                Err(source) => Err(ResolveError::Tensor { op: entry.op().id(), source }),
-            }
+            };
+            let same = entry.roots.map(|roots| roots.1) == schema;
+            Ok::<_, ResolveError>(model.filter(|_| same))
         };
         let models = entries.iter().map(load).collect::<Result<_, _>>()?;
         Ok(Self { entries, models, schema })
+    }
+}
+
+/// The model that an operation contributes, if its tensors are of the sizes it says and finite.
+fn sound_model(entry: &Entry, arena: &Arena) -> Result<Option<Arc<Model>>, ResolveError> {
+    let nothing = ResolveError::Nothing { visible: 0, isolated: 0 };
+    let (contribution, root) = entry.contribution().ok_or(nothing)?;
+    match arena.load(&root, &contribution.manifest) {
+        Ok(model) => Ok(arena.first_non_finite(&model).is_none().then_some(model)),
+        // Content of another size than its author signed, as everybody sees who has it.
+        Err(TensorError::Length { .. }) => Ok(None),
+        Err(source) => Err(ResolveError::Tensor { op: entry.op().id(), source }),
     }
 }
 

@@ -127,19 +127,23 @@ impl Affine {
         Self { rows, squared }
     }
 
+    /// With D a known for every model, a pair costs one dot product.
     fn distances(&self, pairs: &[(usize, usize)]) -> Vec<f64> {
-        pairs.par_iter().map(|&(i, j)| self.distance(&self.rows[i], &self.rows[j])).collect()
-    }
-
-    fn distance(&self, a: &[f64], b: &[f64]) -> f64 {
-        let difference = a.iter().zip(b).map(|(x, y)| x - y).enumerate();
-        let moved: Vec<_> = difference.filter(|(_, x)| *x != 0.0).collect();
-        let mut sum = 0.0;
-        for (k, x) in &moved {
-            let row = &self.squared[*k];
-            sum += x * moved.iter().fold(0.0, |sum, (l, y)| sum + y * row[*l]);
-        }
-        libm::sqrt((-0.5 * sum).max(0.0))
+        let image = |row: &Vec<f64>| -> Vec<f64> {
+            let mut image = vec![0.0; row.len()];
+            for (x, column) in row.iter().zip(&self.squared).filter(|(x, _)| **x != 0.0) {
+                image.iter_mut().zip(column).for_each(|(sum, d)| *sum += x * d);
+            }
+            image
+        };
+        let images: Vec<Vec<f64>> = self.rows.par_iter().map(image).collect();
+        let distance = |&(i, j): &(usize, usize)| {
+            let difference = self.rows[i].iter().zip(&self.rows[j]).map(|(x, y)| x - y);
+            let moved = images[i].iter().zip(&images[j]).map(|(x, y)| x - y);
+            let sum = difference.zip(moved).fold(0.0, |sum, (a, b)| sum + a * b);
+            libm::sqrt((-0.5 * sum).max(0.0))
+        };
+        pairs.par_iter().map(distance).collect()
     }
 }
 

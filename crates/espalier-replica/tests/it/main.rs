@@ -1,0 +1,75 @@
+//! What the replica promises, through its public interface: joins, deltas, removal, evidence,
+//! trust, codecs, gossip, provenance. Histories are random and half of the authors may lie.
+
+mod codec;
+mod deltas;
+mod driver;
+mod evidence;
+mod fixtures;
+mod gossip;
+mod histories;
+mod hostile;
+mod joins;
+mod naive;
+mod provenance;
+mod removal;
+mod resolve;
+
+use espalier_identity::{Keypair, PeerId};
+use espalier_lattice::Dot;
+use espalier_replica::{
+    Body, Contribution, Draft, MergeState, Policy, PolicySpec, SignedOp, Weight,
+};
+use espalier_tensor::Model;
+use proptest::test_runner::Config;
+
+/// The key of author `i`, always the same.
+fn key(i: u8) -> Keypair {
+    Keypair::from_seed([i + 1; 32])
+}
+
+/// A policy with a roster of `n` authors; 0 admits everybody.
+fn policy(n: u8) -> Policy {
+    let roster = (0..n).map(|i| key(i).peer_id()).collect();
+    Policy::new(PolicySpec { roster, ..PolicySpec::default() }).expect("a legal policy")
+}
+
+/// A model of two numbers.
+fn model(x: f32, y: f32) -> Model {
+    Model::from_f32(&[("w", &[2], &[x, y])]).expect("a legal model")
+}
+
+/// Adds a model under `key`.
+fn add(state: &mut MergeState, key: &Keypair, x: f32) -> SignedOp {
+    let delta = state.add(key, Draft::new("model", model(x, -x))).expect("legal");
+    delta.ops().next().expect("one operation").signed().clone()
+}
+
+/// Signs whatever is asked, at the place the state says, and takes it in.
+fn say(state: &mut MergeState, key: &Keypair, body: Body) -> SignedOp {
+    let op = state.next_op(key.peer_id(), body).sign(key);
+    state.apply(vec![op.clone()]).expect("well formed");
+    op
+}
+
+/// A contribution as it is signed.
+fn contribution(model: &Model, round: u64, replaces: Vec<Dot<PeerId>>) -> Contribution {
+    Contribution {
+        name: "model".into(),
+        weight: Weight::ONE,
+        manifest: model.manifest.clone(),
+        base: None,
+        round,
+        replaces,
+    }
+}
+
+/// All operations of a state, as they are sent.
+fn signed(state: &MergeState) -> Vec<SignedOp> {
+    state.ops().map(|op| op.signed().clone()).collect()
+}
+
+/// How many random cases, without files for those that failed.
+fn cases(cases: u32) -> Config {
+    Config { cases, failure_persistence: None, ..Config::default() }
+}

@@ -1,0 +1,118 @@
+//! The slow, obvious twin of the views: everything computed from the set of operations at once.
+
+use espalier_identity::PeerId;
+use espalier_lattice::Dot;
+use espalier_replica::{Body, Fault, MergeState, OpId, SignedOp, VerifiedOp, legal};
+use espalier_trust::{FaultKind, Record as _};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A conviction by whom and of what.
+pub(crate) type Verdict = (PeerId, FaultKind);
+
+/// What a set of operations means.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Naive {
+    pub(crate) kept: BTreeSet<OpId>,
+    pub(crate) visible: BTreeMap<PeerId, OpId>,
+    pub(crate) tombstones: u64,
+    pub(crate) verdicts: BTreeSet<Verdict>,
+}
+
+/// What a state says of itself, in the same form.
+pub(crate) fn claimed(state: &MergeState) -> Naive {
+    let id = |op: &VerifiedOp| (op.op().author, op.id());
+    Naive {
+        kept: state.ops().map(VerifiedOp::id).collect(),
+        visible: state.visible().map(|entry| id(entry.op())).collect(),
+        tombstones: state.tombstones(),
+        verdicts: state.evidence().keys().copied().collect(),
+    }
+}
+
+/// What the operations mean to a federation with a roster of `n`.
+pub(crate) fn naive(n: usize, ops: Vec<SignedOp>) -> Naive {
+    let mut places = BTreeMap::<Dot<PeerId>, BTreeMap<OpId, VerifiedOp>>::new();
+    for op in ops {
+        let op = op.verify().expect("signed");
+        places.entry(op.op().dot()).or_default().insert(op.id(), op);
+    }
+    let kept: Vec<_> = places.values().flat_map(kept_at).collect();
+    let mut verdicts: BTreeSet<_> = kept.iter().flat_map(|op| shown(op)).collect();
+    for (dot, at) in &places {
+        if at.len() > 1 {
+            verdicts.insert((dot.actor, FaultKind::Equivocation));
+        }
+    }
+    let legal: Vec<_> = kept.iter().filter(|op| legal::is_legal(op.op())).collect();
+    let (mut context, mut live) = (BTreeSet::new(), BTreeMap::new());
+    let mut removed = BTreeSet::new();
+    for op in &legal {
+        let (dot, none) = (op.op().dot(), Vec::new());
+        let targets = match &op.op().body {
+            Body::Contribute(c) => {
+                context.insert(dot);
+                let first = live.entry(dot).or_insert(*op);
+                *first = if op.id() < first.id() { *op } else { *first };
+                &c.replaces
+            }
+            Body::Retract { targets } => targets,
+            _ => &none,
+        };
+        let others = targets.iter().copied().filter(|target| *target != dot);
+        removed.extend(others.filter(|target| target.seq > 0));
+    }
+    context.extend(&removed);
+    live.retain(|dot, _| !removed.contains(dot));
+    let tombstones = (context.len() - live.len()) as u64;
+    let convicted: BTreeSet<_> = verdicts.iter().map(|(accused, _)| *accused).collect();
+    let heard: Vec<_> =
+        live.values().filter(|op| !convicted.contains(&op.op().author)).copied().collect();
+    let visible = visible(n, &heard);
+    Naive { kept: kept.iter().map(|op| op.id()).collect(), visible, tombstones, verdicts }
+}
+
+/// The two of least id, and the least for every other verdict.
+fn kept_at(at: &BTreeMap<OpId, VerifiedOp>) -> Vec<VerifiedOp> {
+    let keep = |position: usize, op: &VerifiedOp| {
+        let before: Vec<_> = at.values().take(position).flat_map(shown).collect();
+        position < 2 || shown(op).iter().any(|verdict| !before.contains(verdict))
+    };
+    let all = at.values().enumerate();
+    all.filter(|(position, op)| keep(*position, op)).map(|(_, op)| op.clone()).collect()
+}
+
+/// What an operation by itself proves.
+fn shown(op: &VerifiedOp) -> Vec<Verdict> {
+    let author = op.op().author;
+    let mut shown = Vec::new();
+    if legal::illegal_field(op.op()).is_some() {
+        shown.push((author, FaultKind::IllegalField));
+    } else if legal::retracts_others(op.op()) {
+        shown.push((author, FaultKind::ForeignRetraction));
+    }
+    if let Body::Evidence(fault) = &op.op().body {
+        shown.extend(Fault::verify(fault).ok().map(|c| (c.accused(), c.kind())));
+    }
+    shown
+}
+
+fn visible(n: usize, heard: &[&VerifiedOp]) -> BTreeMap<PeerId, OpId> {
+    let round = |op: &VerifiedOp| op.contribution().map_or(0, |c| c.round);
+    let mut last = BTreeMap::<PeerId, u64>::new();
+    for op in heard {
+        let last = last.entry(op.op().author).or_default();
+        *last = (*last).max(round(op));
+    }
+    let mut rounds: Vec<_> = last.into_values().collect();
+    rounds.resize(n, 0);
+    rounds.sort_unstable();
+    rounds.reverse();
+    let limit = rounds[n / 2] + 1;
+    let mut chosen = BTreeMap::<PeerId, &VerifiedOp>::new();
+    for op in heard.iter().filter(|op| round(op) <= limit) {
+        let rank = |op: &VerifiedOp| (round(op), op.op().seq, op.id());
+        let best = chosen.entry(op.op().author).or_insert(op);
+        *best = if rank(op) > rank(best) { op } else { best };
+    }
+    chosen.into_iter().map(|(author, op)| (author, op.id())).collect()
+}
