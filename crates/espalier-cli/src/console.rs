@@ -76,7 +76,11 @@ pub(crate) fn table(head: &[&str], right: &[bool], rows: &[Vec<String>]) -> Stri
         let mut text = String::new();
         for ((cell, width), right) in cells.into_iter().zip(&widths).zip(right) {
             let pad = " ".repeat(width - cell.chars().count());
-            text.push_str(&if *right { format!("{pad}{cell}  ") } else { format!("{cell}{pad}  ") });
+            text.push_str(&if *right {
+                format!("{pad}{cell}  ")
+            } else {
+                format!("{cell}{pad}  ")
+            });
         }
         text.trim_end().to_owned() + "\n"
     };

@@ -101,7 +101,9 @@ fn man(out: Option<&std::path::Path>) -> Result<(), Failure> {
         return console::print_bytes(&page);
     };
     let context = |e: std::io::Error| {
-        Failure::environment(anyhow::Error::new(e).context(format!("cannot write to {}", folder.display())))
+        Failure::environment(
+            anyhow::Error::new(e).context(format!("cannot write to {}", folder.display())),
+        )
     };
     std::fs::create_dir_all(folder).map_err(context)?;
     clap_mangen::generate_to(Cli::command(), folder).map_err(context)

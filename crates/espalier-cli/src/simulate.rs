@@ -16,7 +16,8 @@ const ROUNDS_SHOWN: usize = 12;
 pub(crate) fn run(args: &SimulateArgs, quiet: bool) -> Result<(), Failure> {
     let config = configure(&args.run, 8, 20, Family::Digits)?;
     // Better to say so now than after a long run.
-    let taken = [HTML_FILE, JSON_FILE].map(|name| args.out.join(name)).into_iter().find(|p| p.exists());
+    let taken =
+        [HTML_FILE, JSON_FILE].map(|name| args.out.join(name)).into_iter().find(|p| p.exists());
     if let (Some(path), false) = (taken, args.force) {
         return Err(Failure::input(OutputError::Exists(path)));
     }
@@ -105,13 +106,16 @@ pub(crate) fn summary(report: &Report) -> String {
     let summary = &report.summary;
     let topology = &report.topology;
     let bounds = format!("theory {} to {}", topology.rounds_lower, topology.rounds_upper);
-    line("converged", match summary.rounds_to_converge {
-        Some(round) => format!("yes, from round {round} on ({bounds})"),
-        None => {
-            let distinct = report.rounds.last().map_or(0, |round| round.distinct_states);
-            format!("no, {distinct} distinct states at the end ({bounds})")
-        }
-    });
+    line(
+        "converged",
+        match summary.rounds_to_converge {
+            Some(round) => format!("yes, from round {round} on ({bounds})"),
+            None => {
+                let distinct = report.rounds.last().map_or(0, |round| round.distinct_states);
+                format!("no, {distinct} distinct states at the end ({bounds})")
+            }
+        },
+    );
     line("state hash", summary.final_state_hash.to_string());
     if let Some(hash) = summary.final_model_hash {
         line("merged model", hash.to_string());
@@ -144,7 +148,7 @@ pub(crate) fn summary(report: &Report) -> String {
 fn rounds(report: &Report) -> String {
     let until = report.summary.rounds_to_converge.map_or(report.rounds.len(), |r| r as usize + 1);
     let step = until.div_ceil(ROUNDS_SHOWN).max(1);
-    let shown = |at: usize| at % step == 0 || at + 1 == until;
+    let shown = |at: usize| at.is_multiple_of(step) || at + 1 == until;
     let mut rows = Vec::new();
     for (_, round) in report.rounds.iter().take(until).enumerate().filter(|(at, _)| shown(*at)) {
         let known = || round.task_accuracy.iter().flatten().copied();

@@ -41,7 +41,10 @@ fn text(report: &Report) -> String {
     let mut section = |title: &str, body: String| {
         text.push_str(&format!("\n{title}\n{body}"));
     };
-    section("Provenance: the operations of the final state in their total order", provenance(report));
+    section(
+        "Provenance: the operations of the final state in their total order",
+        provenance(report),
+    );
     section("Merkle roots after each operation", roots(report));
     section("Nodes round by round: bytes of the serialised state, tombstones", sizes(report));
     section("Causal clock of each node at the end (- stands for a forked author)", clocks(report));
@@ -88,9 +91,8 @@ fn sizes(report: &Report) -> String {
     let mut head = vec!["round"];
     head.extend(report.sampled_nodes.iter().take(shown).map(String::as_str));
     let row = |round: &espalier::sim::Round| {
-        let cell = |i: usize| {
-            format!("{} / {}", console::bytes(round.wire_bytes[i]), round.tombstones[i])
-        };
+        let cell =
+            |i: usize| format!("{} / {}", console::bytes(round.wire_bytes[i]), round.tombstones[i]);
         std::iter::once(round.round.to_string()).chain((0..shown).map(cell)).collect()
     };
     let rows: Vec<Vec<String>> = report.rounds.iter().take(SHOWN).map(row).collect();
@@ -106,8 +108,7 @@ fn clocks(report: &Report) -> String {
         };
         vec![name.clone(), clock.iter().take(12).map(tick).collect::<Vec<_>>().join(" ")]
     };
-    let rows: Vec<_> =
-        report.sampled_nodes.iter().zip(&last.clock).take(SHOWN).map(row).collect();
+    let rows: Vec<_> = report.sampled_nodes.iter().zip(&last.clock).take(SHOWN).map(row).collect();
     console::table(&["node", "clock"], &[false, false], &rows) + &more(report.sampled_nodes.len())
 }
 

@@ -14,9 +14,8 @@ pub(crate) fn run(args: &VerifyArgs, quiet: bool) -> Result<(), Failure> {
         let mut bar = Bar::new(quiet);
         verify_report(&json, &mut |progress| bar.watch(progress))
     };
-    let differences = differences
-        .with_context(|| args.report.display().to_string())
-        .map_err(Failure::Input)?;
+    let differences =
+        differences.with_context(|| args.report.display().to_string()).map_err(Failure::Input)?;
     if differences.is_empty() {
         if !quiet {
             console::print("PASS: running the configuration again gives the same report\n")?;

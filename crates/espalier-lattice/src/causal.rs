@@ -103,7 +103,10 @@ impl<A: Ord + Clone> FromIterator<(A, u64)> for VersionVector<A> {
 
 impl<A: Ord + Clone> Join for VersionVector<A> {
     fn join(&mut self, other: &Self) -> bool {
-        other.0.iter().fold(false, |changed, (actor, &seq)| self.raise(actor.clone(), seq) | changed)
+        other
+            .0
+            .iter()
+            .fold(false, |changed, (actor, &seq)| self.raise(actor.clone(), seq) | changed)
     }
 }
 

@@ -211,9 +211,8 @@ impl<A: Ord + Clone, E: Ord + Clone> OrSet<A, E> {
         let gone: Vec<_> = if other.context.len() <= self.live.len() as u64 {
             other.context.dots().filter(|dot| !other.live.contains_key(dot)).collect()
         } else {
-            let unseen = |dot: &&Dot<A>| {
-                other.context.contains(dot) && !other.live.contains_key(*dot)
-            };
+            let unseen =
+                |dot: &&Dot<A>| other.context.contains(dot) && !other.live.contains_key(*dot);
             self.live.keys().filter(unseen).cloned().collect()
         };
         gone.iter().fold(false, |changed, dot| self.drop_dot(dot) | changed)

@@ -69,7 +69,8 @@ impl ContentProof {
         while to - from > CHUNK_LEN {
             let middle = from + left_len(to - from);
             let sibling = if offset < middle { (middle, to) } else { (from, middle) };
-            siblings.push(Digest::from_bytes(subtree(slice(content, sibling.0, sibling.1), sibling.0)));
+            siblings
+                .push(Digest::from_bytes(subtree(slice(content, sibling.0, sibling.1), sibling.0)));
             (from, to) = if offset < middle { (from, middle) } else { (middle, to) };
         }
         Some(Self { index, chunk: slice(content, from, to).to_vec(), siblings })

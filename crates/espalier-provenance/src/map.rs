@@ -75,7 +75,11 @@ impl Node {
         match self {
             Self::Leaf { key, value, .. } => (key, value),
             Self::Branch { bit, left, right, .. } => {
-                if bit_of(key, *bit) { right.nearest(key) } else { left.nearest(key) }
+                if bit_of(key, *bit) {
+                    right.nearest(key)
+                } else {
+                    left.nearest(key)
+                }
             }
         }
     }

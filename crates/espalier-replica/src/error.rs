@@ -111,7 +111,9 @@ pub enum DecodeError {
     PolicyForm,
     /// A tensor's bytes do not hash to the address under which they are listed, or no live
     /// contribution names that address.
-    #[error("tensor bytes do not have the address {0} under which they stand, or nothing needs them")]
+    #[error(
+        "tensor bytes do not have the address {0} under which they stand, or nothing needs them"
+    )]
     Content(Digest),
     /// An operation is listed twice or takes no place in the state.
     #[error("operation {0} is listed where it cannot be")]

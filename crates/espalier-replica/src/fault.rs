@@ -165,7 +165,12 @@ impl Fault {
 
     /// E3 for the value at `element` of tensor number `tensor`, whose bytes are `content`.
     #[must_use]
-    pub fn non_finite(op: &VerifiedOp, tensor: usize, element: usize, content: &[u8]) -> Option<Self> {
+    pub fn non_finite(
+        op: &VerifiedOp,
+        tensor: usize,
+        element: usize,
+        content: &[u8],
+    ) -> Option<Self> {
         let meta = op.contribution()?.manifest.tensors().get(tensor)?;
         let chunk = (element as u64).checked_mul(meta.dtype.size() as u64)? / CHUNK_LEN;
         let proof = ContentProof::new(content, chunk)?;
@@ -173,9 +178,12 @@ impl Fault {
     }
 }
 
-fn proves_non_finite(op: &VerifiedOp, tensor: u32, proof: &ContentProof) -> Result<bool, FaultError> {
-    let Some(meta) =
-        op.contribution().and_then(|c| c.manifest.tensors().get(tensor as usize))
+fn proves_non_finite(
+    op: &VerifiedOp,
+    tensor: u32,
+    proof: &ContentProof,
+) -> Result<bool, FaultError> {
+    let Some(meta) = op.contribution().and_then(|c| c.manifest.tensors().get(tensor as usize))
     else {
         return Ok(false);
     };

@@ -182,8 +182,7 @@ impl Replica {
                 self.same_policy(policy)?;
                 let equal = root == self.state.ops_root();
                 let seen = || self.seen();
-                let answer =
-                    if equal { Message::Same } else { Message::Differs { seen: seen() } };
+                let answer = if equal { Message::Same } else { Message::Differs { seen: seen() } };
                 nothing(vec![send(from, &answer)])
             }
             Message::Same => nothing(Vec::new()),
@@ -319,9 +318,8 @@ impl Replica {
         let theirs: BTreeSet<_> = ids.iter().copied().collect();
         let authors: BTreeSet<_> = authors.iter().copied().collect();
         let ours: BTreeSet<_> = self.state.ops().map(VerifiedOp::id).collect();
-        let lacking = |op: &VerifiedOp| {
-            authors.contains(&op.op().author) && !theirs.contains(&op.id())
-        };
+        let lacking =
+            |op: &VerifiedOp| authors.contains(&op.op().author) && !theirs.contains(&op.id());
         let (ops, want) = (self.signed(lacking), theirs.difference(&ours).copied().collect());
         Ok(vec![send(from, &Message::Repair { ops, want })])
     }
@@ -340,8 +338,7 @@ impl Replica {
         }
         let contents = missing.iter().copied().collect();
         self.wait(Waiting { from, ops, missing });
-        let effects =
-            if ask { vec![send(from, &Message::Want { contents })] } else { Vec::new() };
+        let effects = if ask { vec![send(from, &Message::Want { contents })] } else { Vec::new() };
         Ok(Received { effects, admitted: 0 })
     }
 

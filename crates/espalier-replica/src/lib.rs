@@ -68,4 +68,4 @@ pub use op::{
 pub use policy::{MAX_ROSTER, Policy, PolicyError, PolicySpec};
 pub use provenance::{Provenance, TraceStep};
 pub use state::{Delta, Draft, Frontier, MergeState};
-pub use trust::{ResolveError, Resolution, TrustTable, Voice};
+pub use trust::{Resolution, ResolveError, TrustTable, Voice};

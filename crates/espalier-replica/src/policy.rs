@@ -54,7 +54,9 @@ pub enum PolicyError {
     #[error(transparent)]
     Strategy(#[from] StrategyError),
     /// Constants out of order.
-    #[error("the trust constants must satisfy 1 <= c1 < c2 < 1000 with block and divisor at least 1")]
+    #[error(
+        "the trust constants must satisfy 1 <= c1 < c2 < 1000 with block and divisor at least 1"
+    )]
     Constants,
     /// Too many keys.
     #[error("a roster holds at most {MAX_ROSTER} keys")]

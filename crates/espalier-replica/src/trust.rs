@@ -218,7 +218,8 @@ pub(crate) fn resolution(
     trust: &TrustTable,
 ) -> Result<Resolution, ResolveError> {
     let heard = Heard::new(view, policy, arena)?;
-    let declared = heard.entries.iter().filter_map(|e| e.contribution()).map(|(c, _)| c.weight.raw());
+    let declared =
+        heard.entries.iter().filter_map(|e| e.contribution()).map(|(c, _)| c.weight.raw());
     let mut sorted: Vec<u64> = declared.clone().collect();
     sorted.sort_unstable();
     let cap = sorted.get(sorted.len().saturating_sub(1) / 2).map_or(0, |median| 2 * median);

@@ -49,11 +49,12 @@ impl Slot {
         let mut all: Vec<_> = self.iter().cloned().chain([entry]).collect();
         all.sort_unstable_by_key(|entry| entry.op.id());
         let mut shown = BTreeSet::new();
-        let (kept, lost): (Vec<_>, Vec<_>) = all.into_iter().enumerate().partition(|(at, entry)| {
-            let convicts = entry.convictions().filter(|c| policy.admits(&c.accused()));
-            let news = convicts.fold(false, |news, c| shown.insert(key_of(c)) | news);
-            *at < 2 || news
-        });
+        let (kept, lost): (Vec<_>, Vec<_>) =
+            all.into_iter().enumerate().partition(|(at, entry)| {
+                let convicts = entry.convictions().filter(|c| policy.admits(&c.accused()));
+                let news = convicts.fold(false, |news, c| shown.insert(key_of(c)) | news);
+                *at < 2 || news
+            });
         let mut kept = kept.into_iter().map(|(_, entry)| entry);
         if let Some(least) = kept.next() {
             (self.least, self.more) = (least, kept.collect());
@@ -186,8 +187,7 @@ impl View {
             }
             Body::Attest { subject, dimension, value } => {
                 let (observer, dimension) = (op.author, *dimension);
-                let news =
-                    self.attestations.insert(observer, *subject, dimension, op.seq, *value);
+                let news = self.attestations.insert(observer, *subject, dimension, op.seq, *value);
                 if news && !self.evidence.convicts(&observer) {
                     let key = canonical::encode(&(observer, subject, dimension));
                     let value = canonical::encode(&(op.seq, value));

@@ -96,7 +96,7 @@ fn poison(model: &Model, poison: f64) -> Model {
     let mut at = 0_usize;
     map_floats(model, None, |values, _| {
         for value in values.iter_mut() {
-            if at % 100 == 0 {
+            if at.is_multiple_of(100) {
                 *value = poison;
             }
             at += 1;

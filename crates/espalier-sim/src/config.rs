@@ -226,7 +226,9 @@ impl FromStr for PartitionSpec {
             Some(Self { parts, rounds: from.parse().ok()?..until.parse().ok()? })
         };
         parse()
-            .filter(|spec: &Self| spec.parts >= 2 && !spec.rounds.is_empty() && spec.rounds.start > 0)
+            .filter(|spec: &Self| {
+                spec.parts >= 2 && !spec.rounds.is_empty() && spec.rounds.start > 0
+            })
             .ok_or_else(|| wrong(text, "PARTS@FROM..UNTIL, with PARTS >= 2 and 1 <= FROM < UNTIL"))
     }
 }
@@ -294,7 +296,9 @@ impl FromStr for Share {
             Self::Count(_) => true,
             Self::Percent(percent) => (0.0..=100.0).contains(percent),
         };
-        parsed.filter(in_range).ok_or_else(|| wrong(text, "a number of nodes, or a share such as 34%"))
+        parsed
+            .filter(in_range)
+            .ok_or_else(|| wrong(text, "a number of nodes, or a share such as 34%"))
     }
 }
 
@@ -415,7 +419,9 @@ mod tests {
 
     #[test]
     fn every_value_reads_back_what_it_writes() {
-        fn check<T: FromStr<Err = ParseError> + fmt::Display + PartialEq + fmt::Debug>(texts: &[&str]) {
+        fn check<T: FromStr<Err = ParseError> + fmt::Display + PartialEq + fmt::Debug>(
+            texts: &[&str],
+        ) {
             for text in texts {
                 let value: T = text.parse().unwrap_or_else(|e| panic!("{text}: {e}"));
                 assert_eq!(value.to_string(), *text);
@@ -434,7 +440,9 @@ mod tests {
     fn nonsense_says_what_would_be_right() {
         let error = "3@9..2".parse::<PartitionSpec>().expect_err("backwards");
         assert!(error.to_string().contains("FROM < UNTIL"), "{error}");
-        for shape in ["synthetic:", "synthetic:0", "synthetic:99999999999x9999999999999", "synthetic:4x"] {
+        for shape in
+            ["synthetic:", "synthetic:0", "synthetic:99999999999x9999999999999", "synthetic:4x"]
+        {
             assert!(shape.parse::<Family>().is_err(), "{shape}");
         }
         assert!("NaN%".parse::<Share>().is_err());

@@ -274,7 +274,8 @@ impl Network {
     fn accuracy(&self, examples: &[Example]) -> f64 {
         let right = examples.iter().filter(|example| {
             let (_, scores) = self.forward(example);
-            let best = (0..CLASSES).max_by(|&a, &b| scores[a].total_cmp(&scores[b]).then(b.cmp(&a)));
+            let best =
+                (0..CLASSES).max_by(|&a, &b| scores[a].total_cmp(&scores[b]).then(b.cmp(&a)));
             best == Some(example.class)
         });
         right.count() as f64 / examples.len().max(1) as f64
@@ -306,7 +307,8 @@ mod tests {
     fn every_image_is_dealt_exactly_once() {
         for spread in [Spread::Iid, Spread::Dirichlet(0.1), Spread::Clusters(2)] {
             let digits = Digits::new(9, spread, Seeds(3));
-            let dealt: usize = digits.nodes.iter().map(|n| n.train.len() + n.validation.len()).sum();
+            let dealt: usize =
+                digits.nodes.iter().map(|n| n.train.len() + n.validation.len()).sum();
             assert_eq!(dealt + digits.test.len() + digits.public.len(), 1797);
             assert!(digits.nodes.iter().all(|n| !n.train.is_empty() && !n.validation.is_empty()));
         }

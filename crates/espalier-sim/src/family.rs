@@ -42,12 +42,16 @@ pub fn nodes_of_folder(family: &Family) -> Result<Option<u32>, SimError> {
     Ok(folder(Path::new(path))?.map(|(files, _)| files.len() as u32))
 }
 
+/// One file per node, and the base's.
+type Folder = (Vec<PathBuf>, Option<PathBuf>);
+
 /// The models in a folder of several, and its base; `None` if the path is one model.
-fn folder(path: &Path) -> Result<Option<(Vec<PathBuf>, Option<PathBuf>)>, SimError> {
+fn folder(path: &Path) -> Result<Option<Folder>, SimError> {
     if !path.is_dir() {
         return Ok(None);
     }
-    let failed = |e: std::io::Error| flag("--model", format!("cannot list {}: {e}", path.display()));
+    let failed =
+        |e: std::io::Error| flag("--model", format!("cannot list {}: {e}", path.display()));
     let mut files = Vec::new();
     for entry in std::fs::read_dir(path).map_err(failed)? {
         let file = entry.map_err(failed)?.path();

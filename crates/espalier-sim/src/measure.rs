@@ -56,8 +56,7 @@ impl Gallery {
                 resolutions.push(resolution);
             }
         }
-        let places: Vec<_> =
-            pairs.iter().map(|(a, b)| Some((*at.get(a)?, *at.get(b)?))).collect();
+        let places: Vec<_> = pairs.iter().map(|(a, b)| Some((*at.get(a)?, *at.get(b)?))).collect();
         let known: Vec<_> = places.iter().flatten().copied().collect();
         let mut found = between(arena, &resolutions, &known).into_iter();
         places.iter().map(|place| place.and_then(|_| found.next())).collect()
@@ -185,6 +184,8 @@ fn compare_block(
         out
     };
     let values: Vec<Vec<f32>> = plans.iter().map(merged).collect();
-    let squared = |&(i, j): &(usize, usize)| espalier_tensor::kernels::squared_distance(&values[i], &values[j]);
+    let squared = |&(i, j): &(usize, usize)| {
+        espalier_tensor::kernels::squared_distance(&values[i], &values[j])
+    };
     pairs.iter().map(squared).collect()
 }

@@ -6,8 +6,8 @@ use crate::family::Task;
 use crate::harness::Labels;
 use crate::measure::Gallery;
 use crate::report::{
-    AuditEntry, Detection, Event, EventKind, ModelInfo, NodeInfo, Outcome, Report, Round,
-    Summary, TopologyInfo, TrustRow,
+    AuditEntry, Detection, Event, EventKind, ModelInfo, NodeInfo, Outcome, Report, Round, Summary,
+    TopologyInfo, TrustRow,
 };
 use crate::seeds::Seeds;
 use crate::summary;
@@ -196,8 +196,12 @@ impl<'a> Observer<'a> {
     }
 
     fn note_isolation(&mut self, round: u32, isolated: &[String]) {
-        let before: BTreeSet<_> =
-            self.report.rounds.last().map(|r| r.isolated.iter().cloned().collect()).unwrap_or_default();
+        let before: BTreeSet<_> = self
+            .report
+            .rounds
+            .last()
+            .map(|r| r.isolated.iter().cloned().collect())
+            .unwrap_or_default();
         let now: BTreeSet<_> = isolated.iter().cloned().collect();
         let changes = [
             (EventKind::Isolated, now.difference(&before)),
@@ -213,7 +217,8 @@ impl<'a> Observer<'a> {
 
     fn record_audit(&mut self, round: u32, world: &World, exchanges: Vec<Exchanged>) {
         let sides = exchanges.iter().flat_map(|exchange| &exchange.sides);
-        let pairs: Vec<_> = sides.filter_map(|side| side.before.as_ref().and(side.hashes)).collect();
+        let pairs: Vec<_> =
+            sides.filter_map(|side| side.before.as_ref().and(side.hashes)).collect();
         let mut norms = self.gallery.distances(&world.arena, &pairs).into_iter();
         for exchange in exchanges {
             let [a, b] = exchange.pair;

@@ -42,7 +42,8 @@ pub fn write_report(report: &Report, folder: &Path, force: bool) -> Result<(), O
     let failed = |path: PathBuf| move |source| OutputError::Io { path, source };
     std::fs::create_dir_all(folder).map_err(failed(folder.to_owned()))?;
     let json = report.to_json();
-    let contents = [json.clone().into_bytes(), audit_csv(report), html::page(&json, AUDIT_FILE).into_bytes()];
+    let contents =
+        [json.clone().into_bytes(), audit_csv(report), html::page(&json, AUDIT_FILE).into_bytes()];
     for (name, bytes) in names.into_iter().zip(contents) {
         let path = folder.join(name);
         write_file(&path, &bytes).map_err(failed(path))?;

@@ -10,9 +10,7 @@ use crate::report::{EventKind, Report};
 use crate::seeds::{Dice, Seeds};
 use crate::world::{Exchanged, Node, World};
 use espalier_identity::Keypair;
-use espalier_replica::{
-    Arena, Body, Draft, MergeState, Policy, PolicySpec, Replica, Tensors,
-};
+use espalier_replica::{Arena, Body, Draft, MergeState, Policy, PolicySpec, Replica, Tensors};
 use espalier_tensor::Model;
 use espalier_topology::{Network, Order, RoundPlan, Schedule, assign_parts};
 use espalier_trust::Profile;
@@ -120,7 +118,8 @@ fn check(config: &Config) -> Result<(), SimError> {
     if let Some(late) = config.late_joiners
         && late.count >= config.nodes - liars
     {
-        let problem = format!("at least one of {} honest nodes must be there", config.nodes - liars);
+        let problem =
+            format!("at least one of {} honest nodes must be there", config.nodes - liars);
         return Err(flag("--late-joiners", problem));
     }
     if let Some(split) = &config.partition
@@ -174,7 +173,8 @@ impl<'a> Run<'a> {
         })?;
         if policy.strategy().needs_base() && base.is_none() {
             let name = policy.strategy().name();
-            let problem = format!("{name} needs a base model: put base.safetensors into the folder");
+            let problem =
+                format!("{name} needs a base model: put base.safetensors into the folder");
             return Err(flag("--strategy", problem));
         }
         let labels = deal_attacks(config, seeds);
@@ -184,8 +184,7 @@ impl<'a> Run<'a> {
 
         let _ = watch(Progress::Training);
         let train = |i: usize| task.train(i, 0, None);
-        let mut models: Vec<_> =
-            (0..count).into_par_iter().map(train).collect::<Result<_, _>>()?;
+        let mut models: Vec<_> = (0..count).into_par_iter().map(train).collect::<Result<_, _>>()?;
         let mut nodes = Vec::with_capacity(count);
         for (i, key) in keys.iter().enumerate() {
             let state = MergeState::with_arena(policy.clone(), arena.clone());
@@ -206,8 +205,19 @@ impl<'a> Run<'a> {
         let dice = seeds.rng("schedule", 0);
         let late = late.into_iter().rev().map(|i| (i, models[i].clone())).collect();
         let mut run = Self {
-            config, task, network, plan, policy, keys, world, labels, dice, late, last_event,
-            happened: Vec::new(), now: 0,
+            config,
+            task,
+            network,
+            plan,
+            policy,
+            keys,
+            world,
+            labels,
+            dice,
+            late,
+            last_event,
+            happened: Vec::new(),
+            now: 0,
         };
         for (i, model) in models.drain(..).enumerate() {
             if run.world.nodes[i].active {
@@ -234,7 +244,9 @@ impl<'a> Run<'a> {
         for face in 0..faces {
             let model = match attack {
                 // The second face shows the opposite of the first.
-                Some(Attack::Equivocation) if face > 0 => Attack::SignFlip.corrupt(&model, base, key),
+                Some(Attack::Equivocation) if face > 0 => {
+                    Attack::SignFlip.corrupt(&model, base, key)
+                }
                 Some(attack) => attack.corrupt(&model, base, key),
                 None => model.clone(),
             };
@@ -320,7 +332,7 @@ impl<'a> Run<'a> {
                 continue;
             }
             let own = node.state().frontier().0.get(&node.id).copied().unwrap_or(0);
-            if own > node.durable_seq || (self.now as usize + i) % 2 == 0 {
+            if own > node.durable_seq || (self.now as usize + i).is_multiple_of(2) {
                 node.durable = node.state().to_bytes(Tensors::ByReference);
                 node.durable_seq = own;
             }
@@ -353,7 +365,7 @@ impl<'a> Run<'a> {
             }
         }
         match self.config.retrain {
-            Some(every) if round % every == 0 => self.retrain(u64::from(round / every))?,
+            Some(every) if round.is_multiple_of(every) => self.retrain(u64::from(round / every))?,
             _ => {}
         }
         self.persist();

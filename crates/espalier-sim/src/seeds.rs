@@ -68,7 +68,8 @@ impl Dice {
             let x = self.normal();
             let v = 1.0 + c * x;
             let v = v * v * v;
-            if v > 0.0 && libm::log(1.0 - self.unit()) < 0.5 * x * x + d - d * v + d * libm::log(v) {
+            if v > 0.0 && libm::log(1.0 - self.unit()) < 0.5 * x * x + d - d * v + d * libm::log(v)
+            {
                 return d * v;
             }
         }
@@ -83,7 +84,8 @@ mod tests {
     fn moments_are_sane_and_purposes_independent() {
         let mut dice = Seeds(1).rng("test", 0);
         let n = 20_000;
-        let mean = |draw: &mut dyn FnMut() -> f64| (0..n).map(|_| draw()).sum::<f64>() / f64::from(n);
+        let mean =
+            |draw: &mut dyn FnMut() -> f64| (0..n).map(|_| draw()).sum::<f64>() / f64::from(n);
         assert!((mean(&mut || dice.unit()) - 0.5).abs() < 0.01);
         assert!(mean(&mut || dice.normal()).abs() < 0.03);
         for shape in [0.3, 1.0, 4.0] {

@@ -116,8 +116,11 @@ fn name_of(peer: &PeerId, names: &BTreeMap<PeerId, &str>) -> String {
 
 fn describe(op: &VerifiedOp, names: &BTreeMap<PeerId, &str>) -> (&'static str, String) {
     let dots = |dots: &[Dot<PeerId>]| {
-        let shown: Vec<_> =
-            dots.iter().take(4).map(|d| format!("{}/{}", name_of(&d.actor, names), d.seq)).collect();
+        let shown: Vec<_> = dots
+            .iter()
+            .take(4)
+            .map(|d| format!("{}/{}", name_of(&d.actor, names), d.seq))
+            .collect();
         let more = dots.len().saturating_sub(shown.len());
         let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
         format!("{}{rest}", shown.join(", "))

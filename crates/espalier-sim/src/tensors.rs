@@ -35,8 +35,7 @@ pub(crate) fn map_floats(
         contents.push(Content::from(out));
     }
     let named = model.tensors().zip(contents);
-    let tensors = named.map(|((meta, _), content)| {
-        (meta.name.clone(), meta.dtype, meta.shape.clone(), content)
-    });
+    let tensors = named
+        .map(|((meta, _), content)| (meta.name.clone(), meta.dtype, meta.shape.clone(), content));
     Model::from_contents(tensors.collect()).expect("the same names and shapes as a checked model")
 }

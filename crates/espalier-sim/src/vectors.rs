@@ -51,16 +51,25 @@ pub fn vectors() -> Vec<Vector> {
     let stream = Stream::new(Digest::of_content(b"stream"));
     let mut draws = vec![0; 1000];
     stream.fill_u32(17, &mut draws);
-    push("random words 17 to 1016", digest(&draws.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<_>>()));
+    push(
+        "random words 17 to 1016",
+        digest(&draws.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<_>>()),
+    );
     let mut normal = vec![0.0; 1000];
     stream.fill_normal(17, &mut normal);
-    push("normal draws 17 to 1016", digest(&normal.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<_>>()));
+    push(
+        "normal draws 17 to 1016",
+        digest(&normal.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<_>>()),
+    );
 
     let models = models();
     let [a, b] = [&models[0], &models[1]];
     push("model root", a.root().to_string());
     let distance = kernels::squared_distance_blocks(a, b, 16);
-    push("squared distances", digest(&distance.iter().flat_map(|x| x.to_bits().to_le_bytes()).collect::<Vec<_>>()));
+    push(
+        "squared distances",
+        digest(&distance.iter().flat_map(|x| x.to_bits().to_le_bytes()).collect::<Vec<_>>()),
+    );
     for info in registry() {
         push(&format!("merge by {}", info.name), merged(info.name, &models).root().to_string());
     }

@@ -187,7 +187,12 @@ impl World {
 
     /// The same on copies of the states at the start of the round; what is learnt is joined into
     /// the nodes.
-    pub(crate) fn exchange_apart(&mut self, a: usize, b: usize, start: &[Vec<Replica>]) -> Exchanged {
+    pub(crate) fn exchange_apart(
+        &mut self,
+        a: usize,
+        b: usize,
+        start: &[Vec<Replica>],
+    ) -> Exchanged {
         let swap = |world: &mut Self, node: usize, faces| {
             std::mem::replace(&mut world.nodes[node].faces, faces)
         };

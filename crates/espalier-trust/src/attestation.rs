@@ -77,7 +77,9 @@ impl Attestations {
 
     /// All measurements as (subject, dimension, observer, seq, value), ascending.
     pub fn iter(&self) -> impl Iterator<Item = (PeerId, Dimension, PeerId, u64, Q16)> {
-        self.0.iter().map(|((subject, dim, observer), (seq, v))| (*subject, *dim, *observer, *seq, *v))
+        self.0
+            .iter()
+            .map(|((subject, dim, observer), (seq, v))| (*subject, *dim, *observer, *seq, *v))
     }
 
     /// How many measurements.

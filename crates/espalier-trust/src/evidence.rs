@@ -145,15 +145,14 @@ mod tests {
 
     fn evidence() -> impl Strategy<Value = Evidence<Sample>> {
         let kinds = [FaultKind::Equivocation, FaultKind::NonFinite, FaultKind::ForeignRetraction];
-        prop::collection::vec((0u8..3, prop::sample::select(kinds.to_vec()), 0u8..5), 0..8).prop_map(
-            |records| {
+        prop::collection::vec((0u8..3, prop::sample::select(kinds.to_vec()), 0u8..5), 0..8)
+            .prop_map(|records| {
                 let mut evidence = Evidence::default();
                 for (who, kind, hash) in records {
                     evidence.insert(Sample(who, kind, hash));
                 }
                 evidence
-            },
-        )
+            })
     }
 
     proptest! {

@@ -28,8 +28,8 @@ impl Q16 {
     /// `value` clamped to 0..=1 and rounded once, half up. NaN becomes 0.
     #[must_use]
     pub fn from_unit(value: f64) -> Self {
-        // `max` returns the other operand for NaN.
-        Self((value.max(0.0).min(1.0) * 65_536.0 + 0.5) as u32)
+        let unit = if value.is_nan() { 0.0 } else { value.clamp(0.0, 1.0) };
+        Self((unit * 65_536.0 + 0.5) as u32)
     }
 
     /// As a float, exactly.

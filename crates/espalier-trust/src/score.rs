@@ -70,7 +70,15 @@ impl Subject {
     /// A subject about which nothing speaks but its geometry.
     #[must_use]
     pub const fn new(author: PeerId, content: Digest, point: usize, round: u64) -> Self {
-        Self { author, content, point, round, comparable: true, known_base: true, attested: NEUTRAL }
+        Self {
+            author,
+            content,
+            point,
+            round,
+            comparable: true,
+            known_base: true,
+            attested: NEUTRAL,
+        }
     }
 }
 
@@ -205,7 +213,8 @@ impl<'a> Verdict<'a> {
         let (n, h) = (self.roster, majority(self.roster));
         let apart = || self.present.iter().map(|&i| vec![i]).collect();
         let radii = self.radii(&self.present, h, 0);
-        let near = nth_smallest(radii.iter().copied(), h) / f64::from(self.constants.duplicate_divisor);
+        let near =
+            nth_smallest(radii.iter().copied(), h) / f64::from(self.constants.duplicate_divisor);
         let mut label: Vec<usize> = (0..self.present.len()).collect();
         for a in 0..label.len() {
             for b in a + 1..label.len() {

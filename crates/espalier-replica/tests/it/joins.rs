@@ -234,4 +234,3 @@ fn states_of_different_policies_do_not_merge() {
     let excluded = Policy::new(PolicySpec { roster: vec![key(1).peer_id()], ..Default::default() });
     assert_eq!(a.with_policy(excluded.expect("legal")).op_count(), 0);
 }
-
