@@ -1,1 +1,45 @@
 //! Seeded inputs shared by the benchmarks.
+
+use espalier::prelude::*;
+use espalier::tensor::random::Stream;
+
+/// A model of one f32 tensor with normal elements, a function of `seed`.
+///
+/// # Panics
+/// Never: the bytes fit the shape.
+#[must_use]
+pub fn model(seed: u64, elements: usize) -> Model {
+    let mut values = vec![0.0; elements];
+    Stream::new(Digest::of_content(&seed.to_le_bytes())).fill_normal(0, &mut values);
+    Model::from_f32(&[("w", &[elements as u64], &values)]).expect("one tensor that fits")
+}
+
+/// Keys of `count` authors.
+#[must_use]
+pub fn keys(count: usize) -> Vec<Keypair> {
+    let key = |i: usize| Keypair::from_seed(*Digest::of_content(&i.to_le_bytes()).as_bytes());
+    (0..count).map(key).collect()
+}
+
+/// A policy that admits exactly these authors.
+///
+/// # Panics
+/// Never: the defaults are valid.
+#[must_use]
+pub fn policy(keys: &[Keypair]) -> Policy {
+    let roster = keys.iter().map(Keypair::peer_id).collect();
+    Policy::new(PolicySpec { roster, ..PolicySpec::default() }).expect("a valid policy")
+}
+
+/// A state in `arena` to which `authors` have each contributed a small model.
+///
+/// # Panics
+/// Never: everybody contributes what the policy allows.
+#[must_use]
+pub fn state(policy: &Policy, arena: &Arena, authors: &[Keypair]) -> MergeState {
+    let mut state = MergeState::with_arena(policy.clone(), arena.clone());
+    for (i, key) in authors.iter().enumerate() {
+        state.add(key, Draft::new("bench", model(i as u64, 256))).expect("allowed");
+    }
+    state
+}

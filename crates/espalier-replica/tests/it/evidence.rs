@@ -1,1 +1,185 @@
-//! To come.
+//! Evidence: precise, complete, verifiable from itself, and never taken back.
+
+use crate::histories::{accuse_all, any_steps, honest, look, play};
+use crate::{add, cases, contribution, key, model, policy, say};
+use espalier_identity::canonical;
+use espalier_lattice::Dot;
+use espalier_replica::{Body, ChangeError, Fault, MergeState, SignedOp, Weight};
+use espalier_tensor::{Dtype, Model};
+use espalier_trust::{Dimension, FaultKind, Q16, Record as _};
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+
+proptest! {
+    #![proptest_config(cases(64))]
+
+    #[test]
+    fn honest_histories_gain_no_evidence(steps in honest(50)) {
+        for node in play(&steps, true) {
+            prop_assert!(node.state.evidence().keys().next().is_none());
+        }
+    }
+
+    #[test]
+    fn slander_convicts_nobody(
+        victims in prop::collection::vec(0..3_u8, 1..6), swap in any::<bool>()
+    ) {
+        let mut state = MergeState::new(policy(0));
+        let ops: Vec<_> = (0..3).map(|i| add(&mut state, &key(i), 1.0)).collect();
+        for victim in victims {
+            let [a, b] = [victim, (victim + 1) % 3].map(|i| canonical::encode(&ops[usize::from(i)]));
+            let fault = match swap {
+                true => Fault::Equivocation { first: a, second: b },
+                false => Fault::IllegalField { op: a },
+            };
+            say(&mut state, &key(9), Body::Evidence(fault));
+        }
+        prop_assert!(state.evidence().keys().next().is_none());
+        prop_assert_eq!(state.visible().count(), 3);
+    }
+
+    #[test]
+    fn every_record_verifies_and_the_convicted_are_not_heard(steps in any_steps(50)) {
+        for node in play(&steps, true) {
+            let state = &node.state;
+            for record in state.evidence().iter() {
+                let again = record.fault().verify().expect("a proof");
+                prop_assert_eq!(again.accused(), record.accused());
+                prop_assert_eq!(again.kind(), record.kind());
+                prop_assert_eq!(again.digest(), record.digest());
+            }
+            let convicted = state.evidence().convicted();
+            let heard: BTreeSet<_> = state.visible().map(|e| e.op().op().author).collect();
+            prop_assert!(heard.is_disjoint(&convicted));
+            let table = state.trust().expect("tensors are here");
+            prop_assert!(convicted.iter().all(|peer| table[peer].is_isolated()));
+        }
+    }
+}
+
+/// A state in which authors 0 to 3 are guilty of E1, E3, E4 and E6.
+fn guilty() -> MergeState {
+    let mut state = MergeState::new(policy(0));
+    let mut fork = state.clone();
+    add(&mut state, &key(0), 1.0);
+    add(&mut fork, &key(0), 2.0);
+    state.merge(&fork).expect("one policy");
+    add(&mut state, &key(1), f32::NAN);
+    let mut illegal = contribution(&model(1.0, 1.0), 0, Vec::new());
+    illegal.weight = Weight::from_raw(u64::MAX);
+    say(&mut state, &key(2), Body::Contribute(illegal));
+    let targets = vec![Dot::new(key(0).peer_id(), 1)];
+    say(&mut state, &key(3), Body::Retract { targets });
+    accuse_all(&key(5), &mut state);
+    state
+}
+
+#[test]
+fn every_fault_is_found() {
+    let found: Vec<_> = guilty().evidence().keys().copied().collect();
+    let mut expected = vec![
+        (key(0).peer_id(), FaultKind::Equivocation),
+        (key(1).peer_id(), FaultKind::NonFinite),
+        (key(2).peer_id(), FaultKind::IllegalField),
+        (key(3).peer_id(), FaultKind::ForeignRetraction),
+    ];
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_record_with_any_bit_changed_is_refused() {
+    for record in guilty().evidence().iter() {
+        let bytes = canonical::encode(record.fault());
+        assert_eq!(canonical::decode::<Fault>(&bytes).as_ref(), Ok(record.fault()));
+        for at in 0..bytes.len() {
+            let mut wrong = bytes.clone();
+            wrong[at] ^= 1 << (at % 8);
+            if let Ok(fault) = canonical::decode::<Fault>(&wrong) {
+                assert!(fault.verify().is_err(), "{:?}: byte {at}", record.kind());
+            }
+        }
+        for len in 0..bytes.len() {
+            assert!(canonical::decode::<Fault>(&bytes[..len]).is_err());
+        }
+    }
+}
+
+#[test]
+fn one_fault_is_published_once_and_nothing_else_is() {
+    let mut state = guilty();
+    let before = look(&state);
+    accuse_all(&key(6), &mut state);
+    assert_eq!(look(&state), before);
+    let op = canonical::encode(state.ops().next().expect("some").signed());
+    let nothing = Fault::Equivocation { first: op.clone(), second: op };
+    assert!(matches!(state.accuse(&key(6), nothing), Err(ChangeError::NoFault(_))));
+    assert_eq!(look(&state), before);
+}
+
+#[test]
+fn records_inside_records_are_bytes_and_are_not_followed() {
+    let mut op = canonical::encode(&add(&mut MergeState::new(policy(0)), &key(0), 1.0));
+    let (mut state, eve) = (MergeState::new(policy(0)), key(1));
+    for depth in 0..2000 {
+        let body = Body::Evidence(Fault::IllegalField { op });
+        let nested: SignedOp = state.next_op(eve.peer_id(), body).sign(&eve);
+        op = canonical::encode(&nested);
+        if depth % 200 == 0 {
+            let read = SignedOp::from_bytes(&op).expect("canonical");
+            state.apply(vec![read]).expect("signed");
+        }
+    }
+    assert!(state.evidence().keys().next().is_none());
+    assert!(Fault::IllegalField { op }.verify().is_err());
+}
+
+#[test]
+fn illegal_fields_convict_and_have_no_effect() {
+    let honest = contribution(&model(1.0, 1.0), 0, Vec::new());
+    let dots = vec![Dot::new(key(0).peer_id(), 1); 1025];
+    let bodies = [
+        Body::Contribute(espalier_replica::Contribution {
+            round: espalier_replica::legal::MAX_ROUND + 1,
+            ..honest.clone()
+        }),
+        Body::Contribute(espalier_replica::Contribution {
+            name: "x".repeat(257),
+            ..honest.clone()
+        }),
+        Body::Contribute(espalier_replica::Contribution { replaces: dots.clone(), ..honest }),
+        Body::Retract { targets: dots },
+        Body::Attest {
+            subject: key(1).peer_id(),
+            dimension: Dimension::Accuracy,
+            value: Q16::from_raw((1 << 16) + 1),
+        },
+    ];
+    for body in bodies {
+        let mut state = MergeState::new(policy(0));
+        say(&mut state, &key(0), body);
+        let verdicts: Vec<_> = state.evidence().keys().copied().collect();
+        assert_eq!(verdicts, [(key(0).peer_id(), FaultKind::IllegalField)]);
+        assert_eq!((state.visible().count(), state.tombstones()), (0, 0));
+        assert!(state.attestations().is_empty());
+    }
+}
+
+#[test]
+fn nobody_escapes_a_record_by_signing_more_than_fits_into_one() {
+    // Names as long as allowed, as many as fit into one operation.
+    let tensor = |i: usize| (format!("{i:0>500}"), Dtype::F32, vec![1], vec![0, 0, 192, 127]);
+    let fits = |n: usize| {
+        let model = Model::from_tensors((0..n).map(tensor).collect()).expect("legal");
+        let mut state = MergeState::new(policy(0));
+        state.add(&key(0), espalier_replica::Draft::new("big", model)).map(|_| state)
+    };
+    let (mut least, mut most) = (7000, 8000);
+    while most - least > 1 {
+        let middle = (least + most) / 2;
+        if fits(middle).is_ok() { least = middle } else { most = middle }
+    }
+    let mut state = fits(least).expect("fits");
+    accuse_all(&key(1), &mut state);
+    assert!(state.evidence().has(&key(0).peer_id(), FaultKind::NonFinite));
+}

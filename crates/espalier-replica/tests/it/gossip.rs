@@ -1,1 +1,278 @@
-//! To come.
+//! Replicas that hear each other only through frames end up equal, whatever the network does.
+
+use crate::driver::{CALM, Net, Weather, address, replica};
+use crate::histories::{honest, look};
+use crate::{cases, contribution, key, model, policy, say};
+use espalier_identity::Keypair;
+use espalier_lattice::Dot;
+use espalier_replica::{Body, Draft, Effect, Exchange, MergeState, Replica};
+use espalier_tensor::{Dtype, Model};
+use espalier_trust::{Dimension, FaultKind, Q16};
+use proptest::prelude::*;
+
+/// A local change of node `who`.
+fn act(net: &mut Net, kind: u8, who: usize, value: u8) {
+    let replica = &mut net.replicas[who];
+    let done = replica.change(|state, key| match kind {
+        0..=3 => state.add(key, Draft::new("model", model(f32::from(value), 1.0))).map(|_| ()),
+        4 => {
+            let own = state.visible().map(|entry| entry.op().op().dot());
+            match own.filter(|dot| dot.actor == key.peer_id()).last() {
+                Some(dot) => state.retract(key, dot).map(|_| ()),
+                None => Ok(()),
+            }
+        }
+        _ => {
+            let value = Q16::from_raw(u32::from(value) << 12);
+            state.attest(key, crate::key(0).peer_id(), Dimension::Accuracy, value).map(|_| ())
+        }
+    });
+    done.expect("legal");
+}
+
+fn full(full: bool) -> Exchange {
+    if full { Exchange::FullState } else { Exchange::Delta }
+}
+
+proptest! {
+    #![proptest_config(cases(40))]
+
+    #[test]
+    fn replicas_converge_in_any_weather(
+        n in 2..6_u8,
+        steps in honest(40),
+        (loss, double, reorder) in (0..60_u64, 0..40_u64, 0..60_u64),
+        (seed, whole) in (any::<u64>(), any::<bool>()),
+    ) {
+        let mut net = Net::new(n, seed, full(whole));
+        net.weather = Weather { loss, double, reorder };
+        for (kind, who, whom, value) in steps {
+            let (who, whom) = (usize::from(who % n), usize::from(whom % n));
+            act(&mut net, kind, who, value);
+            if who != whom {
+                net.exchange(who, whom);
+            }
+            net.replicas[who].publish();
+        }
+        net.weather = CALM;
+        net.rounds(2);
+        prop_assert!(net.agree());
+        for replica in &net.replicas {
+            prop_assert!(replica.state().evidence().keys().next().is_none(), "all were honest");
+            let empty = replica.state().visible().next().is_none();
+            prop_assert!(empty || replica.state().resolve().is_ok(), "tensors are here");
+        }
+        let (moved, sent) = (net.moved, net.sent.len());
+        net.rounds(1);
+        if !whole {
+            prop_assert_eq!(net.moved, moved, "equal replicas move no tensors");
+            let exchanges = usize::from(n) * usize::from(n - 1);
+            prop_assert_eq!(net.sent.len() - sent, 2 * exchanges, "a root and an answer each");
+        }
+    }
+
+    #[test]
+    fn forks_and_lies_are_repaired_and_convict_everywhere(
+        seed in any::<u64>(), faces in 2..4_usize, loss in 0..40_u64, whole in any::<bool>()
+    ) {
+        // Author 0 shows several faces, author 1 signs a NaN, author 2 retracts others.
+        let mut replicas: Vec<_> = (0..5).map(|i| replica(key(i), 5, full(whole))).collect();
+        replicas.extend((1..faces).map(|_| replica(key(0), 5, full(whole))));
+        let mut net = Net::of(replicas, seed);
+        net.weather = Weather { loss, double: 10, reorder: 20 };
+        for who in 0..net.replicas.len() {
+            act(&mut net, 0, who, who as u8);
+            act(&mut net, 3, who, who as u8 + 10);
+        }
+        let nan = |state: &mut MergeState, key: &Keypair| {
+            state.add(key, Draft::new("nan", model(f32::NAN, 0.0)))
+        };
+        net.replicas[1].change(nan).expect("signed as any other");
+        net.replicas[2].change(|state, key| {
+            let targets = vec![Dot::new(crate::key(3).peer_id(), 1)];
+            say(state, key, Body::Retract { targets });
+            Ok(())
+        }).expect("signed");
+        net.rounds(2);
+        net.weather = CALM;
+        net.rounds(4);
+        prop_assert!(net.agree());
+        let state = net.replicas[3].state();
+        let has = |i, kind| state.evidence().has(&key(i).peer_id(), kind);
+        prop_assert!(has(0, FaultKind::Equivocation));
+        prop_assert!(has(1, FaultKind::NonFinite));
+        prop_assert!(has(2, FaultKind::ForeignRetraction));
+        prop_assert_eq!(state.evidence().convicted().len(), 3, "and nobody else");
+        prop_assert!(state.resolve().is_ok());
+    }
+
+    #[test]
+    fn copies_that_learn_in_parallel_never_sign_two_operations_at_one_place(
+        seed in any::<u64>(), n in 3..6_u8
+    ) {
+        let mut net = Net::new(n, seed, Exchange::Delta);
+        for who in 0..usize::from(n) {
+            act(&mut net, 0, who, who as u8);
+        }
+        let liar = usize::from(n) - 1;
+        let nan = |state: &mut MergeState, key: &Keypair| {
+            state.add(key, Draft::new("nan", model(f32::NAN, 0.0)))
+        };
+        net.replicas[liar].change(nan).expect("signed as any other");
+        for _ in 0..4 {
+            // All exchanges of a round happen on copies of the replicas at its start.
+            let start = net.replicas.clone();
+            let mut learnt = Vec::new();
+            for a in 0..usize::from(n) {
+                let b = (a + 1 + net.dice.below(usize::from(n) - 1)) % usize::from(n);
+                net.replicas.clone_from(&start);
+                net.exchange(a, b);
+                learnt.extend([(a, net.replicas[a].clone()), (b, net.replicas[b].clone())]);
+            }
+            net.replicas = start;
+            for (node, copy) in learnt {
+                net.replicas[node].absorb(copy).expect("one policy");
+            }
+            net.replicas.iter_mut().for_each(|replica| { replica.publish(); });
+        }
+        net.rounds(2);
+        prop_assert!(net.agree());
+        let convicted = net.replicas[0].state().evidence().convicted();
+        prop_assert_eq!(convicted.into_iter().collect::<Vec<_>>(), [key(n - 1).peer_id()]);
+    }
+}
+
+/// The tensors that the frames of `effects` ask for, as far as the driver can see: none of its own.
+fn provided(effects: &[Effect]) -> usize {
+    let count = |effect: &Effect| match effect {
+        Effect::Provide { contents, .. } => contents.len(),
+        Effect::Send { .. } => 0,
+    };
+    effects.iter().map(count).sum()
+}
+
+#[test]
+fn tensors_move_once_and_only_those_still_needed() {
+    let mut net = Net::new(2, 1, Exchange::Delta);
+    for value in 0..5 {
+        act(&mut net, 0, 0, value);
+    }
+    net.exchange(1, 0);
+    assert!(net.agree());
+    assert_eq!(net.moved, 1, "of five contributions four were replaced");
+    net.exchange(0, 1);
+    act(&mut net, 0, 1, 4);
+    net.exchange(0, 1);
+    assert!(net.agree());
+    assert_eq!(net.moved, 1, "the other side has this content");
+}
+
+#[test]
+fn an_operation_waits_for_its_tensors_and_comes_with_the_next_exchange_if_they_are_lost() {
+    let mut net = Net::new(2, 1, Exchange::Delta);
+    act(&mut net, 0, 0, 1);
+    // By hand: the tensors are lost.
+    let [mut a, mut b] = [net.replicas[0].clone(), net.replicas[1].clone()];
+    let mut inbox = vec![(0, a.start(address(1)))];
+    while let Some((from, effects)) = inbox.pop() {
+        for effect in effects {
+            if let Effect::Send { frame, .. } = effect {
+                let receiver = if from == 0 { &mut b } else { &mut a };
+                let received = receiver.receive(address(from), &frame).expect("honest");
+                inbox.push((1 - from, received.effects));
+            }
+        }
+    }
+    assert_eq!(b.state().op_count(), 0, "not without its tensors");
+    assert_eq!(provided(&b.start(address(0))), 0);
+    net.replicas[1] = b;
+    net.exchange(0, 1);
+    assert!(net.agree());
+    assert_eq!(net.replicas[1].state().op_count(), 1);
+}
+
+#[test]
+fn a_contribution_that_replaces_itself_is_not_taken_without_its_tensors() {
+    let mut liar = replica(key(0), 2, Exchange::Delta);
+    let mut honest = replica(key(1), 2, Exchange::Delta);
+    let itself = vec![Dot::new(key(0).peer_id(), 1)];
+    let body = Body::Contribute(contribution(&model(1.0, 1.0), 0, itself));
+    let said = liar.change(|state, key| {
+        say(state, key, body);
+        Ok(())
+    });
+    said.expect("signed");
+    // The liar has no tensors to give.
+    let effects = honest.start(address(0));
+    let mut inbox = vec![(1, effects)];
+    while let Some((from, effects)) = inbox.pop() {
+        for effect in effects {
+            if let Effect::Send { frame, .. } = effect {
+                let receiver = if from == 1 { &mut liar } else { &mut honest };
+                let received = receiver.receive(address(from), &frame).expect("well formed");
+                inbox.push((1 - from, received.effects));
+            }
+        }
+    }
+    assert_eq!(honest.state().op_count(), 0);
+}
+
+#[test]
+fn a_replica_offers_only_what_it_was_given() {
+    // Two faces of author 0 reach a node; it never gets the second one's tensors.
+    let mut net = Net::of(
+        vec![
+            replica(key(1), 3, Exchange::Delta),
+            replica(key(0), 3, Exchange::Delta),
+            replica(key(0), 3, Exchange::Delta),
+            replica(key(2), 3, Exchange::Delta),
+        ],
+        1,
+    );
+    for face in [1, 2] {
+        act(&mut net, 0, face, face as u8);
+        net.exchange(0, face);
+        net.exchange(0, face);
+    }
+    assert_eq!(net.replicas[0].state().op_count(), 2);
+    act(&mut net, 0, 0, 7);
+    net.rounds(3);
+    assert!(net.agree());
+}
+
+#[test]
+fn a_state_longer_than_a_message_comes_in_several() {
+    // Eighteen operations of nearly 4 MiB are more than one message may carry.
+    for exchange in [Exchange::Delta, Exchange::FullState] {
+        let mut source = replica(key(0), 2, exchange);
+        for big in 0..18_u8 {
+            let tensor = |i: usize| {
+                (format!("{big}-{i:0>490}"), Dtype::U8, vec![1], vec![1])
+            };
+            let model = Model::from_tensors((0..7500).map(tensor).collect()).expect("legal");
+            let added = source.change(|state, key| state.add(key, Draft::new("big", model)));
+            added.expect("fits into one operation");
+        }
+        let mut net = Net::of(vec![source, replica(key(1), 2, exchange)], 1);
+        let mut exchanges = 0;
+        while !net.agree() && exchanges < 8 {
+            net.exchange(1, 0);
+            exchanges += 1;
+        }
+        assert!(net.agree(), "{exchange:?}");
+    }
+}
+
+#[test]
+fn full_state_exchanges_respect_the_policy() {
+    let mut a = replica(key(0), 2, Exchange::FullState);
+    let mut b = Replica::new(key(1), MergeState::new(policy(3)), Exchange::FullState);
+    a.change(|state, key| state.add(key, Draft::new("model", model(1.0, 1.0)))).expect("legal");
+    let before = look(b.state());
+    for effect in a.start(address(1)) {
+        if let Effect::Send { frame, .. } = effect {
+            assert!(b.receive(address(0), &frame).is_err());
+        }
+    }
+    assert_eq!(look(b.state()), before);
+}

@@ -2,7 +2,7 @@
 
 use crate::histories::{AUTHORS, Node, any_steps, look, play};
 use crate::naive::{claimed, naive};
-use crate::{add, cases, key, policy, say, signed};
+use crate::{Dice, add, cases, key, policy, say, signed};
 use espalier_lattice::Dot;
 use espalier_replica::{Arena, Body, Fault, MergeState, Policy, PolicySpec, SignedOp, Tensors};
 use espalier_trust::{FaultKind, Record as _};
@@ -68,11 +68,10 @@ proptest! {
         prop_assert_eq!(look(&all.with_policy(all.policy().clone())), look(&all));
         let mut rest = signed(&all);
         let mut one_by_one = MergeState::new(all.policy().clone());
-        let mut at = order as usize;
+        let mut dice = Dice(order);
         while !rest.is_empty() {
             // Any order, except that a chain is heard from its beginning.
-            at = at.wrapping_mul(31).wrapping_add(7);
-            let op = rest.remove(at % rest.len());
+            let op = rest.swap_remove(dice.below(rest.len()));
             if one_by_one.apply(vec![op.clone()]).is_err() {
                 rest.push(op);
             }

@@ -58,7 +58,9 @@ pub(crate) fn naive(n: usize, ops: Vec<SignedOp>) -> Naive {
             Body::Retract { targets } => targets,
             _ => &none,
         };
-        let others = targets.iter().copied().filter(|target| *target != dot);
+        // A contribution that names itself stays: adds win.
+        let adds = op.contribution().is_some();
+        let others = targets.iter().copied().filter(|target| !adds || *target != dot);
         removed.extend(others.filter(|target| target.seq > 0));
     }
     context.extend(&removed);

@@ -1,1 +1,241 @@
-//! To come.
+//! Trust and the merged model: the same everywhere, and no single author can spoil them.
+
+use crate::{add, contribution, key, model, policy, say, signed};
+use espalier_identity::Digest;
+use espalier_replica::{
+    Arena, Body, Draft, MergeState, Policy, PolicySpec, ResolveError, Tensors, Weight,
+};
+use espalier_tensor::{Dtype, Manifest, Model, TensorError, TensorMeta};
+use espalier_trust::FaultKind;
+
+/// Five honest authors near each other.
+fn honest() -> MergeState {
+    let mut state = MergeState::new(policy(0));
+    for (i, x) in [1.0, 1.25, 0.75, 1.5, 0.5].into_iter().enumerate() {
+        add(&mut state, &key(i as u8), x);
+    }
+    state
+}
+
+fn isolated(state: &MergeState, i: u8) -> bool {
+    state.trust().expect("tensors are here")[&key(i).peer_id()].is_isolated()
+}
+
+fn root(state: &MergeState) -> Digest {
+    state.resolve().expect("resolves").root()
+}
+
+#[test]
+fn a_far_outlier_is_isolated_and_does_not_change_the_model() {
+    let mut state = honest();
+    let before = root(&state);
+    add(&mut state, &key(9), 1e6);
+    assert!(isolated(&state, 9));
+    assert!((0..5).all(|i| !isolated(&state, i)));
+    assert_eq!(root(&state), before);
+}
+
+#[test]
+fn values_that_are_not_finite_never_reach_the_model() {
+    for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let mut state = honest();
+        let before = root(&state);
+        add(&mut state, &key(9), bad);
+        assert!(isolated(&state, 9));
+        assert_eq!(root(&state), before);
+    }
+    // Even where there is no majority to disagree with.
+    let mut two = MergeState::new(policy(0));
+    add(&mut two, &key(0), 1.0);
+    add(&mut two, &key(1), f32::NAN);
+    assert_eq!(two.resolve().expect("resolves").values_f32("w"), Some(vec![1.0, -1.0]));
+}
+
+#[test]
+fn bytes_that_are_a_number_as_one_type_and_none_as_another_are_judged_apart() {
+    // 0x7f80 is infinity in bf16; twice that is a fine f32 pair's worth of bytes.
+    let bytes = vec![0x80, 0x7f, 0x00, 0x3f];
+    let typed = |dtype, shape| {
+        Model::from_tensors(vec![("w".into(), dtype, shape, bytes.clone())]).expect("legal")
+    };
+    let (wide, narrow) = (typed(Dtype::F32, vec![1]), typed(Dtype::Bf16, vec![2]));
+    for order in [[&wide, &narrow], [&narrow, &wide]] {
+        let arena = Arena::default();
+        let found = order.map(|model| arena.first_non_finite(model).is_some());
+        assert_eq!(found, order.map(|model| model.meta(0).dtype == Dtype::Bf16));
+    }
+}
+
+#[test]
+fn a_contribution_whose_content_has_another_size_is_left_out() {
+    let mut state = honest();
+    let before = root(&state);
+    let content = state.arena().store().put(vec![0; 12].into());
+    let meta = TensorMeta { name: "w".into(), dtype: Dtype::F32, shape: vec![2], content };
+    let manifest = Manifest::new(vec![meta]).expect("well formed");
+    let lie = espalier_replica::Contribution { manifest, ..contribution(&model(0.0, 0.0), 0, vec![]) };
+    say(&mut state, &key(9), Body::Contribute(lie));
+    assert!(isolated(&state, 9));
+    assert_eq!(root(&state), before);
+}
+
+#[test]
+fn other_schemas_are_left_out_and_break_nothing() {
+    let mut state = honest();
+    let before = root(&state);
+    let other = Model::from_f32(&[("v", &[3], &[1.0, 2.0, 3.0])]).expect("legal");
+    state.add(&key(8), Draft::new("other", other)).expect("any schema is allowed");
+    state.add(&key(9), Draft::new("none", Model::from_f32(&[]).expect("legal"))).expect("legal");
+    assert!(isolated(&state, 8) && isolated(&state, 9));
+    assert_eq!(root(&state), before);
+    let schema = Some(model(0.0, 0.0).manifest.schema());
+    let strict = Policy::new(PolicySpec { schema, ..PolicySpec::default() }).expect("legal");
+    let mut state = state.with_policy(strict);
+    assert_eq!(state.resolve().expect("resolves").values_f32("w"), Some(vec![1.0, -1.0]));
+    let other = Model::from_f32(&[("v", &[1], &[1.0])]).expect("legal");
+    assert!(state.add(&key(8), Draft::new("other", other)).is_err());
+}
+
+#[test]
+fn models_without_floats_resolve() {
+    let mut state = MergeState::new(policy(0));
+    for i in 0..3 {
+        let tensor = ("n".to_owned(), Dtype::I64, vec![1], vec![i; 8]);
+        let model = Model::from_tensors(vec![tensor]).expect("legal");
+        state.add(&key(i), Draft::new("whole numbers", model)).expect("legal");
+    }
+    assert!(state.resolve().is_ok());
+}
+
+#[test]
+fn a_weight_counts_at_most_twice_the_median() {
+    let weigh = |weight: f64| {
+        let mut state = MergeState::new(policy(0));
+        for i in 0..5 {
+            add(&mut state, &key(i), 1.0 + f32::from(i) / 4.0);
+        }
+        let draft = Draft::new("heavy", model(1.5, -1.5)).weight(weight);
+        state.add(&key(2), draft).expect("legal");
+        let resolution = state.resolution().expect("resolves");
+        let voices = resolution.voices().iter();
+        let heavy = voices.clone().find(|voice| voice.author == key(2).peer_id());
+        let heavy = heavy.expect("heard").weight;
+        (heavy / voices.map(|voice| voice.weight).fold(0.0, f64::max), heavy, root(&state))
+    };
+    let (twice, thousand) = (weigh(2.0), weigh(1000.0));
+    assert_eq!(twice, thousand);
+    assert!(thousand.1 <= 2.0 && weigh(1.0).1 <= 1.0);
+    let illegal = [f64::NAN, 0.0, -1.0, f64::INFINITY, 1e30];
+    for weight in illegal {
+        let draft = Draft::new("w", model(1.0, 1.0)).weight(weight);
+        assert!(honest().add(&key(0), draft).is_err(), "{weight}");
+    }
+    assert!(Weight::new(0.5).is_some_and(Weight::is_legal));
+}
+
+#[test]
+fn rounds_far_ahead_are_not_visible_and_come_back_when_their_time_comes() {
+    let mut state = honest();
+    let draft = |round| Draft { round, ..Draft::new("model", model(1.0, -1.0)) };
+    state.add(&key(9), draft(1_000_000)).expect("legal");
+    assert_eq!(state.visible().count(), 5);
+    for i in 0..5 {
+        state.add(&key(i), draft(999_999)).expect("legal");
+    }
+    assert_eq!(state.visible().count(), 6);
+    let rebuilt = state.with_policy(state.policy().clone());
+    assert_eq!(rebuilt.bound_root(), state.bound_root());
+}
+
+#[test]
+fn missing_tensors_and_an_empty_state_are_typed_errors() {
+    let empty = MergeState::new(policy(0)).resolve();
+    assert!(matches!(empty, Err(ResolveError::Nothing { visible: 0, .. })), "{empty:?}");
+    let state = honest();
+    let bytes = state.to_bytes(Tensors::ByReference);
+    let bare = MergeState::from_bytes(&bytes).expect("our own");
+    let missing = bare.resolve();
+    let source = |error: &ResolveError| matches!(
+        error, ResolveError::Tensor { source: TensorError::Missing { .. }, .. }
+    );
+    assert!(missing.as_ref().is_err_and(source), "{missing:?}");
+    state.visible().for_each(|entry| {
+        let manifest = &entry.op().contribution().expect("visible").manifest;
+        let content = state.arena().store().get(&manifest.tensors()[0].content);
+        bare.arena().store().put(content.expect("ours"));
+    });
+    assert_eq!(root(&bare), root(&state), "an error is not remembered");
+}
+
+#[test]
+fn every_replica_resolves_to_the_same_bits() {
+    let mut state = honest();
+    add(&mut state, &key(9), 50.0);
+    let mut twin = MergeState::new(policy(0));
+    add(&mut twin, &key(8), 1.25);
+    state.merge(&twin).expect("one policy");
+    let mut ops = signed(&state);
+    for turn in 0..ops.len() {
+        ops.rotate_left(1);
+        let arena = if turn % 2 == 0 { Arena::default() } else { state.arena().clone() };
+        let mut other = MergeState::with_arena(policy(0), arena);
+        for op in &ops {
+            other.apply(vec![op.clone()]).expect("first operations only");
+        }
+        let mut merged = MergeState::new(policy(0));
+        merged.merge(&state).expect("one policy");
+        other.merge(&merged).expect("one policy");
+        for op in state.ops().filter_map(|op| op.contribution()) {
+            for meta in op.manifest.tensors() {
+                let content = state.arena().store().get(&meta.content);
+                other.arena().store().put(content.expect("ours"));
+            }
+        }
+        assert_eq!(root(&other), root(&state));
+        assert_eq!(*other.trust().expect("here"), *state.trust().expect("here"));
+        let order = |state: &MergeState| {
+            let resolution = state.resolution().expect("resolves");
+            resolution.voices().iter().map(|v| (v.root, v.author)).collect::<Vec<_>>()
+        };
+        assert_eq!(order(&other), order(&state));
+    }
+}
+
+#[test]
+fn two_authors_may_contribute_the_same_content() {
+    let mut state = MergeState::new(policy(0));
+    (0..4).for_each(|i| {
+        add(&mut state, &key(i), 2.0);
+    });
+    assert_eq!(state.visible().count(), 4);
+    assert_eq!(state.resolve().expect("resolves").values_f32("w"), Some(vec![2.0, -2.0]));
+}
+
+#[test]
+fn the_state_hash_tells_federations_of_different_size_apart() {
+    // Both see one contribution; that there are more authors changes what a majority is.
+    let (mut small, mut large) = (MergeState::new(policy(0)), MergeState::new(policy(0)));
+    let op = add(&mut small, &key(0), 1.0);
+    large.apply(vec![op]).expect("signed");
+    assert_eq!(small.state_hash(), large.state_hash());
+    let nothing = Body::Retract { targets: Vec::new() };
+    say(&mut large, &key(1), nothing);
+    assert_ne!(small.state_hash(), large.state_hash());
+}
+
+#[test]
+fn the_convicted_lose_their_voice_and_their_measurements() {
+    use espalier_trust::{Dimension, Q16};
+    let mut state = honest();
+    for i in 1..4 {
+        state.attest(&key(i), key(0).peer_id(), Dimension::Accuracy, Q16::ZERO).expect("legal");
+    }
+    assert!(isolated(&state, 0), "a majority measured harm");
+    let before = state.state_hash();
+    let mut illegal = contribution(&model(1.0, 1.0), 0, Vec::new());
+    illegal.weight = Weight::from_raw(0);
+    say(&mut state, &key(1), Body::Contribute(illegal));
+    assert!(state.evidence().has(&key(1).peer_id(), FaultKind::IllegalField));
+    assert!(!isolated(&state, 0) && isolated(&state, 1));
+    assert_ne!(state.state_hash(), before);
+}

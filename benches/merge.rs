@@ -1,0 +1,92 @@
+//! Merge throughput of whole states: in one arena, across arenas, from bytes, by gossip.
+
+use benches::{keys, policy, state};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use espalier::prelude::*;
+use std::hint::black_box;
+
+const AUTHORS: usize = 128;
+
+/// Two states that share half of their operations, and their arena.
+fn overlapping(keys: &[Keypair], policy: &Policy) -> (MergeState, MergeState) {
+    let arena = Arena::default();
+    let third = keys.len() / 3;
+    let common = state(policy, &arena, &keys[..third]);
+    let [mut a, mut b] = [common.clone(), common];
+    a.merge(&state(policy, &arena, &keys[third..2 * third])).expect("one policy");
+    b.merge(&state(policy, &arena, &keys[2 * third..])).expect("one policy");
+    (a, b)
+}
+
+fn merge(c: &mut Criterion) {
+    let keys = keys(AUTHORS);
+    let policy = policy(&keys);
+    let (a, b) = overlapping(&keys, &policy);
+    let mut union = a.clone();
+    union.merge(&b).expect("one policy");
+    let mut other = b.clone();
+    other.merge(&a).expect("one policy");
+    assert_eq!(union.bound_root(), other.bound_root());
+    let new = (union.op_count() - a.op_count()) as u64;
+
+    let mut group = c.benchmark_group("merge of 128 authors' states");
+    group.throughput(Throughput::Elements(new));
+    group.bench_function("one arena, two thirds each", |bench| {
+        let merge = |state: &mut MergeState| state.merge(&b).expect("one policy");
+        bench.iter_batched_ref(|| a.clone(), |state| black_box(merge(state)), BatchSize::SmallInput);
+    });
+    group.bench_function("one arena, nothing new", |bench| {
+        let mut state = union.clone();
+        bench.iter(|| black_box(state.merge(&b).expect("one policy")));
+    });
+    let bytes = union.to_bytes(Tensors::ByReference);
+    group.throughput(Throughput::Elements(union.op_count() as u64));
+    group.bench_function("from bytes, every signature checked", |bench| {
+        bench.iter(|| black_box(MergeState::from_bytes(&bytes).expect("its own bytes")));
+    });
+    group.bench_function("to bytes", |bench| {
+        bench.iter(|| black_box(union.to_bytes(Tensors::ByReference)));
+    });
+    // The limit beside it: Ed25519 alone.
+    let digest = Digest::of_content(b"bench");
+    let (key, signature) = (keys[0].peer_id(), keys[0].sign(&digest));
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("one strict signature check", |bench| {
+        bench.iter(|| black_box(key.verify(&digest, &signature)));
+    });
+    group.finish();
+}
+
+fn exchange(c: &mut Criterion) {
+    let keys = keys(AUTHORS);
+    let policy = policy(&keys);
+    let (a, b) = overlapping(&keys, &policy);
+    let mut group = c.benchmark_group("push-pull exchange through frames");
+    group.throughput(Throughput::Elements(1));
+    for (name, a, b) in [("two thirds each", &a, &b), ("equal", &a, &a)] {
+        let pair = [(0, a), (1, b)].map(|(i, state)| {
+            Replica::new(keys[i].clone(), state.clone(), Exchange::Delta)
+        });
+        group.bench_function(name, |bench| {
+            bench.iter_batched_ref(|| pair.clone(), drive, BatchSize::SmallInput);
+        });
+    }
+    group.finish();
+}
+
+/// Carries frames and tensors between two replicas until nobody has anything to say.
+fn drive(pair: &mut [Replica; 2]) {
+    let mut turn: Vec<(usize, Effect)> =
+        pair[0].start(pair[1].id()).into_iter().map(|effect| (1, effect)).collect();
+    while let Some((to, effect)) = turn.pop() {
+        let from = pair[1 - to].id();
+        let received = match effect {
+            Effect::Send { frame, .. } => pair[to].receive(from, &frame).expect("honest frames"),
+            Effect::Provide { contents, .. } => pair[to].content_arrived(&contents),
+        };
+        turn.extend(received.effects.into_iter().map(|effect| (1 - to, effect)));
+    }
+}
+
+criterion_group!(benches, merge, exchange);
+criterion_main!(benches);

@@ -1,0 +1,86 @@
+//! Merging eight models of 4 Mi elements, beside a copy of the same bytes in the same run.
+
+use benches::model;
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use espalier::identity::Digest;
+use espalier::resolve::{Input, Strategy, canonical_order};
+use espalier::tensor::{Model, kernels};
+use espalier::trust::{Constants, Geometry, Profile, Subject, score};
+use std::collections::BTreeMap;
+use std::hint::black_box;
+
+const MODELS: u64 = 8;
+const ELEMENTS: usize = 4 << 20;
+
+fn strategies(c: &mut Criterion) {
+    let models: Vec<Model> = (0..=MODELS).map(|seed| model(seed, ELEMENTS)).collect();
+    let (base, models) = models.split_first().expect("nine models");
+    let input = |model| Input { id: Model::root(model), weight: 1.0, model };
+    let mut inputs: Vec<_> = models.iter().map(input).collect();
+    canonical_order(&mut inputs);
+
+    let mut group = c.benchmark_group("merge 8 × 4 Mi f32");
+    group.sample_size(10);
+    group.throughput(Throughput::Bytes((MODELS as usize * ELEMENTS * 4) as u64));
+    // The limit: every input is read once. A copy reads and writes each byte.
+    let mut sink = vec![0_u8; ELEMENTS * 4];
+    group.bench_function("copy of all inputs", |bench| {
+        bench.iter(|| {
+            for model in models {
+                sink.copy_from_slice(model.content(0));
+                black_box(&mut sink);
+            }
+        });
+    });
+    for name in ["weight-average", "ties", "dare-linear", "median"] {
+        let strategy = Strategy::new(name, &BTreeMap::new()).expect("registered");
+        group.bench_function(name, |bench| {
+            bench.iter(|| {
+                // A cache of its own: selections count.
+                let cache = Default::default();
+                let plan = strategy.prepare(&inputs, Some(base), Digest::ZERO, &cache);
+                let mut bytes = 0;
+                plan.expect("inputs that fit")
+                    .stream_tensor(0, |block| {
+                        bytes += black_box(block).len();
+                        Ok::<(), ()>(())
+                    })
+                    .expect("the sink takes all");
+                assert_eq!(bytes, ELEMENTS * 4);
+            });
+        });
+    }
+    group.finish();
+}
+
+fn trust(c: &mut Criterion) {
+    let models: Vec<Model> = (0..20).map(|seed| model(seed, 1_000_000)).collect();
+    let list: Vec<&Model> = models.iter().collect();
+    let constants: Constants = Profile::Strict.constants();
+    let mut group = c.benchmark_group("trust, 20 contributions of 10⁶");
+    group.sample_size(10);
+    group.bench_function("all distances", |bench| {
+        bench.iter(|| black_box(kernels::pairwise_squared_distances(&list, 16)));
+    });
+    group.bench_function("one new contribution", |bench| {
+        bench.iter(|| {
+            for other in &models[1..] {
+                black_box(kernels::squared_distance_blocks(&models[0], other, 16));
+            }
+        });
+    });
+    let pairs = kernels::pairwise_squared_distances(&list, 16);
+    let geometry = Geometry::from_fn(20, 16, |i, j| pairs[i * (i - 1) / 2 + j].clone());
+    let subject = |i: usize| {
+        let author = espalier::identity::PeerId::from_bytes([i as u8; 32]);
+        Subject::new(author, models[i].root(), i, 0)
+    };
+    let subjects: Vec<_> = (0..20).map(subject).collect();
+    group.bench_function("score from known distances", |bench| {
+        bench.iter(|| black_box(score(20, &subjects, &geometry, &constants)));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, strategies, trust);
+criterion_main!(benches);
