@@ -6,20 +6,22 @@
 
 use crate::fault::{Conviction, Fault, evidence_in};
 use crate::op::{Contribution, OpId, VerifiedOp};
-use espalier_identity::Digest;
+use espalier_identity::{Digest, Domain};
 use espalier_resolve::SelectionCache;
 use espalier_tensor::{Dtype, Manifest, Model, Store, TensorError, kernels};
 use espalier_trust::{BLOCKS, Geometry};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+static INTEGERS: Domain = Domain::new("espalier integer tensors v1");
+
 /// A verified operation and what follows from it alone.
 #[derive(Debug)]
 pub struct Entry {
     pub(crate) index: u32,
     pub(crate) op: VerifiedOp,
-    /// Root and schema of the tensors it contributes.
-    pub(crate) roots: Option<(Digest, Digest)>,
+    /// Root, schema and integers of the tensors it contributes.
+    pub(crate) roots: Option<(Digest, Digest, Digest)>,
     /// What it convicts its author of.
     pub(crate) guilt: Option<Conviction>,
     /// The verified record it carries.
@@ -103,7 +105,8 @@ impl Arena {
     }
 
     pub(crate) fn insert(&self, op: VerifiedOp) -> Arc<Entry> {
-        let roots = op.contribution().map(|c| (c.manifest.root(), c.manifest.schema()));
+        let of = |manifest: &Manifest| (manifest.root(), manifest.schema(), integers(manifest));
+        let roots = op.contribution().map(|c| of(&c.manifest));
         let (guilt, carried) = (Fault::of_statement(&op), evidence_in(&op));
         let mut ops = write(&self.0.ops);
         if let Some(index) = ops.by_id.get(&op.id()) {
@@ -214,6 +217,12 @@ impl Space {
             self.models.push(model.clone());
         }
     }
+}
+
+/// Commits to the tensors that are no floats: they are passed on and never merged.
+fn integers(manifest: &Manifest) -> Digest {
+    let others = manifest.tensors().iter().filter(|meta| !meta.dtype.is_float());
+    others.fold(INTEGERS.fields(), |hash, meta| hash.digest(&meta.content)).finish()
 }
 
 /// How many blocks a model is cut into for the block test: [`BLOCKS`], or 1 where a block would

@@ -17,7 +17,7 @@
 
 use crate::arena::Entry;
 use crate::error::{ApplyError, ChangeError};
-use crate::fault::Fault;
+use crate::fault::{Fault, evidence_in};
 use crate::frame::MAX_MESSAGE_LEN;
 use crate::message::{Fingerprint, MAX_IDS, Message, MessageError, Seen};
 use crate::op::{Body, OpId, SignedOp, VerifiedOp};
@@ -358,8 +358,11 @@ impl Replica {
         }
     }
 
-    /// Tensors of contributions that are legal and not removed again, and that are not here.
+    /// Tensors that are not here, of the contributions that can become visible: not removed again,
+    /// and not by an author whom this state or these operations convict. Convictions stay, so what
+    /// is left out here is never asked for by anybody else either.
     fn missing(&self, ops: &Prepared) -> BTreeSet<Digest> {
+        let convicted = self.convicted_by(ops);
         let mut removed = BTreeSet::<Dot<PeerId>>::new();
         for op in ops.iter().filter(|op| crate::legal::is_legal(op.op())) {
             match &op.op().body {
@@ -374,7 +377,7 @@ impl Replica {
         let seen = self.state.view().contributions().context();
         let wanted = |op: &&VerifiedOp| {
             let dot = op.op().dot();
-            crate::legal::is_legal(op.op()) && !removed.contains(&dot) && !seen.contains(&dot)
+            !convicted.contains(&dot.actor) && !removed.contains(&dot) && !seen.contains(&dot)
         };
         ops.iter()
             .filter(wanted)
@@ -382,6 +385,23 @@ impl Replica {
             .flat_map(|c| c.manifest.tensors().iter().map(|meta| meta.content))
             .filter(|digest| !self.held.contains(digest))
             .collect()
+    }
+
+    /// Everybody convicted by this state, by these operations, or by both together.
+    fn convicted_by(&self, ops: &Prepared) -> BTreeSet<PeerId> {
+        let mut convicted = self.state.evidence().convicted();
+        let mut places = BTreeMap::new();
+        for op in ops.iter() {
+            let (author, dot, id) = (op.op().author, op.op().dot(), op.id());
+            let twin = *places.entry(dot).or_insert(id) != id
+                || self.state.view().at(&dot).any(|entry| entry.op().id() != id);
+            if twin || !crate::legal::is_legal(op.op()) {
+                convicted.insert(author);
+            }
+            let accused = evidence_in(op).map(|conviction| conviction.accused());
+            convicted.extend(accused.filter(|peer| self.state.policy().admits(peer)));
+        }
+        convicted
     }
 
     /// Joins prepared operations and notes the faults that their tensors prove.

@@ -119,7 +119,7 @@ impl Resolution {
 /// The visible contributions with their tensors, ascending by author.
 struct Heard {
     entries: Vec<Arc<Entry>>,
-    /// The models that can be compared: of the schema that counts, of the sizes their manifests
+    /// The models that can be compared: of the layout that counts, of the sizes their manifests
     /// say, and of finite values only.
     models: Vec<Option<Arc<Model>>>,
     /// The schema that counts.
@@ -129,7 +129,7 @@ struct Heard {
 impl Heard {
     fn new(view: &View, policy: &Policy, arena: &Arena) -> Result<Self, ResolveError> {
         let entries: Vec<_> = view.visible().values().cloned().collect();
-        let schema = policy.spec().schema.or_else(|| commonest_schema(&entries));
+        let layout = Layout::common(&entries, policy);
         let load = |entry: &Arc<Entry>| {
             let model = match entry.model.get() {
                 Some(known) => known.clone(),
@@ -138,11 +138,10 @@ impl Heard {
                     entry.model.get_or_init(|| model).clone()
                 }
             };
-            let same = entry.roots.map(|roots| roots.1) == schema;
-            Ok::<_, ResolveError>(model.filter(|_| same))
+            Ok::<_, ResolveError>(model.filter(|_| layout.fits(entry)))
         };
         let models = entries.iter().map(load).collect::<Result<_, _>>()?;
-        Ok(Self { entries, models, schema })
+        Ok(Self { entries, models, schema: layout.schema })
     }
 }
 
@@ -158,14 +157,38 @@ fn sound_model(entry: &Entry, arena: &Arena) -> Result<Option<Arc<Model>>, Resol
     }
 }
 
-/// The schema that most contributions have; of equally common ones the least.
-fn commonest_schema(entries: &[Arc<Entry>]) -> Option<Digest> {
-    let mut count = BTreeMap::<Digest, usize>::new();
-    for (_, schema) in entries.iter().filter_map(|entry| entry.roots) {
-        *count.entry(schema).or_default() += 1;
+/// The layout that counts: the policy's schema, or the one most contributions have, and the
+/// integers on which a majority of those agree. Without such a majority all integers pass, and
+/// merging says that they differ.
+struct Layout {
+    schema: Option<Digest>,
+    integers: Option<Digest>,
+}
+
+impl Layout {
+    fn common(entries: &[Arc<Entry>], policy: &Policy) -> Self {
+        let roots = || entries.iter().filter_map(|entry| entry.roots);
+        let most = || commonest(roots().map(|(_, schema, _)| schema)).map(|(schema, _)| schema);
+        let schema = policy.spec().schema.or_else(most);
+        let same = || roots().filter(|roots| Some(roots.1) == schema);
+        let integers = commonest(same().map(|(.., integers)| integers))
+            .filter(|(_, count)| 2 * count > same().count())
+            .map(|(integers, _)| integers);
+        Self { schema, integers }
     }
-    let by_count = |a: &(Digest, usize), b: &(Digest, usize)| a.1.cmp(&b.1).then(b.0.cmp(&a.0));
-    count.into_iter().max_by(by_count).map(|(schema, _)| schema)
+
+    fn fits(&self, entry: &Entry) -> bool {
+        entry.roots.is_some_and(|(_, schema, integers)| {
+            Some(schema) == self.schema && self.integers.is_none_or(|same| same == integers)
+        })
+    }
+}
+
+/// The value that comes most often, and how often; of equally common ones the least.
+fn commonest(values: impl Iterator<Item = Digest>) -> Option<(Digest, usize)> {
+    let mut count = BTreeMap::<Digest, usize>::new();
+    values.for_each(|value| *count.entry(value).or_default() += 1);
+    count.into_iter().max_by(|a, b| a.1.cmp(&b.1).then(b.0.cmp(&a.0)))
 }
 
 /// Scores everybody. O(n²) distances the first time, then what is new.

@@ -249,7 +249,7 @@ impl View {
         if let Some(before) = before {
             self.visible_tree.remove(&before.op.id());
         }
-        if let Some((entry, (root, _))) = chosen.as_ref().and_then(|e| Some((e, e.roots?))) {
+        if let Some((entry, (root, ..))) = chosen.as_ref().and_then(|e| Some((e, e.roots?))) {
             self.visible_tree.insert(entry.op.id(), root);
         }
     }

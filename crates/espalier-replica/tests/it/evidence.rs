@@ -5,7 +5,7 @@ use crate::{add, cases, contribution, key, model, policy, say};
 use espalier_identity::canonical;
 use espalier_lattice::Dot;
 use espalier_replica::{Body, ChangeError, Fault, MergeState, SignedOp, Weight};
-use espalier_tensor::{Dtype, Model};
+use espalier_tensor::{Content, Dtype, Model};
 use espalier_trust::{Dimension, FaultKind, Q16, Record as _};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -27,7 +27,8 @@ proptest! {
         let mut state = MergeState::new(policy(0));
         let ops: Vec<_> = (0..3).map(|i| add(&mut state, &key(i), 1.0)).collect();
         for victim in victims {
-            let [a, b] = [victim, (victim + 1) % 3].map(|i| canonical::encode(&ops[usize::from(i)]));
+            let encoded = |i: u8| canonical::encode(&ops[usize::from(i % 3)]);
+            let [a, b] = [victim, victim + 1].map(encoded);
             let fault = match swap {
                 true => Fault::Equivocation { first: a, second: b },
                 false => Fault::IllegalField { op: a },
@@ -168,9 +169,10 @@ fn illegal_fields_convict_and_have_no_effect() {
 #[test]
 fn nobody_escapes_a_record_by_signing_more_than_fits_into_one() {
     // Names as long as allowed, as many as fit into one operation.
-    let tensor = |i: usize| (format!("{i:0>500}"), Dtype::F32, vec![1], vec![0, 0, 192, 127]);
+    let content = Content::from([0, 0, 192, 127].repeat(2048));
+    let tensor = |i: usize| (format!("{i:0>500}"), Dtype::F32, vec![2048], content.clone());
     let fits = |n: usize| {
-        let model = Model::from_tensors((0..n).map(tensor).collect()).expect("legal");
+        let model = Model::from_contents((0..n).map(tensor).collect()).expect("legal");
         let mut state = MergeState::new(policy(0));
         state.add(&key(0), espalier_replica::Draft::new("big", model)).map(|_| state)
     };

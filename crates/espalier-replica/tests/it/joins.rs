@@ -1,7 +1,7 @@
 //! `merge` is the join of a semilattice, and every view is a function of the set of operations.
 
 use crate::histories::{AUTHORS, Node, any_steps, look, play};
-use crate::naive::{claimed, naive};
+use crate::naive::{claimed, heads, naive};
 use crate::{Dice, add, cases, key, policy, say, signed};
 use espalier_lattice::Dot;
 use espalier_replica::{Arena, Body, Fault, MergeState, Policy, PolicySpec, SignedOp, Tensors};
@@ -52,6 +52,11 @@ proptest! {
         let mut all = nodes[0].state.clone();
         let mut ops = Vec::new();
         for node in &nodes {
+            let nothing = Body::Retract { targets: Vec::new() };
+            let next = node.state.next_op(key(99).peer_id(), nothing);
+            prop_assert_eq!(next.deps, heads(&node.state));
+            let latest = node.state.ops().map(|op| op.op().lamport).max();
+            prop_assert_eq!(next.lamport, latest.unwrap_or(0) + 1);
             prop_assert_eq!(claimed(&node.state), naive(AUTHORS.into(), signed(&node.state)));
             all.merge(&node.state).expect("one policy");
             ops.extend(signed(&node.state));
@@ -152,20 +157,23 @@ fn of_many_forks_the_two_of_least_id_stay_in_every_order() {
 
 #[test]
 fn a_fork_that_evicts_a_record_takes_no_conviction_back() {
-    // Author 1 is guilty; author 0 holds the only record and forks it away.
+    // Author 1 is guilty; author 2 holds the only record and forks it away.
     let mut witness = MergeState::new(policy(3));
     add(&mut witness, &key(1), f32::NAN);
-    crate::histories::accuse_all(&key(0), &mut witness);
+    crate::histories::accuse_all(&key(2), &mut witness);
     assert!(witness.evidence().has(&key(1).peer_id(), FaultKind::NonFinite));
     let record = witness.ops().find(|op| matches!(op.op().body, Body::Evidence(_)));
     let record = record.expect("published").signed().clone();
+    let mut lesser = 0;
     for i in 0..40_u64 {
-        let targets = vec![Dot::new(key(0).peer_id(), i + 2)];
         let mut op = record.op.clone();
-        op.body = Body::Retract { targets };
-        witness.apply(vec![op.sign(&key(0))]).expect("signed");
+        op.body = Body::Retract { targets: vec![Dot::new(key(2).peer_id(), i + 2)] };
+        let fork = op.sign(&key(2));
+        lesser += usize::from(fork.id() < record.id());
+        witness.apply(vec![fork]).expect("signed");
         assert!(witness.evidence().has(&key(1).peer_id(), FaultKind::NonFinite));
     }
+    assert!(lesser > 2, "the record is not among the two of least id");
     assert!(witness.op_count() <= 4, "two forks, the record and what it accuses");
 }
 

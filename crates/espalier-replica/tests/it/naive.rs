@@ -37,7 +37,7 @@ pub(crate) fn naive(n: usize, ops: Vec<SignedOp>) -> Naive {
         places.entry(op.op().dot()).or_default().insert(op.id(), op);
     }
     let kept: Vec<_> = places.values().flat_map(kept_at).collect();
-    let mut verdicts: BTreeSet<_> = kept.iter().flat_map(|op| shown(op)).collect();
+    let mut verdicts: BTreeSet<_> = kept.iter().flat_map(shown).collect();
     for (dot, at) in &places {
         if at.len() > 1 {
             verdicts.insert((dot.actor, FaultKind::Equivocation));
@@ -71,6 +71,18 @@ pub(crate) fn naive(n: usize, ops: Vec<SignedOp>) -> Naive {
         live.values().filter(|op| !convicted.contains(&op.op().author)).copied().collect();
     let visible = visible(n, &heard);
     Naive { kept: kept.iter().map(|op| op.id()).collect(), visible, tombstones, verdicts }
+}
+
+/// The heads that somebody new would name: the latest of those that no other names.
+pub(crate) fn heads(state: &MergeState) -> Vec<OpId> {
+    let names = |op: &VerifiedOp| op.op().prev.into_iter().chain(op.op().deps.clone());
+    let named: BTreeSet<OpId> = state.ops().flat_map(names).collect();
+    let mut heads: Vec<_> =
+        state.ops().filter(|op| !named.contains(&op.id())).map(VerifiedOp::order).collect();
+    heads.sort_unstable();
+    let mut heads: Vec<_> = heads.into_iter().rev().take(64).map(|order| order.2).collect();
+    heads.sort_unstable();
+    heads
 }
 
 /// The two of least id, and the least for every other verdict.

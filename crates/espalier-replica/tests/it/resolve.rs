@@ -3,7 +3,7 @@
 use crate::{add, contribution, key, model, policy, say, signed};
 use espalier_identity::Digest;
 use espalier_replica::{
-    Arena, Body, Draft, MergeState, Policy, PolicySpec, ResolveError, Tensors, Weight,
+    Arena, Body, Draft, MergeState, Policy, PolicySpec, ResolveError, SignedOp, Tensors, Weight,
 };
 use espalier_tensor::{Dtype, Manifest, Model, TensorError, TensorMeta};
 use espalier_trust::FaultKind;
@@ -73,7 +73,8 @@ fn a_contribution_whose_content_has_another_size_is_left_out() {
     let content = state.arena().store().put(vec![0; 12].into());
     let meta = TensorMeta { name: "w".into(), dtype: Dtype::F32, shape: vec![2], content };
     let manifest = Manifest::new(vec![meta]).expect("well formed");
-    let lie = espalier_replica::Contribution { manifest, ..contribution(&model(0.0, 0.0), 0, vec![]) };
+    let lie =
+        espalier_replica::Contribution { manifest, ..contribution(&model(0.0, 0.0), 0, vec![]) };
     say(&mut state, &key(9), Body::Contribute(lie));
     assert!(isolated(&state, 9));
     assert_eq!(root(&state), before);
@@ -96,14 +97,49 @@ fn other_schemas_are_left_out_and_break_nothing() {
     assert!(state.add(&key(8), Draft::new("other", other)).is_err());
 }
 
+fn tensors(op: &SignedOp) -> Option<&[TensorMeta]> {
+    match &op.op.body {
+        Body::Contribute(c) => Some(c.manifest.tensors()),
+        _ => None,
+    }
+}
+
+/// A model of one number and one integer.
+fn counted(x: f32, n: u8) -> Model {
+    let float = ("w".to_owned(), Dtype::F32, vec![1], x.to_le_bytes().to_vec());
+    let integer = ("n".to_owned(), Dtype::I64, vec![1], vec![n; 8]);
+    Model::from_tensors(vec![float, integer]).expect("legal")
+}
+
 #[test]
-fn models_without_floats_resolve() {
+fn a_minority_with_other_integers_is_left_out() {
+    let mut state = MergeState::new(policy(0));
+    for i in 0..5 {
+        let draft = Draft::new("counted", counted(1.0 + f32::from(i) / 8.0, 7));
+        state.add(&key(i), draft).expect("legal");
+    }
+    let before = root(&state);
+    state.add(&key(9), Draft::new("odd", counted(1.0, 8))).expect("legal");
+    assert!(isolated(&state, 9));
+    assert_eq!(root(&state), before);
+}
+
+#[test]
+fn integers_without_a_majority_are_a_typed_error() {
+    use espalier_resolve::ResolveError as Merge;
     let mut state = MergeState::new(policy(0));
     for i in 0..3 {
-        let tensor = ("n".to_owned(), Dtype::I64, vec![1], vec![i; 8]);
-        let model = Model::from_tensors(vec![tensor]).expect("legal");
-        state.add(&key(i), Draft::new("whole numbers", model)).expect("legal");
+        state.add(&key(i), Draft::new("counted", counted(1.0, i))).expect("legal");
     }
+    let resolved = state.resolve();
+    let differ = matches!(resolved, Err(ResolveError::Merge(Merge::IntegersDiffer { .. })));
+    assert!(differ, "{resolved:?}");
+    let whole = |state: &mut MergeState, i| {
+        let tensor = ("n".to_owned(), Dtype::I64, vec![1], vec![1; 8]);
+        let model = Model::from_tensors(vec![tensor]).expect("legal");
+        state.add(&key(i), Draft::new("no floats", model)).expect("legal");
+    };
+    (0..3).for_each(|i| whole(&mut state, i));
     assert!(state.resolve().is_ok());
 }
 
@@ -155,9 +191,9 @@ fn missing_tensors_and_an_empty_state_are_typed_errors() {
     let bytes = state.to_bytes(Tensors::ByReference);
     let bare = MergeState::from_bytes(&bytes).expect("our own");
     let missing = bare.resolve();
-    let source = |error: &ResolveError| matches!(
-        error, ResolveError::Tensor { source: TensorError::Missing { .. }, .. }
-    );
+    let source = |error: &ResolveError| {
+        matches!(error, ResolveError::Tensor { source: TensorError::Missing { .. }, .. })
+    };
     assert!(missing.as_ref().is_err_and(source), "{missing:?}");
     state.visible().for_each(|entry| {
         let manifest = &entry.op().contribution().expect("visible").manifest;
@@ -199,6 +235,43 @@ fn every_replica_resolves_to_the_same_bits() {
         };
         assert_eq!(order(&other), order(&state));
     }
+}
+
+#[test]
+fn looking_at_every_step_gives_the_same_trust_as_looking_once() {
+    let mut dice = crate::Dice(7);
+    let mut random = |spread: f32| {
+        let value = |_| (dice.next() >> 40) as f32 / (1 << 24) as f32 * spread;
+        let values: Vec<f32> = (0..5000).map(value).collect();
+        Model::from_f32(&[("w", &[5000], &values)]).expect("legal")
+    };
+    let mut origin = MergeState::new(policy(9));
+    for round in 0..3 {
+        for i in 0..9 {
+            let model = random(if i == 8 { 2.0 } else { 1.0 });
+            let draft = Draft { round, ..Draft::new("model", model) };
+            origin.add(&key(i), draft).expect("legal");
+        }
+    }
+    let all = signed(&origin);
+    let resolve = |ops: &mut dyn Iterator<Item = SignedOp>, look: bool| {
+        let mut state = MergeState::new(policy(9));
+        for meta in all.iter().filter_map(tensors).flatten() {
+            let content = origin.arena().store().get(&meta.content);
+            state.arena().store().put(content.expect("its own"));
+        }
+        for op in ops {
+            state.apply(vec![op]).expect("in order");
+            if look {
+                state.trust().expect("here");
+            }
+        }
+        (state.trust().expect("here"), root(&state))
+    };
+    let once = resolve(&mut all.iter().cloned(), false);
+    assert_eq!(resolve(&mut all.iter().cloned(), true), once);
+    let by_round = (0..3).flat_map(|round| all.iter().skip(round).step_by(3).rev());
+    assert_eq!(resolve(&mut by_round.cloned(), true), once);
 }
 
 #[test]
