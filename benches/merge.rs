@@ -33,7 +33,11 @@ fn merge(c: &mut Criterion) {
     group.throughput(Throughput::Elements(new));
     group.bench_function("one arena, two thirds each", |bench| {
         let merge = |state: &mut MergeState| state.merge(&b).expect("one policy");
-        bench.iter_batched_ref(|| a.clone(), |state| black_box(merge(state)), BatchSize::SmallInput);
+        bench.iter_batched_ref(
+            || a.clone(),
+            |state| black_box(merge(state)),
+            BatchSize::SmallInput,
+        );
     });
     group.bench_function("one arena, nothing new", |bench| {
         let mut state = union.clone();
@@ -64,9 +68,8 @@ fn exchange(c: &mut Criterion) {
     let mut group = c.benchmark_group("push-pull exchange through frames");
     group.throughput(Throughput::Elements(1));
     for (name, a, b) in [("two thirds each", &a, &b), ("equal", &a, &a)] {
-        let pair = [(0, a), (1, b)].map(|(i, state)| {
-            Replica::new(keys[i].clone(), state.clone(), Exchange::Delta)
-        });
+        let pair = [(0, a), (1, b)]
+            .map(|(i, state)| Replica::new(keys[i].clone(), state.clone(), Exchange::Delta));
         group.bench_function(name, |bench| {
             bench.iter_batched_ref(|| pair.clone(), drive, BatchSize::SmallInput);
         });

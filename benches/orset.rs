@@ -1,7 +1,7 @@
 //! Joining ten new elements into an OR-Set of 100,000, beside the `crdts` crate's Orswot.
 
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use crdts::{CmRDT, CvRDT, Orswot};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use espalier::lattice::{Dot, Join};
 use espalier::orset::OrSet;
 use std::hint::black_box;

@@ -27,6 +27,7 @@ pub(crate) struct Cli {
     pub(crate) quiet: bool,
     /// Threads to compute on [default: all]; the result does not depend on it
     #[arg(long, global = true, value_name = "N")]
+    #[arg(value_parser = whole::<NonZeroUsize>, allow_negative_numbers = true)]
     pub(crate) threads: Option<NonZeroUsize>,
 }
 
@@ -93,8 +94,8 @@ pub(crate) struct SimulateArgs {
       the same for a run that was made before
   espalier trace --nodes 5 --model digits --byzantine 1 --attack retract-others")]
 pub(crate) struct TraceArgs {
-    /// Read this report instead of running anything
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["nodes", "model", "topology"])]
+    /// Read this report, or the one in this folder, instead of running anything
+    #[arg(long, value_name = "FILE", conflicts_with = "RunArgs")]
     pub(crate) report: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) run: RunArgs,
@@ -106,7 +107,7 @@ pub(crate) struct TraceArgs {
 /// `verify`: what to check.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// A report.json
+    /// A report.json, or the folder it is in
     #[arg(value_name = "REPORT")]
     pub(crate) report: PathBuf,
 }
@@ -114,11 +115,13 @@ pub(crate) struct VerifyArgs {
 /// A run.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// Number of nodes [default: 8, or the number of models in a folder]
+    /// Number of nodes [default: 8, in `trace` 4, or the number of models in a folder]
     #[arg(long, value_name = "N", help_heading = "Federation")]
+    #[arg(value_parser = whole::<u32>, allow_negative_numbers = true)]
     pub(crate) nodes: Option<u32>,
-    /// Number of rounds [default: 20]
+    /// Number of rounds [default: 20, in `trace` 6]
     #[arg(long, value_name = "N", help_heading = "Federation")]
+    #[arg(value_parser = whole::<u32>, allow_negative_numbers = true)]
     pub(crate) rounds: Option<u32>,
     /// Stop once all honest active nodes are equal and nothing is still to happen
     #[arg(long, help_heading = "Federation")]
@@ -141,10 +144,11 @@ pub(crate) struct RunArgs {
     exchange: Exchange,
     /// Seed of all randomness
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Federation")]
+    #[arg(value_parser = whole::<u64>, allow_negative_numbers = true)]
     seed: u64,
 
     /// What is merged: digits, synthetic:SHAPE, a .safetensors file, a sharded index, or a folder
-    /// with one model per node
+    /// with one model per node [default: digits, in `trace` synthetic:16x16]
     #[arg(long, value_name = "MODEL", help_heading = "Models")]
     pub(crate) model: Option<Family>,
     /// How to merge: weight-average, slerp, task-arithmetic, ties, dare-linear, median, trimmed-mean
@@ -159,6 +163,7 @@ pub(crate) struct RunArgs {
     spread: Spread,
     /// Train again from the merged model every so many rounds
     #[arg(long, value_name = "EVERY", help_heading = "Models")]
+    #[arg(value_parser = whole::<u32>, allow_negative_numbers = true)]
     retrain: Option<u32>,
 
     /// Nodes that join later, such as 2@5
@@ -168,19 +173,24 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "PARTS@FROM..UNTIL", help_heading = "Faults")]
     partition: Option<PartitionSpec>,
     /// Probability that a message is lost
-    #[arg(long, value_name = "P", default_value_t = 0.0, help_heading = "Faults")]
+    #[arg(long, value_name = "P", default_value = "0", value_parser = probability)]
+    #[arg(allow_negative_numbers = true, help_heading = "Faults")]
     loss: f64,
     /// Probability that a message arrives twice
-    #[arg(long, value_name = "P", default_value_t = 0.0, help_heading = "Faults")]
+    #[arg(long, value_name = "P", default_value = "0", value_parser = probability)]
+    #[arg(allow_negative_numbers = true, help_heading = "Faults")]
     duplicate: f64,
     /// Probability that a message is held back until the round's other exchanges are over
-    #[arg(long, value_name = "P", default_value_t = 0.0, help_heading = "Faults")]
+    #[arg(long, value_name = "P", default_value = "0", value_parser = probability)]
+    #[arg(allow_negative_numbers = true, help_heading = "Faults")]
     reorder: f64,
     /// Messages are under way for 0 to this many rounds
     #[arg(long, value_name = "ROUNDS", default_value_t = 0, help_heading = "Faults")]
+    #[arg(value_parser = whole::<u32>, allow_negative_numbers = true)]
     delay: u32,
     /// Probability per round that a node crashes and comes back with what was durable
-    #[arg(long, value_name = "P", default_value_t = 0.0, help_heading = "Faults")]
+    #[arg(long, value_name = "P", default_value = "0", value_parser = probability)]
+    #[arg(allow_negative_numbers = true, help_heading = "Faults")]
     crash: f64,
     /// A node retracts its contribution, such as 3@6; may be repeated
     #[arg(long, value_name = "NODE@ROUND", help_heading = "Faults")]
@@ -242,6 +252,18 @@ fn exchange(text: &str) -> Result<Exchange, String> {
         "full-state" => Ok(Exchange::FullState),
         _ => Err("it is delta or full-state".into()),
     }
+}
+
+fn whole<T: std::str::FromStr>(text: &str) -> Result<T, String> {
+    let least = if "0".parse::<T>().is_ok() { 0 } else { 1 };
+    let most = std::mem::size_of::<T>() * 8;
+    let wrong = || format!("it is a whole number from {least} to 2^{most} - 1");
+    text.parse().map_err(|_| wrong())
+}
+
+fn probability(text: &str) -> Result<f64, String> {
+    let value = text.parse().ok().filter(|p| (0.0..=1.0).contains(p));
+    value.ok_or_else(|| "it is a probability from 0 to 1, such as 0.1".into())
 }
 
 fn parameter(text: &str) -> Result<(String, String), String> {

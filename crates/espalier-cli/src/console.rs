@@ -27,17 +27,17 @@ pub(crate) fn complain(text: &str) {
 /// A progress bar on standard error: only on a terminal, only for what takes its time.
 pub(crate) struct Bar {
     bar: ProgressBar,
+    /// Whether it may be shown and is not yet.
+    waits: bool,
 }
 
 impl Bar {
     pub(crate) fn new(quiet: bool) -> Self {
-        let shown = !quiet && std::io::stderr().is_terminal();
-        let target =
-            if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(Some(0), target);
+        let waits = !quiet && std::io::stderr().is_terminal();
+        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden());
         let style = ProgressStyle::with_template("{msg:28} {bar:30} {pos}/{len} {elapsed}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Self { bar }
+        Self { bar, waits }
     }
 
     /// Shows how far a run is.
@@ -51,8 +51,9 @@ impl Bar {
             }
         }
         // Short runs end before anything is drawn.
-        if self.bar.elapsed() > Duration::from_secs(1) {
-            self.bar.tick();
+        if self.waits && self.bar.elapsed() > Duration::from_secs(1) {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+            self.waits = false;
         }
         ControlFlow::Continue(())
     }

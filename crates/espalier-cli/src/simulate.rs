@@ -5,7 +5,8 @@ use crate::args::{RunArgs, SimulateArgs};
 use crate::console::{self, Bar};
 use anyhow::Context as _;
 use espalier::sim::{
-    self, Config, Family, HTML_FILE, JSON_FILE, OutputError, Report, SimError, nodes_of_folder,
+    self, Config, Family, HTML_FILE, JSON_FILE, OutputError, Progress, Report, SimError,
+    existing_report, nodes_of_folder,
 };
 use std::fmt::Write as _;
 use std::path::Path;
@@ -16,25 +17,23 @@ const ROUNDS_SHOWN: usize = 12;
 pub(crate) fn run(args: &SimulateArgs, quiet: bool) -> Result<(), Failure> {
     let config = configure(&args.run, 8, 20, Family::Digits)?;
     // Better to say so now than after a long run.
-    let taken =
-        [HTML_FILE, JSON_FILE].map(|name| args.out.join(name)).into_iter().find(|p| p.exists());
-    if let (Some(path), false) = (taken, args.force) {
+    let to_stdout = args.json.as_deref() == Some(Path::new("-"));
+    let json = args.json.clone().filter(|path| !to_stdout && path.exists());
+    if let (Some(path), false) = (existing_report(&args.out).or(json), args.force) {
         return Err(Failure::input(OutputError::Exists(path)));
     }
-    let to_stdout = args.json.as_deref() == Some(Path::new("-"));
     let say = !quiet && !to_stdout;
-    let report = simulate(&config, quiet)?;
+    let report = simulate(&config, quiet, say)?;
     sim::write_report(&report, &args.out, args.force).map_err(|error| match error {
         OutputError::Exists(_) => Failure::input(error),
         OutputError::Io { .. } => Failure::environment(error),
     })?;
     match &args.json {
         Some(_) if to_stdout => console::print(&report.to_json())?,
-        Some(path) => write_json(&report, path, args.force)?,
+        Some(path) => write_json(&report, path)?,
         None => {}
     }
     if say {
-        console::print(&format!("{}\n", announce(&config)))?;
         console::print(&summary(&report))?;
         let page = args.out.join(HTML_FILE);
         console::print(&format!("\nOpen {} to see it.\n", page.display()))?;
@@ -59,13 +58,48 @@ pub(crate) fn configure(
 ) -> Result<Config, Failure> {
     let family = args.model.clone().unwrap_or(model);
     let folder = nodes_of_folder(&family).map_err(Failure::input)?;
-    Ok(args.config(folder.unwrap_or(nodes), rounds, family))
+    let config = args.config(folder.unwrap_or(nodes), rounds, family);
+    config.check().map_err(Failure::input)?;
+    within_rounds(&config)?;
+    Ok(config)
 }
 
-/// Runs with a progress bar.
-pub(crate) fn simulate(config: &Config, quiet: bool) -> Result<Report, Failure> {
+/// What is to happen after the last round would never happen, without a word.
+fn within_rounds(config: &Config) -> Result<(), Failure> {
+    let late = config.late_joiners.map(|late| ("--late-joiners", late.round));
+    let split = config.partition.as_ref().map(|split| ("--partition", split.rounds.start));
+    let retract = config.retract.iter().map(|retract| ("--retract", retract.round));
+    let retrain = config.retrain.map(|every| ("--retrain", every));
+    let mut events = late.into_iter().chain(split).chain(retract).chain(retrain);
+    match events.find(|(_, round)| *round > config.rounds) {
+        None => Ok(()),
+        Some((flag, round)) => Err(Failure::Input(anyhow::anyhow!(
+            "{flag}: round {round} is after the last one, {}; use --rounds {round} or more",
+            config.rounds
+        ))),
+    }
+}
+
+/// The text of a report: a file, or `report.json` in a folder.
+pub(crate) fn read_report(path: &Path) -> Result<String, Failure> {
+    let path = if path.is_dir() { path.join(JSON_FILE) } else { path.to_owned() };
+    std::fs::read_to_string(&path)
+        .with_context(|| format!("cannot read {}", path.display()))
+        .map_err(Failure::Input)
+}
+
+/// Runs with a progress bar. With `say` it first says what it runs, the seed included, so that a
+/// run that does not end can be repeated.
+pub(crate) fn simulate(config: &Config, quiet: bool, say: bool) -> Result<Report, Failure> {
     let mut bar = Bar::new(quiet);
-    sim::simulate(config, &mut |progress| bar.watch(progress)).map_err(|error| match error {
+    let mut watch = |progress| {
+        if say && progress == Progress::Training {
+            // A reader who has gone away is noticed when the summary is printed.
+            let _ = console::print(&format!("{}\n", announce(config)));
+        }
+        bar.watch(progress)
+    };
+    sim::simulate(config, &mut watch).map_err(|error| match error {
         SimError::Model(espalier::tensor::TensorError::Io { ref source, .. })
             if source.kind() != std::io::ErrorKind::NotFound =>
         {
@@ -75,10 +109,7 @@ pub(crate) fn simulate(config: &Config, quiet: bool) -> Result<Report, Failure> 
     })
 }
 
-fn write_json(report: &Report, path: &Path, force: bool) -> Result<(), Failure> {
-    if path.exists() && !force {
-        return Err(Failure::input(OutputError::Exists(path.to_owned())));
-    }
+fn write_json(report: &Report, path: &Path) -> Result<(), Failure> {
     sim::write_file(path, report.to_json().as_bytes())
         .with_context(|| format!("cannot write {}", path.display()))
         .map_err(Failure::Environment)

@@ -3,7 +3,7 @@
 use crate::Failure;
 use crate::args::TraceArgs;
 use crate::console;
-use crate::simulate::{configure, simulate};
+use crate::simulate::{configure, read_report, simulate};
 use anyhow::Context as _;
 use espalier::identity::Digest;
 use espalier::sim::{Family, Report, RetractSpec};
@@ -13,21 +13,16 @@ const SHOWN: usize = 50;
 
 pub(crate) fn run(args: &TraceArgs, quiet: bool) -> Result<(), Failure> {
     let report = match &args.report {
-        Some(path) => {
-            let json = std::fs::read_to_string(path)
-                .with_context(|| format!("cannot read {}", path.display()))
-                .map_err(Failure::Input)?;
-            Report::from_json(&json)
-                .with_context(|| format!("{} is not a report", path.display()))
-                .map_err(Failure::Input)?
-        }
+        Some(path) => Report::from_json(&read_report(path)?)
+            .with_context(|| format!("{} is not a report", path.display()))
+            .map_err(Failure::Input)?,
         None => {
             let mut config = configure(&args.run, 4, 6, Family::Synthetic(vec![16, 16]))?;
             if args.run.retract.is_empty() && args.run.nodes.is_none() {
                 // Without a removal the trace would show half of what a state can do.
                 config.retract = vec![RetractSpec { node: 1, round: 4 }];
             }
-            simulate(&config, quiet)?
+            simulate(&config, quiet, false)?
         }
     };
     if args.json {

@@ -3,13 +3,12 @@
 use crate::Failure;
 use crate::args::VerifyArgs;
 use crate::console::{self, Bar};
+use crate::simulate::read_report;
 use anyhow::Context as _;
 use espalier::sim::verify_report;
 
 pub(crate) fn run(args: &VerifyArgs, quiet: bool) -> Result<(), Failure> {
-    let json = std::fs::read_to_string(&args.report)
-        .with_context(|| format!("cannot read {}", args.report.display()))
-        .map_err(Failure::Input)?;
+    let json = read_report(&args.report)?;
     let differences = {
         let mut bar = Bar::new(quiet);
         verify_report(&json, &mut |progress| bar.watch(progress))

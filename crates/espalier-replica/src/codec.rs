@@ -99,14 +99,20 @@ impl MergeState {
         frame::wrap(&canonical::encode(&self.to_file(tensors)))
     }
 
-    /// Length of the binary form without tensors, in O(1): what [`MergeState::to_bytes`] would
-    /// return, unmade.
+    /// Length of the binary form, unmade: in O(1) by reference, in O(n log n) with tensors.
     #[must_use]
-    pub fn encoded_len(&self) -> usize {
-        let policy = self.policy().encoded_len();
-        let count = canonical::encode(&(self.op_count() as u64)).len();
-        // One more byte: no tensors.
-        frame::HEADER_LEN + policy + count + self.view().encoded_len() + 1
+    pub fn encoded_len(&self, tensors: Tensors) -> u64 {
+        let prefix = |count: u64| canonical::encode(&count).len() as u64;
+        let contents: BTreeSet<Digest> = match tensors {
+            Tensors::ByReference => BTreeSet::new(),
+            Tensors::Inline => self.live_contents().collect(),
+        };
+        let held = contents.iter().filter_map(|digest| self.arena().store().get(digest));
+        let lengths: Vec<u64> = held.map(|content| content.len() as u64).collect();
+        let tensors: u64 = lengths.iter().map(|len| 32 + prefix(*len) + len).sum();
+        let policy = self.policy().encoded_len() as u64;
+        let ops = prefix(self.op_count() as u64) + self.view().encoded_len() as u64;
+        frame::HEADER_LEN as u64 + policy + ops + prefix(lengths.len() as u64) + tensors
     }
 
     /// Reads the binary form.

@@ -4,7 +4,7 @@
 //! changes what it signs or to whom it shows what. Everything a liar sends goes through the same
 //! encoded messages as everybody else's.
 
-use crate::config::{ParseError, text_serde, wrong};
+use crate::config::{ParseError, text_serde, unknown, wrong};
 use crate::tensors::map_floats;
 use espalier_identity::Digest;
 use espalier_tensor::{Model, kernels, random::Stream};
@@ -126,8 +126,13 @@ impl FromStr for Attack {
             "retract-others" => plain(Self::RetractOthers),
             _ => None,
         };
-        let names = Self::FORMS.map(|(form, _)| form).join(", ");
-        parsed.ok_or_else(|| wrong(text, format!("an attack: {names}")))
+        let bare = |form: &'static str| form.split(':').next().unwrap_or(form);
+        let forms = Self::FORMS.map(|(form, _)| form);
+        parsed.ok_or_else(|| match forms.iter().find(|form| bare(form) == name) {
+            Some(form) if form.contains(':') => wrong(text, format!("{form} with a finite number")),
+            Some(form) => wrong(text, format!("{form}, which takes no parameter")),
+            None => unknown(text, format!("an attack: {}", forms.join(", ")), &forms.map(bare)),
+        })
     }
 }
 
@@ -179,7 +184,9 @@ mod tests {
             assert_eq!(attack.to_string().parse(), Ok(attack));
         }
         let error = "sign-flop".parse::<Attack>().expect_err("no such attack");
-        assert!(error.to_string().contains("sign-flip"), "{error}");
+        assert!(error.to_string().ends_with("(did you mean `sign-flip`?)"), "{error}");
+        let error = "scale:x".parse::<Attack>().expect_err("no number");
+        assert_eq!(error.to_string(), "`scale:x` is not scale:K with a finite number");
         assert!("scale:NaN".parse::<Attack>().is_err());
         assert!("nan:3".parse::<Attack>().is_err());
     }

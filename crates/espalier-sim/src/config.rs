@@ -1,6 +1,7 @@
 //! Everything needed to run a simulation again: the flags of `espalier simulate` as one value.
 
 use crate::attack::Attack;
+use crate::suggest::nearest;
 use espalier_identity::Digest;
 use espalier_replica::Exchange;
 use espalier_topology::{Order, Schedule, Topology};
@@ -101,14 +102,31 @@ impl Default for Config {
 
 /// A value on the command line that cannot be read. The user's fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{given}` is not {expected}")]
+#[error("`{given}` is not {expected}{}", did_you_mean(*.nearest))]
 pub struct ParseError {
     given: String,
     expected: String,
+    nearest: Option<&'static str>,
 }
 
 pub(crate) fn wrong(given: &str, expected: impl Into<String>) -> ParseError {
-    ParseError { given: given.into(), expected: expected.into() }
+    ParseError { given: given.into(), expected: expected.into(), nearest: None }
+}
+
+/// The same for a word that is none of some names.
+pub(crate) fn unknown(
+    given: &str,
+    expected: impl Into<String>,
+    names: &[&'static str],
+) -> ParseError {
+    let name = given.split(':').next().unwrap_or(given);
+    // A known name is not what is wrong.
+    let near = nearest(name, names).filter(|near| *near != name);
+    ParseError { nearest: near, ..wrong(given, expected) }
+}
+
+pub(crate) fn did_you_mean(nearest: Option<&str>) -> String {
+    nearest.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default()
 }
 
 /// Text on the command line and in JSON.
@@ -343,7 +361,8 @@ impl FromStr for Spread {
             Some(("clusters", k)) => k.parse().ok().filter(|k| *k >= 2).map(Self::Clusters),
             Some(_) => None,
         };
-        parsed.ok_or_else(|| wrong(text, expected))
+        let names = ["iid", "mild", "strong", "dirichlet", "clusters"];
+        parsed.ok_or_else(|| unknown(text, expected, &names))
     }
 }
 
@@ -398,7 +417,8 @@ impl FromStr for Metrics {
             Some(("sample", count)) => count.parse().ok().filter(|k| *k > 0).map(Self::Sample),
             Some(_) => None,
         };
-        parsed.ok_or_else(|| wrong(text, "full, sample:K with K >= 1, off, or auto"))
+        let expected = "full, sample:K with K >= 1, off, or auto";
+        parsed.ok_or_else(|| unknown(text, expected, &["full", "sample", "off", "auto"]))
     }
 }
 

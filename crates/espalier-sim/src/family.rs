@@ -1,9 +1,10 @@
 //! Model families: what the nodes of a run train and contribute.
 
-use crate::config::{Config, Family, Spread};
+use crate::config::{Config, Family, Spread, did_you_mean};
 use crate::digits::Digits;
 use crate::error::{SimError, flag};
 use crate::seeds::Seeds;
+use crate::suggest::nearest;
 use crate::tensors::map_floats;
 use espalier_identity::Digest;
 use espalier_tensor::{
@@ -69,6 +70,12 @@ fn folder(path: &Path) -> Result<Option<Folder>, SimError> {
     Ok((files.len() > 1).then_some((files, base)))
 }
 
+fn no_model(path: &str) -> SimError {
+    let hint = did_you_mean(nearest(path, &["digits", "synthetic:16x16"]));
+    let forms = "it is digits, synthetic:SHAPE such as synthetic:16x16, or a path";
+    flag("--model", format!("there is no file or folder `{path}`{hint}; {forms}"))
+}
+
 /// Opens models by their headers and checks that they fit together before any data is read.
 fn open_all(files: &[PathBuf]) -> Result<Vec<SafetensorsModel>, SimError> {
     let opened: Vec<_> = files.iter().map(open_safetensors).collect::<Result<_, _>>()?;
@@ -93,6 +100,9 @@ impl Task {
             Family::Synthetic(shape) => (Kind::Deltas(1.0), Some(synthetic(shape, seeds))),
             Family::Path(path) => match folder(Path::new(path))? {
                 None => {
+                    if !Path::new(path).exists() {
+                        return Err(no_model(path));
+                    }
                     let model = open_safetensors(path)?.into_model()?;
                     if model.manifest.float_elements() == 0 {
                         return Err(flag("--model", format!("{path} holds no float tensor")));

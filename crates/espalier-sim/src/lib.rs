@@ -27,6 +27,7 @@
 //! ```
 
 mod attack;
+mod check;
 mod config;
 mod digits;
 mod error;
@@ -39,6 +40,7 @@ mod output;
 mod report;
 mod run;
 mod seeds;
+mod suggest;
 mod summary;
 mod tensors;
 mod vectors;
@@ -46,17 +48,20 @@ mod verify;
 mod world;
 
 pub use attack::Attack;
+pub use check::MAX_NODES;
 pub use config::{
     Config, Family, LateJoiners, MAX_SYNTHETIC, Metrics, ParseError, PartitionSpec, RetractSpec,
     Share, Spread,
 };
 pub use error::SimError;
 pub use family::nodes_of_folder;
-pub use output::{AUDIT_FILE, HTML_FILE, JSON_FILE, OutputError, write_file, write_report};
+pub use output::{
+    AUDIT_FILE, HTML_FILE, JSON_FILE, OutputError, existing_report, write_file, write_report,
+};
 pub use report::{
     AuditEntry, Detection, Event, EventKind, ModelInfo, NodeInfo, Outcome, Report, Round,
     RoundTrip, Summary, TopologyInfo, TraceEntry, TrustRow,
 };
-pub use run::{MAX_NODES, Progress, simulate};
+pub use run::{Progress, simulate};
 pub use vectors::{Vector, golden_vectors, vectors};
 pub use verify::{Difference, VerifyError, verify_report};

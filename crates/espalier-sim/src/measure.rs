@@ -3,7 +3,7 @@
 
 use crate::family::Task;
 use espalier_identity::Digest;
-use espalier_replica::{Arena, MergeState, Resolution};
+use espalier_replica::{Arena, MergeState, Resolution, Tensors};
 use espalier_resolve::Plan;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -21,8 +21,6 @@ pub(crate) struct Seen {
     pub(crate) resolution: Option<Resolution>,
     /// Accuracy of the merged model.
     pub(crate) accuracy: Option<f64>,
-    /// Bytes of the serialised state, tensors included.
-    pub(crate) wire_bytes: u64,
 }
 
 /// Distinct states that were looked at, by state hash.
@@ -72,10 +70,18 @@ fn look(state: &MergeState, task: &Task) -> Seen {
         }
         _ => None,
     };
-    let contents: BTreeMap<_, _> = state.live_contents().map(|digest| (digest, ())).collect();
-    let size = |digest| state.arena().store().get(digest).map_or(0, |c| c.len() as u64);
-    let tensors: u64 = contents.keys().map(|digest| size(digest) + 32).sum();
-    Seen { resolution, accuracy, wire_bytes: state.encoded_len() as u64 + tensors }
+    Seen { resolution, accuracy }
+}
+
+/// Per state the bytes of its serialised form, tensors included. States of one hash may differ in
+/// operations that no model shows, such as evidence, so what is the same is found by bound root.
+pub(crate) fn wire_bytes(states: &[&MergeState]) -> Vec<u64> {
+    let distinct: BTreeMap<Digest, &MergeState> =
+        states.iter().map(|state| (state.bound_root(), *state)).collect();
+    let length =
+        |(root, state): (&Digest, &&MergeState)| (*root, state.encoded_len(Tensors::Inline));
+    let lengths: BTreeMap<Digest, u64> = distinct.par_iter().map(length).collect();
+    states.iter().map(|state| lengths[&state.bound_root()]).collect()
 }
 
 /// Distances between merged models, by pair of positions.
@@ -188,4 +194,62 @@ fn compare_block(
         espalier_tensor::kernels::squared_distance(&values[i], &values[j])
     };
     pairs.iter().map(squared).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use espalier_identity::Keypair;
+    use espalier_replica::{Draft, Policy, PolicySpec};
+    use espalier_tensor::{Model, kernels};
+
+    /// States of different subsets of seven contributions, all in one arena.
+    fn states(strategy: &str) -> Vec<MergeState> {
+        let model = |i: usize| {
+            let value = |at: usize| ((i * 31 + at * 7) % 19) as f32 / 8.0 - i as f32 / 16.0;
+            let values: Vec<f32> = (0..9_000).map(value).collect();
+            Model::from_f32(&[("a", &[90, 50], &values[..4500]), ("b", &[4500], &values[4500..])])
+                .expect("sizes that fit")
+        };
+        let arena = Arena::default();
+        let base = arena.put_model(model(9)).root();
+        let spec = PolicySpec { strategy: strategy.into(), base: Some(base), ..Default::default() };
+        let policy = Policy::new(spec).expect("a valid policy");
+        let subsets: [&[usize]; 5] =
+            [&[0], &[1, 2], &[0, 1, 2, 3], &[3, 4, 5, 6], &[0, 1, 2, 3, 4, 5, 6]];
+        let state = |members: &&[usize]| {
+            let mut state = MergeState::with_arena(policy.clone(), arena.clone());
+            for &i in *members {
+                let key = Keypair::from_seed([i as u8 + 1; 32]);
+                let draft = Draft::new("test", model(i)).weight(1.0 + i as f64 / 4.0);
+                state.add(&key, draft).expect("a valid contribution");
+            }
+            state
+        };
+        subsets.iter().map(state).collect()
+    }
+
+    /// The shortcut, the streamed comparison and whole models must agree.
+    #[test]
+    fn three_ways_to_a_distance_agree() {
+        for strategy in ["weight-average", "task-arithmetic", "ties", "median"] {
+            let states = states(strategy);
+            let resolutions: Vec<_> =
+                states.iter().map(|state| state.resolution().expect("resolves")).collect();
+            let models: Vec<_> = resolutions.iter().collect();
+            let pairs: Vec<_> = (0..5).flat_map(|i| (0..5).map(move |j| (i, j))).collect();
+            let fast = between(states[0].arena(), &models, &pairs);
+            let streamed = streamed(&models, &pairs);
+            for (at, &(i, j)) in pairs.iter().enumerate() {
+                let [x, y] = [i, j].map(|i| resolutions[i].model().expect("resolves"));
+                let whole = libm::sqrt(kernels::squared_distance_blocks(&x, &y, 1)[0]);
+                let near = |d: f64| (d - whole).abs() <= 1e-5 * whole.max(1e-3);
+                assert!(near(streamed[at]), "{strategy} {i} {j}: {} and {whole}", streamed[at]);
+                assert!(near(fast[at]), "{strategy} {i} {j}: {} and {whole}", fast[at]);
+                assert!((whole == 0.0) == (i == j));
+            }
+            let linear = models[0].coefficients().is_some();
+            assert_eq!(linear, ["weight-average", "task-arithmetic"].contains(&strategy));
+        }
+    }
 }

@@ -4,7 +4,7 @@
 use crate::config::Config;
 use crate::family::Task;
 use crate::harness::Labels;
-use crate::measure::Gallery;
+use crate::measure::{Gallery, wire_bytes};
 use crate::report::{
     AuditEntry, Detection, Event, EventKind, ModelInfo, NodeInfo, Outcome, Report, Round, Summary,
     TopologyInfo, TrustRow,
@@ -14,7 +14,7 @@ use crate::summary;
 use crate::world::{Exchanged, Node, World};
 use espalier_identity::{Digest, PeerId};
 use espalier_replica::{MergeState, Policy, TrustTable};
-use espalier_topology::{Network, round_bound};
+use espalier_topology::{Bounds, Network, Schedule, Topology, round_bound};
 use espalier_trust::{Tick, Trust};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -84,6 +84,8 @@ impl<'a> Observer<'a> {
     /// Notes that the run was stopped after `round`.
     pub(crate) fn cut_short(&mut self, round: u32) {
         self.report.config.rounds = round;
+        // With fewer rounds less is still to happen, so it might stop even earlier.
+        self.report.config.until_converged = false;
     }
 
     /// Writes down a round; how many distinct states the active honest nodes hold.
@@ -127,7 +129,7 @@ impl<'a> Observer<'a> {
             active: nodes.iter().map(|node| node.active).collect(),
             trust,
             isolated,
-            wire_bytes: states.iter().map(|s| seen(s).map_or(0, |seen| seen.wire_bytes)).collect(),
+            wire_bytes: wire_bytes(&states),
             sent_bytes,
             tombstones: states.iter().map(|state| state.tombstones()).collect(),
             clock: states.iter().map(|state| clock(state, &names)).collect(),
@@ -252,20 +254,33 @@ impl<'a> Observer<'a> {
         }
     }
 
-    pub(crate) fn finish(mut self, world: &World) -> Report {
+    /// The nodes, sampled or not, that a state leaves out of the merge.
+    fn left_out(&self, world: &World, state: &MergeState) -> Vec<String> {
+        let table = if self.sampled.is_empty() { None } else { state.trust().ok() };
+        let isolated = |node: &&Node| {
+            table.as_ref().and_then(|t| t.get(&node.id)).is_some_and(Trust::is_isolated)
+        };
+        world.nodes.iter().filter(isolated).map(|node| node.name.clone()).collect()
+    }
+
+    pub(crate) fn finish(mut self, world: &World, task: &Task) -> Report {
         let honest = |i: &usize| self.labels.is_honest(*i) && world.nodes[*i].active;
         let everybody: Vec<usize> = (0..world.nodes.len()).filter(honest).collect();
         let state = summary::commonest(everybody.iter().map(|&i| world.nodes[i].state()));
-        self.report.audit = self.audit.into();
+        self.report.audit = std::mem::take(&mut self.audit).into();
         self.report.round_trip = summary::round_trips(world, &self.sampled);
         self.report.trace = summary::trace(state, &names(world));
-        let isolated = self.report.rounds.last().map(|r| r.isolated.clone()).unwrap_or_default();
+        let isolated = self.left_out(world, state);
+        if !self.sampled.is_empty() {
+            self.gallery.visit(std::iter::once(state), task);
+        }
         let seen = self.gallery.get(&state.state_hash());
         let converged = self.report.rounds.last().is_some_and(|round| round.distinct_states <= 1);
         let first = self.report.rounds.iter().rposition(|round| round.distinct_states > 1);
         let liars: Vec<&NodeInfo> = self.report.nodes.iter().filter(|n| n.byzantine).collect();
         let caught = liars.iter().filter(|node| isolated.contains(&node.name)).count();
-        let detection = (!liars.is_empty()).then(|| Detection {
+        let judged = !liars.is_empty() && !self.sampled.is_empty();
+        let detection = judged.then(|| Detection {
             recall: caught as f64 / liars.len() as f64,
             precision: match isolated.len() {
                 0 => 1.0,
@@ -340,6 +355,7 @@ impl From<&Trust> for TrustRow {
 
 fn topology(config: &Config, network: &Network) -> TopologyInfo {
     let bounds = round_bound(network, config.order);
+    let (lower, upper, source) = theory(config, network, &bounds);
     let degrees: Vec<usize> = (0..network.nodes()).map(|i| network.degree(i)).collect();
     let extreme = |degree: Option<&usize>| degree.map_or(0, |degree| *degree as u32);
     let mean = 2.0 * network.edge_count() as f64 / network.nodes() as f64;
@@ -352,8 +368,24 @@ fn topology(config: &Config, network: &Network) -> TopologyInfo {
         degree: (extreme(degrees.iter().min()), mean, extreme(degrees.iter().max())),
         diameter: exact.then(|| network.diameter() as u32),
         spectral_gap: Some(bounds.spectral_gap),
-        rounds_lower: bounds.lower,
-        rounds_upper: bounds.upper,
-        bound_source: bounds.source.to_owned(),
+        rounds_lower: lower,
+        rounds_upper: upper,
+        bound_source: source,
+    }
+}
+
+/// How many rounds a run without faults takes: at least, at most, and who says so.
+fn theory(config: &Config, network: &Network, bounds: &Bounds) -> (u32, u32, String) {
+    let doubling = (network.nodes() as u64).next_power_of_two().trailing_zeros();
+    match (config.schedule, &config.topology) {
+        (Schedule::Random, _) => (bounds.lower, bounds.upper, bounds.source.to_owned()),
+        (Schedule::Scheduled, Topology::Complete | Topology::Hypercube) => {
+            let source = "the schedule doubles what everybody holds: ceil(log2 n) rounds";
+            (doubling.min(bounds.lower), doubling, source.to_owned())
+        }
+        (Schedule::Scheduled, _) => {
+            let source = "the schedule uses every link in every round: at most the diameter";
+            (1, bounds.diameter_max, source.to_owned())
+        }
     }
 }

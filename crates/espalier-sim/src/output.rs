@@ -28,15 +28,21 @@ pub enum OutputError {
     },
 }
 
+/// The first file of a report that `folder` holds already.
+#[must_use]
+pub fn existing_report(folder: &Path) -> Option<PathBuf> {
+    let names = [HTML_FILE, JSON_FILE, AUDIT_FILE];
+    names.iter().map(|name| folder.join(name)).find(|path| path.exists())
+}
+
 /// Writes `report.json`, `audit.csv` and `report.html` into `folder`, which is made if it is not
-/// there. Each file is written under a temporary name, synced and renamed.
+/// there. All files are written under temporary names and synced; then they get their own.
 ///
 /// # Errors
 /// [`OutputError`]. If a file exists and `force` is false, nothing is written.
 pub fn write_report(report: &Report, folder: &Path, force: bool) -> Result<(), OutputError> {
     let names = [JSON_FILE, AUDIT_FILE, HTML_FILE];
-    let taken = names.iter().map(|name| folder.join(name)).find(|path| path.exists());
-    if let (Some(path), false) = (taken, force) {
+    if let (Some(path), false) = (existing_report(folder), force) {
         return Err(OutputError::Exists(path));
     }
     let failed = |path: PathBuf| move |source| OutputError::Io { path, source };
@@ -44,9 +50,17 @@ pub fn write_report(report: &Report, folder: &Path, force: bool) -> Result<(), O
     let json = report.to_json();
     let contents =
         [json.clone().into_bytes(), audit_csv(report), html::page(&json, AUDIT_FILE).into_bytes()];
+    // All are written before the first gets its name, so a full disk leaves nothing behind.
+    let mut staged = Vec::with_capacity(names.len());
     for (name, bytes) in names.into_iter().zip(contents) {
         let path = folder.join(name);
-        write_file(&path, &bytes).map_err(failed(path))?;
+        if path.is_dir() {
+            return Err(failed(path)(io::ErrorKind::IsADirectory.into()));
+        }
+        staged.push((stage(folder, &bytes).map_err(failed(path.clone()))?, path));
+    }
+    for (file, path) in staged {
+        file.persist(&path).map_err(|error| failed(path)(error.error))?;
     }
     Ok(())
 }
@@ -57,7 +71,12 @@ pub fn write_report(report: &Report, folder: &Path, force: bool) -> Result<(), O
 /// What the operating system says.
 pub fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
+    stage(folder.unwrap_or(Path::new(".")), bytes)?.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// A synced file without a name of its own, gone unless it gets one.
+fn stage(folder: &Path, bytes: &[u8]) -> io::Result<tempfile::NamedTempFile> {
     let mut file = tempfile::Builder::new().prefix(".espalier-").tempfile_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
@@ -66,8 +85,7 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
         use std::os::unix::fs::PermissionsExt as _;
         file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
     }
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    Ok(file)
 }
 
 impl Report {

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 /// A whole run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Report {
     /// Everything needed to run it again.
     pub config: Config,
@@ -43,6 +44,7 @@ pub struct Report {
 
 /// A node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct NodeInfo {
     /// Its public key.
     pub id: PeerId,
@@ -56,6 +58,7 @@ pub struct NodeInfo {
 
 /// The network and what theory says of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TopologyInfo {
     /// The topology as on the command line.
     pub name: String,
@@ -79,6 +82,7 @@ pub struct TopologyInfo {
 
 /// The model family.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ModelInfo {
     /// `digits`, `synthetic:SHAPE` or a path.
     pub family: String,
@@ -102,6 +106,7 @@ pub struct ModelInfo {
 
 /// Something that happened to the network or to nodes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Event {
     /// When.
     pub round: u32,
@@ -135,6 +140,7 @@ pub enum EventKind {
 
 /// One round.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Round {
     /// Its number; 0 is before any exchange.
     pub round: u32,
@@ -166,6 +172,7 @@ pub struct Round {
 
 /// The dimensions of trust, each 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TrustRow {
     /// Agreement with the majority.
     pub accuracy: f64,
@@ -181,6 +188,7 @@ pub struct TrustRow {
 
 /// One exchange, from the side of the node that received: two entries for a push–pull.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct AuditEntry {
     /// When.
     pub round: u32,
@@ -221,6 +229,7 @@ pub enum Outcome {
 
 /// One encode–decode proof.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RoundTrip {
     /// Whose state.
     pub node: String,
@@ -236,6 +245,7 @@ pub struct RoundTrip {
 
 /// One operation of the final state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TraceEntry {
     /// The operation's hash.
     pub op: Digest,
@@ -267,6 +277,7 @@ pub struct TraceEntry {
 
 /// The outcome.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Summary {
     /// All honest active nodes hold one state hash.
     pub converged: bool,
@@ -284,7 +295,7 @@ pub struct Summary {
     pub exchanges: u64,
     /// Bytes sent.
     pub sent_bytes: u64,
-    /// Whom the median honest node leaves out.
+    /// Whom the merge of the commonest final state leaves out, of all nodes, sampled or not.
     pub isolated: Vec<String>,
     /// How that compares with the harness's knowledge; `None` without Byzantine nodes.
     pub detection: Option<Detection>,
@@ -292,6 +303,7 @@ pub struct Summary {
 
 /// Isolated nodes against Byzantine nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Detection {
     /// Share of the Byzantine nodes that are isolated.
     pub recall: f64,

@@ -1,7 +1,7 @@
 //! A run from beginning to end: set-up, rounds, and the harness around them.
 
 use crate::attack::Attack;
-use crate::config::Config;
+use crate::config::{Config, Family};
 use crate::error::{SimError, flag};
 use crate::family::Task;
 use crate::harness::{Labels, deal_attacks};
@@ -32,9 +32,6 @@ pub enum Progress {
         distinct: u32,
     },
 }
-
-/// The most nodes of a run.
-pub const MAX_NODES: u32 = 100_000;
 
 /// Runs a simulation. The report depends on the configuration alone: not on the number of threads,
 /// not on the machine.
@@ -67,7 +64,7 @@ pub fn simulate(
             break;
         }
     }
-    Ok(observer.finish(&run.world))
+    Ok(observer.finish(&run.world, &run.task))
 }
 
 struct Run<'a> {
@@ -89,61 +86,12 @@ struct Run<'a> {
     now: u32,
 }
 
-fn check(config: &Config) -> Result<(), SimError> {
-    if !(2..=MAX_NODES).contains(&config.nodes) {
-        return Err(flag("--nodes", format!("must be 2 to {MAX_NODES}, not {}", config.nodes)));
-    }
-    if config.rounds == 0 {
-        return Err(flag("--rounds", "must be at least 1"));
-    }
-    let chances = [
-        ("--loss", config.loss),
-        ("--duplicate", config.duplicate),
-        ("--reorder", config.reorder),
-        ("--crash", config.crash),
-    ];
-    for (name, p) in chances {
-        if !(0.0..=1.0).contains(&p) {
-            return Err(flag(name, format!("is a probability from 0 to 1, not {p}")));
-        }
-    }
-    let liars = config.byzantine.of(config.nodes);
-    if liars >= config.nodes {
-        let problem = format!("{liars} of {} nodes leaves nobody honest", config.nodes);
-        return Err(flag("--byzantine", problem));
-    }
-    if config.attack.is_empty() {
-        return Err(flag("--attack", "needs at least one name"));
-    }
-    if let Some(late) = config.late_joiners
-        && late.count >= config.nodes - liars
-    {
-        let problem =
-            format!("at least one of {} honest nodes must be there", config.nodes - liars);
-        return Err(flag("--late-joiners", problem));
-    }
-    if let Some(split) = &config.partition
-        && split.parts > config.nodes
-    {
-        let problem = format!("{} nodes cannot form {} parts", config.nodes, split.parts);
-        return Err(flag("--partition", problem));
-    }
-    if let Some(retract) = config.retract.iter().find(|retract| retract.node >= config.nodes) {
-        let problem = format!("nodes are numbered 0 to {}, not {}", config.nodes - 1, retract.node);
-        return Err(flag("--retract", problem));
-    }
-    if config.retrain == Some(0) {
-        return Err(flag("--retrain", "must be at least 1"));
-    }
-    Ok(())
-}
-
 impl<'a> Run<'a> {
     fn new(
         config: &'a Config,
         watch: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Self, SimError> {
-        check(config)?;
+        config.check()?;
         let seeds = Seeds(config.seed);
         let count = config.nodes as usize;
         let network = config.topology.build(count, config.seed)?;
@@ -155,7 +103,9 @@ impl<'a> Run<'a> {
         }
         let arena = Arena::default();
         let base = task.base().map(|base| arena.put_model(base.clone()).root());
-        if let (Some(expected), Some(found)) = (config.base_root, base)
+        // Only a file can have changed; elsewhere the comparison of reports shows the difference.
+        if let (Family::Path(_), Some(expected), Some(found)) =
+            (&config.model, config.base_root, base)
             && expected != found
         {
             return Err(SimError::BaseChanged { expected, found });
@@ -275,6 +225,7 @@ impl<'a> Run<'a> {
             for (i, model) in late {
                 self.world.nodes[i].active = true;
                 self.contribute(i, model, 0)?;
+                self.persist_node(i);
             }
             self.happened.push((EventKind::Join, nodes));
         }
@@ -293,15 +244,22 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// The last honest node that is up does not crash: somebody has to be there.
     fn crash_and_restart(&mut self, round: u32) {
+        let honest = |labels: &Labels, i: usize| labels.attack(i).is_none();
+        let nodes = self.world.nodes.iter().enumerate();
+        let mut up = nodes.filter(|(i, node)| node.active && honest(&self.labels, *i)).count();
         for i in 0..self.world.nodes.len() {
             if self.world.nodes[i].back == Some(round) {
                 self.restart(i);
+                up += 1;
                 self.happened.push((EventKind::Restart, vec![i]));
             } else if self.world.nodes[i].active
-                && self.labels.attack(i).is_none()
+                && honest(&self.labels, i)
                 && self.dice.happens(self.config.crash)
+                && up > 1
             {
+                up -= 1;
                 let node = &mut self.world.nodes[i];
                 node.active = false;
                 node.back = Some(round + 1 + self.dice.below(3) as u32);
@@ -324,18 +282,26 @@ impl<'a> Run<'a> {
     /// Own sequence numbers become durable before anybody else sees them; the rest of the state
     /// every second round, not for all nodes in the same one.
     fn persist(&mut self) {
-        for (i, node) in self.world.nodes.iter_mut().enumerate() {
-            for face in &mut node.faces {
-                face.publish();
+        for i in 0..self.world.nodes.len() {
+            // Who is down writes nothing any more.
+            if self.world.nodes[i].active {
+                self.persist_node(i);
             }
-            if self.config.crash == 0.0 {
-                continue;
-            }
-            let own = node.state().frontier().0.get(&node.id).copied().unwrap_or(0);
-            if own > node.durable_seq || (self.now as usize + i).is_multiple_of(2) {
-                node.durable = node.state().to_bytes(Tensors::ByReference);
-                node.durable_seq = own;
-            }
+        }
+    }
+
+    fn persist_node(&mut self, i: usize) {
+        let node = &mut self.world.nodes[i];
+        for face in &mut node.faces {
+            face.publish();
+        }
+        if self.config.crash == 0.0 {
+            return;
+        }
+        let own = node.state().frontier().0.get(&node.id).copied().unwrap_or(0);
+        if own > node.durable_seq || (self.now as usize + i).is_multiple_of(2) {
+            node.durable = node.state().to_bytes(Tensors::ByReference);
+            node.durable_seq = own;
         }
     }
 

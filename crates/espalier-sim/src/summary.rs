@@ -43,7 +43,11 @@ pub(crate) fn model_info(
         base_accuracy: task.base().and_then(|base| task.accuracy(base)),
         alone_accuracy: judged.as_ref().map(|j| j.iter().map(|(alone, _)| *alone).collect()),
         validation_accuracy: judged.map(|j| j.iter().map(|(_, own)| *own).collect()),
-        samples: sampled.iter().map(|&i| task.samples(i)).collect(),
+        samples: sampled
+            .iter()
+            .map(|&i| task.samples(i))
+            .collect::<Option<Vec<_>>>()
+            .filter(|all| !all.is_empty()),
     }
 }
 

@@ -10,6 +10,8 @@ use std::ops::ControlFlow;
 const MAX_REPORT: usize = 1 << 30;
 /// How many differences are listed.
 const MAX_DIFFERENCES: usize = 20;
+/// How many of them of one field of the report.
+const MAX_PER_FIELD: usize = 4;
 
 /// Why a report cannot be checked.
 #[derive(Debug, thiserror::Error)]
@@ -53,20 +55,36 @@ pub fn verify_report(
     let mut differences = Vec::new();
     if computed != reported {
         let (a, b) = (serde_json::to_value(&reported)?, serde_json::to_value(&computed)?);
-        compare(&a, &b, &mut String::new(), &mut differences);
+        differences = differences_of(&a, &b);
     }
     Ok(differences)
 }
 
+/// The first few of each field, so that one that differs throughout does not hide the others;
+/// plain values before lists.
+fn differences_of(a: &Value, b: &Value) -> Vec<Difference> {
+    let (Some(a), Some(b)) = (a.as_object(), b.as_object()) else { return Vec::new() };
+    let mut keys: Vec<_> = a.keys().collect();
+    keys.sort_by_key(|key| (a[*key].is_object() || a[*key].is_array(), a[*key].is_array()));
+    let mut differences = Vec::new();
+    for key in keys {
+        let mut of_field = Vec::new();
+        compare(&a[key], &b[key], &mut key.clone(), &mut of_field);
+        differences.extend(of_field);
+    }
+    differences.truncate(MAX_DIFFERENCES);
+    differences
+}
+
 fn compare(a: &Value, b: &Value, place: &mut String, out: &mut Vec<Difference>) {
-    if a == b || out.len() >= MAX_DIFFERENCES {
+    if a == b || out.len() >= MAX_PER_FIELD {
         return;
     }
     let depth = place.len();
     match (a, b) {
         (Value::Object(x), Value::Object(y)) if x.keys().eq(y.keys()) => {
             for (key, value) in x {
-                place.push_str(if depth == 0 { "" } else { "." });
+                place.push('.');
                 place.push_str(key);
                 compare(value, &y[key], place, out);
                 place.truncate(depth);

@@ -148,9 +148,9 @@ impl World {
         late
     }
 
-    /// Whether messages are still under way.
+    /// Whether no message is under way and nobody is to come back.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.under_way.is_empty()
+        self.under_way.is_empty() && self.nodes.iter().all(|node| node.back.is_none())
     }
 
     /// Forgets what is under way to a node.
@@ -262,7 +262,8 @@ impl World {
             exchanged.sides[side].lost = true;
         } else if delay > 0 {
             exchanged.sides[side].lost = true;
-            self.under_way.entry(self.round + delay).or_default().push(mail);
+            let due = self.round.saturating_add(delay);
+            self.under_way.entry(due).or_default().push(mail);
         } else if self.dice.happens(self.faults.reorder) {
             exchanged.sides[side].lost = true;
             self.held_back.push(mail);

@@ -43,7 +43,10 @@ proptest! {
                     }
                 }
             }
-            prop_assert_eq!(state.encoded_len(), state.to_bytes(Tensors::ByReference).len());
+            for tensors in [Tensors::ByReference, Tensors::Inline] {
+                let len = state.to_bytes(tensors).len() as u64;
+                prop_assert_eq!(state.encoded_len(tensors), len);
+            }
         }
     }
 

@@ -1,0 +1,131 @@
+//! Wrong use: exit code 2, one message that names the flag and says what would be right.
+
+use crate::{Place, simulate};
+
+/// Flags of `simulate` and what the message must contain.
+const WRONG: &[(&[&str], &[&str])] = &[
+    (&["--attack", "sing-flip"], &["--attack", "did you mean `sign-flip`?", "gaussian:S"]),
+    (&["--attack", "nan,scale:x"], &["--attack", "scale:K with a finite number"]),
+    (&["--attack", ""], &["--attack"]),
+    (&["--spread", "clster:2"], &["--spread", "did you mean `clusters`?"]),
+    (&["--spread", "clusters:1"], &["--spread", "K >= 2"]),
+    (&["--topology", "rign"], &["--topology", "did you mean \"ring\"?"]),
+    (&["--topology", "regular"], &["--topology", "regular:K"]),
+    (&["--topology", "torus", "--nodes", "7"], &["--topology", "9"]),
+    (&["--topology", "hypercube", "--nodes", "7"], &["--topology", "the nearest is 8"]),
+    (&["--topology", "file:nowhere"], &["--topology", "nowhere"]),
+    (&["--strategy", "tiess"], &["--strategy", "did you mean `ties`?"]),
+    (&["--strategy", "zzz"], &["--strategy", "weight-average, slerp"]),
+    (&["--strategy", "ties", "--param", "densty=1"], &["--param", "did you mean `density`?"]),
+    (&["--strategy", "ties", "--param", "density=2"], &["--param", "at most 1"]),
+    (&["--param", "density"], &["--param", "KEY=VALUE"]),
+    (&["--schedule", "planned"], &["--schedule", "use random or scheduled"]),
+    (&["--order", "parallel"], &["--order", "use sequential or synchronous"]),
+    (&["--exchange", "full"], &["--exchange", "delta or full-state"]),
+    (&["--metrics", "smple:3"], &["--metrics", "did you mean `sample`?"]),
+    (&["--nodes", "1"], &["--nodes", "2 to 100000"]),
+    (&["--nodes", "-3"], &["--nodes", "whole number"]),
+    (&["--nodes", "many"], &["--nodes", "whole number from 0 to 2^32 - 1"]),
+    (&["--nodes", "99999999999"], &["--nodes", "whole number"]),
+    (&["--rounds", "0"], &["--rounds", "at least 1"]),
+    (&["--rounds", "2.5"], &["--rounds", "whole number"]),
+    (&["--seed", "-1"], &["--seed", "whole number from 0 to 2^64 - 1"]),
+    (&["--threads", "0"], &["--threads", "whole number from 1"]),
+    (&["--loss", "2"], &["--loss", "from 0 to 1"]),
+    (&["--loss", "-0.1"], &["--loss", "from 0 to 1"]),
+    (&["--duplicate", "NaN"], &["--duplicate", "from 0 to 1"]),
+    (&["--reorder", "half"], &["--reorder", "from 0 to 1"]),
+    (&["--crash", "1e9"], &["--crash", "from 0 to 1"]),
+    (&["--delay", "soon"], &["--delay", "whole number"]),
+    (&["--retrain", "0"], &["--retrain", "at least 1"]),
+    (&["--byzantine", "5"], &["--byzantine", "nobody honest"]),
+    (&["--byzantine", "120%"], &["--byzantine", "34%"]),
+    (&["--late-joiners", "2"], &["--late-joiners", "COUNT@ROUND"]),
+    (&["--late-joiners", "5@2"], &["--late-joiners", "5 honest"]),
+    (&["--partition", "2@5..3"], &["--partition", "FROM < UNTIL"]),
+    (&["--partition", "6@2..3"], &["--partition", "6 parts"]),
+    (&["--retract", "node3"], &["--retract", "NODE@ROUND"]),
+    (&["--retract", "5@3"], &["--retract", "0 to 4"]),
+    // What would never happen.
+    (&["--late-joiners", "2@9"], &["--late-joiners", "after the last one, 8", "--rounds 9"]),
+    (&["--partition", "2@9..12"], &["--partition", "--rounds 9"]),
+    (&["--retract", "0@3", "--retract", "1@20"], &["--retract", "--rounds 20"]),
+    (&["--retrain", "9"], &["--retrain", "--rounds 9"]),
+    // Models.
+    (
+        &["--model", "absent.safetensors"],
+        &["--model", "absent.safetensors", "digits", "synthetic:SHAPE"],
+    ),
+    (&["--model", "digit"], &["--model", "did you mean `digits`?"]),
+    (&["--model", "synthetic"], &["--model", "did you mean `synthetic:16x16`?"]),
+    (&["--model", "synthetic:4x"], &["--model", "synthetic:16x16"]),
+    (&["--model", "synthetic:99999x99999x99"], &["--model", "2^28"]),
+    (&["--model", "."], &["--model", "safetensors"]),
+    (&["--model", ""], &["--model", "digits"]),
+    (&["--bogus"], &["--bogus"]),
+    (&["extra"], &["extra"]),
+];
+
+#[test]
+fn a_wrong_value_names_its_flag_and_says_what_would_be_right() {
+    let place = Place::new();
+    for (flags, parts) in WRONG {
+        let base = ["simulate", "--model", "synthetic:4", "--nodes", "5", "--rounds", "8"];
+        // A flag may stand once only, so defaults give way to what is tested.
+        let mut arguments = vec![base[0]];
+        for pair in base[1..].chunks(2).filter(|pair| !flags.contains(&pair[0])) {
+            arguments.extend(pair);
+        }
+        arguments.extend(*flags);
+        let problem = place.fails(2, &arguments);
+        assert!(problem.starts_with("error: "), "{arguments:?}: {problem}");
+        for part in *parts {
+            assert!(problem.contains(part), "{arguments:?}: no {part} in\n{problem}");
+        }
+        assert!(problem.len() < 600, "{problem}");
+    }
+    assert!(place.files(".").is_empty(), "a refused run leaves nothing");
+}
+
+#[test]
+fn misspelt_commands_and_flags_suggest_the_nearest() {
+    let place = Place::new();
+    assert!(place.fails(2, &["simulat"]).contains("'simulate'"));
+    assert!(place.fails(2, &["simulate", "--node", "3"]).contains("'--nodes'"));
+    assert!(place.fails(2, &["completions", "bsh"]).contains("possible values: bash"));
+    let ran = place.run(&[]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("Usage: espalier"), "{}", ran.stderr);
+}
+
+#[test]
+fn what_is_wrong_shows_before_what_exists() {
+    let place = Place::new();
+    place.ok(&simulate(&["--quiet"]));
+    assert!(place.fails(2, &simulate(&["--strategy", "zzz"])).contains("--strategy"));
+}
+
+#[test]
+fn files_that_are_no_reports_are_refused_by_name() {
+    let place = Place::new();
+    std::fs::write(place.path().join("garbage.json"), "{\"config\": 3}").unwrap();
+    std::fs::write(place.path().join("binary.json"), [0xff, 0xfe, 0]).unwrap();
+    std::fs::create_dir(place.path().join("folder")).unwrap();
+    for file in ["garbage.json", "binary.json", "absent.json", "folder"] {
+        for arguments in [&["verify", file][..], &["trace", "--report", file]] {
+            let problem = place.fails(2, arguments);
+            assert!(problem.contains(file), "{arguments:?}: {problem}");
+            assert_eq!(problem.lines().count(), 1, "{problem}");
+        }
+    }
+}
+
+#[test]
+fn a_report_to_read_and_a_run_to_make_exclude_each_other() {
+    let place = Place::new();
+    place.ok(&simulate(&["--quiet"]));
+    for flag in [["--rounds", "3"], ["--byzantine", "1"], ["--seed", "1"], ["--model", "digits"]] {
+        let problem = place.fails(2, &["trace", "--report", "espalier-report", flag[0], flag[1]]);
+        assert!(problem.contains(flag[0]), "{problem}");
+    }
+}

@@ -1,0 +1,112 @@
+//! What must hold before a run starts.
+
+use crate::config::{Config, ParseError};
+use crate::error::{SimError, flag};
+use espalier_resolve::{Strategy, StrategyError, registry};
+use std::fmt::Display;
+use std::str::FromStr;
+
+/// The most nodes of a run.
+pub const MAX_NODES: u32 = 100_000;
+
+impl Config {
+    /// Checks all that can be known before models are opened and the network is drawn: what no
+    /// single flag shows, and what a program may have put together itself.
+    ///
+    /// # Errors
+    /// [`SimError::Flag`].
+    pub fn check(&self) -> Result<(), SimError> {
+        check_ranges(self)?;
+        check_strategy(self)?;
+        check_texts(self)?;
+        check_counts(self)
+    }
+}
+
+/// Plain numbers.
+fn check_ranges(config: &Config) -> Result<(), SimError> {
+    if !(2..=MAX_NODES).contains(&config.nodes) {
+        return Err(flag("--nodes", format!("must be 2 to {MAX_NODES}, not {}", config.nodes)));
+    }
+    if config.rounds == 0 {
+        return Err(flag("--rounds", "must be at least 1"));
+    }
+    let chances = [
+        ("--loss", config.loss),
+        ("--duplicate", config.duplicate),
+        ("--reorder", config.reorder),
+        ("--crash", config.crash),
+    ];
+    for (name, p) in chances {
+        if !(0.0..=1.0).contains(&p) {
+            return Err(flag(name, format!("is a probability from 0 to 1, not {p}")));
+        }
+    }
+    if config.retrain == Some(0) {
+        return Err(flag("--retrain", "must be at least 1"));
+    }
+    Ok(())
+}
+
+/// Values with a text form of their own.
+fn check_texts(config: &Config) -> Result<(), SimError> {
+    let Config { model, late_joiners, partition, byzantine, spread, metrics, .. } = config;
+    reads_back("--model", Some(model))?;
+    reads_back("--late-joiners", late_joiners.as_ref())?;
+    reads_back("--partition", partition.as_ref())?;
+    config.retract.iter().try_for_each(|retract| reads_back("--retract", Some(retract)))?;
+    reads_back("--byzantine", Some(byzantine))?;
+    config.attack.iter().try_for_each(|attack| reads_back("--attack", Some(attack)))?;
+    reads_back("--spread", Some(spread))?;
+    reads_back("--metrics", Some(metrics))
+}
+
+/// Numbers of nodes that must fit together.
+fn check_counts(config: &Config) -> Result<(), SimError> {
+    let liars = config.byzantine.of(config.nodes);
+    if liars >= config.nodes {
+        let problem = format!("{liars} of {} nodes leaves nobody honest", config.nodes);
+        return Err(flag("--byzantine", problem));
+    }
+    if config.attack.is_empty() {
+        return Err(flag("--attack", "needs at least one name"));
+    }
+    if let Some(late) = config.late_joiners
+        && late.count >= config.nodes - liars
+    {
+        let problem =
+            format!("at least one of {} honest nodes must be there", config.nodes - liars);
+        return Err(flag("--late-joiners", problem));
+    }
+    if let Some(split) = &config.partition
+        && split.parts > config.nodes
+    {
+        let problem = format!("{} nodes cannot form {} parts", config.nodes, split.parts);
+        return Err(flag("--partition", problem));
+    }
+    if let Some(retract) = config.retract.iter().find(|retract| retract.node >= config.nodes) {
+        let problem = format!("nodes are numbered 0 to {}, not {}", config.nodes - 1, retract.node);
+        return Err(flag("--retract", problem));
+    }
+    Ok(())
+}
+
+/// A value that its own text form does not describe could not have come from a flag.
+fn reads_back<T: Display + FromStr<Err = ParseError>>(
+    name: &'static str,
+    value: Option<&T>,
+) -> Result<(), SimError> {
+    let read = value.map(|value| value.to_string().parse::<T>()).transpose();
+    read.map(drop).map_err(|error| flag(name, error.to_string()))
+}
+
+fn check_strategy(config: &Config) -> Result<(), SimError> {
+    match Strategy::new(&config.strategy, &config.parameters) {
+        Ok(_) => Ok(()),
+        Err(error @ StrategyError::Unknown { .. }) => {
+            let names: Vec<_> = registry().iter().map(|info| info.name).collect();
+            Err(flag("--strategy", format!("{error}; there are {}", names.join(", "))))
+        }
+        Err(error) => Err(flag("--param", error.to_string())),
+    }
+}
