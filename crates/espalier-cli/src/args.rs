@@ -151,7 +151,8 @@ pub(crate) struct RunArgs {
     /// with one model per node [default: digits, in `trace` synthetic:16x16]
     #[arg(long, value_name = "MODEL", help_heading = "Models")]
     pub(crate) model: Option<Family>,
-    /// How to merge: weight-average, slerp, task-arithmetic, ties, dare-linear, median, trimmed-mean
+    /// How to merge: weight-average, slerp, task-arithmetic, ties, dare-linear, median,
+    /// trimmed-mean
     #[arg(long, value_name = "NAME", default_value = "weight-average", help_heading = "Models")]
     strategy: String,
     /// A parameter of the strategy; may be repeated

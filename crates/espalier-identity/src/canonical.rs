@@ -57,7 +57,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn decode_accepts_only_what_encode_writes(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+        fn decode_accepts_only_what_encode_writes(
+            bytes in prop::collection::vec(any::<u8>(), 0..64),
+        ) {
             if let Ok(value) = decode::<(u32, Vec<String>, Option<u64>)>(&bytes) {
                 prop_assert_eq!(encode(&value), bytes);
             }

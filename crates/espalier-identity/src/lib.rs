@@ -1,7 +1,7 @@
 //! Who said it, and what exactly was said.
 //!
-//! * [`Digest`]: a BLAKE3 hash, always taken under a [`Domain`] so that bytes hashed for one purpose
-//!   can never stand for another.
+//! * [`Digest`]: a BLAKE3 hash, always taken under a [`Domain`] so that bytes hashed for one
+//!   purpose can never stand for another.
 //! * [`PeerId`], [`Keypair`], [`Signature`]: Ed25519 (RFC 8032), verified strictly.
 //! * [`canonical`]: one byte string per value, and only that one is accepted.
 //!

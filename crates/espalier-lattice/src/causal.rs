@@ -199,8 +199,9 @@ impl<A: Ord + Clone> CausalContext<A> {
         &self.vector
     }
 
-    /// Every dot: the downward-closed part first, then the rest. Takes time in proportion to their number, which a hostile version
-    /// vector can make astronomical: bound [`CausalContext::len`] first.
+    /// Every dot: the downward-closed part first, then the rest. Takes time in proportion to their
+    /// number, which a hostile version vector can make astronomical: bound
+    /// [`CausalContext::len`] first.
     pub fn dots(&self) -> impl Iterator<Item = Dot<A>> {
         let prefix = self
             .vector

@@ -4,8 +4,8 @@
 //!   roots whatever the order of insertion; roots update in O(log n); clones are O(1) and share.
 //! * [`InclusionProof`]: that a map with a given root holds an entry.
 //! * [`MerkleMap::diff`]: what two maps do not share, in O(d log n) for d differences.
-//! * [`ContentProof`]: that 1,024 bytes stand at an offset of some content, against its plain BLAKE3
-//!   hash.
+//! * [`ContentProof`]: that 1,024 bytes stand at an offset of some content, against its plain
+//!   BLAKE3 hash.
 //!
 //! This crate does not know what a leaf means.
 //!

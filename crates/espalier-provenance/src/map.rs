@@ -383,7 +383,10 @@ mod tests {
         }
 
         #[test]
-        fn proofs_verify_and_any_change_breaks_them(steps in entries(), pick in any::<prop::sample::Index>()) {
+        fn proofs_verify_and_any_change_breaks_them(
+            steps in entries(),
+            pick in any::<prop::sample::Index>(),
+        ) {
             let (map, twin) = apply(&steps);
             prop_assume!(!twin.is_empty());
             let key = *twin.keys().nth(pick.index(twin.len())).expect("in range");

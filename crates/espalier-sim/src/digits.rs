@@ -1,8 +1,9 @@
 //! The embedded task: small images of handwritten digits and a small network that reads them.
 //!
 //! E. Alpaydin and C. Kaynak, *Optical Recognition of Handwritten Digits*, UCI Machine Learning
-//! Repository, 1998, CC BY 4.0. 1,797 images of 8 × 8 pixels. Every run splits them by its seed into
-//! a common test part and one part per node, of which the node keeps a fifth for validation.
+//! Repository, 1998, CC BY 4.0. 1,797 images of 8 × 8 pixels. Every run splits them by its seed
+//! into a common test part, a small public part on which the base model is trained, and one part
+//! per node, of which the node keeps a fifth for validation.
 //!
 //! The network is 64 → 32 → 10 with ReLU and softmax, trained by plain stochastic gradient descent
 //! in f32. Loops are written so that no compiler may reorder a sum, and `exp` comes from libm.

@@ -22,7 +22,10 @@ pub enum SimError {
     #[error("--model: {0}")]
     Model(#[from] TensorError),
     /// Two models do not fit together.
-    #[error("--model: {} and {} do not fit together: {mismatch}", .first.display(), .second.display())]
+    #[error(
+        "--model: {} and {} do not fit together: {mismatch}",
+        .first.display(), .second.display()
+    )]
     Mismatch {
         /// One.
         first: PathBuf,

@@ -137,6 +137,9 @@ fn describe(op: &VerifiedOp, names: &BTreeMap<PeerId, &str>) -> (&'static str, S
             let gone = dots(&c.replaces);
             ("contribute", format!("{} in training round {}, replacing {gone}", c.name, c.round))
         }
+        Body::Retract { targets } if targets.iter().any(|dot| dot.actor != op.op().author) => {
+            ("retract", format!("would remove {}, not all its own", dots(targets)))
+        }
         Body::Retract { targets } => ("retract", format!("removes {}", dots(targets))),
         Body::Attest { subject, dimension, value } => {
             let subject = name_of(subject, names);

@@ -4,7 +4,8 @@
 //! hold the same derive the same.
 //!
 //! * [`Evidence`] and [`Attestations`]: the state, joins only.
-//! * [`CausalTrustClock`]: what a replica has seen, forks and convictions included; a partial order.
+//! * [`CausalTrustClock`]: what a replica has seen, forks and convictions included; a partial
+//!   order.
 //! * [`score`]: the geometric score, a pure function; [`Trust`] has four dimensions in [`Q16`].
 //!
 //! A join never decays, rescales or forgets. Scores are views and never enter a join.

@@ -5,7 +5,8 @@ use crate::Place;
 /// The flags of `simulate` as they are specified, with their defaults.
 const SIMULATE: &str = "\
 --nodes [8] --rounds [20] --until-converged
---topology random|ring|star|complete|line|torus|hypercube|regular:K|erdos-renyi:P|watts-strogatz:K:B|barabasi-albert:M|file:PATH [random]
+--topology random|ring|star|complete|line|torus|hypercube|regular:K|\
+erdos-renyi:P|watts-strogatz:K:B|barabasi-albert:M|file:PATH [random]
 --schedule random|scheduled [random] --order sequential|synchronous [sequential]
 --exchange delta|full-state [delta]
 --strategy NAME [weight-average] --param KEY=VALUE --model digits|synthetic:SHAPE|PATH [digits]

@@ -75,7 +75,8 @@ impl Place {
 
 /// `simulate` on small tensors: a few milliseconds.
 fn simulate<'a>(flags: &[&'a str]) -> Vec<&'a str> {
-    let mut all = vec!["simulate", "--model", "synthetic:4x4", "--nodes", "5", "--rounds", "8"];
-    all.extend(flags);
-    all
+    let defaults = [["--model", "synthetic:4x4"], ["--nodes", "5"], ["--rounds", "8"]];
+    // A flag may stand only once.
+    let kept = defaults.iter().filter(|pair| !flags.contains(&pair[0])).flatten();
+    ["simulate"].iter().chain(kept).chain(flags).copied().collect()
 }

@@ -70,13 +70,7 @@ const WRONG: &[(&[&str], &[&str])] = &[
 fn a_wrong_value_names_its_flag_and_says_what_would_be_right() {
     let place = Place::new();
     for (flags, parts) in WRONG {
-        let base = ["simulate", "--model", "synthetic:4", "--nodes", "5", "--rounds", "8"];
-        // A flag may stand once only, so defaults give way to what is tested.
-        let mut arguments = vec![base[0]];
-        for pair in base[1..].chunks(2).filter(|pair| !flags.contains(&pair[0])) {
-            arguments.extend(pair);
-        }
-        arguments.extend(*flags);
+        let arguments = simulate(flags);
         let problem = place.fails(2, &arguments);
         assert!(problem.starts_with("error: "), "{arguments:?}: {problem}");
         for part in *parts {

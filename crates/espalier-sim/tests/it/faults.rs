@@ -30,8 +30,8 @@ fn mixes() -> Vec<(&'static str, Config)> {
                 partition,
                 late_joiners: late,
                 retract,
-                retrain: Some(40),
-                rounds: 79,
+                retrain: Some(80),
+                rounds: 159,
                 ..base
             },
         ),

@@ -81,19 +81,3 @@ fn estimates_are_said_to_be_estimates() {
     let json = serde_json::to_value(&complete).unwrap();
     assert_eq!(json["lower"], 2);
 }
-
-/// The means that the documentation quotes; run with `--ignored --nocapture`.
-#[test]
-#[ignore = "its purpose is the printed table"]
-#[expect(clippy::print_stderr, reason = "the table is what it is for")]
-fn measured_means() {
-    for text in ["complete", "hypercube", "torus", "ring", "star", "random", "regular:4"] {
-        let network = network(text, 1024, 1);
-        for order in ORDERS {
-            let runs = if text == "ring" { 3 } else { 20 };
-            let total: u32 = (0..runs).map(|seed| push_pull(&network, order, seed as u64)).sum();
-            let mean = f64::from(total) / f64::from(runs);
-            eprintln!("{text} {order}: {mean:.2} {:?}", round_bound(&network, order));
-        }
-    }
-}

@@ -103,7 +103,10 @@ fn by_sorting(mut values: Vec<f64>, k: usize) -> f64 {
 
 proptest! {
     #[test]
-    fn selection_equals_sorting(values in prop::collection::vec(-9.0f64..9.0, 1..30), k in 1usize..30) {
+    fn selection_equals_sorting(
+        values in prop::collection::vec(-9.0f64..9.0, 1..30),
+        k in 1usize..30,
+    ) {
         prop_assume!(k <= values.len());
         prop_assert_eq!(nth_smallest(values.iter().copied(), k), by_sorting(values.clone(), k));
     }
@@ -133,7 +136,10 @@ proptest! {
 
     /// The order in which subjects are listed changes nothing.
     #[test]
-    fn the_score_is_equivariant(points in prop::collection::vec(-5.0f64..5.0, 3..10), turn in 0usize..10) {
+    fn the_score_is_equivariant(
+        points in prop::collection::vec(-5.0f64..5.0, 3..10),
+        turn in 0usize..10,
+    ) {
         let n = points.len();
         let turn = turn % n;
         let straight = strict(n, &subjects(n), &line(&points));
