@@ -17,7 +17,7 @@ static OPERATION: Domain = Domain::new("espalier operation v1");
 static SIGNED_OPERATION: Domain = Domain::new("espalier signed operation v1");
 
 /// The longest encoded operation that is accepted, in bytes. Of this, all but records of evidence
-/// leave [`RECORD_ROOM`] free.
+/// leave 8 KiB free.
 pub const MAX_OP_LEN: usize = 4 << 20;
 
 /// What a record of evidence adds at most to the operation it carries: a chunk with its path, heads
