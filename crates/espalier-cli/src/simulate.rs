@@ -9,10 +9,13 @@ use espalier::sim::{
     existing_report, nodes_of_folder,
 };
 use std::fmt::Write as _;
+use std::io::Read as _;
 use std::path::Path;
 
 /// How many rounds the summary lists at most.
 const ROUNDS_SHOWN: usize = 12;
+/// How many names a line lists at most.
+const NAMES_SHOWN: usize = 6;
 
 pub(crate) fn run(args: &SimulateArgs, quiet: bool) -> Result<(), Failure> {
     let config = configure(&args.run, 8, 20, Family::Digits)?;
@@ -83,9 +86,13 @@ fn within_rounds(config: &Config) -> Result<(), Failure> {
 /// The text of a report: a file, or `report.json` in a folder.
 pub(crate) fn read_report(path: &Path) -> Result<String, Failure> {
     let path = if path.is_dir() { path.join(JSON_FILE) } else { path.to_owned() };
-    std::fs::read_to_string(&path)
+    let mut text = String::new();
+    // A file may be no file at all, and endless.
+    std::fs::File::open(&path)
+        .and_then(|file| file.take(sim::MAX_REPORT_LEN + 1).read_to_string(&mut text))
         .with_context(|| format!("cannot read {}", path.display()))
-        .map_err(Failure::Input)
+        .map_err(Failure::Input)?;
+    Ok(text)
 }
 
 /// Runs with a progress bar. With `say` it first says what it runs, the seed included, so that a
@@ -116,10 +123,20 @@ fn write_json(report: &Report, path: &Path) -> Result<(), Failure> {
 }
 
 fn announce(config: &Config) -> String {
+    let Config { nodes, model, strategy, topology, rounds, seed, .. } = config;
+    let up_to = if config.until_converged { "up to " } else { "" };
     format!(
-        "{} nodes, {}, {} over {}, {} rounds, seed {}",
-        config.nodes, config.model, config.strategy, config.topology, config.rounds, config.seed
+        "{nodes} nodes, {model}, {strategy} over {topology}, {up_to}{rounds} rounds, seed {seed}"
     )
+}
+
+/// Names, and how many more there are.
+fn some_of(names: &[String]) -> String {
+    let shown = names.iter().take(NAMES_SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(NAMES_SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 fn percent(share: f64) -> String {
@@ -157,16 +174,25 @@ pub(crate) fn summary(report: &Report) -> String {
         let alone = format!("alone: {} mean, {} best", percent(mean), percent(best));
         line("accuracy", format!("{} merged ({alone})", percent(merged)));
     }
-    let optimum = summary.bytes_over_optimum.map(|x| format!(", {x:.2} × the least possible"));
+    // Before everything has reached everybody the ratio says nothing.
+    let optimum = summary.bytes_over_optimum.filter(|_| summary.converged);
+    let optimum = optimum.map(|ratio| format!(", {ratio:.2} × the least possible"));
     let sent = console::bytes(summary.sent_bytes);
     let exchanges = summary.exchanges;
     line("sent", format!("{sent} in {exchanges} exchanges{}", optimum.unwrap_or_default()));
     let passed = report.round_trip.iter().filter(|proof| proof.pass).count();
     line("round trips", format!("{passed} of {} pass", report.round_trip.len()));
+    if report.sampled_nodes.len() < report.nodes.len() {
+        let (sampled, all) = (report.sampled_nodes.len(), report.nodes.len());
+        line(
+            "figures",
+            format!("mean L2, accuracy and isolated above are of {sampled} of {all} nodes"),
+        );
+    }
     if summary.isolated.is_empty() {
         line("isolated", "nobody".into());
     } else {
-        line("isolated", summary.isolated.join(", "));
+        line("isolated", some_of(&summary.isolated));
     }
     if let Some(detection) = summary.detection {
         let (recall, precision) = (percent(detection.recall), percent(detection.precision));

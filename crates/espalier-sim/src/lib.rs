@@ -64,4 +64,4 @@ pub use report::{
 };
 pub use run::{Progress, simulate};
 pub use vectors::{Vector, golden_vectors, vectors};
-pub use verify::{Difference, VerifyError, verify_report};
+pub use verify::{Difference, MAX_REPORT_LEN, VerifyError, verify_report};

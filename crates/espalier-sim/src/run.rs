@@ -9,7 +9,7 @@ use crate::observe::Observer;
 use crate::report::{EventKind, Report};
 use crate::seeds::{Dice, Seeds};
 use crate::world::{Exchanged, Node, World};
-use espalier_identity::Keypair;
+use espalier_identity::{Digest, Keypair};
 use espalier_replica::{Arena, Body, Draft, MergeState, Policy, PolicySpec, Replica, Tensors};
 use espalier_tensor::Model;
 use espalier_topology::{Network, Order, RoundPlan, Schedule, assign_parts};
@@ -112,21 +112,7 @@ impl<'a> Run<'a> {
         }
         let key = |i| Keypair::from_seed(*seeds.key("node key", i as u64).as_bytes());
         let keys: Vec<_> = (0..count).into_par_iter().map(key).collect();
-        let policy = Policy::new(PolicySpec {
-            strategy: config.strategy.clone(),
-            parameters: config.parameters.clone(),
-            base,
-            schema: Some(task.schema()),
-            seed: config.seed,
-            constants: Profile::Strict.constants(),
-            roster: keys.iter().map(Keypair::peer_id).collect(),
-        })?;
-        if policy.strategy().needs_base() && base.is_none() {
-            let name = policy.strategy().name();
-            let problem =
-                format!("{name} needs a base model: put base.safetensors into the folder");
-            return Err(flag("--strategy", problem));
-        }
+        let policy = agree(config, &task, &keys, base)?;
         let labels = deal_attacks(config, seeds);
         let joiners = config.late_joiners.map_or(0, |late| late.count as usize);
         let honest: Vec<_> = (0..count).filter(|&i| labels.attack(i).is_none()).collect();
@@ -405,6 +391,30 @@ impl<'a> Run<'a> {
         }
         pairs
     }
+}
+
+/// What the nodes agree on before they start.
+fn agree(
+    config: &Config,
+    task: &Task,
+    keys: &[Keypair],
+    base: Option<Digest>,
+) -> Result<Policy, SimError> {
+    let policy = Policy::new(PolicySpec {
+        strategy: config.strategy.clone(),
+        parameters: config.parameters.clone(),
+        base,
+        schema: Some(task.schema()),
+        seed: config.seed,
+        constants: Profile::Strict.constants(),
+        roster: keys.iter().map(Keypair::peer_id).collect(),
+    })?;
+    if policy.strategy().needs_base() && base.is_none() {
+        let name = policy.strategy().name();
+        let problem = format!("{name} needs a base model: put base.safetensors into the folder");
+        return Err(flag("--strategy", problem));
+    }
+    Ok(policy)
 }
 
 /// The last round in which something is scheduled to happen.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::ops::ControlFlow;
 
 /// The longest report that is read, in bytes.
-const MAX_REPORT: usize = 1 << 30;
+pub const MAX_REPORT_LEN: u64 = 1 << 30;
 /// How many differences are listed.
 const MAX_DIFFERENCES: usize = 20;
 /// How many of them of one field of the report.
@@ -47,7 +47,7 @@ pub fn verify_report(
     json: &str,
     watch: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Vec<Difference>, VerifyError> {
-    if json.len() > MAX_REPORT {
+    if json.len() as u64 > MAX_REPORT_LEN {
         return Err(VerifyError::TooLong(json.len()));
     }
     let reported: Report = serde_json::from_str(json)?;

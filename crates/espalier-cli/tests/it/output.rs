@@ -150,7 +150,10 @@ fn threads_do_not_show_in_the_report() {
 fn a_run_that_cannot_converge_fails_only_if_asked() {
     let place = Place::new();
     let split = ["--partition", "2@1..100", "--quiet"];
-    place.ok(&simulate(&split));
+    let loud = place.ok(&simulate(&split[..2]));
+    assert!(loud.contains("no, 2 distinct states at the end"), "{loud}");
+    assert!(!loud.contains("least possible"), "{loud}");
+    place.ok(&simulate(&[&split[..], &["--force"]].concat()));
     let ran = place.run(&simulate(&[&split[..], &["--require-convergence", "--force"]].concat()));
     assert_eq!((ran.code, ran.stdout.as_str()), (1, ""));
     assert!(
@@ -220,4 +223,9 @@ fn a_large_run_says_what_it_sampled() {
     let place = Place::new();
     let text = place.ok(&simulate(&["--nodes", "300", "--topology", "complete", "--rounds", "12"]));
     assert!(text.contains("round trips            128 of 128 pass"), "{text}");
+    assert!(text.contains("are of 64 of 300 nodes"), "{text}");
+    let text =
+        place.ok(&simulate(&["--byzantine", "40%", "--nodes", "30", "--attack", "nan", "--force"]));
+    assert!(text.contains(" and 6 more\n"), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
 }
