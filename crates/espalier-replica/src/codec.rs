@@ -94,6 +94,10 @@ impl MergeState {
     }
 
     /// The binary form. Equal operations under an equal policy give equal bytes.
+    ///
+    /// # Panics
+    /// If it is longer than 4 GiB, which [`MergeState::encoded_len`] tells beforehand: write
+    /// tensors by reference then.
     #[must_use]
     pub fn to_bytes(&self, tensors: Tensors) -> Vec<u8> {
         frame::wrap(&canonical::encode(&self.to_file(tensors)))

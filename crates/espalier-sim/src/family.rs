@@ -209,10 +209,12 @@ impl Task {
         }
     }
 
-    /// Accuracy on the private validation part of `node`.
-    pub(crate) fn validation(&self, node: usize, model: &Model) -> Option<f64> {
+    /// Accuracy on the common test part and on the private validation part of `node`.
+    pub(crate) fn judge(&self, node: usize, model: &Model) -> Option<(f64, f64)> {
         match &self.kind {
-            Kind::Digits(digits) => digits.validation(node, model),
+            Kind::Digits(digits) => {
+                Some((digits.accuracy(model)?, digits.validation(node, model)?))
+            }
             Kind::Deltas(_) | Kind::Files(_) => None,
         }
     }

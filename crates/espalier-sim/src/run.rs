@@ -121,6 +121,8 @@ impl<'a> Run<'a> {
         let _ = watch(Progress::Training);
         let train = |i: usize| task.train(i, 0, None);
         let mut models: Vec<_> = (0..count).into_par_iter().map(train).collect::<Result<_, _>>()?;
+        let alone: Vec<_> =
+            models.par_iter().enumerate().map(|(i, model)| task.judge(i, model)).collect();
         let mut nodes = Vec::with_capacity(count);
         for (i, key) in keys.iter().enumerate() {
             let state = MergeState::with_arena(policy.clone(), arena.clone());
@@ -133,6 +135,7 @@ impl<'a> Run<'a> {
                 back: None,
                 durable: Vec::new(),
                 durable_seq: 0,
+                alone: alone[i],
             });
         }
         let keep_states = config.metrics.count(config.nodes) > 0 && config.nodes <= 256;

@@ -25,14 +25,7 @@ pub(crate) fn model_info(
         let first = (0..world.nodes.len()).find_map(entry)?;
         first.op().contribution().map(|c| c.manifest.clone())
     });
-    let judge = |&i: &usize| -> Option<(f64, f64)> {
-        let model = task.train(i, 0, None).ok()?;
-        Some((task.accuracy(&model)?, task.validation(i, &model)?))
-    };
-    let judged: Option<Vec<_>> = match task.samples(0) {
-        Some(_) => sampled.par_iter().map(judge).collect(),
-        None => None,
-    };
+    let judged: Option<Vec<_>> = sampled.iter().map(|&i| world.nodes[i].alone).collect();
     let judged = judged.filter(|judged| !judged.is_empty());
     ModelInfo {
         family: config.model.to_string(),

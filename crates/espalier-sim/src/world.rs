@@ -26,6 +26,9 @@ pub(crate) struct Node {
     pub(crate) durable: Vec<u8>,
     /// Its own last sequence number in there.
     pub(crate) durable_seq: u64,
+    /// Accuracy of what it trained before the first round, on the common test part and on its own
+    /// validation part.
+    pub(crate) alone: Option<(f64, f64)>,
 }
 
 impl Node {
