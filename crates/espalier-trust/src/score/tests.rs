@@ -1,5 +1,6 @@
 //! The score on made-up geometry: what it must find, and what it must leave alone.
 
+use super::verdict::nth_smallest;
 use super::*;
 use proptest::prelude::*;
 
