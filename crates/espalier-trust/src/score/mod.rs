@@ -218,12 +218,14 @@ pub fn score(
         .collect()
 }
 
-/// What measurements make of accuracy: a majority of observers who measured good raises it to the
-/// first, a majority who measured harm lowers it by the second factor.
+/// What measurements make of accuracy: they raise it to the first number and multiply it by the
+/// second. Only clear words of a majority count, for measurements are noisy and some observers
+/// lie: above 3/4 they raise, up to 1 at 1; below 1/4 they lower, down to 0 at 0.
 fn measured(subject: &Subject) -> (Q16, Q16) {
-    let twice = (subject.attested.raw().min(Q16::ONE.raw())) * 2;
-    let good = if subject.comparable { twice.saturating_sub(Q16::ONE.raw()) } else { 0 };
-    (Q16::from_raw(good), Q16::from_raw(twice.min(Q16::ONE.raw())))
+    let one = Q16::ONE.raw();
+    let scaled = 4 * subject.attested.raw().min(one);
+    let good = if subject.comparable { scaled.saturating_sub(3 * one) } else { 0 };
+    (Q16::from_raw(good), Q16::from_raw(scaled.min(one)))
 }
 
 #[cfg(test)]
