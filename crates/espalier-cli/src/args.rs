@@ -200,8 +200,10 @@ pub(crate) struct RunArgs {
     /// How many nodes lie: a number or a share such as 34%
     #[arg(long, value_name = "COUNT|PERCENT%", default_value = "0", help_heading = "Liars")]
     byzantine: Share,
-    /// What they do, dealt out among them: sign-flip, scale:K, gaussian:S, nan, inf, equivocation,
-    /// retract-others
+    /// What they do, dealt out among them in turn. With their tensors: sign-flip, ipm:T, alie:T,
+    /// optimal-alie, optimal-ipm, mimic, gaussian:S, scale:K, min-max, min-sum, spread:T, groups:T,
+    /// ring:R, block:T, top-component:T, drift:T, label-flip, white-box, nan, inf. With the
+    /// protocol: equivocation, retract-others
     #[arg(long, value_name = "NAME", value_delimiter = ',', default_value = "sign-flip")]
     #[arg(help_heading = "Liars")]
     attack: Vec<Attack>,

@@ -288,7 +288,8 @@ impl fmt::Display for RetractSpec {
 pub enum Share {
     /// So many.
     Count(u32),
-    /// So many percent, rounded to the nearest.
+    /// So many percent, rounded to the nearest; but what is below 50 % never amounts to half of the
+    /// nodes, so that rounding does not make a minority into a tie.
     Percent(f64),
 }
 
@@ -298,7 +299,10 @@ impl Share {
     pub fn of(self, nodes: u32) -> u32 {
         match self {
             Self::Count(count) => count,
-            Self::Percent(percent) => (f64::from(nodes) * percent / 100.0 + 0.5) as u32,
+            Self::Percent(percent) => {
+                let nearest = (f64::from(nodes) * percent / 100.0 + 0.5) as u32;
+                if percent < 50.0 { nearest.min(nodes.saturating_sub(1) / 2) } else { nearest }
+            }
         }
     }
 }
@@ -454,6 +458,14 @@ mod tests {
         check::<Share>(&["3", "34%", "12.5%"]);
         check::<Spread>(&["iid", "mild", "strong", "dirichlet:0.3", "clusters:2"]);
         check::<Metrics>(&["auto", "full", "sample:9", "off"]);
+    }
+
+    #[test]
+    fn a_minority_is_never_rounded_to_half() {
+        let of = |percent: f64, nodes| Share::Percent(percent).of(nodes);
+        assert_eq!([of(45.0, 8), of(49.9, 2), of(34.0, 12), of(49.0, 100)], [3, 0, 4, 49]);
+        assert_eq!([of(50.0, 8), of(50.0, 9), of(100.0, 8)], [4, 5, 8]);
+        assert_eq!([of(45.0, 0), of(45.0, 1)], [0, 0]);
     }
 
     #[test]

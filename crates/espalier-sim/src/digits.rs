@@ -118,6 +118,15 @@ impl Digits {
         Some(network.to_model())
     }
 
+    /// The same with every class c taken for 9 − c.
+    pub(crate) fn mislead(&self, node: usize, start: &Model, mut dice: Dice) -> Option<Model> {
+        let mut network = Network::from_model(start)?;
+        let mut part = self.nodes[node].train.clone();
+        part.iter_mut().for_each(|example| example.class = CLASSES - 1 - example.class);
+        network.descend(&part, STEPS, &mut dice);
+        Some(network.to_model())
+    }
+
     /// How many images `node` trains on.
     pub(crate) fn samples(&self, node: usize) -> u64 {
         self.nodes[node].train.len() as u64
@@ -359,5 +368,8 @@ mod tests {
         let trained = digits.train(0, &base, Seeds(1).rng("t", 0)).expect("reads");
         let after = digits.accuracy(&trained).expect("reads");
         assert!(before < 0.85 && after > before + 0.05, "{before} became {after}");
+        let misled = digits.mislead(0, &base, Seeds(1).rng("t", 0)).expect("reads");
+        let wrong = digits.accuracy(&misled).expect("reads");
+        assert!(wrong < 0.3, "{before} became {wrong}");
     }
 }

@@ -3,7 +3,7 @@
 use crate::config::{Config, Family, Spread, did_you_mean};
 use crate::digits::Digits;
 use crate::error::{SimError, flag};
-use crate::seeds::Seeds;
+use crate::seeds::{Dice, Seeds};
 use crate::suggest::nearest;
 use crate::tensors::map_floats;
 use espalier_identity::Digest;
@@ -151,16 +151,28 @@ impl Task {
         start: Option<&Model>,
     ) -> Result<Model, SimError> {
         let start = start.or(self.base());
+        let order = self.order(node, round);
         let model = match (&self.kind, start) {
             (Kind::Files(files), _) => return Ok(open_safetensors(&files[node])?.into_model()?),
-            (Kind::Digits(digits), Some(start)) => {
-                let index = node as u64 + (round << 32);
-                digits.train(node, start, self.seeds.rng("digits order", index))
-            }
+            (Kind::Digits(digits), Some(start)) => digits.train(node, start, order),
             (Kind::Deltas(size), Some(start)) => Some(self.perturb(node, round, start, *size)),
             (_, None) => None,
         };
         model.ok_or_else(|| flag("--model", "the model is not one that this family can train"))
+    }
+
+    /// The same on wrong labels; `None` in families without labels.
+    pub(crate) fn mislead(&self, node: usize, round: u64, start: Option<&Model>) -> Option<Model> {
+        let start = start.or(self.base())?;
+        match &self.kind {
+            Kind::Digits(digits) => digits.mislead(node, start, self.order(node, round)),
+            Kind::Deltas(_) | Kind::Files(_) => None,
+        }
+    }
+
+    /// In which order a node sees its examples in a training round.
+    fn order(&self, node: usize, round: u64) -> Dice {
+        self.seeds.rng("digits order", node as u64 + (round << 32))
     }
 
     /// start + size × (what all learn + what is particular to the node's data + noise).

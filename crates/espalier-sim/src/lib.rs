@@ -47,7 +47,7 @@ mod vectors;
 mod verify;
 mod world;
 
-pub use attack::Attack;
+pub use attack::{Attack, Scene, Target};
 pub use check::MAX_NODES;
 pub use config::{
     Config, Family, LateJoiners, MAX_SYNTHETIC, Metrics, ParseError, PartitionSpec, RetractSpec,

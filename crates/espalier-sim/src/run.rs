@@ -1,10 +1,10 @@
 //! A run from beginning to end: set-up, rounds, and the harness around them.
 
-use crate::attack::Attack;
+use crate::attack::{Attack, flipped};
 use crate::config::{Config, Family};
 use crate::error::{SimError, flag};
 use crate::family::Task;
-use crate::harness::{Labels, deal_attacks};
+use crate::harness::{Forgery, Labels, deal_attacks};
 use crate::observe::Observer;
 use crate::report::{EventKind, Report};
 use crate::seeds::{Dice, Seeds};
@@ -77,6 +77,7 @@ struct Run<'a> {
     world: World,
     /// What only the harness and the report know.
     labels: Labels,
+    forgery: Forgery,
     dice: Dice,
     /// What late nodes will contribute.
     late: Vec<(usize, Model)>,
@@ -120,7 +121,7 @@ impl<'a> Run<'a> {
 
         let _ = watch(Progress::Training);
         let train = |i: usize| task.train(i, 0, None);
-        let mut models: Vec<_> = (0..count).into_par_iter().map(train).collect::<Result<_, _>>()?;
+        let models: Vec<_> = (0..count).into_par_iter().map(train).collect::<Result<_, _>>()?;
         let alone: Vec<_> =
             models.par_iter().enumerate().map(|(i, model)| task.judge(i, model)).collect();
         let mut nodes = Vec::with_capacity(count);
@@ -143,6 +144,7 @@ impl<'a> Run<'a> {
         let last_event = last_event(config);
         let dice = seeds.rng("schedule", 0);
         let late = late.into_iter().rev().map(|i| (i, models[i].clone())).collect();
+        let forgery = Forgery::new(labels.clone());
         let mut run = Self {
             config,
             task,
@@ -152,45 +154,51 @@ impl<'a> Run<'a> {
             keys,
             world,
             labels,
+            forgery,
             dice,
             late,
             last_event,
             happened: Vec::new(),
             now: 0,
         };
-        for (i, model) in models.drain(..).enumerate() {
-            if run.world.nodes[i].active {
-                run.contribute(i, model, 0)?;
-            }
-        }
+        run.contribute_all(models.into_iter().map(Some).collect(), &|_| None, 0)?;
         run.persist();
         Ok(run)
     }
 
-    /// Node `i` contributes what it trained, or what its attack makes of it.
+    /// All active nodes contribute what they trained, or what their attack makes of it. `start`
+    /// knows from which model other than the base a node trained.
+    fn contribute_all(
+        &mut self,
+        mut models: Vec<Option<Model>>,
+        start: &dyn Fn(usize) -> Option<Model>,
+        round: u64,
+    ) -> Result<(), SimError> {
+        let (task, policy) = (&self.task, &self.policy);
+        let mislead = |i: usize| task.mislead(i, round, start(i).as_ref());
+        self.forgery.forge(self.config, task, policy, round, &mut models, &mislead);
+        for (i, model) in models.into_iter().enumerate() {
+            if let Some(model) = model.filter(|_| self.world.nodes[i].active) {
+                self.contribute(i, model, round)?;
+            }
+        }
+        Ok(())
+    }
+
     fn contribute(&mut self, i: usize, model: Model, round: u64) -> Result<(), SimError> {
-        let seeds = Seeds(self.config.seed);
-        let key = seeds.key("attack", i as u64 + (round << 32));
-        let attack = self.labels.attack(i);
         let weight = self.task.weight(i);
         let name = self.world.nodes[i].name.clone();
-        let base = self.task.base();
-        if attack == Some(Attack::Equivocation) && round == 0 {
+        let twin = (self.labels.attack(i) == Some(Attack::Equivocation))
+            .then(|| flipped(&model, self.task.base()));
+        if twin.is_some() && round == 0 {
             let second = self.world.nodes[i].faces[0].clone();
             self.world.nodes[i].faces.push(second);
         }
-        let faces = self.world.nodes[i].faces.len();
-        for face in 0..faces {
-            let model = match attack {
-                // The second face shows the opposite of the first.
-                Some(Attack::Equivocation) if face > 0 => {
-                    Attack::SignFlip.corrupt(&model, base, key)
-                }
-                Some(attack) => attack.corrupt(&model, base, key),
-                None => model.clone(),
-            };
+        // The second face shows the opposite of the first.
+        let shown = std::iter::once(model).chain(twin);
+        for (face, model) in self.world.nodes[i].faces.iter_mut().zip(shown) {
             let draft = Draft { round, ..Draft::new(name.clone(), model).weight(weight) };
-            self.world.nodes[i].faces[face].change(|state, key| state.add(key, draft))?;
+            face.change(|state, key| state.add(key, draft))?;
         }
         Ok(())
     }
@@ -348,21 +356,17 @@ impl<'a> Run<'a> {
     /// Every active node trains from the model it has merged and replaces its contribution.
     fn retrain(&mut self, training: u64) -> Result<(), SimError> {
         let nodes = &self.world.nodes;
+        let states: Vec<MergeState> = nodes.iter().map(|node| node.state().clone()).collect();
+        let start = |i: usize| states[i].resolve().ok();
         let train = |i: usize| -> Result<Option<Model>, SimError> {
             if !nodes[i].active {
                 return Ok(None);
             }
-            let merged = nodes[i].state().resolve().ok();
-            self.task.train(i, training, merged.as_ref()).map(Some)
+            self.task.train(i, training, start(i).as_ref()).map(Some)
         };
         let models: Vec<_> =
             (0..nodes.len()).into_par_iter().map(train).collect::<Result<_, _>>()?;
-        for (i, model) in models.into_iter().enumerate() {
-            if let Some(model) = model {
-                self.contribute(i, model, training)?;
-            }
-        }
-        Ok(())
+        self.contribute_all(models, &start, training)
     }
 
     fn exchange(&mut self, round: u32) -> Vec<Exchanged> {

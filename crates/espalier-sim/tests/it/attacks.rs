@@ -1,6 +1,6 @@
 //! Liars among eight nodes, of whom nobody is told.
 
-use crate::{assert_nobody_honest_convicted, run, small};
+use crate::{assert_nobody_honest_convicted, assert_one_model, run, small};
 use espalier_sim::{Attack, Config, EventKind, Report, Share};
 use espalier_topology::Topology;
 
@@ -31,8 +31,11 @@ fn liars_on_digits_are_isolated_and_accuracy_stays() {
     for seed in 1..4 {
         let clean = run(&Config { seed, topology: Topology::Complete, ..Config::default() });
         let clean = clean.summary.final_accuracy.unwrap();
-        for (form, _) in Attack::FORMS {
-            let attack = form.split(':').next().unwrap();
+        for attack in ["sign-flip", "scale", "gaussian", "block", "nan", "inf"].iter().chain(&[
+            "label-flip",
+            "equivocation",
+            "retract-others",
+        ]) {
             let report = run(&attacked(attack, 2, seed, "digits"));
             let what = format!("{attack}, seed {seed}");
             assert_found(&report, &what);
@@ -41,6 +44,50 @@ fn liars_on_digits_are_isolated_and_accuracy_stays() {
             assert!(accuracy > clean - 0.03, "{what}: {accuracy}, clean {clean}");
         }
     }
+}
+
+/// Whatever the liars contribute, honest nodes agree on it and the report can be made again.
+#[test]
+fn every_attack_runs_and_leaves_one_model() {
+    for (form, _) in Attack::FORMS {
+        let attack = form.split(':').next().unwrap();
+        for (model, retrain) in [("digits", None), ("synthetic:8x8", Some(8))] {
+            let config = Config { retrain, rounds: 15, ..attacked(attack, 3, 2, model) };
+            let report = run(&config);
+            let what = format!("{attack} on {model}");
+            assert_one_model(&report, &what);
+            assert_nobody_honest_convicted(&report, &what);
+            assert_eq!(report.to_json(), run(&config).to_json(), "{what}");
+        }
+    }
+}
+
+/// What the attack changed reached the others; what it left alone kept its bytes.
+#[test]
+fn liars_contribute_what_their_attack_forges() {
+    let contents = |attack: &str| {
+        let report = run(&attacked(attack, 2, 4, "synthetic:4x4"));
+        let of = |node: &espalier_sim::NodeInfo| {
+            let mut ops = report.trace.iter().filter(|op| op.author == node.name);
+            ops.find_map(|op| op.content).unwrap()
+        };
+        let (liars, honest): (Vec<_>, Vec<_>) = report.nodes.iter().partition(|n| n.byzantine);
+        (
+            liars.into_iter().map(of).collect::<Vec<_>>(),
+            honest.into_iter().map(of).collect::<Vec<_>>(),
+        )
+    };
+    let (plain, honest) = contents("retract-others");
+    let (flipped, others) = contents("sign-flip");
+    assert_eq!(honest, others);
+    assert!(plain.iter().zip(&flipped).all(|(a, b)| a != b) && flipped[0] != flipped[1]);
+    // Without labels these are the same.
+    assert_eq!(contents("label-flip").0, flipped);
+    assert_eq!(contents("scale:1").0, plain);
+    let (copies, honest) = contents("mimic");
+    assert!(copies[0] == copies[1] && honest.contains(&copies[0]));
+    let (disguised, honest) = contents("mimic:1");
+    assert!(disguised[0] != disguised[1] && !honest.contains(&disguised[0]));
 }
 
 #[test]
