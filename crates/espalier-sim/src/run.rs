@@ -9,12 +9,12 @@ use crate::observe::Observer;
 use crate::report::{EventKind, Report};
 use crate::seeds::{Dice, Seeds};
 use crate::world::{Exchanged, Node, World};
-use espalier_identity::{Digest, Keypair};
+use espalier_identity::{Digest, Keypair, PeerId};
 use espalier_replica::{Arena, Body, Draft, MergeState, Policy, PolicySpec, Replica, Tensors};
 use espalier_tensor::Model;
 use espalier_topology::{Network, Order, RoundPlan, Schedule, assign_parts};
-use espalier_trust::Profile;
 use rayon::prelude::*;
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 /// How far a run has come.
@@ -65,6 +65,48 @@ pub fn simulate(
         }
     }
     Ok(observer.finish(&run.world, &run.task))
+}
+
+/// A run that is over, with the states of all active honest replicas after each round.
+pub(crate) struct Ended {
+    pub(crate) task: Task,
+    pub(crate) rounds: Vec<Vec<MergeState>>,
+    nodes: Vec<Node>,
+    labels: Labels,
+}
+
+impl Ended {
+    /// The states at the end; at least one.
+    pub(crate) fn last(&self) -> &[MergeState] {
+        self.rounds.last().map_or(&[], Vec::as_slice)
+    }
+
+    /// Every node's key, and whether it was honest.
+    pub(crate) fn authors(&self) -> impl Iterator<Item = (PeerId, bool)> {
+        let honest = |(i, node): (usize, &Node)| (node.id, self.labels.is_honest(i));
+        self.nodes.iter().enumerate().map(honest)
+    }
+}
+
+/// Runs a simulation for the harness alone, without a report: at least `least` rounds, and until
+/// the active honest replicas hold one state, but no longer than the configuration says.
+///
+/// # Errors
+/// As [`simulate`].
+pub(crate) fn play(config: &Config, least: u32) -> Result<Ended, SimError> {
+    let mut run = Run::new(config, &mut |_| ControlFlow::Continue(()))?;
+    let mut rounds = vec![run.honest_states()];
+    for round in 1..=config.rounds {
+        run.round(round)?;
+        let states = run.honest_states();
+        let hashes: BTreeSet<_> = states.iter().map(MergeState::state_hash).collect();
+        rounds.push(states);
+        if hashes.len() <= 1 && round >= least && run.world.is_quiet() {
+            break;
+        }
+    }
+    let Run { task, world, labels, .. } = run;
+    Ok(Ended { task, rounds, nodes: world.nodes, labels })
 }
 
 struct Run<'a> {
@@ -201,6 +243,12 @@ impl<'a> Run<'a> {
             face.change(|state, key| state.add(key, draft))?;
         }
         Ok(())
+    }
+
+    fn honest_states(&self) -> Vec<MergeState> {
+        let nodes = self.world.nodes.iter().enumerate();
+        let honest = nodes.filter(|(i, node)| node.active && self.labels.is_honest(*i));
+        honest.map(|(_, node)| node.state().clone()).collect()
     }
 
     fn round(&mut self, round: u32) -> Result<Vec<Exchanged>, SimError> {
@@ -413,7 +461,7 @@ fn agree(
         base,
         schema: Some(task.schema()),
         seed: config.seed,
-        constants: Profile::Strict.constants(),
+        constants: config.profile.constants(),
         roster: keys.iter().map(Keypair::peer_id).collect(),
     })?;
     if policy.strategy().needs_base() && base.is_none() {

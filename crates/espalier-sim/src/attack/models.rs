@@ -4,7 +4,7 @@ use super::{Attack, Scene};
 use crate::config::Config;
 use crate::family::Task;
 use crate::seeds::Seeds;
-use crate::tensors::map_floats;
+use crate::tensors::{map_floats, row_of};
 use espalier_identity::Keypair;
 use espalier_replica::{Arena, Draft, MergeState, Policy, PolicySpec};
 use espalier_tensor::Model;
@@ -59,16 +59,6 @@ pub(crate) fn flipped(model: &Model, base: Option<&Model>) -> Model {
     let own = row_of(model, base);
     let row: Vec<f32> = own.iter().map(|x| -x).collect();
     with_row(model, base, &own, &row)
-}
-
-/// model − base, or the model itself without a base.
-fn row_of(model: &Model, base: Option<&Model>) -> Vec<f32> {
-    let mut row = Vec::with_capacity(model.manifest.float_elements() as usize);
-    map_floats(model, base, |values, base| {
-        let delta = |(i, x): (usize, &f64)| (x - base.map_or(0.0, |base| base[i])) as f32;
-        row.extend(values.iter().enumerate().map(delta));
-    });
-    row
 }
 
 /// base + `row`, but for the elements that are as in `own`, which keep those of `model`.
