@@ -59,7 +59,7 @@ pub(crate) fn merge(built: &Strategy, rows: &Rows, base: Option<&[f64]>) -> Vec<
             };
             centered_clipping(&rows, start, number("tau"), number("iterations").expect("some"))
         }
-        "caf" => caf(&rows, f),
+        "caf" => caf(&rows, f, false),
         other => panic!("no twin for {other}"),
     };
     result.iter().zip(&base).map(|(x, b)| x + b).collect()
@@ -199,7 +199,8 @@ fn centered_clipping(rows: &Rows, start: Vec<f64>, tau: Option<f64>, steps: f64)
     centre
 }
 
-fn caf(rows: &Rows, f: usize) -> Vec<f64> {
+/// The filter; with `all`, rows without mass also have a say in what the greatest deviation is.
+pub(crate) fn caf(rows: &Rows, f: usize, all: bool) -> Vec<f64> {
     let (n, d) = (rows.len(), rows[0].len());
     let mut mass = vec![1.0; n];
     let mut best = (f64::INFINITY, mean(rows));
@@ -220,7 +221,8 @@ fn caf(rows: &Rows, f: usize) -> Vec<f64> {
             along * along
         };
         let squares: Vec<f64> = (0..n).map(square).collect();
-        let greatest = (0..n).filter(|&i| mass[i] > 0.0).map(|i| squares[i]).fold(0.0, f64::max);
+        let heard = (0..n).filter(|&i| all || mass[i] > 0.0);
+        let greatest = heard.map(|i| squares[i]).fold(0.0, f64::max);
         if greatest == 0.0 {
             break;
         }
