@@ -19,12 +19,12 @@
 //! less than half of its rows, ⌊(rows − 1) / 2⌋; a larger `f` counts as that, with a
 //! [`Note::Liars`].
 //!
-//! **What is not a number.** A row whose squared norm is not below 10³⁰⁰ is left out where products
+//! **What is not a number.** A row whose squared norm is not below 10¹⁵⁰ is left out where products
 //! are computed, with a [`Note::NotFinite`], and is one liar found: `f` is lowered by it. If all
 //! rows are like that, they are averaged, whatever comes out.
 //!
 //! **Precision.** Products are sums in f64 (relative error about 10⁻¹⁵ of |x| |y|). A squared
-//! distance is p(i, i) − 2 p(i, j) + p(j, j), so its relative error is about 10⁻¹⁵ r² where r is
+//! distance is p(i, i) + p(j, j) − 2 p(i, j), so its relative error is about 10⁻¹⁵ r² where r is
 //! the length of the rows over their distance. With a base r is small. Without one, and where
 //! norms do not matter, products are taken relative to the row of median norm, which half of the
 //! liars and more cannot place far outside: r is then small as well unless that row is a lie. Else

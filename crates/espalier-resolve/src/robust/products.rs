@@ -71,9 +71,9 @@ impl Products {
         libm::sqrt(self.at(i, i))
     }
 
-    /// |x − y|², exactly zero for equal rows.
+    /// |x − y|², exactly zero for equal rows, with the same bits from either side.
     pub(crate) fn squared_distance(&self, i: usize, j: usize) -> f64 {
-        (self.at(i, i) - 2.0 * self.at(i, j) + self.at(j, j)).max(0.0)
+        ((self.at(i, i) + self.at(j, j)) - 2.0 * self.at(i, j)).max(0.0)
     }
 
     /// The squared distances of row `i` to all rows.

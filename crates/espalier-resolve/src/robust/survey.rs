@@ -20,8 +20,9 @@ const TASK: usize = 1 << 16;
 /// Partial sums in memory at a time: no bit depends on it.
 const WAVE: usize = 32;
 
-/// Squared norms from here on are treated like infinity, so that nothing overflows later.
-const MEASURABLE: f64 = 1e300;
+/// Squared norms from here on are treated like infinity, so that products of products do not
+/// overflow. No model of f32 elements gets there.
+const MEASURABLE: f64 = 1e150;
 
 /// What a rule asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,7 +1,8 @@
-//! The mean of all rows: Σ x / n, for steps that make a mean robust.
+//! The mean of all rows: Σ x / n, for steps that bound what a row can do.
 //!
-//! Neighbour mixing followed by the mean is a robust rule of its own, and `arc` bounds what the
-//! mean suffers. Without steps every input counts once. **Weights do not change the result.**
+//! After `arc` or `clipping` no row is longer than most are, so their mean is not either. Neighbour
+//! mixing alone does not make a mean robust: the neighbours of a liar are liars too. Without steps
+//! every input counts once. **Weights do not change the result.**
 
 use std::sync::Arc;
 
@@ -17,8 +18,9 @@ use crate::{
 pub(crate) const INFO: StrategyInfo = StrategyInfo {
     name: "average",
     aliases: &[],
-    summary: "the mean without weights, for use after steps such as nnm",
-    source: "Allouah et al., Fixing by mixing, AISTATS 2023, arXiv 2302.01772",
+    summary: "the mean without weights, for use after steps such as arc",
+    source: "Allouah et al., Adaptive gradient clipping for robust federated learning, \
+             arXiv 2405.14432",
     parameters: &[LIARS, PRE, BUCKET, CLIP],
     needs_base: false,
     uses_randomness: true,

@@ -63,21 +63,33 @@ impl ColumnRule for Meamed {
 /// All but `liars` of some sorted values: those nearest to their median, which are neighbours.
 fn around<T: Real>(sorted: &[T], liars: usize) -> &[T] {
     let n = sorted.len();
-    let median =
-        if n % 2 == 1 { sorted[n / 2] } else { (sorted[n / 2 - 1] + sorted[n / 2]) * T::of(0.5) };
+    // Twice the median. m − a ≤ b − m is asked as 2 m ≤ a + b: so values that are equal to the
+    // middle ones are exactly as far as these, whatever is rounded.
+    let twice = sorted[(n - 1) / 2] + sorted[n / 2];
     let (mut first, mut end) = (0, n);
     for _ in 0..liars {
-        // Where a side is no number it is left out; both are only then where many are.
-        if median - sorted[first] <= sorted[end - 1] - median || is_nan(sorted[end - 1]) {
-            end -= 1;
-        } else {
+        // What cannot be compared goes from above.
+        if sorted[first] + sorted[end - 1] < twice {
             first += 1;
+        } else {
+            end -= 1;
         }
     }
     &sorted[first..end]
 }
 
-#[expect(clippy::eq_op, reason = "only what is not a number differs from itself")]
-fn is_nan<T: Real>(value: T) -> bool {
-    value != value
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_to_the_median() {
+        assert_eq!(around(&[0.0, 2.0, 3.0, 9.0, 10.0], 2), [0.0, 2.0, 3.0]);
+        assert_eq!(around(&[-9.0, 2.0, 3.0, 4.0, 10.0], 2), [2.0, 3.0, 4.0]);
+        assert_eq!(around(&[1.0, 2.0, 3.0], 1), [1.0, 2.0], "of equals the lower one");
+        assert_eq!(around(&[1.0, 1.0, 4.0, 4.0], 1), [1.0, 1.0, 4.0]);
+        assert_eq!(around(&[f64::NEG_INFINITY, 1.0, 4.0, 5.0], 1), [1.0, 4.0, 5.0]);
+        assert_eq!(around(&[0.0, 1.0, 4.0, f64::NAN], 1), [0.0, 1.0, 4.0]);
+        assert_eq!(around(&[7.0], 0), [7.0]);
+    }
 }
