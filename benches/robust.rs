@@ -4,7 +4,7 @@
 //! In one sitting, with `pip install byzfl==0.0.11` done:
 //!
 //! ```text
-//! cargo bench -p benches --bench robust -- --quick && python benches/byzfl.py
+//! cargo bench -p benches --bench robust -- --quick && python benches/time_byzfl.py
 //! ```
 //!
 //! Both have the same sizes, f = 6 and f32 elements, and use all cores. Each time is from the

@@ -191,3 +191,40 @@ impl Search {
         Some(found)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::robust::products::tests::products;
+
+    #[test]
+    fn the_first_of_several_sets() {
+        // Two pairs of equal diameter.
+        let p = products(&[vec![5.0], vec![0.0], vec![1.0], vec![6.0], vec![9.0]]);
+        assert_eq!(least_diameter(&p, 3, BUDGET), Some(vec![0, 3]));
+        assert_eq!(least_diameter(&p, 2, BUDGET), Some(vec![0, 3, 4]));
+        assert_eq!(least_diameter(&p, 0, BUDGET), Some(vec![0, 1, 2, 3, 4]));
+        let equal = products(&vec![vec![2.0]; 5]);
+        assert_eq!(least_diameter(&equal, 2, BUDGET), Some(vec![0, 1, 2]));
+    }
+
+    #[test]
+    fn where_the_search_gives_up() {
+        let rows: Vec<Vec<f64>> = (0..24_u64)
+            .map(|i| (0..3).map(|k| ((i * 7919 + k * 104_729 + i * i * k) % 1009) as f64).collect())
+            .collect();
+        let p = products(&rows);
+        let diameter = |rows: &[usize]| {
+            let pairs = rows.iter().flat_map(|&i| rows.iter().map(move |&j| (i, j)));
+            pairs.map(|(i, j)| p.squared_distance(i, j)).fold(0.0, f64::max)
+        };
+        assert_eq!(least_diameter(&p, 11, 50), None);
+        let best = least_diameter(&p, 11, BUDGET).expect("enough");
+        let near = least_radius(&p, 13);
+        assert_eq!((best.len(), near.len()), (13, 13));
+        assert!(diameter(&near) <= 4.0 * diameter(&best), "twice, as squares");
+        let mut notes = Vec::new();
+        Mda.combine(&p, 11, &mut notes);
+        assert!(notes.is_empty());
+    }
+}
