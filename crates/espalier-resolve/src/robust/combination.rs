@@ -60,6 +60,10 @@ impl<R: ProductRule> AnyMethod for ByProducts<R> {
     fn coefficients(&self, _weights: &[f64]) -> Option<(Vec<f64>, f64)> {
         None
     }
+
+    fn reads_base(&self) -> bool {
+        self.steps.need_origin(self.rule.need())
+    }
 }
 
 #[derive(Debug)]

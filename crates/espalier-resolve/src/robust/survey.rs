@@ -32,7 +32,7 @@ const MEASURABLE: f64 = 1e150;
 pub(crate) enum Need {
     /// No products, unless a step asks.
     Rows,
-    /// Products, wherever the origin of the rows is.
+    /// Products, wherever the origin of the rows is. No base is read.
     Distances,
     /// Products of differences from the base, or of the models as they are.
     Norms,
@@ -117,8 +117,7 @@ pub(crate) fn survey(
     let Some(context) = context else { return survey };
     let chain = &steps.chain;
     if need > Need::Rows || chain.iter().any(|step| step.needs_products()) {
-        let origin = need == Need::Norms || chain.iter().any(|step| step.needs_origin());
-        survey.products = Some(measure(tensors, inputs, origin));
+        survey.products = Some(measure(tensors, inputs, steps.need_origin(need)));
         survey.drop_unmeasured();
     }
     let ids = context.inputs.iter().map(|input| input.id);
@@ -157,10 +156,10 @@ fn take(survey: &mut Survey, step: Step, seed: &Digest, ids: &mut Vec<Digest>) {
     survey.apply(combinations);
 }
 
-/// The products of all inputs, relative to the base, to zero, or to one of the inputs.
+/// The products of all inputs, relative to the base (to zero without one) if the origin matters,
+/// otherwise to one of the inputs.
 fn measure(tensors: &[Tensor<'_>], inputs: usize, origin: bool) -> Products {
-    let based = tensors.first().is_some_and(|tensor| tensor.base().is_some());
-    let centre = if based || origin { None } else { Some(middle(tensors, inputs)) };
+    let centre = (!origin).then(|| middle(tensors, inputs));
     let triangle = reduce(tensors, inputs * (inputs + 1) / 2, |tensor, range| {
         let rows = spans(tensor, &range);
         let mut gram = Gram::new(inputs);
