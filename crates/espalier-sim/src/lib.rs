@@ -27,6 +27,7 @@
 //! ```
 
 mod attack;
+mod behaviour;
 mod check;
 mod config;
 mod digits;
@@ -35,7 +36,6 @@ mod family;
 mod harness;
 mod html;
 mod measure;
-mod observe;
 mod output;
 mod report;
 mod run;
@@ -55,6 +55,7 @@ pub use config::{
 };
 pub use error::SimError;
 pub use family::nodes_of_folder;
+pub use harness::{Progress, simulate};
 pub use output::{
     AUDIT_FILE, HTML_FILE, JSON_FILE, OutputError, existing_report, write_file, write_report,
 };
@@ -62,6 +63,6 @@ pub use report::{
     AuditEntry, Detection, Event, EventKind, ModelInfo, NodeInfo, Outcome, Report, Round,
     RoundTrip, Summary, TopologyInfo, TraceEntry, TrustRow,
 };
-pub use run::{Progress, simulate};
+
 pub use vectors::{Vector, golden_vectors, vectors};
 pub use verify::{Difference, MAX_REPORT_LEN, VerifyError, verify_report};

@@ -8,6 +8,7 @@ mod faults;
 mod fixtures;
 mod metrics;
 mod output;
+mod protocol;
 mod refusals;
 mod verify;
 
