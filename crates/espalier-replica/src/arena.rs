@@ -4,7 +4,8 @@
 //! Nothing in here is state of a replica: two replicas with different arenas and equal operations
 //! agree on everything. A real node has an arena of its own.
 
-use crate::fault::{Conviction, Fault, evidence_in};
+use crate::fault::{Conviction, Judged};
+use crate::magnitude::{self, Bound};
 use crate::op::{Contribution, OpId, VerifiedOp};
 use espalier_identity::{Digest, Domain};
 use espalier_resolve::SelectionCache;
@@ -37,6 +38,12 @@ impl Entry {
         &self.op
     }
 
+    /// The operation with what it proves, for another arena.
+    pub(crate) fn judged(&self) -> Judged {
+        let (guilt, carried) = (self.guilt.clone(), self.carried.clone());
+        Judged { op: self.op.clone(), guilt, carried }
+    }
+
     /// Everything it proves by itself.
     pub(crate) fn convictions(&self) -> impl Iterator<Item = &Conviction> {
         self.guilt.iter().chain(&self.carried)
@@ -53,6 +60,8 @@ impl Entry {
 struct Ops {
     entries: Vec<Arc<Entry>>,
     by_id: BTreeMap<OpId, u32>,
+    /// Contributions by the root of their tensors.
+    by_root: BTreeMap<Digest, Vec<u32>>,
 }
 
 #[derive(Debug, Default)]
@@ -61,9 +70,9 @@ struct Shared {
     store: Store,
     models: RwLock<BTreeMap<Digest, Arc<Model>>>,
     geometries: RwLock<BTreeMap<Digest, Arc<RwLock<Space>>>>,
-    /// Per element type and content, for the same bytes may be finite as one type and not as
-    /// another: the first element that is not finite.
-    non_finite: RwLock<BTreeMap<(Dtype, Digest), Option<usize>>>,
+    /// Per element type and content, for the same bytes are other numbers as another type: the
+    /// greatest magnitude, infinite if an element is not finite.
+    magnitudes: RwLock<BTreeMap<(Dtype, Digest), f64>>,
     selections: SelectionCache,
 }
 
@@ -104,10 +113,10 @@ impl Arena {
         read(&self.0.ops).entries[index as usize].clone()
     }
 
-    pub(crate) fn insert(&self, op: VerifiedOp) -> Arc<Entry> {
+    pub(crate) fn insert(&self, judged: Judged) -> Arc<Entry> {
         let of = |manifest: &Manifest| (manifest.root(), manifest.schema(), integers(manifest));
+        let Judged { op, guilt, carried } = judged;
         let roots = op.contribution().map(|c| of(&c.manifest));
-        let (guilt, carried) = (Fault::of_statement(&op), evidence_in(&op));
         let mut ops = write(&self.0.ops);
         if let Some(index) = ops.by_id.get(&op.id()) {
             return ops.entries[*index as usize].clone();
@@ -115,8 +124,18 @@ impl Arena {
         let index = ops.entries.len() as u32;
         let entry = Arc::new(Entry { index, op, roots, guilt, carried, model: OnceLock::new() });
         ops.by_id.insert(entry.op.id(), index);
+        if let Some((root, ..)) = roots {
+            ops.by_root.entry(root).or_default().push(index);
+        }
         ops.entries.push(entry.clone());
         entry
+    }
+
+    /// Whether an operation here that `is` true of contributes the tensors with this root.
+    pub(crate) fn contributes(&self, root: &Digest, is: impl Fn(&Entry) -> bool) -> bool {
+        let ops = read(&self.0.ops);
+        let same = ops.by_root.get(root).into_iter().flatten();
+        same.into_iter().any(|index| is(&ops.entries[*index as usize]))
     }
 
     /// Makes a model's tensors available under their content, and the model under its root.
@@ -146,21 +165,34 @@ impl Arena {
         Ok(model)
     }
 
-    /// The first element of `model` that is not a finite number, as (tensor, element).
+    /// The greatest magnitude among the float elements of `model`; infinity if one is not finite.
+    /// Each content is read once.
     #[must_use]
-    pub fn first_non_finite(&self, model: &Model) -> Option<(usize, usize)> {
-        model.tensors().enumerate().filter(|(_, (meta, _))| meta.dtype.is_float()).find_map(
-            |(tensor, (meta, content))| {
-                let key = (meta.dtype, meta.content);
-                let known = read(&self.0.non_finite).get(&key).copied();
-                let first = known.unwrap_or_else(|| {
-                    let first = kernels::all_finite(meta.dtype, content).err();
-                    write(&self.0.non_finite).insert(key, first);
-                    first
-                });
-                first.map(|element| (tensor, element))
-            },
-        )
+    pub fn magnitude(&self, model: &Model) -> f64 {
+        let tensors = model.tensors().filter(|(meta, _)| meta.dtype.is_float());
+        tensors.fold(0.0, |most, (meta, content)| {
+            let key = (meta.dtype, meta.content);
+            let known = read(&self.0.magnitudes).get(&key).copied();
+            let magnitude = known.unwrap_or_else(|| {
+                let magnitude = magnitude::greatest(meta.dtype, content);
+                write(&self.0.magnitudes).insert(key, magnitude);
+                magnitude
+            });
+            if magnitude > most { magnitude } else { most }
+        })
+    }
+
+    /// The first float element of `model` that is not finite or above `bound` in magnitude, as
+    /// (tensor, element).
+    #[must_use]
+    pub fn first_beyond(&self, model: &Model, bound: Bound) -> Option<(usize, usize)> {
+        if !magnitude::is_beyond(self.magnitude(model), bound) {
+            return None;
+        }
+        let tensors = model.tensors().enumerate().filter(|(_, (meta, _))| meta.dtype.is_float());
+        tensors.into_iter().find_map(|(tensor, (meta, content))| {
+            magnitude::first_beyond(meta.dtype, content, bound).map(|element| (tensor, element))
+        })
     }
 
     /// Runs `look` on the geometry of all models of one schema seen so far, `models` included, with

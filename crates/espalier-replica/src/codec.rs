@@ -5,16 +5,16 @@
 //! roster, chains and content addresses.
 
 use crate::arena::Arena;
+use crate::blob::Blob;
 use crate::error::DecodeError;
 use crate::frame;
 use crate::op::{OpId, SignedOp};
 use crate::policy::{Policy, PolicySpec};
 use crate::state::MergeState;
-use data_encoding::BASE64;
 use espalier_identity::{Digest, PeerId, canonical};
 use espalier_lattice::Dot;
 use espalier_tensor::Content;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Whether an encoded state carries the bytes of its tensors.
@@ -24,31 +24,6 @@ pub enum Tensors {
     ByReference,
     /// The bytes of all live contributions, each content once.
     Inline,
-}
-
-/// Bytes that JSON shows as base64.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Blob(Vec<u8>);
-
-impl Serialize for Blob {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() {
-            serializer.serialize_str(&BASE64.encode(&self.0))
-        } else {
-            serializer.serialize_bytes(&self.0)
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Blob {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        if deserializer.is_human_readable() {
-            let text = String::deserialize(deserializer)?;
-            BASE64.decode(text.as_bytes()).map(Self).map_err(serde::de::Error::custom)
-        } else {
-            Vec::<u8>::deserialize(deserializer).map(Self)
-        }
-    }
 }
 
 /// What is written down.
@@ -88,7 +63,7 @@ impl MergeState {
         &'a self,
         live: impl Iterator<Item = (&'a Dot<PeerId>, &'a OpId)>,
     ) -> impl Iterator<Item = Digest> {
-        let ops = live.flat_map(|(dot, id)| self.view().at(dot).filter(|e| e.op().id() == *id));
+        let ops = live.flat_map(|(dot, id)| self.view().at(*dot).filter(|e| e.op().id() == *id));
         ops.filter_map(|entry| entry.op().contribution())
             .flat_map(|c| c.manifest.tensors().iter().map(|meta| meta.content))
     }

@@ -64,6 +64,21 @@ pub enum ChangeError {
         /// What it may be.
         range: &'static str,
     },
+    /// Somebody else contributed these very tensors before.
+    #[error("somebody else contributed the tensors with root {root} before; this would be a copy")]
+    Copy {
+        /// Their root.
+        root: Digest,
+    },
+    /// An element is too large for any bound.
+    #[error("the model has a value of 2^128 or more in magnitude")]
+    Magnitude,
+    /// The peer has contributed nothing that is visible.
+    #[error("{subject} has no visible contribution to measure")]
+    NothingToMeasure {
+        /// Who.
+        subject: PeerId,
+    },
     /// The model has other tensors than the federation merges.
     #[error("the model's tensors do not have the federation's names, types and shapes")]
     Schema,

@@ -14,16 +14,20 @@
 //! If both have seen equally far and the roots still differ, somebody forked; then the chains are
 //! compared by fingerprint and operations asked for by identifier. An operation is taken in only
 //! when its tensors are here, so a replica can serve whatever it offers.
+//!
+//! Whatever carries operations or tensors is signed by the hop that sends it, see
+//! [`Envelope`]: a relay answers for passing on only what it has checked.
 
-use crate::arena::Entry;
+use crate::budget::{BUDGET, Budget};
+use crate::envelope::Envelope;
 use crate::error::{ApplyError, ChangeError};
-use crate::fault::{Fault, evidence_in};
+use crate::findings::Findings;
 use crate::frame::MAX_MESSAGE_LEN;
-use crate::message::{Fingerprint, MAX_IDS, Message, MessageError, Seen};
-use crate::op::{Body, OpId, SignedOp, VerifiedOp};
-use crate::state::{Frontier, MergeState, Prepared};
+use crate::intake::Waiting;
+use crate::message::{Batch, Fingerprint, MAX_IDS, Message, MessageError, Seen};
+use crate::op::{OpId, VerifiedOp};
+use crate::state::{Frontier, MergeState};
 use espalier_identity::{Digest, Domain, Keypair, PeerId};
-use espalier_lattice::Dot;
 use espalier_trust::{FaultKind, Record as _};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -33,15 +37,6 @@ static CHAIN: Domain = Domain::new("espalier chain fingerprint v1");
 
 /// How many bytes of operations go into one message; the next exchange brings the rest.
 const MAX_BATCH_LEN: usize = MAX_MESSAGE_LEN / 2;
-
-/// How many batches of operations may wait for their tensors; the oldest gives way.
-const MAX_WAITING: usize = 64;
-
-/// How many of them may come from one peer, so that none pushes the others' out.
-const MAX_WAITING_PER_PEER: usize = 4;
-
-/// How many bytes of operations may wait altogether.
-const MAX_WAITING_LEN: usize = 2 * MAX_MESSAGE_LEN;
 
 /// What an exchange sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -64,7 +59,8 @@ pub enum Effect {
         /// The bytes.
         frame: Vec<u8>,
     },
-    /// Move tensors by content hash; this replica holds them all.
+    /// Move tensors by content hash; this replica holds them all. Where the bytes travel they do so
+    /// with the envelope of [`Replica::seal`].
     Provide {
         /// To whom.
         to: PeerId,
@@ -91,39 +87,29 @@ pub enum ReceiveError {
     /// The sender, or for a gap nobody: operations that cannot be taken in.
     #[error(transparent)]
     Apply(#[from] ApplyError),
+    /// The sender or the link: tensor bytes that are not those whose address they come under.
+    #[error("bytes that came as {address} hash to {found}")]
+    Content {
+        /// The address.
+        address: Digest,
+        /// The hash of the bytes.
+        found: Digest,
+    },
     /// The sender: more identifiers than a message may carry.
     #[error("a message lists more than {MAX_IDS} identifiers")]
     TooMany,
 }
 
-/// Operations that wait for tensors.
-#[derive(Debug, Clone)]
-struct Waiting {
-    from: PeerId,
-    ops: Prepared,
-    missing: BTreeSet<Digest>,
-}
-
-impl Waiting {
-    fn ids(&self) -> BTreeSet<OpId> {
-        self.ops.iter().map(VerifiedOp::id).collect()
-    }
-
-    fn len(&self) -> usize {
-        self.ops.iter().map(VerifiedOp::encoded_len).sum()
-    }
-}
-
 /// A node: a key, a merge state, and what it holds for it.
 #[derive(Debug, Clone)]
 pub struct Replica {
-    key: Keypair,
-    state: MergeState,
+    pub(crate) key: Keypair,
+    pub(crate) state: MergeState,
     exchange: Exchange,
-    held: BTreeSet<Digest>,
-    waiting: VecDeque<Waiting>,
-    /// Faults found and not yet published.
-    findings: Vec<Fault>,
+    pub(crate) held: BTreeSet<Digest>,
+    pub(crate) waiting: VecDeque<Waiting>,
+    pub(crate) budget: Budget,
+    pub(crate) findings: Findings,
 }
 
 impl Replica {
@@ -131,7 +117,8 @@ impl Replica {
     #[must_use]
     pub fn new(key: Keypair, state: MergeState, exchange: Exchange) -> Self {
         let held = state.live_contents().collect();
-        Self { key, state, exchange, held, waiting: VecDeque::new(), findings: Vec::new() }
+        let (waiting, budget) = (VecDeque::new(), Budget::new(BUDGET));
+        Self { key, state, exchange, held, waiting, budget, findings: Findings::default() }
     }
 
     /// Who it is.
@@ -191,28 +178,28 @@ impl Replica {
                 let answer = if theirs == self.state.frontier() {
                     Message::Chains { chains: self.chains() }
                 } else {
-                    Message::Delta { seen: Some(self.seen()), ops: self.lacking(&theirs) }
+                    Message::Delta { seen: Some(self.seen()), batch: self.lacking(&theirs) }
                 };
                 nothing(vec![send(from, &answer)])
             }
-            Message::Delta { seen, ops } => {
-                let mut received = self.take(from, ops, true)?;
+            Message::Delta { seen, batch } => {
+                let mut received = self.take(from, batch, frame.len(), true)?;
                 if let Some(seen) = seen {
-                    let ops = self.lacking(&seen.frontier(self.state.policy()));
-                    let answer = Message::Delta { seen: None, ops };
+                    let batch = self.lacking(&seen.frontier(self.state.policy()));
+                    let answer = Message::Delta { seen: None, batch };
                     received.effects.insert(0, send(from, &answer));
                 }
                 Ok(received)
             }
             Message::Chains { chains } => nothing(self.compare_chains(from, chains)?),
             Message::Ids { ids, authors } => nothing(self.answer_ids(from, &ids, &authors)?),
-            Message::Repair { ops, want } => {
+            Message::Repair { batch, want } => {
                 bounded(want.len())?;
-                let mut received = self.take(from, ops, true)?;
+                let mut received = self.take(from, batch, frame.len(), true)?;
                 if !want.is_empty() {
                     let want: BTreeSet<_> = want.into_iter().collect();
-                    let ops = self.signed(|op| want.contains(&op.id()));
-                    let answer = Message::Repair { ops, want: Vec::new() };
+                    let batch = self.chosen(|op| want.contains(&op.id()));
+                    let answer = Message::Repair { batch, want: Vec::new() };
                     received.effects.insert(0, send(from, &answer));
                 }
                 Ok(received)
@@ -223,30 +210,14 @@ impl Replica {
                     contents.into_iter().filter(|digest| self.held.contains(digest)).collect();
                 nothing(provide(from, contents))
             }
-            Message::Whole { policy, reply, ops } => {
+            Message::Whole { policy, reply, batch } => {
                 self.same_policy(policy)?;
                 let answer = if reply { self.whole(from, false) } else { Vec::new() };
-                let mut received = self.take(from, ops, false)?;
+                let mut received = self.take(from, batch, frame.len(), false)?;
                 received.effects.splice(0..0, answer);
                 Ok(received)
             }
         }
-    }
-
-    /// Notes that tensors are here now, hashes verified by whoever moved them, and takes in the
-    /// operations that waited for them.
-    pub fn content_arrived(&mut self, contents: &[Digest]) -> Received {
-        self.held.extend(contents);
-        let mut admitted = 0;
-        for mut waiting in std::mem::take(&mut self.waiting) {
-            waiting.missing.retain(|digest| !self.held.contains(digest));
-            if waiting.missing.is_empty() {
-                admitted += self.commit(waiting.ops);
-            } else {
-                self.waiting.push_back(waiting);
-            }
-        }
-        Received { effects: Vec::new(), admitted }
     }
 
     fn same_policy(&self, theirs: Digest) -> Result<(), ApplyError> {
@@ -258,22 +229,56 @@ impl Replica {
         Seen::new(&self.state.frontier(), self.state.policy())
     }
 
-    fn lacking(&self, frontier: &Frontier) -> Vec<SignedOp> {
-        batch(&mut self.state.delta(frontier).ops().peekable())
+    fn lacking(&self, frontier: &Frontier) -> Option<Batch> {
+        let delta = self.state.delta(frontier);
+        let len: usize = delta.ops().map(VerifiedOp::encoded_len).sum();
+        if len <= MAX_BATCH_LEN {
+            return self.seal_batch(delta.ops().collect());
+        }
+        // Of whom little is lacking comes first, so that nobody's flood keeps the others back.
+        let mut chains = BTreeMap::<PeerId, (usize, Vec<&VerifiedOp>)>::new();
+        for op in delta.ops() {
+            let (len, chain) = chains.entry(op.op().author).or_default();
+            *len += op.encoded_len();
+            chain.push(op);
+        }
+        let mut chains: Vec<_> = chains.into_values().collect();
+        chains.sort_by_key(|(len, _)| *len);
+        let ops = chains.into_iter().flat_map(|(_, chain)| chain);
+        self.seal_batch(fill(&mut ops.peekable()))
     }
 
-    fn signed(&self, choose: impl Fn(&VerifiedOp) -> bool) -> Vec<SignedOp> {
-        batch(&mut self.state.ops().filter(|op| choose(op)).peekable())
+    fn chosen(&self, choose: impl Fn(&VerifiedOp) -> bool) -> Option<Batch> {
+        self.seal_batch(fill(&mut self.state.ops().filter(|op| choose(op)).peekable()))
+    }
+
+    /// Puts operations into the envelope of this hop. All were checked when they came in.
+    fn seal_batch(&self, ops: Vec<&VerifiedOp>) -> Option<Batch> {
+        if ops.is_empty() {
+            return None;
+        }
+        let (policy, ids) = (self.state.policy().hash(), ops.iter().map(|op| op.id()));
+        let Envelope { relay, signature, .. } = Envelope::of_operations(&self.key, policy, ids);
+        let ops = ops.into_iter().map(|op| op.signed().clone()).collect();
+        Some(Batch { relay, signature, ops })
+    }
+
+    /// The envelope to send with tensors: of each the address named and the hash of the bytes sent.
+    #[must_use]
+    pub fn seal(&self, sent: &[(Digest, Digest)]) -> Envelope {
+        let policy = self.state.policy().hash();
+        Envelope::of_tensors(&self.key, policy, sent.iter().copied())
     }
 
     /// The whole state, in as many messages as it needs.
     fn whole(&self, to: PeerId, reply: bool) -> Vec<Effect> {
         let policy = self.state.policy().hash();
         let mut ops = self.state.ops().peekable();
-        let first = Message::Whole { policy, reply, ops: batch(&mut ops) };
+        let first = Message::Whole { policy, reply, batch: self.seal_batch(fill(&mut ops)) };
         let mut effects = vec![send(to, &first)];
         while ops.peek().is_some() {
-            let more = Message::Whole { policy, reply: false, ops: batch(&mut ops) };
+            let batch = self.seal_batch(fill(&mut ops));
+            let more = Message::Whole { policy, reply: false, batch };
             effects.push(send(to, &more));
         }
         let contents: BTreeSet<_> = self.state.live_contents().collect();
@@ -320,109 +325,8 @@ impl Replica {
         let ours: BTreeSet<_> = self.state.ops().map(VerifiedOp::id).collect();
         let lacking =
             |op: &VerifiedOp| authors.contains(&op.op().author) && !theirs.contains(&op.id());
-        let (ops, want) = (self.signed(lacking), theirs.difference(&ours).copied().collect());
-        Ok(vec![send(from, &Message::Repair { ops, want })])
-    }
-
-    /// Takes operations in, or lets them wait for their tensors and asks for these.
-    fn take(
-        &mut self,
-        from: PeerId,
-        ops: Vec<SignedOp>,
-        ask: bool,
-    ) -> Result<Received, ReceiveError> {
-        let ops = self.state.prepare(ops)?;
-        let missing = self.missing(&ops);
-        if missing.is_empty() {
-            return Ok(Received { effects: Vec::new(), admitted: self.commit(ops) });
-        }
-        let contents = missing.iter().copied().collect();
-        self.wait(Waiting { from, ops, missing });
-        let effects = if ask { vec![send(from, &Message::Want { contents })] } else { Vec::new() };
-        Ok(Received { effects, admitted: 0 })
-    }
-
-    /// Lets a batch wait, in place of those of the same peer that it covers.
-    fn wait(&mut self, newcomer: Waiting) {
-        let (from, ids) = (newcomer.from, newcomer.ids());
-        self.waiting.retain(|old| old.from != from || !old.ids().is_subset(&ids));
-        let of_peer = self.waiting.iter().filter(|old| old.from == from).count();
-        if of_peer >= MAX_WAITING_PER_PEER {
-            let oldest = self.waiting.iter().position(|old| old.from == from);
-            oldest.map(|at| self.waiting.remove(at));
-        }
-        self.waiting.push_back(newcomer);
-        let mut len: usize = self.waiting.iter().map(Waiting::len).sum();
-        while self.waiting.len() > MAX_WAITING || len > MAX_WAITING_LEN {
-            len -= self.waiting.pop_front().map_or(len, |oldest| oldest.len());
-        }
-    }
-
-    /// Tensors that are not here, of the contributions that can become visible: not removed again,
-    /// and not by an author whom this state or these operations convict. Convictions stay, so what
-    /// is left out here is never asked for by anybody else either.
-    fn missing(&self, ops: &Prepared) -> BTreeSet<Digest> {
-        let convicted = self.convicted_by(ops);
-        let mut removed = BTreeSet::<Dot<PeerId>>::new();
-        for op in ops.iter().filter(|op| crate::legal::is_legal(op.op())) {
-            match &op.op().body {
-                // An operation that names itself removes nothing: adds win.
-                Body::Contribute(c) => {
-                    removed.extend(c.replaces.iter().filter(|dot| **dot != op.op().dot()));
-                }
-                Body::Retract { targets } => removed.extend(targets),
-                Body::Attest { .. } | Body::Evidence(_) => {}
-            }
-        }
-        let seen = self.state.view().contributions().context();
-        let wanted = |op: &&VerifiedOp| {
-            let dot = op.op().dot();
-            !convicted.contains(&dot.actor) && !removed.contains(&dot) && !seen.contains(&dot)
-        };
-        ops.iter()
-            .filter(wanted)
-            .filter_map(|op| op.contribution())
-            .flat_map(|c| c.manifest.tensors().iter().map(|meta| meta.content))
-            .filter(|digest| !self.held.contains(digest))
-            .collect()
-    }
-
-    /// Everybody convicted by this state, by these operations, or by both together.
-    fn convicted_by(&self, ops: &Prepared) -> BTreeSet<PeerId> {
-        let mut convicted = self.state.evidence().convicted();
-        let mut places = BTreeMap::new();
-        for op in ops.iter() {
-            let (author, dot, id) = (op.op().author, op.op().dot(), op.id());
-            let twin = *places.entry(dot).or_insert(id) != id
-                || self.state.view().at(&dot).any(|entry| entry.op().id() != id);
-            if twin || !crate::legal::is_legal(op.op()) {
-                convicted.insert(author);
-            }
-            let accused = evidence_in(op).map(|conviction| conviction.accused());
-            convicted.extend(accused.filter(|peer| self.state.policy().admits(peer)));
-        }
-        convicted
-    }
-
-    /// Joins prepared operations and notes the faults that their tensors prove.
-    fn commit(&mut self, ops: Prepared) -> usize {
-        let new = self.state.commit(ops);
-        let faults: Vec<_> = new.iter().filter_map(|entry| self.inspect(entry)).collect();
-        self.findings.extend(faults);
-        new.len()
-    }
-
-    /// Signs and publishes the faults found since the last time; how many operations that made.
-    ///
-    /// Apart from receiving, because whoever drives a replica must make an own sequence number
-    /// durable before the operation that bears it leaves the machine.
-    pub fn publish(&mut self) -> usize {
-        let findings = std::mem::take(&mut self.findings);
-        let published = findings.into_iter().filter(|fault| {
-            let accused = self.state.accuse(&self.key, fault.clone());
-            accused.is_ok_and(|delta| !delta.is_empty())
-        });
-        published.count()
+        let (batch, want) = (self.chosen(lacking), theirs.difference(&ours).copied().collect());
+        Ok(vec![send(from, &Message::Repair { batch, want })])
     }
 
     /// Joins what another replica of the same node has received meanwhile: its operations, its
@@ -433,23 +337,22 @@ impl Replica {
     pub fn absorb(&mut self, other: Self) -> Result<(), ApplyError> {
         self.state.merge(&other.state)?;
         self.held.extend(other.held);
-        self.findings.extend(other.findings);
+        self.findings.absorb(other.findings);
+        self.budget.absorb(other.budget);
         other.waiting.into_iter().for_each(|waiting| self.wait(waiting));
         self.content_arrived(&[]);
         Ok(())
     }
 
-    /// Looks into the tensors of a new contribution (E3).
-    fn inspect(&self, entry: &Entry) -> Option<Fault> {
-        let author = entry.op().op().author;
-        let known = self.state.evidence().has(&author, FaultKind::NonFinite);
-        if known || author == self.id() || entry.guilt.is_some() {
-            return None;
-        }
-        let (contribution, root) = entry.contribution()?;
-        let model = self.state.arena().load(&root, &contribution.manifest).ok()?;
-        let (tensor, element) = self.state.arena().first_non_finite(&model)?;
-        Fault::non_finite(entry.op(), tensor, element, model.content(tensor))
+    /// Lets it take in as much of every author again: the driver calls this once per tick, a round
+    /// or a second.
+    pub fn refill(&mut self) {
+        self.budget.refill();
+    }
+
+    /// Sets how many bytes of new operations of one author it takes in per tick; see [`BUDGET`].
+    pub fn set_budget(&mut self, bytes: usize) {
+        self.budget.set_limit(bytes);
     }
 
     /// Evidence this replica holds against `peer`, by kind.
@@ -459,7 +362,7 @@ impl Replica {
     }
 }
 
-fn send(to: PeerId, message: &Message) -> Effect {
+pub(crate) fn send(to: PeerId, message: &Message) -> Effect {
     Effect::Send { to, frame: message.to_frame() }
 }
 
@@ -471,13 +374,13 @@ fn provide(to: PeerId, contents: BTreeSet<Digest>) -> Vec<Effect> {
 }
 
 /// As many operations as one message takes. Taken in their order they leave no gap.
-fn batch<'a>(ops: &mut Peekable<impl Iterator<Item = &'a VerifiedOp>>) -> Vec<SignedOp> {
-    let (mut len, mut batch) = (0, Vec::new());
+fn fill<'a>(ops: &mut Peekable<impl Iterator<Item = &'a VerifiedOp>>) -> Vec<&'a VerifiedOp> {
+    let (mut len, mut filled) = (0, Vec::new());
     while let Some(op) = ops.next_if(|op| len + op.encoded_len() <= MAX_BATCH_LEN) {
         len += op.encoded_len();
-        batch.push(op.signed().clone());
+        filled.push(op);
     }
-    batch
+    filled
 }
 
 fn bounded(len: usize) -> Result<(), ReceiveError> {

@@ -1,34 +1,78 @@
-//! The heads of a set of operations: those that no other names. Kept up to date, so that signing
-//! an operation does not read all the others.
+//! The heads of a set of operations: what the next operation names as its past. Kept up to date, so
+//! that signing an operation does not read all the others.
+//!
+//! Whoever signs answers for what it names (E7: a copy of what lies in one's own past). So it names
+//! only operations whose whole past it holds: nobody can be made to sign over something that a liar
+//! keeps back behind an operation of its own.
 
 use crate::legal::MAX_LAMPORT;
 use crate::op::{OpId, VerifiedOp};
 use espalier_identity::PeerId;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-/// The heads of a set of operations.
+/// An operation of which not all the past is here.
+#[derive(Debug, Clone)]
+struct Parked {
+    lamport: u64,
+    author: PeerId,
+    names: Vec<OpId>,
+    /// How many of `names` are missing or parked themselves.
+    missing: usize,
+}
+
+/// The heads of a set of operations: those with their whole past in the set that no other such
+/// operation names.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Heads {
     heads: BTreeMap<OpId, (u64, PeerId)>,
-    /// Named by an operation of the set, and not in it.
-    awaited: BTreeSet<OpId>,
+    parked: BTreeMap<OpId, Parked>,
+    /// Which parked operations wait for an operation; once for each time they name it.
+    waiting: BTreeMap<OpId, Vec<OpId>>,
     /// The greatest legal logical time.
     latest: u64,
 }
 
 impl Heads {
-    /// Adds an operation; `holds` says which identifiers are of operations of the set.
+    /// Adds an operation; `holds` says which identifiers are of operations of the set. O(log n) for
+    /// each name, and what has waited for it.
     pub(crate) fn insert(&mut self, op: &VerifiedOp, holds: impl Fn(&OpId) -> bool) {
         let (lamport, author, id) = op.order();
         if lamport <= MAX_LAMPORT {
             self.latest = self.latest.max(lamport);
         }
-        if !self.awaited.remove(&id) {
+        let whole =
+            |id: &OpId| self.heads.contains_key(id) || (holds(id) && !self.parked.contains_key(id));
+        let missing: Vec<OpId> = op.op().past().filter(|id| !whole(id)).copied().collect();
+        if missing.is_empty() {
+            op.op().past().for_each(|id| {
+                self.heads.remove(id);
+            });
             self.heads.insert(id, (lamport, author));
+            self.release(id);
+            return;
         }
-        for named in op.op().prev.iter().chain(&op.op().deps) {
-            if self.heads.remove(named).is_none() && !holds(named) {
-                self.awaited.insert(*named);
+        let names = op.op().past().copied().collect();
+        self.parked.insert(id, Parked { lamport, author, names, missing: missing.len() });
+        missing.into_iter().for_each(|named| self.waiting.entry(named).or_default().push(id));
+    }
+
+    /// Moves up what waited for `id` and has its whole past now.
+    fn release(&mut self, id: OpId) {
+        let mut whole = vec![id];
+        while let Some(id) = whole.pop() {
+            for waiting in self.waiting.remove(&id).unwrap_or_default() {
+                let Some(parked) = self.parked.get_mut(&waiting) else { continue };
+                parked.missing -= 1;
+                if parked.missing > 0 {
+                    continue;
+                }
+                if let Some(Parked { lamport, author, names, .. }) = self.parked.remove(&waiting) {
+                    names.iter().for_each(|id| {
+                        self.heads.remove(id);
+                    });
+                    self.heads.insert(waiting, (lamport, author));
+                    whole.push(waiting);
+                }
             }
         }
     }

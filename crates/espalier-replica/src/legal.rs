@@ -2,7 +2,9 @@
 //! has no other effect.
 
 use crate::op::{Body, Op};
-use espalier_trust::Q16;
+use espalier_identity::PeerId;
+use espalier_lattice::Dot;
+use espalier_trust::{FaultKind, Q16};
 
 /// The greatest logical time. No honest history comes near it; a clock pushed there by a liar
 /// would leave honest authors no room.
@@ -37,29 +39,36 @@ pub fn illegal_field(op: &Op) -> Option<(&'static str, &'static str)> {
             if c.manifest.check().is_err() {
                 return Some(("manifest", "unique ascending names and sizes that add up"));
             }
+            if !c.bound.is_legal() {
+                return Some(("bound", "finite and not negative"));
+            }
             (c.replaces.len() > MAX_TARGETS).then_some(("replaces", "at most 1024 dots"))
         }
         Body::Retract { targets } => {
             (targets.len() > MAX_TARGETS).then_some(("targets", "at most 1024 dots"))
         }
         Body::Attest { value, .. } => (*value > Q16::ONE).then_some(("value", "0 to 1")),
-        Body::Evidence(_) => None,
+        // Whoever holds a slander sees that it is one. So nobody has to publish a record of it, and
+        // no record has to be looked for inside another.
+        Body::Evidence(fault) => {
+            let slander = fault.kind() == FaultKind::Slander;
+            slander.then_some(("evidence", "of any kind but slander, which shows by itself"))
+        }
+    }
+}
+
+/// The contributions that the operation removes.
+#[must_use]
+pub fn removed(op: &Op) -> &[Dot<PeerId>] {
+    match &op.body {
+        Body::Contribute(c) => &c.replaces,
+        Body::Retract { targets } => targets,
+        Body::Attest { .. } | Body::Evidence(_) => &[],
     }
 }
 
 /// Whether the operation removes somebody else's contribution (E6).
 #[must_use]
 pub fn retracts_others(op: &Op) -> bool {
-    let removed = match &op.body {
-        Body::Contribute(c) => &c.replaces,
-        Body::Retract { targets } => targets,
-        Body::Attest { .. } | Body::Evidence(_) => return false,
-    };
-    removed.iter().any(|dot| dot.actor != op.author)
-}
-
-/// Whether an operation is free of faults that it shows by itself.
-#[must_use]
-pub fn is_legal(op: &Op) -> bool {
-    illegal_field(op).is_none() && !retracts_others(op)
+    removed(op).iter().any(|dot| dot.actor != op.author)
 }

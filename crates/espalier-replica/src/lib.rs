@@ -40,15 +40,24 @@
 
 mod arena;
 mod bits;
+mod blob;
+mod budget;
+mod change;
 mod codec;
+mod envelope;
 mod error;
+mod explain;
 mod fault;
+mod findings;
 mod frame;
 mod gossip;
 mod heads;
+mod intake;
 pub mod legal;
+mod magnitude;
 mod message;
 mod op;
+mod past;
 mod policy;
 mod provenance;
 mod state;
@@ -56,16 +65,23 @@ mod trust;
 mod view;
 
 pub use arena::{Arena, Entry};
+pub use blob::Blob;
+pub use budget::BUDGET;
+pub use change::Draft;
 pub use codec::Tensors;
+pub use envelope::Envelope;
 pub use error::{ApplyError, ChangeError, DecodeError};
-pub use fault::{Conviction, Fault, FaultError, OpBytes};
+pub use explain::Explanation;
+pub use fault::{Conviction, Fault, FaultError};
 pub use frame::{FrameError, HEADER_LEN, MAX_MESSAGE_LEN};
 pub use gossip::{Effect, Exchange, ReceiveError, Received, Replica};
+pub use magnitude::Bound;
 pub use message::MessageError;
 pub use op::{
     Body, Contribution, MAX_DEPS, MAX_OP_LEN, Op, OpError, OpId, SignedOp, VerifiedOp, Weight,
 };
+pub use past::MAX_PATH;
 pub use policy::{MAX_ROSTER, Policy, PolicyError, PolicySpec};
 pub use provenance::{Provenance, TraceStep};
-pub use state::{Delta, Draft, Frontier, MergeState};
+pub use state::{Delta, Frontier, MergeState};
 pub use trust::{Resolution, ResolveError, TrustTable, Voice};

@@ -5,7 +5,7 @@ use crate::op::{OpId, SignedOp};
 use crate::policy::Policy;
 use crate::state::Frontier;
 use espalier_identity::canonical::{self, CanonicalError};
-use espalier_identity::{Digest, PeerId};
+use espalier_identity::{Digest, PeerId, Signature};
 use serde::{Deserialize, Serialize};
 
 /// The most operation identifiers or content addresses in one message.
@@ -46,7 +46,16 @@ impl Seen {
 /// The first bytes of a hash over an author's operation identifiers.
 pub(crate) type Fingerprint = [u8; 8];
 
-/// One message.
+/// Operations in a message, with the envelope of the hop that sends them. Root and number of
+/// entries follow from the operations, the policy from the federation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Batch {
+    pub(crate) relay: PeerId,
+    pub(crate) signature: Signature,
+    pub(crate) ops: Vec<SignedOp>,
+}
+
+/// One message. A batch is absent where there are no operations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Message {
     /// This is my root.
@@ -56,17 +65,17 @@ pub(crate) enum Message {
     /// Mine is not; this is how far I have seen.
     Differs { seen: Seen },
     /// This is what you lack. With `seen`: tell me what I lack.
-    Delta { seen: Option<Seen>, ops: Vec<SignedOp> },
+    Delta { seen: Option<Seen>, batch: Option<Batch> },
     /// We have seen equally far and still differ: my chains.
     Chains { chains: Vec<(PeerId, Fingerprint)> },
     /// These are my operations of the authors in whose chains we differ.
     Ids { ids: Vec<OpId>, authors: Vec<PeerId> },
     /// Operations by identifier, and the identifiers of operations I want.
-    Repair { ops: Vec<SignedOp>, want: Vec<OpId> },
+    Repair { batch: Option<Batch>, want: Vec<OpId> },
     /// Send me these tensors.
     Want { contents: Vec<Digest> },
     /// My whole state; its tensors follow. With `reply`: send me yours.
-    Whole { policy: Digest, reply: bool, ops: Vec<SignedOp> },
+    Whole { policy: Digest, reply: bool, batch: Option<Batch> },
 }
 
 impl Message {

@@ -6,6 +6,7 @@
 //! bytes; nobody but the author can make a second signature that verifies strictly.
 
 use crate::fault::Fault;
+use crate::magnitude::Bound;
 use espalier_identity::canonical::{self, CanonicalError};
 use espalier_identity::{Digest, Domain, Keypair, PeerId, Signature, SignatureError};
 use espalier_lattice::Dot;
@@ -20,9 +21,9 @@ static SIGNED_OPERATION: Domain = Domain::new("espalier signed operation v1");
 /// leave 8 KiB free.
 pub const MAX_OP_LEN: usize = 4 << 20;
 
-/// What a record of evidence adds at most to the operation it carries: a chunk with its path, heads
-/// and a signature. Nobody escapes a record by signing more than fits into one.
-const RECORD_ROOM: usize = 8 << 10;
+/// What a record of evidence about one operation adds at most to it: a chunk or an envelope with
+/// its path, heads and a signature. Nobody escapes such a record by signing more than fits into one.
+pub(crate) const RECORD_ROOM: usize = 8 << 10;
 
 /// The most heads an operation names. An author who has seen more names the latest.
 pub const MAX_DEPS: usize = 64;
@@ -84,6 +85,8 @@ pub struct Contribution {
     pub weight: Weight,
     /// Its tensors by content.
     pub manifest: Manifest,
+    /// The greatest absolute value of its float elements. A greater one convicts (E3).
+    pub bound: Bound,
     /// Root of the model from which training started.
     pub base: Option<Digest>,
     /// The training round, from 0.
@@ -109,6 +112,10 @@ pub enum Body {
         subject: PeerId,
         /// In which respect.
         dimension: Dimension,
+        /// The author's number for this, counted for each subject and dimension from 1.
+        epoch: u64,
+        /// The root of the tensors that were measured.
+        about: Digest,
         /// From 0, harm, over 1/2, neutral, to 1.
         value: Q16,
     },
@@ -150,6 +157,19 @@ impl Op {
     pub fn sign(self, key: &Keypair) -> SignedOp {
         let signature = key.sign(&self.signing_digest());
         SignedOp { op: self, signature }
+    }
+
+    /// Signs an operation of the key's own, whose signature then needs no check.
+    pub(crate) fn sign_own(mut self, key: &Keypair) -> Result<VerifiedOp, OpError> {
+        self.author = key.peer_id();
+        let signed = self.sign(key);
+        let (digest, len) = signed.check_structure()?;
+        Ok(Checked { id: signed.id_under(&digest), len }.of(signed))
+    }
+
+    /// Identifiers of the operations it names as its past, `prev` first.
+    pub fn past(&self) -> impl Iterator<Item = &OpId> {
+        self.prev.iter().chain(&self.deps)
     }
 }
 
@@ -194,8 +214,7 @@ impl SignedOp {
     /// Its identifier.
     #[must_use]
     pub fn id(&self) -> OpId {
-        let digest = self.op.signing_digest();
-        SIGNED_OPERATION.fields().digest(&digest).field(self.signature.as_bytes()).finish()
+        self.id_under(&self.op.signing_digest())
     }
 
     /// Reads canonical bytes. Checks no signature.
@@ -215,11 +234,26 @@ impl SignedOp {
     /// # Errors
     /// [`OpError`].
     pub fn verify(self) -> Result<VerifiedOp, OpError> {
-        let bytes = canonical::encode(&self);
+        let checked = self.check()?;
+        Ok(checked.of(self))
+    }
+
+    /// The same without taking the operation.
+    pub(crate) fn check(&self) -> Result<Checked, OpError> {
+        let (digest, len) = self.check_structure()?;
+        self.op.author.verify(&digest, &self.signature)?;
+        Ok(Checked { id: self.id_under(&digest), len })
+    }
+
+    /// Everything but the signature: the digest that is signed, and the length.
+    fn check_structure(&self) -> Result<(Digest, usize), OpError> {
         let op = &self.op;
+        // What is signed is what is sent but for the signature's bytes, which come last.
+        let bytes = canonical::encode(op);
+        let len = bytes.len() + self.signature.as_bytes().len();
         let room = if matches!(op.body, Body::Evidence(_)) { 0 } else { RECORD_ROOM };
-        if bytes.len() > MAX_OP_LEN - room {
-            return Err(OpError::TooLong { len: bytes.len() });
+        if len > MAX_OP_LEN - room {
+            return Err(OpError::TooLong { len });
         }
         if op.seq == 0 || op.prev.is_none() != (op.seq == 1) {
             return Err(OpError::Chain { seq: op.seq });
@@ -227,12 +261,29 @@ impl SignedOp {
         if op.deps.len() > MAX_DEPS || op.deps.windows(2).any(|pair| pair[0] >= pair[1]) {
             return Err(OpError::Deps);
         }
-        op.author.verify(&op.signing_digest(), &self.signature)?;
-        Ok(VerifiedOp { id: self.id(), len: bytes.len(), signed: self })
+        Ok((OPERATION.hash(&bytes), len))
+    }
+
+    fn id_under(&self, digest: &Digest) -> OpId {
+        SIGNED_OPERATION.fields().digest(digest).field(self.signature.as_bytes()).finish()
     }
 }
 
-/// An operation whose structure and signature were checked. There is no other way to make one.
+/// What a check of a signed operation found.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Checked {
+    id: OpId,
+    len: usize,
+}
+
+impl Checked {
+    /// Stamps the operation that was checked.
+    pub(crate) fn of(self, signed: SignedOp) -> VerifiedOp {
+        VerifiedOp { signed, id: self.id, len: self.len }
+    }
+}
+
+/// An operation whose structure and signature were checked, or that was signed here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedOp {
     signed: SignedOp,

@@ -58,14 +58,15 @@ impl MergeState {
     pub fn provenance(&self, id: &OpId) -> Option<Provenance> {
         let inclusion = self.view().ops().prove(id)?;
         let mut chain = Vec::new();
-        let mut op = self.find(id)?;
+        let mut op = self.find(id)?.op().clone();
         while let Some(before) = op.op().prev.and_then(|id| self.find(&id)) {
             // Whoever signs may name anything; only the author's own number before this continues.
-            if before.op().author != op.op().author || before.op().seq + 1 != op.op().seq {
+            let (dot, named) = (op.op().dot(), before.op().op().dot());
+            if named.actor != dot.actor || named.seq + 1 != dot.seq {
                 break;
             }
-            chain.push(before.id());
-            op = before;
+            chain.push(before.op().id());
+            op = before.op().clone();
         }
         Some(Provenance {
             chain,
@@ -74,11 +75,6 @@ impl MergeState {
             state_hash: self.state_hash(),
             evidence_root: self.view().evidence_root(),
         })
-    }
-
-    fn find(&self, id: &OpId) -> Option<VerifiedOp> {
-        self.view().ops().get(id)?;
-        self.arena().find(id).map(|entry| entry.op().clone())
     }
 
     /// How the roots evolved, operation by operation in their total order (lamport, author, id):

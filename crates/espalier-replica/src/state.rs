@@ -2,49 +2,18 @@
 
 use crate::arena::{Arena, Entry};
 use crate::bits::Bits;
-use crate::error::{ApplyError, ChangeError};
-use crate::fault::{Conviction, Fault};
-use crate::legal;
-use crate::op::{Body, Contribution, MAX_DEPS, Op, SignedOp, VerifiedOp, Weight};
+use crate::error::ApplyError;
+use crate::fault::{Conviction, Fault, Judged};
+use crate::op::{Checked, OpId, SignedOp, VerifiedOp};
 use crate::policy::Policy;
 use crate::trust::{self, Resolution, ResolveError, TrustTable};
 use crate::view::{Kept, View};
-use espalier_identity::{Digest, Keypair, PeerId};
-use espalier_lattice::Dot;
+use espalier_identity::{Digest, PeerId};
 use espalier_tensor::Model;
-use espalier_trust::{Attestations, CausalTrustClock, Dimension, Evidence, Q16};
+use espalier_trust::{Attestations, CausalTrustClock, Evidence};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// A contribution that is about to be made.
-#[derive(Debug, Clone)]
-pub struct Draft {
-    /// For people.
-    pub name: String,
-    /// How much it should count. Default 1.
-    pub weight: f64,
-    /// The tensors.
-    pub model: Model,
-    /// Root of the model from which training started. Default: the policy's base.
-    pub base: Option<Digest>,
-    /// The training round. Default 0.
-    pub round: u64,
-}
-
-impl Draft {
-    /// A contribution of weight 1 in round 0.
-    #[must_use]
-    pub fn new(name: impl Into<String>, model: Model) -> Self {
-        Self { name: name.into(), weight: 1.0, model, base: None, round: 0 }
-    }
-
-    /// The same with another weight.
-    #[must_use]
-    pub fn weight(self, weight: f64) -> Self {
-        Self { weight, ..self }
-    }
-}
 
 /// Operations to be joined into a state; what a mutator returns and what gossip sends.
 #[derive(Debug, Clone, Default)]
@@ -67,6 +36,10 @@ impl Delta {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    pub(crate) fn into_entries(self) -> Vec<Arc<Entry>> {
+        self.0
+    }
 }
 
 impl FromIterator<Arc<Entry>> for Delta {
@@ -77,22 +50,65 @@ impl FromIterator<Arc<Entry>> for Delta {
 
 /// An operation that passed every check.
 #[derive(Debug, Clone)]
-enum Candidate {
+pub(crate) enum Candidate {
+    /// The arena has it.
     Known(Arc<Entry>),
-    Checked(Box<VerifiedOp>),
+    /// It was checked just now.
+    Checked(Box<Judged>),
 }
 
-/// Operations that passed every check and have not been joined.
+impl Candidate {
+    pub(crate) fn op(&self) -> &VerifiedOp {
+        match self {
+            Self::Known(entry) => entry.op(),
+            Self::Checked(judged) => &judged.op,
+        }
+    }
+
+    /// What it convicts its author of by itself.
+    pub(crate) fn guilt(&self) -> Option<&Conviction> {
+        match self {
+            Self::Known(entry) => entry.guilt.as_ref(),
+            Self::Checked(judged) => judged.guilt.as_ref(),
+        }
+    }
+
+    /// The verified record it carries.
+    pub(crate) fn carried(&self) -> Option<&Conviction> {
+        match self {
+            Self::Known(entry) => entry.carried.as_ref(),
+            Self::Checked(judged) => judged.carried.as_ref(),
+        }
+    }
+}
+
+/// Operations that passed every check and have not been joined, by (author, seq).
 #[derive(Debug, Clone)]
 pub(crate) struct Prepared(Vec<Candidate>);
 
 impl Prepared {
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &VerifiedOp> {
-        self.0.iter().map(|candidate| match candidate {
-            Candidate::Known(entry) => entry.op(),
-            Candidate::Checked(op) => op,
-        })
+    pub(crate) fn candidates(&self) -> &[Candidate] {
+        &self.0
     }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &VerifiedOp> {
+        self.0.iter().map(Candidate::op)
+    }
+}
+
+/// How an operation passed.
+enum Found {
+    Known(Arc<Entry>),
+    Checked(Checked),
+}
+
+/// Operations of which one is refused.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) error: ApplyError,
+    pub(crate) ops: Vec<SignedOp>,
+    /// Which of them.
+    pub(crate) at: usize,
 }
 
 /// How far a state has seen each author: the highest sequence number.
@@ -157,99 +173,6 @@ impl MergeState {
         &self.view
     }
 
-    // --- changes -------------------------------------------------------------------------------
-
-    /// Contributes a model under `key`, in place of the author's earlier contributions. Its tensors
-    /// go into the arena. Returns what other replicas need.
-    ///
-    /// # Errors
-    /// [`ChangeError`]; nothing is changed.
-    pub fn add(&mut self, key: &Keypair, draft: Draft) -> Result<Delta, ChangeError> {
-        let weight = Weight::new(draft.weight).ok_or(ChangeError::Weight)?;
-        let manifest = draft.model.manifest.clone();
-        if self.policy.spec().schema.is_some_and(|schema| schema != manifest.schema()) {
-            return Err(ChangeError::Schema);
-        }
-        let author = key.peer_id();
-        let live = self.view.contributions().entries_of(&author);
-        let replaces: Vec<_> = live.map(|(dot, _)| *dot).take(legal::MAX_TARGETS).collect();
-        let base = draft.base.or(self.policy.spec().base);
-        let (name, round) = (draft.name, draft.round);
-        let body = Body::Contribute(Contribution { name, weight, manifest, base, round, replaces });
-        let delta = self.publish(key, body)?;
-        self.arena.put_model(draft.model);
-        Ok(delta)
-    }
-
-    /// Retracts a contribution. Only its author can.
-    ///
-    /// # Errors
-    /// [`ChangeError`]; nothing is changed.
-    pub fn retract(&mut self, key: &Keypair, dot: Dot<PeerId>) -> Result<Delta, ChangeError> {
-        let by = key.peer_id();
-        if dot.actor != by {
-            return Err(ChangeError::NotYours { author: dot.actor, seq: dot.seq, by });
-        }
-        if self.view.contributions().get(&dot).is_none() {
-            return Err(ChangeError::NotLive(dot));
-        }
-        self.publish(key, Body::Retract { targets: vec![dot] })
-    }
-
-    /// Publishes a measurement of a peer.
-    ///
-    /// # Errors
-    /// [`ChangeError`]; nothing is changed.
-    pub fn attest(
-        &mut self,
-        key: &Keypair,
-        subject: PeerId,
-        dimension: Dimension,
-        value: Q16,
-    ) -> Result<Delta, ChangeError> {
-        self.publish(key, Body::Attest { subject, dimension, value })
-    }
-
-    /// Publishes a fault that proves itself. An empty delta if the state has one of this kind
-    /// against the same author already.
-    ///
-    /// # Errors
-    /// [`ChangeError::NoFault`] if it proves nothing; nothing is changed.
-    pub fn accuse(&mut self, key: &Keypair, fault: Fault) -> Result<Delta, ChangeError> {
-        use espalier_trust::Record as _;
-        let conviction = fault.verify()?;
-        if self.evidence().has(&conviction.accused(), conviction.kind()) {
-            return Ok(Delta::default());
-        }
-        self.publish(key, Body::Evidence(fault))
-    }
-
-    fn publish(&mut self, key: &Keypair, body: Body) -> Result<Delta, ChangeError> {
-        let author = key.peer_id();
-        if !self.policy.admits(&author) {
-            return Err(ChangeError::NotAdmitted { author });
-        }
-        let op = self.next_op(author, body);
-        if let Some((field, range)) = legal::illegal_field(&op) {
-            return Err(ChangeError::Illegal { field, range });
-        }
-        let entry = self.arena.insert(op.sign(key).verify()?);
-        self.join(vec![entry.clone()]);
-        Ok(Delta(vec![entry]))
-    }
-
-    /// The operation with which `author` would say `body` next: its place in the chain, the heads
-    /// and the logical time that follow from this state. The caller signs it; see [`Op::sign`].
-    #[must_use]
-    pub fn next_op(&self, author: PeerId, body: Body) -> Op {
-        let seq = self.view.top(&author) + 1;
-        let before = Dot::new(author, seq - 1);
-        let prev = self.view.at(&before).next().map(|entry| entry.op().id());
-        let heads = self.view.heads();
-        let (deps, lamport) = (heads.latest(MAX_DEPS, prev), heads.next_lamport());
-        Op { author, seq, prev, deps, lamport, body }
-    }
-
     // --- joins ---------------------------------------------------------------------------------
 
     /// Joins another state into this one; true if that changed anything.
@@ -289,7 +212,7 @@ impl MergeState {
                     }
                 }
             }
-            missing.push(self.arena.insert(theirs.op().clone()));
+            missing.push(self.arena.insert(theirs.judged()));
         }
         !self.join(missing).is_empty()
     }
@@ -302,34 +225,52 @@ impl MergeState {
     /// # Errors
     /// [`ApplyError`]; nothing is changed.
     pub fn apply(&mut self, ops: Vec<SignedOp>) -> Result<usize, ApplyError> {
-        let prepared = self.prepare(ops)?;
+        let prepared = self.prepare(ops).map_err(|refused| refused.error)?;
         Ok(self.commit(prepared).len())
     }
 
     /// The first half of [`MergeState::apply`]: everything that can fail.
-    pub(crate) fn prepare(&self, mut ops: Vec<SignedOp>) -> Result<Prepared, ApplyError> {
+    pub(crate) fn prepare(&self, mut ops: Vec<SignedOp>) -> Result<Prepared, Box<Refused>> {
         ops.sort_by_key(|signed| (signed.op.author, signed.op.seq));
-        let mut prepared = Vec::with_capacity(ops.len());
+        let mut found = Vec::with_capacity(ops.len());
         let mut tops = BTreeMap::new();
-        for signed in ops {
-            let (author, seq) = (signed.op.author, signed.op.seq);
-            if !self.policy.admits(&author) {
-                return Err(ApplyError::NotAdmitted { author });
+        for (at, signed) in ops.iter().enumerate() {
+            match self.check(signed, &mut tops) {
+                Ok(checked) => found.push(checked),
+                Err(error) => return Err(Box::new(Refused { error, ops, at })),
             }
-            let top = tops.entry(author).or_insert_with(|| self.view.top(&author));
-            if seq > *top + 1 {
-                return Err(ApplyError::Gap { author, seq, have: *top });
-            }
-            *top = seq.max(*top);
-            prepared.push(match self.arena.find(&signed.id()) {
-                Some(known) => Candidate::Known(known),
-                None => {
-                    let refused = |source| ApplyError::Op { author, seq, source };
-                    Candidate::Checked(Box::new(signed.verify().map_err(refused)?))
-                }
-            });
         }
-        Ok(Prepared(prepared))
+        let stamp = |(signed, found): (SignedOp, Found)| match found {
+            Found::Known(entry) => Candidate::Known(entry),
+            Found::Checked(checked) => {
+                Candidate::Checked(Box::new(Judged::new(checked.of(signed))))
+            }
+        };
+        Ok(Prepared(ops.into_iter().zip(found).map(stamp).collect()))
+    }
+
+    /// Checks one operation; `tops` says how far the batch before it comes.
+    fn check(
+        &self,
+        signed: &SignedOp,
+        tops: &mut BTreeMap<PeerId, u64>,
+    ) -> Result<Found, ApplyError> {
+        let (author, seq) = (signed.op.author, signed.op.seq);
+        if !self.policy.admits(&author) {
+            return Err(ApplyError::NotAdmitted { author });
+        }
+        let top = tops.entry(author).or_insert_with(|| self.view.top(&author));
+        if seq > top.saturating_add(1) {
+            return Err(ApplyError::Gap { author, seq, have: *top });
+        }
+        *top = seq.max(*top);
+        match self.arena.find(&signed.id()) {
+            Some(known) => Ok(Found::Known(known)),
+            None => {
+                let refused = |source| ApplyError::Op { author, seq, source };
+                signed.check().map(Found::Checked).map_err(refused)
+            }
+        }
     }
 
     /// The second half: cannot fail. Returns what was new.
@@ -337,15 +278,15 @@ impl MergeState {
         let entries = prepared.0.into_iter().filter_map(|candidate| match candidate {
             Candidate::Known(entry) => Some(entry),
             // The arena forgets nothing, so what has no place does not get there.
-            Candidate::Checked(op) if self.view.refuses(&self.policy, &op) => None,
-            Candidate::Checked(op) => Some(self.arena.insert(*op)),
+            Candidate::Checked(judged) if self.view.refuses(&self.policy, &judged) => None,
+            Candidate::Checked(judged) => Some(self.arena.insert(*judged)),
         });
         let entries = entries.collect();
         self.join(entries)
     }
 
     /// Joins verified operations. Returns those that are new; views are built anew at most once.
-    fn join(&mut self, entries: Vec<Arc<Entry>>) -> Vec<Arc<Entry>> {
+    pub(crate) fn join(&mut self, entries: Vec<Arc<Entry>>) -> Vec<Arc<Entry>> {
         let mut new = Vec::new();
         for entry in entries {
             if self.ops.contains(entry.index) {
@@ -435,6 +376,27 @@ impl MergeState {
     #[must_use]
     pub fn evidence(&self) -> &Evidence<Conviction> {
         self.view.evidence()
+    }
+
+    /// The records of [`MergeState::evidence`] in a form that stands for itself: a list that anyone
+    /// can check without this state, with `espalier verify --evidence` say.
+    ///
+    /// # Panics
+    /// Never: every field has a JSON form.
+    #[must_use]
+    pub fn evidence_json(&self) -> String {
+        let records: Vec<&Fault> = self.evidence().iter().map(Conviction::fault).collect();
+        serde_json::to_string_pretty(&records).expect("every field has a JSON form")
+    }
+
+    /// Whether this state holds the operation of an arena's entry.
+    pub(crate) fn holds(&self, entry: &Entry) -> bool {
+        self.ops.contains(entry.index)
+    }
+
+    /// The operation with this identifier, if this state holds it.
+    pub(crate) fn find(&self, id: &OpId) -> Option<Arc<Entry>> {
+        self.arena.find(id).filter(|entry| self.holds(entry))
     }
 
     /// Measurements of peers by peers.

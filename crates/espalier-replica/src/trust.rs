@@ -150,7 +150,10 @@ fn sound_model(entry: &Entry, arena: &Arena) -> Result<Option<Arc<Model>>, Resol
     let nothing = ResolveError::Nothing { visible: 0, isolated: 0 };
     let (contribution, root) = entry.contribution().ok_or(nothing)?;
     match arena.load(&root, &contribution.manifest) {
-        Ok(model) => Ok(arena.first_non_finite(&model).is_none().then_some(model)),
+        Ok(model) => {
+            let sound = arena.first_beyond(&model, contribution.bound).is_none();
+            Ok(sound.then_some(model))
+        }
         // Content of another size than its author signed, as everybody sees who has it.
         Err(TensorError::Length { .. }) => Ok(None),
         Err(source) => Err(ResolveError::Tensor { op: entry.op().id(), source }),
@@ -207,7 +210,7 @@ pub(crate) fn table(
             NEUTRAL
         } else {
             let of = view.attestations();
-            of.lower_median(&op.author, Dimension::Accuracy, roster, counts)
+            of.lower_median(&op.author, Dimension::Accuracy, &root, roster, counts)
         };
         Some(Subject {
             comparable: model.is_some(),

@@ -5,9 +5,9 @@
 //! compare against a view built from scratch in another order.
 
 use crate::arena::Entry;
-use crate::fault::{Conviction, Fault, evidence_in};
+use crate::fault::{self, Conviction, Fault, Judged, Occasion};
 use crate::heads::Heads;
-use crate::op::{Body, OpId, VerifiedOp};
+use crate::op::{Body, OpId};
 use crate::policy::Policy;
 use crate::trust::TrustTable;
 use espalier_identity::{Digest, Domain, PeerId, canonical};
@@ -15,7 +15,7 @@ use espalier_lattice::{Dot, Join};
 use espalier_orset::OrSet;
 use espalier_provenance::MerkleMap;
 use espalier_trust::{
-    Attestations, CausalTrustClock, Evidence, FaultKind, Record, Tick, frontier_round,
+    Attestations, CausalTrustClock, Evidence, FaultKind, Measurement, Record, Tick, frontier_round,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
@@ -88,13 +88,17 @@ pub(crate) struct View {
     evidence_tree: MerkleMap,
     attestations: Attestations,
     attestation_tree: MerkleMap,
+    /// Of the attestations of one occasion the latest in their author's chain.
+    occasions: BTreeMap<Occasion, Arc<Entry>>,
+    /// Contributions by the root of their tensors.
+    by_root: BTreeMap<Digest, Vec<Arc<Entry>>>,
     /// The last round of each author with a live contribution and no conviction.
     rounds: BTreeMap<PeerId, u64>,
     frontier_round: u64,
     visible: BTreeMap<PeerId, Arc<Entry>>,
     visible_tree: MerkleMap,
     encoded_len: usize,
-    /// An equivocation changed what was taken in before: only `slots` and `tops` are right.
+    /// A fork changed what was taken in before: only `slots` and `tops` are right.
     stale: bool,
     pub(crate) trust: OnceLock<Arc<TrustTable>>,
 }
@@ -135,6 +139,11 @@ impl View {
         if let Some(twin) = twin {
             self.convict(Fault::equivocation(&twin.op, &entry.op));
         }
+        self.read_chain(entry);
+        self.read_occasion(entry);
+        if let Some((root, ..)) = entry.roots {
+            self.by_root.entry(root).or_default().push(entry.clone());
+        }
         match &entry.guilt {
             Some(conviction) => self.convict(conviction.clone()),
             None => self.take_effect(entry),
@@ -148,18 +157,55 @@ impl View {
     }
 
     /// Whether an operation would be [`Kept::Refused`].
-    pub(crate) fn refuses(&self, policy: &Policy, op: &VerifiedOp) -> bool {
-        let Some(slot) = self.slots.get(&op.op().dot()) else { return false };
-        if slot.more.first().is_none_or(|second| op.id() <= second.op.id()) {
+    pub(crate) fn refuses(&self, policy: &Policy, judged: &Judged) -> bool {
+        let id = judged.op.id();
+        let Some(slot) = self.slots.get(&judged.op.op().dot()) else { return false };
+        if slot.more.first().is_none_or(|second| id <= second.op.id()) {
             return false;
         }
         let shown = |key: &(PeerId, FaultKind)| {
-            let lesser = slot.iter().filter(|entry| entry.op.id() < op.id());
+            let lesser = slot.iter().filter(|entry| entry.op.id() < id);
             lesser.flat_map(|entry| entry.convictions()).any(|c| key_of(c) == *key)
         };
-        let convictions = Fault::of_statement(op).into_iter().chain(evidence_in(op));
-        let mut keys = convictions.filter(|c| policy.admits(&c.accused())).map(|c| key_of(&c));
-        keys.all(|key| shown(&key))
+        let convictions = judged.convictions().filter(|c| policy.admits(&c.accused()));
+        convictions.map(key_of).all(|key| shown(&key))
+    }
+
+    /// Compares an operation with those before and after it in its chain (E5).
+    fn read_chain(&mut self, entry: &Arc<Entry>) {
+        let dot = entry.op.op().dot();
+        let before = dot.seq.checked_sub(1).filter(|seq| *seq > 0);
+        let after = dot.seq.checked_add(1).filter(|seq| *seq <= self.top(&dot.actor));
+        let around = before.into_iter().chain(after).map(|seq| Dot::new(dot.actor, seq));
+        let neighbours = around.filter_map(|dot| self.slots.get(&dot)).flat_map(Slot::iter);
+        let pairs = neighbours.map(|other| {
+            let before = other.op.op().seq < dot.seq;
+            if before { (other.clone(), entry.clone()) } else { (entry.clone(), other.clone()) }
+        });
+        let broken: Vec<_> = pairs.filter(|(a, b)| fault::breaks(&a.op, &b.op)).collect();
+        for (first, second) in broken {
+            self.convict(Fault::broken_chain(&first.op, &second.op));
+        }
+    }
+
+    /// Compares an attestation with the one before it on the same occasion (E9). If any two differ,
+    /// so do two that are neighbours in the chain.
+    fn read_occasion(&mut self, entry: &Arc<Entry>) {
+        let Some((occasion, _)) = fault::said(entry.op.op()) else { return };
+        let place = |entry: &Entry| (entry.op.op().seq, entry.op.id());
+        let before = match self.occasions.get(&occasion) {
+            // Only a fork comes late. Its neighbours on both sides are compared with it anew.
+            Some(last) if place(last) > place(entry) => {
+                self.stale = true;
+                return;
+            }
+            Some(last) => Some(last.clone()),
+            None => None,
+        };
+        self.occasions.insert(occasion, entry.clone());
+        if let Some(before) = before.filter(|b| fault::measures_twice(&b.op, &entry.op)) {
+            self.convict(Fault::double_attestation(&before.op, &entry.op));
+        }
     }
 
     /// Builds the views anew if an equivocation made them stale. O(n log n) then.
@@ -185,12 +231,13 @@ impl View {
             Body::Retract { targets } => {
                 self.contributions.join(&OrSet::delta_remove(targets.iter().copied()));
             }
-            Body::Attest { subject, dimension, value } => {
+            Body::Attest { subject, dimension, epoch, about, value } => {
                 let (observer, dimension) = (op.author, *dimension);
-                let news = self.attestations.insert(observer, *subject, dimension, op.seq, *value);
+                let measured = Measurement { epoch: *epoch, about: *about, value: *value };
+                let news = self.attestations.insert(observer, *subject, dimension, measured);
                 if news && !self.evidence.convicts(&observer) {
                     let key = canonical::encode(&(observer, subject, dimension));
-                    let value = canonical::encode(&(op.seq, value));
+                    let value = canonical::encode(&measured);
                     let (key, value) = (ATTESTATION_KEY.hash(&key), ATTESTATION.hash(&value));
                     self.attestation_tree.insert(key, value);
                 }
@@ -202,10 +249,14 @@ impl View {
     fn convict(&mut self, conviction: Conviction) {
         let key = canonical::encode(&(conviction.accused(), conviction.kind()));
         let (accused, digest) = (conviction.accused(), conviction.digest());
+        let known = self.evidence.convicts(&accused);
         if !self.evidence.insert(conviction) {
             return;
         }
         self.evidence_tree.insert(EVIDENCE_KEY.hash(&key), digest);
+        if known {
+            return;
+        }
         // What the convicted measured no longer counts, so it no longer shows in the state hash.
         for (subject, dimension, observer, ..) in self.attestations.iter() {
             if observer == accused {
@@ -309,6 +360,16 @@ impl View {
         &self.attestations
     }
 
+    /// The attestation that was made on an occasion; of several the latest.
+    pub(crate) fn attested(&self, occasion: &Occasion) -> Option<&Arc<Entry>> {
+        self.occasions.get(occasion)
+    }
+
+    /// The contributions of the tensors with this root, visible or not.
+    pub(crate) fn with_root(&self, root: &Digest) -> &[Arc<Entry>] {
+        self.by_root.get(root).map_or(&[], Vec::as_slice)
+    }
+
     pub(crate) fn top(&self, author: &PeerId) -> u64 {
         self.tops.get(author).copied().unwrap_or(0)
     }
@@ -323,8 +384,8 @@ impl View {
     }
 
     /// The operations at one place of a chain.
-    pub(crate) fn at(&self, dot: &Dot<PeerId>) -> impl Iterator<Item = &Arc<Entry>> {
-        self.slots.get(dot).into_iter().flat_map(Slot::iter)
+    pub(crate) fn at(&self, dot: Dot<PeerId>) -> impl Iterator<Item = &Arc<Entry>> {
+        self.slots.get(&dot).into_iter().flat_map(Slot::iter)
     }
 
     /// An author's operations from number `from` on, by (seq, id).

@@ -139,6 +139,7 @@ impl<'a> Run<'a> {
         self.now = round;
         self.join_and_split(round)?;
         self.crash_and_restart(round);
+        self.world.refill();
         self.act(round)?;
         let mut exchanges = self.world.begin_round(round);
         exchanges.extend(self.exchange(round));

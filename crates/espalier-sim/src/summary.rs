@@ -134,7 +134,7 @@ fn describe(op: &VerifiedOp, names: &BTreeMap<PeerId, &str>) -> (&'static str, S
             ("retract", format!("would remove {}, not all its own", dots(targets)))
         }
         Body::Retract { targets } => ("retract", format!("removes {}", dots(targets))),
-        Body::Attest { subject, dimension, value } => {
+        Body::Attest { subject, dimension, value, .. } => {
             let subject = name_of(subject, names);
             ("attest", format!("measured {subject}: {dimension:?} {:.3}", value.to_f64()))
         }

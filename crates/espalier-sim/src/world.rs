@@ -189,6 +189,12 @@ impl World {
         late
     }
 
+    /// Begins a tick for everybody: budgets are full again.
+    pub(crate) fn refill(&mut self) {
+        let faces = self.nodes.iter_mut().flat_map(|node| &mut node.faces);
+        faces.for_each(Replica::refill);
+    }
+
     /// Whether no message is under way and nobody is to come back.
     pub(crate) fn is_quiet(&self) -> bool {
         self.under_way.is_empty() && self.nodes.iter().all(|node| node.back.is_none())

@@ -1,9 +1,10 @@
 //! Measurements of peers by peers.
 
 use crate::Q16;
-use espalier_identity::PeerId;
+use espalier_identity::{Digest, PeerId};
 use espalier_lattice::Join;
 use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// What an observer says who measured neither good nor harm, and what counts for one who said
@@ -22,52 +23,94 @@ pub enum Dimension {
 
 type Key = (PeerId, Dimension, PeerId);
 
-/// (subject, dimension, observer) → (seq, value). Single writer; the higher sequence number wins,
-/// and at one number the lesser value (only an equivocator writes two).
+/// A measurement: its number among the observer's of this subject and dimension, the root of what
+/// was measured, and the outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Measurement {
+    /// The observer's number for it, from 1.
+    pub epoch: u64,
+    /// The root of the tensors that were measured.
+    pub about: Digest,
+    /// From 0, harm, over 1/2, neutral, to 1.
+    pub value: Q16,
+}
+
+impl Measurement {
+    /// The order of the lattice: the higher number wins, and at one number, which only a liar uses
+    /// twice, the lesser content.
+    fn rank(&self) -> (u64, Reverse<(Digest, Q16)>) {
+        (self.epoch, Reverse((self.about, self.value)))
+    }
+}
+
+/// (subject, dimension, observer) → the latest [`Measurement`]. Single writer; the higher epoch
+/// wins, and at one epoch the lesser (about, value).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Attestations(BTreeMap<Key, (u64, Q16)>);
+pub struct Attestations(BTreeMap<Key, Measurement>);
 
 impl Attestations {
-    /// Records what `observer` signed with its operation number `seq`; true if it changed anything.
+    /// Records what `observer` signed; true if it changed anything.
     pub fn insert(
         &mut self,
         observer: PeerId,
         subject: PeerId,
         dimension: Dimension,
-        seq: u64,
-        value: Q16,
+        measured: Measurement,
     ) -> bool {
-        self.raise((subject, dimension, observer), (seq, value))
+        self.raise((subject, dimension, observer), measured)
     }
 
-    fn raise(&mut self, key: Key, (seq, value): (u64, Q16)) -> bool {
-        let news = match self.0.get(&key) {
-            None => true,
-            Some((held, old)) => seq > *held || (seq == *held && value < *old),
-        };
+    fn raise(&mut self, key: Key, measured: Measurement) -> bool {
+        let news = self.0.get(&key).is_none_or(|held| held.rank() < measured.rank());
         if news {
-            self.0.insert(key, (seq, value));
+            self.0.insert(key, measured);
         }
         news
     }
 
-    /// The lower median of what `roster` observers say of `subject`, the silent ones counted as
-    /// [`NEUTRAL`]: fewer than half of the roster cannot move it below neutral. Observers for whom
-    /// `counts` is false are taken as silent.
+    /// The latest measurement of `subject` by `observer`.
+    pub fn get(
+        &self,
+        observer: PeerId,
+        subject: PeerId,
+        dimension: Dimension,
+    ) -> Option<&Measurement> {
+        self.0.get(&(subject, dimension, observer))
+    }
+
+    /// What observers say of exactly the content `about` of `subject`, ascending by observer. Whose
+    /// latest measurement is about something else says nothing of it. O(log n + observers).
+    pub fn values(
+        &self,
+        subject: &PeerId,
+        dimension: Dimension,
+        about: &Digest,
+    ) -> impl Iterator<Item = (PeerId, Q16)> {
+        let (from, to) = (PeerId::from_bytes([0; 32]), PeerId::from_bytes([255; 32]));
+        let of_subject = (*subject, dimension, from)..=(*subject, dimension, to);
+        let about = *about;
+        self.0
+            .range(of_subject)
+            .filter(move |(_, measured)| measured.about == about)
+            .map(|((_, _, observer), measured)| (*observer, measured.value))
+    }
+
+    /// The lower median of what `roster` observers say of the content `about` of `subject`, the
+    /// silent ones counted as [`NEUTRAL`]: fewer than half of the roster cannot move it below
+    /// neutral. Observers for whom `counts` is false are taken as silent, and so are those whose
+    /// latest measurement is about other content: old praise does not cover what replaced it.
     pub fn lower_median(
         &self,
         subject: &PeerId,
         dimension: Dimension,
+        about: &Digest,
         roster: usize,
         counts: impl Fn(&PeerId) -> bool,
     ) -> Q16 {
-        let (from, to) = (PeerId::from_bytes([0; 32]), PeerId::from_bytes([255; 32]));
-        let of_subject = (*subject, dimension, from)..=(*subject, dimension, to);
-        let mut values: Vec<_> = self
-            .0
-            .range(of_subject)
-            .filter(|((_, _, observer), _)| counts(observer))
-            .map(|(_, (_, value))| *value)
+        let said = self.values(subject, dimension, about);
+        let mut values: Vec<_> = said
+            .filter(|(observer, _)| counts(observer))
+            .map(|(_, value)| value)
             .take(roster)
             .collect();
         values.resize(roster.max(1), NEUTRAL);
@@ -75,11 +118,9 @@ impl Attestations {
         values[(values.len() - 1) / 2]
     }
 
-    /// All measurements as (subject, dimension, observer, seq, value), ascending.
-    pub fn iter(&self) -> impl Iterator<Item = (PeerId, Dimension, PeerId, u64, Q16)> {
-        self.0
-            .iter()
-            .map(|((subject, dim, observer), (seq, v))| (*subject, *dim, *observer, *seq, *v))
+    /// All measurements as (subject, dimension, observer, measurement), ascending.
+    pub fn iter(&self) -> impl Iterator<Item = (PeerId, Dimension, PeerId, &Measurement)> {
+        self.0.iter().map(|((subject, dim, observer), m)| (*subject, *dim, *observer, m))
     }
 
     /// How many measurements.
@@ -109,21 +150,53 @@ mod tests {
         PeerId::from_bytes([i; 32])
     }
 
-    fn sample() -> impl Strategy<Value = Attestations> {
-        prop::collection::vec((0u8..3, 0u8..3, 0u64..3, 0u32..4), 0..8).prop_map(|entries| {
-            let mut all = Attestations::default();
-            for (observer, subject, seq, value) in entries {
-                let value = Q16::from_raw(value);
-                all.insert(peer(observer), peer(subject), Dimension::Accuracy, seq, value);
-            }
-            all
-        })
+    fn about(i: u8) -> Digest {
+        Digest::from_bytes([i; 32])
+    }
+
+    fn measured(epoch: u64, content: u8, value: u32) -> Measurement {
+        Measurement { epoch, about: about(content), value: Q16::from_raw(value) }
+    }
+
+    type Signed = (u8, u8, u64, u8, u32);
+
+    fn signed() -> impl Strategy<Value = Vec<Signed>> {
+        prop::collection::vec((0u8..3, 0u8..3, 0u64..3, 0u8..2, 0u32..4), 0..8)
+    }
+
+    fn all(signed: &[Signed]) -> Attestations {
+        let mut all = Attestations::default();
+        for &(observer, subject, epoch, content, value) in signed {
+            let (observer, subject) = (peer(observer), peer(subject));
+            all.insert(observer, subject, Dimension::Accuracy, measured(epoch, content, value));
+        }
+        all
     }
 
     proptest! {
         #[test]
-        fn attestations_are_a_lattice(a in sample(), b in sample(), c in sample()) {
-            check_join_laws(&a, &b, &c, |x, y| { x.join(y); });
+        fn attestations_are_a_lattice(a in signed(), b in signed(), c in signed()) {
+            check_join_laws(&all(&a), &all(&b), &all(&c), |x, y| { x.join(y); });
+        }
+
+        #[test]
+        fn values_are_those_of_the_latest_measurement_of_that_content(list in signed()) {
+            let attestations = all(&list);
+            for (subject, content) in (0..3).flat_map(|s| [(s, 0), (s, 1)]) {
+                let mut expected = Vec::new();
+                for observer in 0..3 {
+                    let own = list.iter().filter(|s| (s.0, s.1) == (observer, subject));
+                    let latest = own.clone().map(|s| s.2).max();
+                    let at_latest = own.filter(|s| Some(s.2) == latest);
+                    if let Some(least) = at_latest.map(|s| (s.3, s.4)).min() {
+                        let said = (peer(observer), Q16::from_raw(least.1));
+                        expected.extend((least.0 == content).then_some(said));
+                    }
+                }
+                let (subject, content) = (peer(subject), about(content));
+                let found = attestations.values(&subject, Dimension::Accuracy, &content);
+                prop_assert_eq!(found.collect::<Vec<_>>(), expected);
+            }
         }
 
         #[test]
@@ -131,20 +204,24 @@ mod tests {
             let liars = (n - 1) / 2;
             let mut all = Attestations::default();
             for i in 0..liars {
-                all.insert(peer(i as u8), peer(99), Dimension::Accuracy, 1, Q16::ZERO);
+                all.insert(peer(i as u8), peer(99), Dimension::Accuracy, measured(1, 0, 0));
             }
-            let median = all.lower_median(&peer(99), Dimension::Accuracy, n, |_| true);
+            let median = all.lower_median(&peer(99), Dimension::Accuracy, &about(0), n, |_| true);
             prop_assert!(median >= NEUTRAL);
         }
     }
 
     #[test]
-    fn a_majority_moves_it() {
+    fn a_majority_moves_it_for_what_it_measured_and_for_nothing_else() {
         let mut all = Attestations::default();
         for i in 0..3 {
-            all.insert(peer(i), peer(99), Dimension::Accuracy, 1, Q16::ZERO);
+            all.insert(peer(i), peer(99), Dimension::Accuracy, measured(1, 7, 0));
         }
-        assert_eq!(all.lower_median(&peer(99), Dimension::Accuracy, 5, |_| true), Q16::ZERO);
-        assert_eq!(all.lower_median(&peer(99), Dimension::Accuracy, 5, |p| *p != peer(0)), NEUTRAL);
+        let median = |content, counts: fn(&PeerId) -> bool| {
+            all.lower_median(&peer(99), Dimension::Accuracy, &about(content), 5, counts)
+        };
+        assert_eq!(median(7, |_| true), Q16::ZERO);
+        assert_eq!(median(7, |p| *p != peer(0)), NEUTRAL);
+        assert_eq!(median(8, |_| true), NEUTRAL, "of its successor nobody said anything");
     }
 }

@@ -13,7 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub enum Tick {
     /// The author's highest sequence number.
     Seq(u64),
-    /// The top: the author signed two operations with one number, so its numbers mean nothing.
+    /// The top: the author signed two operations with one number, so its numbers mean nothing, nor
+    /// what else is read off its chain ([`FaultKind::is_of_a_chain`]).
     Forked,
 }
 
@@ -49,12 +50,19 @@ impl CausalTrustClock {
         if news {
             self.ticks.insert(author, tick);
         }
+        if news && tick == Tick::Forked {
+            self.convictions.retain(|(accused, kind)| *accused != author || !kind.is_of_a_chain());
+        }
         news
     }
 
-    /// Notes a conviction.
+    /// Notes a conviction. What is read off a chain adds nothing to a chain that forked.
     pub fn convict(&mut self, accused: PeerId, kind: FaultKind) -> bool {
-        self.convictions.insert((accused, kind))
+        !self.absorbs(&accused, kind) && self.convictions.insert((accused, kind))
+    }
+
+    fn absorbs(&self, accused: &PeerId, kind: FaultKind) -> bool {
+        kind.is_of_a_chain() && self.get(accused) == Tick::Forked
     }
 
     /// Where `author` stands; `Seq(0)` if it was never seen.
@@ -74,15 +82,20 @@ impl CausalTrustClock {
 
     fn covers(&self, other: &Self) -> bool {
         other.ticks.iter().all(|(author, tick)| self.get(author) >= *tick)
-            && self.convictions.is_superset(&other.convictions)
+            && other.convictions.iter().all(|conviction| {
+                self.convictions.contains(conviction) || self.absorbs(&conviction.0, conviction.1)
+            })
     }
 }
 
 impl Join for CausalTrustClock {
     fn join(&mut self, other: &Self) -> bool {
-        let mut changed = self.convictions.join(&other.convictions);
+        let mut changed = false;
         for (author, tick) in &other.ticks {
             changed |= self.tick(*author, *tick);
+        }
+        for (accused, kind) in &other.convictions {
+            changed |= self.convict(*accused, *kind);
         }
         changed
     }
@@ -107,10 +120,11 @@ mod tests {
 
     fn clock() -> impl Strategy<Value = CausalTrustClock> {
         let tick = prop_oneof![(1u64..4).prop_map(Tick::Seq), Just(Tick::Forked)];
-        let kind = prop_oneof![Just(FaultKind::Equivocation), Just(FaultKind::NonFinite)];
+        let kinds = [FaultKind::Equivocation, FaultKind::NonFinite, FaultKind::BrokenChain];
+        let kind = prop::sample::select(kinds.to_vec());
         (
             prop::collection::btree_map(0u8..3, tick, 0..3),
-            prop::collection::vec((0u8..3, kind), 0..2),
+            prop::collection::vec((0u8..3, kind), 0..3),
         )
             .prop_map(|(ticks, convictions)| {
                 let mut clock = CausalTrustClock::default();

@@ -11,21 +11,59 @@ use std::collections::{BTreeMap, BTreeSet};
 pub enum FaultKind {
     /// E1: two different operations with one sequence number.
     Equivocation,
-    /// E3: NaN or infinity inside a signed tensor.
+    /// E2: a signed message that carries what its author did not sign, or other bytes than it names.
+    InvalidRelay,
+    /// E3: NaN, infinity or a value above the signed bound inside a signed tensor.
     NonFinite,
     /// E4: an illegal signed field.
     IllegalField,
+    /// E5: an operation that does not continue its author's chain.
+    BrokenChain,
     /// E6: a signed removal of somebody else's contribution.
     ForeignRetraction,
+    /// E7: the tensors of a contribution in the author's own signed past, contributed again.
+    Copy,
+    /// E8: a signed record of evidence that does not verify.
+    Slander,
+    /// E9: two different measurements with one number.
+    DoubleAttestation,
+}
+
+impl FaultKind {
+    /// All kinds, ascending.
+    pub const ALL: [Self; 9] = [
+        Self::Equivocation,
+        Self::InvalidRelay,
+        Self::NonFinite,
+        Self::IllegalField,
+        Self::BrokenChain,
+        Self::ForeignRetraction,
+        Self::Copy,
+        Self::Slander,
+        Self::DoubleAttestation,
+    ];
+
+    /// Whether it is read off several operations of the accused's own chain. Of a chain that forked
+    /// only some operations are kept, so only [`Equivocation`](Self::Equivocation) is sure to
+    /// stay, which says it all.
+    #[must_use]
+    pub const fn is_of_a_chain(self) -> bool {
+        matches!(self, Self::BrokenChain | Self::DoubleAttestation)
+    }
 }
 
 impl std::fmt::Display for FaultKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Equivocation => "E1 equivocation",
-            Self::NonFinite => "E3 non-finite tensor",
+            Self::InvalidRelay => "E2 invalid relay",
+            Self::NonFinite => "E3 value beyond the signed bound",
             Self::IllegalField => "E4 illegal field",
+            Self::BrokenChain => "E5 broken chain",
             Self::ForeignRetraction => "E6 foreign retraction",
+            Self::Copy => "E7 copy",
+            Self::Slander => "E8 slander",
+            Self::DoubleAttestation => "E9 double attestation",
         })
     }
 }
@@ -96,7 +134,7 @@ impl<R: Record> Evidence<R> {
 
     /// Whether there is any record against `accused`.
     pub fn convicts(&self, accused: &PeerId) -> bool {
-        let (least, most) = (FaultKind::Equivocation, FaultKind::ForeignRetraction);
+        let [least, .., most] = FaultKind::ALL;
         self.0.range((*accused, least)..=(*accused, most)).next().is_some()
     }
 
@@ -144,15 +182,14 @@ mod tests {
     }
 
     fn evidence() -> impl Strategy<Value = Evidence<Sample>> {
-        let kinds = [FaultKind::Equivocation, FaultKind::NonFinite, FaultKind::ForeignRetraction];
-        prop::collection::vec((0u8..3, prop::sample::select(kinds.to_vec()), 0u8..5), 0..8)
-            .prop_map(|records| {
-                let mut evidence = Evidence::default();
-                for (who, kind, hash) in records {
-                    evidence.insert(Sample(who, kind, hash));
-                }
-                evidence
-            })
+        let kind = prop::sample::select(FaultKind::ALL.to_vec());
+        prop::collection::vec((0u8..3, kind, 0u8..5), 0..8).prop_map(|records| {
+            let mut evidence = Evidence::default();
+            for (who, kind, hash) in records {
+                evidence.insert(Sample(who, kind, hash));
+            }
+            evidence
+        })
     }
 
     proptest! {
@@ -167,6 +204,18 @@ mod tests {
             for peer in joined.convicted() {
                 prop_assert!(joined.convicts(&peer));
             }
+        }
+    }
+
+    #[test]
+    fn a_record_of_any_kind_convicts_and_kinds_are_named_and_ascending() {
+        assert!(FaultKind::ALL.windows(2).all(|pair| pair[0] < pair[1]));
+        for (number, kind) in (1..).zip(FaultKind::ALL) {
+            let mut evidence = Evidence::default();
+            evidence.insert(Sample(1, kind, 0));
+            assert!(evidence.convicts(&PeerId::from_bytes([1; 32])));
+            assert!(!evidence.convicts(&PeerId::from_bytes([0; 32])));
+            assert!(kind.to_string().starts_with(&format!("E{number} ")), "{kind}");
         }
     }
 }

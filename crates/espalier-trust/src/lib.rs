@@ -37,7 +37,7 @@ mod fixed;
 mod geometry;
 mod score;
 
-pub use attestation::{Attestations, Dimension, NEUTRAL};
+pub use attestation::{Attestations, Dimension, Measurement, NEUTRAL};
 pub use clock::{CausalTrustClock, Tick};
 pub use evidence::{Evidence, FaultKind, Record};
 pub use fixed::Q16;

@@ -2,9 +2,9 @@
 
 use crate::histories::{accuse_all, any_steps, honest, look, play};
 use crate::{add, cases, contribution, key, model, policy, say};
-use espalier_identity::canonical;
+use espalier_identity::{Digest, canonical};
 use espalier_lattice::Dot;
-use espalier_replica::{Body, ChangeError, Fault, MergeState, SignedOp, Weight};
+use espalier_replica::{Blob, Body, Bound, ChangeError, Fault, MergeState, SignedOp, Weight};
 use espalier_tensor::{Content, Dtype, Model};
 use espalier_trust::{Dimension, FaultKind, Q16, Record as _};
 use proptest::prelude::*;
@@ -21,13 +21,13 @@ proptest! {
     }
 
     #[test]
-    fn slander_convicts_nobody(
+    fn slander_convicts_the_slanderer_and_nobody_else(
         victims in prop::collection::vec(0..3_u8, 1..6), swap in any::<bool>()
     ) {
         let mut state = MergeState::new(policy(0));
         let ops: Vec<_> = (0..3).map(|i| add(&mut state, &key(i), 1.0)).collect();
         for victim in victims {
-            let encoded = |i: u8| canonical::encode(&ops[usize::from(i % 3)]);
+            let encoded = |i: u8| bytes(&ops[usize::from(i % 3)]);
             let [a, b] = [victim, victim + 1].map(encoded);
             let fault = match swap {
                 true => Fault::Equivocation { first: a, second: b },
@@ -35,7 +35,8 @@ proptest! {
             };
             say(&mut state, &key(9), Body::Evidence(fault));
         }
-        prop_assert!(state.evidence().keys().next().is_none());
+        let verdicts: Vec<_> = state.evidence().keys().copied().collect();
+        prop_assert_eq!(verdicts, [(key(9).peer_id(), FaultKind::Slander)]);
         prop_assert_eq!(state.visible().count(), 3);
     }
 
@@ -56,6 +57,10 @@ proptest! {
             prop_assert!(convicted.iter().all(|peer| table[peer].is_isolated()));
         }
     }
+}
+
+fn bytes(op: &SignedOp) -> Blob {
+    canonical::encode(op).into()
 }
 
 /// A state in which authors 0 to 3 are guilty of E1, E3, E4 and E6.
@@ -112,7 +117,7 @@ fn one_fault_is_published_once_and_nothing_else_is() {
     let before = look(&state);
     accuse_all(&key(6), &mut state);
     assert_eq!(look(&state), before);
-    let op = canonical::encode(state.ops().next().expect("some").signed());
+    let op = bytes(state.ops().next().expect("some").signed());
     let nothing = Fault::Equivocation { first: op.clone(), second: op };
     assert!(matches!(state.accuse(&key(6), nothing), Err(ChangeError::NoFault(_))));
     assert_eq!(look(&state), before);
@@ -123,7 +128,7 @@ fn records_inside_records_are_bytes_and_are_not_followed() {
     let mut op = canonical::encode(&add(&mut MergeState::new(policy(0)), &key(0), 1.0));
     let (mut state, eve) = (MergeState::new(policy(0)), key(1));
     for depth in 0..2000 {
-        let body = Body::Evidence(Fault::IllegalField { op });
+        let body = Body::Evidence(Fault::IllegalField { op: op.into() });
         let nested: SignedOp = state.next_op(eve.peer_id(), body).sign(&eve);
         op = canonical::encode(&nested);
         if depth % 200 == 0 {
@@ -131,8 +136,9 @@ fn records_inside_records_are_bytes_and_are_not_followed() {
             state.apply(vec![read]).expect("signed");
         }
     }
-    assert!(state.evidence().keys().next().is_none());
-    assert!(Fault::IllegalField { op }.verify().is_err());
+    let verdicts: Vec<_> = state.evidence().keys().map(|(_, kind)| *kind).collect();
+    assert_eq!(verdicts, [FaultKind::Slander]);
+    assert!(Fault::IllegalField { op: op.into() }.verify().is_err());
 }
 
 #[test]
@@ -148,11 +154,17 @@ fn illegal_fields_convict_and_have_no_effect() {
             name: "x".repeat(257),
             ..honest.clone()
         }),
+        Body::Contribute(espalier_replica::Contribution {
+            bound: Bound::from_bits(f32::INFINITY.to_bits()),
+            ..honest.clone()
+        }),
         Body::Contribute(espalier_replica::Contribution { replaces: dots.clone(), ..honest }),
         Body::Retract { targets: dots },
         Body::Attest {
             subject: key(1).peer_id(),
             dimension: Dimension::Accuracy,
+            epoch: 1,
+            about: Digest::ZERO,
             value: Q16::from_raw((1 << 16) + 1),
         },
     ];

@@ -2,9 +2,12 @@
 //! some who fork themselves, lie about fields, retract others and slander.
 
 use crate::{add, contribution, key, model, policy, say};
-use espalier_identity::{Keypair, PeerId};
+use espalier_identity::{Digest, Keypair, PeerId};
 use espalier_lattice::Dot;
-use espalier_replica::{Arena, Body, Draft, Fault, MergeState, Policy, VerifiedOp, Weight};
+use espalier_replica::{
+    Arena, Blob, Body, ChangeError, Contribution, Draft, Fault, MergeState, Policy, VerifiedOp,
+    Weight,
+};
 use espalier_trust::{Dimension, FaultKind, Q16, Record as _};
 use proptest::prelude::*;
 
@@ -21,7 +24,7 @@ pub(crate) fn honest(len: usize) -> impl Strategy<Value = Vec<Step>> {
 
 /// Steps of any kind.
 pub(crate) fn any_steps(len: usize) -> impl Strategy<Value = Vec<Step>> {
-    prop::collection::vec((0..14_u8, any::<u8>(), any::<u8>(), 0..6_u8), 0..len)
+    prop::collection::vec((0..20_u8, any::<u8>(), any::<u8>(), 0..6_u8), 0..len)
 }
 
 /// A node of a history: a key and what it has seen. Nodes with one key are forks of one author.
@@ -59,9 +62,12 @@ fn honest_step(kind: u8, node: &mut Node, other: &Node, value: u8) {
     let Node { key, state } = node;
     match kind {
         0 | 1 => {
-            let draft = Draft::new("model", model(f32::from(value), 1.0));
+            // Some models several authors come upon.
+            let own = if value < 2 { 1.0 } else { f32::from(key.peer_id().as_bytes()[0]) };
+            let draft = Draft::new("model", model(f32::from(value), own));
             let round = u64::from(value % 3);
-            state.add(key, Draft { round, ..draft }).expect("legal");
+            let added = state.add(key, Draft { round, ..draft });
+            assert!(matches!(added, Ok(_) | Err(ChangeError::Copy { .. })), "{added:?}");
         }
         2 => {
             let own = |op: &&VerifiedOp| op.op().author == key.peer_id();
@@ -73,7 +79,8 @@ fn honest_step(kind: u8, node: &mut Node, other: &Node, value: u8) {
         }
         3 => {
             let (subject, value) = (other.key.peer_id(), Q16::from_raw(u32::from(value) << 13));
-            state.attest(key, subject, Dimension::Accuracy, value).expect("legal");
+            let said = state.attest(key, subject, Dimension::Accuracy, value);
+            assert!(matches!(said, Ok(_) | Err(ChangeError::NothingToMeasure { .. })), "{said:?}");
         }
         _ => {
             state.merge(&other.state).expect("one policy");
@@ -104,14 +111,45 @@ fn lie(kind: u8, node: &mut Node, other: &Node, value: u8) {
         12 => {
             add(state, key, f32::NAN);
         }
-        _ => accuse_all(key, state),
+        13 => accuse_all(key, state),
+        14 | 15 => {
+            let mut op = state.next_op(key.peer_id(), Body::Retract { targets: Vec::new() });
+            match op.prev {
+                Some(prev) if kind == 14 => op.prev = Some(Digest::of_content(prev.as_bytes())),
+                _ => op.lamport = op.lamport.saturating_sub(u64::from(value)).max(1),
+            }
+            state.apply(vec![op.sign(key)]).expect("well formed");
+        }
+        16 => {
+            let visible = state.visible().find(|e| e.op().op().author == other.key.peer_id());
+            if let Some(copied) = visible.and_then(|entry| entry.op().contribution()).cloned() {
+                say(state, key, Body::Contribute(Contribution { replaces: Vec::new(), ..copied }));
+            }
+        }
+        17 | 18 => {
+            let about = Digest::of_content(&[value % 2]);
+            let (subject, value) = (other.key.peer_id(), Q16::from_raw(u32::from(value)));
+            let (dimension, epoch) = (Dimension::Accuracy, u64::from(kind - 16));
+            say(state, key, Body::Attest { subject, dimension, epoch, about, value });
+        }
+        _ => {
+            // Its past holds something that nobody ever sees.
+            let mut op = state.next_op(key.peer_id(), Body::Retract { targets: Vec::new() });
+            op.deps = vec![Digest::of_content(&[value])];
+            state.apply(vec![op.sign(key)]).expect("well formed");
+        }
     }
+}
+
+/// The bytes of an operation, as they stand in records.
+pub(crate) fn encoded(op: &VerifiedOp) -> Blob {
+    espalier_identity::canonical::encode(op.signed()).into()
 }
 
 /// Publishes a record about `victim` that shows no fault.
 fn slander(key: &Keypair, state: &mut MergeState, victim: PeerId) {
     let of_victim = state.ops().find(|op| op.op().author == victim);
-    if let Some(op) = of_victim.map(|op| espalier_identity::canonical::encode(op.signed())) {
+    if let Some(op) = of_victim.map(encoded) {
         say(state, key, Body::Evidence(Fault::Equivocation { first: op.clone(), second: op }));
     }
 }
@@ -120,9 +158,9 @@ fn slander(key: &Keypair, state: &mut MergeState, victim: PeerId) {
 pub(crate) fn accuse_all(key: &Keypair, state: &mut MergeState) {
     let arena = state.arena().clone();
     let found = |op: &VerifiedOp| {
-        let manifest = &op.contribution()?.manifest;
+        let Contribution { manifest, bound, .. } = op.contribution()?;
         let model = arena.load(&manifest.root(), manifest).ok()?;
-        let (tensor, element) = arena.first_non_finite(&model)?;
+        let (tensor, element) = arena.first_beyond(&model, *bound)?;
         Fault::non_finite(op, tensor, element, model.content(tensor))
     };
     let faults: Vec<_> = state.ops().filter_map(found).collect();

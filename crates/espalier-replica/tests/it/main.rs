@@ -18,7 +18,8 @@ mod resolve;
 use espalier_identity::{Keypair, PeerId};
 use espalier_lattice::Dot;
 use espalier_replica::{
-    Body, Contribution, Draft, MergeState, Policy, PolicySpec, SignedOp, Weight,
+    Arena, Body, Bound, ChangeError, Contribution, Draft, MergeState, Policy, PolicySpec, SignedOp,
+    Weight,
 };
 use espalier_tensor::Model;
 use proptest::test_runner::Config;
@@ -39,9 +40,14 @@ fn model(x: f32, y: f32) -> Model {
     Model::from_f32(&[("w", &[2], &[x, y])]).expect("a legal model")
 }
 
-/// Adds a model under `key`.
+/// Adds a model under `key`: one that nobody else has contributed, as near to (x, −x) as may be.
 fn add(state: &mut MergeState, key: &Keypair, x: f32) -> SignedOp {
-    let delta = state.add(key, Draft::new("model", model(x, -x))).expect("legal");
+    let near = |nudge| model(x, f32::from_bits((-x).to_bits() + nudge));
+    let mut add = |nudge| match state.add(key, Draft::new("model", near(nudge))) {
+        Err(ChangeError::Copy { .. }) => None,
+        added => Some(added.expect("legal")),
+    };
+    let delta = (0..).find_map(&mut add).expect("there are enough floats");
     delta.ops().next().expect("one operation").signed().clone()
 }
 
@@ -58,10 +64,16 @@ fn contribution(model: &Model, round: u64, replaces: Vec<Dot<PeerId>>) -> Contri
         name: "model".into(),
         weight: Weight::ONE,
         manifest: model.manifest.clone(),
+        bound: bound(model),
         base: None,
         round,
         replaces,
     }
+}
+
+/// The bound that an honest author signs with a model, and the greatest one with what is none.
+fn bound(model: &Model) -> Bound {
+    Bound::covering(Arena::default().magnitude(model)).unwrap_or(Bound::MAX)
 }
 
 /// All operations of a state, as they are sent.

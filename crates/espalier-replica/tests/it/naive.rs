@@ -3,7 +3,7 @@
 use espalier_identity::PeerId;
 use espalier_lattice::Dot;
 use espalier_replica::{Body, Fault, MergeState, OpId, SignedOp, VerifiedOp, legal};
-use espalier_trust::{FaultKind, Record as _};
+use espalier_trust::{Dimension, FaultKind, Record as _};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A conviction by whom and of what.
@@ -43,7 +43,9 @@ pub(crate) fn naive(n: usize, ops: Vec<SignedOp>) -> Naive {
             verdicts.insert((dot.actor, FaultKind::Equivocation));
         }
     }
-    let legal: Vec<_> = kept.iter().filter(|op| legal::is_legal(op.op())).collect();
+    verdicts.extend(side_by_side(&kept));
+    let guilty = |op: &VerifiedOp| shown(op).iter().any(|verdict| proves_alone(op, verdict));
+    let legal: Vec<_> = kept.iter().filter(|op| !guilty(op)).collect();
     let (mut context, mut live) = (BTreeSet::new(), BTreeMap::new());
     let mut removed = BTreeSet::new();
     for op in &legal {
@@ -73,12 +75,22 @@ pub(crate) fn naive(n: usize, ops: Vec<SignedOp>) -> Naive {
     Naive { kept: kept.iter().map(|op| op.id()).collect(), visible, tombstones, verdicts }
 }
 
-/// The heads that somebody new would name: the latest of those that no other names.
+/// The heads that somebody new would name: the latest of those whose whole past is here and that no
+/// other such operation names.
 pub(crate) fn heads(state: &MergeState) -> Vec<OpId> {
-    let names = |op: &VerifiedOp| op.op().prev.into_iter().chain(op.op().deps.clone());
-    let named: BTreeSet<OpId> = state.ops().flat_map(names).collect();
+    let mut whole = BTreeSet::new();
+    loop {
+        let has_past = |op: &&VerifiedOp| op.op().past().all(|id| whole.contains(id));
+        let next: BTreeSet<OpId> = state.ops().filter(has_past).map(VerifiedOp::id).collect();
+        if next == whole {
+            break;
+        }
+        whole = next;
+    }
+    let ops = || state.ops().filter(|op| whole.contains(&op.id()));
+    let named: BTreeSet<OpId> = ops().flat_map(|op| op.op().past().copied()).collect();
     let mut heads: Vec<_> =
-        state.ops().filter(|op| !named.contains(&op.id())).map(VerifiedOp::order).collect();
+        ops().filter(|op| !named.contains(&op.id())).map(VerifiedOp::order).collect();
     heads.sort_unstable();
     let mut heads: Vec<_> = heads.into_iter().rev().take(64).map(|order| order.2).collect();
     heads.sort_unstable();
@@ -105,9 +117,53 @@ fn shown(op: &VerifiedOp) -> Vec<Verdict> {
         shown.push((author, FaultKind::ForeignRetraction));
     }
     if let Body::Evidence(fault) = &op.op().body {
-        shown.extend(Fault::verify(fault).ok().map(|c| (c.accused(), c.kind())));
+        match Fault::verify(fault) {
+            Ok(conviction) if conviction.kind() != FaultKind::Slander => {
+                shown.push((conviction.accused(), conviction.kind()));
+            }
+            Err(_) if shown.is_empty() => shown.push((author, FaultKind::Slander)),
+            _ => {}
+        }
     }
     shown
+}
+
+/// Whether a verdict is about the operation itself, not about what it carries.
+fn proves_alone(op: &VerifiedOp, (accused, kind): &Verdict) -> bool {
+    let own = [FaultKind::IllegalField, FaultKind::ForeignRetraction, FaultKind::Slander];
+    let carried = match &op.op().body {
+        Body::Evidence(fault) => fault.verify().is_ok_and(|c| c.kind() == *kind),
+        _ => false,
+    };
+    *accused == op.op().author && own.contains(kind) && !carried
+}
+
+/// What every two operations of one author prove together.
+fn side_by_side(kept: &[VerifiedOp]) -> BTreeSet<Verdict> {
+    let mut verdicts = BTreeSet::new();
+    for (first, second) in kept.iter().flat_map(|a| kept.iter().map(move |b| (a, b))) {
+        let (a, b) = (first.op(), second.op());
+        if a.author != b.author {
+            continue;
+        }
+        let stands_still = a.lamport == legal::MAX_LAMPORT && b.lamport == a.lamport;
+        let continues = b.prev == Some(first.id()) && (b.lamport > a.lamport || stands_still);
+        if a.seq + 1 == b.seq && !continues {
+            verdicts.insert((a.author, FaultKind::BrokenChain));
+        }
+        let one_occasion = occasion(&a.body).is_some() && occasion(&a.body) == occasion(&b.body);
+        if one_occasion && a.body != b.body {
+            verdicts.insert((a.author, FaultKind::DoubleAttestation));
+        }
+    }
+    verdicts
+}
+
+fn occasion(body: &Body) -> Option<(PeerId, Dimension, u64)> {
+    match body {
+        Body::Attest { subject, dimension, epoch, .. } => Some((*subject, *dimension, *epoch)),
+        _ => None,
+    }
 }
 
 fn visible(n: usize, heard: &[&VerifiedOp]) -> BTreeMap<PeerId, OpId> {

@@ -3,7 +3,8 @@
 use crate::{add, contribution, key, model, policy, say, signed};
 use espalier_identity::Digest;
 use espalier_replica::{
-    Arena, Body, Draft, MergeState, Policy, PolicySpec, ResolveError, SignedOp, Tensors, Weight,
+    Arena, Body, Bound, Draft, MergeState, Policy, PolicySpec, ResolveError, SignedOp, Tensors,
+    Weight,
 };
 use espalier_tensor::{Dtype, Manifest, Model, TensorError, TensorMeta};
 use espalier_trust::FaultKind;
@@ -61,7 +62,7 @@ fn bytes_that_are_a_number_as_one_type_and_none_as_another_are_judged_apart() {
     let (wide, narrow) = (typed(Dtype::F32, vec![1]), typed(Dtype::Bf16, vec![2]));
     for order in [[&wide, &narrow], [&narrow, &wide]] {
         let arena = Arena::default();
-        let found = order.map(|model| arena.first_non_finite(model).is_some());
+        let found = order.map(|model| arena.first_beyond(model, Bound::MAX).is_some());
         assert_eq!(found, order.map(|model| model.meta(0).dtype == Dtype::Bf16));
     }
 }
@@ -139,7 +140,13 @@ fn integers_without_a_majority_are_a_typed_error() {
         let model = Model::from_tensors(vec![tensor]).expect("legal");
         state.add(&key(i), Draft::new("no floats", model)).expect("legal");
     };
-    (0..3).for_each(|i| whole(&mut state, i));
+    // Each came upon the same, and none had heard of the others.
+    let mut states = [(); 3].map(|()| state.clone());
+    states.iter_mut().zip(0..).for_each(|(state, i)| whole(state, i));
+    states.iter().for_each(|other| {
+        state.merge(other).expect("one policy");
+    });
+    assert_eq!(state.visible().count(), 3);
     assert!(state.resolve().is_ok());
 }
 
@@ -172,11 +179,14 @@ fn a_weight_counts_at_most_twice_the_median() {
 #[test]
 fn rounds_far_ahead_are_not_visible_and_come_back_when_their_time_comes() {
     let mut state = honest();
-    let draft = |round| Draft { round, ..Draft::new("model", model(1.0, -1.0)) };
-    state.add(&key(9), draft(1_000_000)).expect("legal");
+    let draft = |i: u8, round| Draft {
+        round,
+        ..Draft::new("model", model(1.0, f32::from(i) / 64.0 - 1.0))
+    };
+    state.add(&key(9), draft(9, 1_000_000)).expect("legal");
     assert_eq!(state.visible().count(), 5);
     for i in 0..5 {
-        state.add(&key(i), draft(999_999)).expect("legal");
+        state.add(&key(i), draft(i, 999_999)).expect("legal");
     }
     assert_eq!(state.visible().count(), 6);
     let rebuilt = state.with_policy(state.policy().clone());
@@ -276,9 +286,14 @@ fn looking_at_every_step_gives_the_same_trust_as_looking_once() {
 
 #[test]
 fn two_authors_may_contribute_the_same_content() {
-    let mut state = MergeState::new(policy(0));
-    (0..4).for_each(|i| {
+    let alone = |i| {
+        let mut state = MergeState::new(policy(0));
         add(&mut state, &key(i), 2.0);
+        state
+    };
+    let mut state = alone(0);
+    (1..4).for_each(|i| {
+        state.merge(&alone(i)).expect("one policy");
     });
     assert_eq!(state.visible().count(), 4);
     assert_eq!(state.resolve().expect("resolves").values_f32("w"), Some(vec![2.0, -2.0]));

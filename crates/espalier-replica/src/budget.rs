@@ -1,0 +1,89 @@
+//! How much of one author a replica takes in per tick, so that nobody's flood costs the others
+//! anything.
+
+use crate::op::{OpId, SignedOp};
+use crate::state::{MergeState, Prepared};
+use espalier_identity::{PeerId, canonical};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How many bytes of new operations of one author a replica takes in between two calls of
+/// [`Replica::refill`](crate::Replica::refill), unless it is set otherwise. One operation is always
+/// taken, however long.
+pub const BUDGET: usize = 8 << 20;
+
+/// What was taken in since the last refill, and how much that may be.
+#[derive(Debug, Clone)]
+pub(crate) struct Budget {
+    limit: usize,
+    /// Lengths by author. An operation that comes again in one tick is paid for once.
+    taken: BTreeMap<PeerId, BTreeMap<OpId, usize>>,
+}
+
+impl Budget {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { limit, taken: BTreeMap::new() }
+    }
+
+    pub(crate) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    pub(crate) fn refill(&mut self) {
+        self.taken.clear();
+    }
+
+    fn spent(&self, author: &PeerId) -> usize {
+        self.taken.get(author).map_or(0, |ops| ops.values().sum())
+    }
+
+    /// Parts operations into what is within the budget, of each author the beginning of what is
+    /// there, and the rest, which a later exchange brings again. `len` is no less than the length of
+    /// all together.
+    pub(crate) fn cut(
+        &self,
+        state: &MergeState,
+        mut ops: Vec<SignedOp>,
+        len: usize,
+    ) -> (Vec<SignedOp>, Vec<SignedOp>) {
+        let most = self.taken.values().map(|ops| ops.values().sum()).max().unwrap_or(0);
+        if len.saturating_add(most) <= self.limit {
+            return (ops, Vec::new());
+        }
+        ops.sort_by_key(|signed| (signed.op.author, signed.op.seq));
+        let mut spent = BTreeMap::<PeerId, usize>::new();
+        let mut full = BTreeSet::new();
+        ops.into_iter().partition(|signed| {
+            let author = signed.op.author;
+            if full.contains(&author) {
+                return false;
+            }
+            let (id, len) = (signed.id(), canonical::encode(signed).len());
+            let paid = self.taken.get(&author).is_some_and(|ops| ops.contains_key(&id));
+            if paid || state.view().ops().get(&id).is_some() {
+                return true;
+            }
+            let spent = spent.entry(author).or_insert_with(|| self.spent(&author));
+            if *spent > 0 && spent.saturating_add(len) > self.limit {
+                full.insert(author);
+                return false;
+            }
+            *spent += len;
+            true
+        })
+    }
+
+    /// Notes what was checked and is new.
+    pub(crate) fn charge(&mut self, state: &MergeState, ops: &Prepared) {
+        for op in ops.iter().filter(|op| state.view().ops().get(&op.id()).is_none()) {
+            let taken = self.taken.entry(op.op().author).or_default();
+            taken.insert(op.id(), op.encoded_len());
+        }
+    }
+
+    /// Adds what another replica of the same node took in.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        for (author, ops) in other.taken {
+            self.taken.entry(author).or_default().extend(ops);
+        }
+    }
+}

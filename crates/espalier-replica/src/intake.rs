@@ -1,0 +1,192 @@
+//! Taking in what arrived: budgets, batches that wait for their tensors, and what to ask for.
+
+use crate::envelope::Envelope;
+use crate::fault;
+use crate::frame::MAX_MESSAGE_LEN;
+use crate::gossip::{ReceiveError, Received, Replica, send};
+use crate::message::{Batch, Message};
+use crate::op::{Body, OpId, VerifiedOp};
+use crate::state::{Candidate, Prepared};
+use espalier_identity::{Digest, PeerId};
+use espalier_lattice::Dot;
+use espalier_tensor::Content;
+use espalier_trust::Record as _;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How many batches of operations may wait for their tensors; the oldest gives way.
+const MAX_WAITING: usize = 64;
+
+/// How many of them may come from one peer, so that none pushes the others' out.
+const MAX_WAITING_PER_PEER: usize = 4;
+
+/// How many bytes of operations may wait altogether.
+const MAX_WAITING_LEN: usize = 2 * MAX_MESSAGE_LEN;
+
+/// Operations that wait for tensors.
+#[derive(Debug, Clone)]
+pub(crate) struct Waiting {
+    from: PeerId,
+    ops: Prepared,
+    missing: BTreeSet<Digest>,
+}
+
+impl Waiting {
+    fn ids(&self) -> BTreeSet<OpId> {
+        self.ops.iter().map(VerifiedOp::id).collect()
+    }
+
+    fn len(&self) -> usize {
+        self.ops.iter().map(VerifiedOp::encoded_len).sum()
+    }
+}
+
+impl Replica {
+    /// Notes that tensors are here now, hashes verified by whoever moved them, and takes in the
+    /// operations that waited for them.
+    pub fn content_arrived(&mut self, contents: &[Digest]) -> Received {
+        self.held.extend(contents);
+        let mut admitted = 0;
+        for mut waiting in std::mem::take(&mut self.waiting) {
+            waiting.missing.retain(|digest| !self.held.contains(digest));
+            if waiting.missing.is_empty() {
+                admitted += self.commit(waiting.ops);
+            } else {
+                self.waiting.push_back(waiting);
+            }
+        }
+        Received { effects: Vec::new(), admitted }
+    }
+
+    /// Takes tensors as they came over a link: of each the address under which it came, and its
+    /// bytes, which are hashed here. Those that operations wait for are kept.
+    ///
+    /// # Errors
+    /// [`ReceiveError::Content`] if bytes are not those of their address; nothing is kept then. If
+    /// the relay signed that they belong together, that convicts it (E2).
+    pub fn content_delivered(
+        &mut self,
+        envelope: &Envelope,
+        tensors: Vec<(Digest, Content)>,
+    ) -> Result<Received, ReceiveError> {
+        let wrong = tensors.iter().find(|(address, content)| content.digest() != *address);
+        if let Some((address, content)) = wrong {
+            let (address, found) = (*address, content.digest());
+            self.suspect_sender(envelope, &tensors, &address);
+            return Err(ReceiveError::Content { address, found });
+        }
+        let wanted = |address: &Digest| self.waiting.iter().any(|w| w.missing.contains(address));
+        let kept: Vec<_> = tensors.into_iter().filter(|(address, _)| wanted(address)).collect();
+        let arrived = kept.into_iter().map(|(_, c)| self.state.arena().store().put(c));
+        let arrived: Vec<_> = arrived.collect();
+        Ok(self.content_arrived(&arrived))
+    }
+
+    /// Takes operations in, or lets them wait for their tensors and asks for these.
+    pub(crate) fn take(
+        &mut self,
+        from: PeerId,
+        batch: Option<Batch>,
+        len: usize,
+        ask: bool,
+    ) -> Result<Received, ReceiveError> {
+        let Some(Batch { relay, signature, ops }) = batch else { return Ok(Received::default()) };
+        let (ops, left) = self.budget.cut(&self.state, ops, len);
+        let ops = match self.state.prepare(ops) {
+            Ok(ops) => ops,
+            Err(refused) => {
+                self.suspect_relay(relay, signature, &refused, &left);
+                return Err(refused.error.into());
+            }
+        };
+        self.budget.charge(&self.state, &ops);
+        let missing = self.missing(&ops);
+        if missing.is_empty() {
+            return Ok(Received { effects: Vec::new(), admitted: self.commit(ops) });
+        }
+        let contents = missing.iter().copied().collect();
+        self.wait(Waiting { from, ops, missing });
+        let effects = if ask { vec![send(from, &Message::Want { contents })] } else { Vec::new() };
+        Ok(Received { effects, admitted: 0 })
+    }
+
+    /// Lets a batch wait, in place of those of the same peer that it covers.
+    pub(crate) fn wait(&mut self, newcomer: Waiting) {
+        let (from, ids) = (newcomer.from, newcomer.ids());
+        self.waiting.retain(|old| old.from != from || !old.ids().is_subset(&ids));
+        let of_peer = self.waiting.iter().filter(|old| old.from == from).count();
+        if of_peer >= MAX_WAITING_PER_PEER {
+            let oldest = self.waiting.iter().position(|old| old.from == from);
+            oldest.map(|at| self.waiting.remove(at));
+        }
+        self.waiting.push_back(newcomer);
+        let mut len: usize = self.waiting.iter().map(Waiting::len).sum();
+        while self.waiting.len() > MAX_WAITING || len > MAX_WAITING_LEN {
+            len -= self.waiting.pop_front().map_or(len, |oldest| oldest.len());
+        }
+    }
+
+    /// Tensors that are not here, of the contributions that can become visible: not removed again,
+    /// and not by an author whom this state or these operations convict. Convictions stay, so what
+    /// is left out here is never asked for by anybody else either.
+    fn missing(&self, ops: &Prepared) -> BTreeSet<Digest> {
+        let convicted = self.convicted_by(ops);
+        let mut removed = BTreeSet::<Dot<PeerId>>::new();
+        for op in ops.candidates().iter().filter(|c| c.guilt().is_none()).map(Candidate::op) {
+            match &op.op().body {
+                // An operation that names itself removes nothing: adds win.
+                Body::Contribute(c) => {
+                    removed.extend(c.replaces.iter().filter(|dot| **dot != op.op().dot()));
+                }
+                Body::Retract { targets } => removed.extend(targets),
+                Body::Attest { .. } | Body::Evidence(_) => {}
+            }
+        }
+        let seen = self.state.view().contributions().context();
+        let wanted = |op: &&VerifiedOp| {
+            let dot = op.op().dot();
+            !convicted.contains(&dot.actor) && !removed.contains(&dot) && !seen.contains(&dot)
+        };
+        ops.iter()
+            .filter(wanted)
+            .filter_map(|op| op.contribution())
+            .flat_map(|c| c.manifest.tensors().iter().map(|meta| meta.content))
+            .filter(|digest| !self.held.contains(digest))
+            .collect()
+    }
+
+    /// Everybody convicted by this state, by these operations, or by both together.
+    fn convicted_by(&self, ops: &Prepared) -> BTreeSet<PeerId> {
+        let (state, mut convicted) = (self.state.view(), self.state.evidence().convicted());
+        let mut places = BTreeMap::<Dot<PeerId>, Vec<&VerifiedOp>>::new();
+        let mut occasions = BTreeMap::new();
+        for candidate in ops.candidates() {
+            let (op, dot) = (candidate.op(), candidate.op().op().dot());
+            let held = |seq| state.at(Dot::new(dot.actor, seq)).map(|entry| entry.op());
+            let at = |seq| places.get(&Dot::new(dot.actor, seq)).into_iter().flatten().copied();
+            let twin = at(dot.seq).chain(held(dot.seq)).any(|other| other.id() != op.id());
+            // The batch is in the order of chains, so what comes after in it is not here yet.
+            let before = at(dot.seq - 1).chain(held(dot.seq - 1));
+            let broken = before.into_iter().any(|other| fault::breaks(other, op))
+                || held(dot.seq.saturating_add(1)).any(|other| fault::breaks(op, other));
+            let doubled = fault::said(op.op()).is_some_and(|(occasion, what)| {
+                let held = state.attested(&occasion).map(|entry| entry.op());
+                let other = *occasions.entry(occasion).or_insert(what);
+                other != what || held.is_some_and(|held| fault::measures_twice(held, op))
+            });
+            if twin || broken || doubled || candidate.guilt().is_some() {
+                convicted.insert(dot.actor);
+            }
+            let accused = candidate.carried().map(|conviction| conviction.accused());
+            convicted.extend(accused.filter(|peer| self.state.policy().admits(peer)));
+            places.entry(dot).or_default().push(op);
+        }
+        convicted
+    }
+
+    /// Joins prepared operations and looks at what they bring.
+    fn commit(&mut self, ops: Prepared) -> usize {
+        let new = self.state.commit(ops);
+        new.iter().for_each(|entry| self.inspect(entry));
+        new.len()
+    }
+}
