@@ -2,9 +2,9 @@
 //! know nothing else about them.
 
 use crate::world::Node;
-use espalier_identity::PeerId;
-use espalier_replica::{ChangeError, Draft, Effect};
-use espalier_tensor::Model;
+use espalier_identity::{Digest, PeerId};
+use espalier_replica::{ChangeError, Draft, Effect, Envelope, Replica};
+use espalier_tensor::{Content, Model};
 use std::fmt::Debug;
 
 /// What a node knows when it acts.
@@ -14,6 +14,13 @@ pub(crate) struct Turn<'a> {
     pub(crate) round: u32,
     /// Everybody's key, by node number: the roster.
     pub(crate) ids: &'a [PeerId],
+}
+
+/// Tensors that travel as bytes, each under an address, in the envelope of the hop that sends them.
+#[derive(Debug, Clone)]
+pub(crate) struct Parcel {
+    pub(crate) envelope: Envelope,
+    pub(crate) tensors: Vec<(Digest, Content)>,
 }
 
 /// How a node deviates from doing its duty; the defaults are the duty, but for
@@ -56,6 +63,13 @@ pub(crate) trait Behaviour: Debug + Send + Sync {
     /// What of its replica's messages it lets out, and in which form.
     fn let_out(&mut self, effects: Vec<Effect>) -> Vec<Effect> {
         effects
+    }
+
+    /// The bytes that it sends where it is to send these tensors of a replica of its; `None` for
+    /// what the addresses say, which then need not travel inside one process.
+    fn parcel(&mut self, replica: &Replica, contents: &[Digest]) -> Option<Parcel> {
+        let _ = (replica, contents);
+        None
     }
 
     /// Whether it signs what it found out about others.

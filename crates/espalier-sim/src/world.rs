@@ -3,7 +3,7 @@
 //! Nodes are real replicas that hear each other only through encoded frames and tensors moved by
 //! content hash. Every byte is counted where it is sent, lost ones too.
 
-use crate::behaviour::{Behaviour, Turn};
+use crate::behaviour::{Behaviour, Parcel, Turn};
 use crate::config::Config;
 use crate::seeds::Dice;
 use espalier_identity::{Digest, Keypair, PeerId};
@@ -49,7 +49,10 @@ impl Node {
 #[derive(Debug, Clone)]
 enum Payload {
     Frame(Vec<u8>),
+    /// By address: everybody's bytes lie in one store.
     Tensors(Vec<Digest>),
+    /// With bytes of their own.
+    Parcel(Parcel),
 }
 
 #[derive(Debug, Clone)]
@@ -286,11 +289,16 @@ impl World {
         exchanged: &mut Exchanged,
     ) {
         for effect in self.behaviours[from].let_out(effects) {
-            let (to, payload) = match effect {
-                Effect::Send { to, frame } => (to, Payload::Frame(frame)),
-                Effect::Provide { to, contents } => (to, Payload::Tensors(contents)),
+            let (Effect::Send { to, .. } | Effect::Provide { to, .. }) = &effect;
+            let Some(&to) = self.index.get(to) else { continue };
+            let payload = match effect {
+                Effect::Send { frame, .. } => Payload::Frame(frame),
+                Effect::Provide { contents, .. } => {
+                    let replica = &self.nodes[from].faces[self.face(from, to)];
+                    let parcel = self.behaviours[from].parcel(replica, &contents);
+                    parcel.map_or(Payload::Tensors(contents), Payload::Parcel)
+                }
             };
-            let Some(&to) = self.index.get(&to) else { continue };
             let copies = 1 + usize::from(self.dice.happens(self.faults.duplicate));
             for _ in 0..copies {
                 let mail = Mail { from, to, payload: payload.clone() };
@@ -327,6 +335,9 @@ impl World {
                 let size = |digest| self.arena.store().get(digest).map_or(0, |c| c.len() as u64);
                 contents.iter().map(|digest| size(digest) + HEADER_LEN as u64 + 32).sum()
             }
+            Payload::Parcel(Parcel { tensors, .. }) => {
+                tensors.iter().map(|(_, c)| (c.len() + HEADER_LEN + 32) as u64).sum()
+            }
         }
     }
 
@@ -340,6 +351,9 @@ impl World {
                 replica.receive(sender, frame).unwrap_or_default()
             }
             Payload::Tensors(contents) => replica.content_arrived(contents),
+            Payload::Parcel(Parcel { envelope, tensors }) => {
+                replica.content_delivered(envelope, tensors.clone()).unwrap_or_default()
+            }
         };
         let side = usize::from(mail.to == exchanged.pair[0]);
         exchanged.sides[side].ops += received.admitted as u32;

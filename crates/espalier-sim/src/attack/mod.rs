@@ -89,6 +89,12 @@ pub enum Attack {
     Praise,
     /// Attest one honest node the worst.
     VoteDown,
+    /// Sign a record of evidence against one honest node that proves nothing.
+    Slander,
+    /// Claim that one honest node contributed NaN, with invented bytes.
+    ForgedNan,
+    /// Send other bytes than those named, in a signed envelope.
+    PayloadMismatch,
     /// Sign operations that say nothing, many in each round.
     Flood,
     /// Crash, forget everything, and use sequence numbers again.
@@ -141,7 +147,7 @@ impl Scene<'_> {
 
 impl Attack {
     /// The names as on the command line, with defaults. Noise is 0 unless given.
-    pub const FORMS: [(&'static str, &'static str); 33] = [
+    pub const FORMS: [(&'static str, &'static str); 36] = [
         ("sign-flip", "base − delta"),
         ("ipm:T:S", "−T × honest mean, noise S [T = 0.5]"),
         ("alie:T:S", "honest mean + T × spread, noise S [T = 1.5]"),
@@ -173,6 +179,9 @@ impl Attack {
         ("future-round", "training round + 1,000,000"),
         ("praise", "liars attest each other the best"),
         ("vote-down", "liars attest one honest node the worst"),
+        ("slander", "evidence against an honest node that proves nothing"),
+        ("forged-nan", "NaN claimed of an honest node, with invented bytes"),
+        ("payload-mismatch", "other bytes than those named, in a signed envelope"),
         ("flood", "many operations that say nothing, in the first half of the rounds"),
         ("amnesia", "a crash after which sequence numbers are used again"),
     ];
@@ -193,6 +202,9 @@ impl Attack {
                 | Self::FutureRound
                 | Self::Praise
                 | Self::VoteDown
+                | Self::Slander
+                | Self::ForgedNan
+                | Self::PayloadMismatch
                 | Self::Flood
                 | Self::Amnesia
         )
@@ -261,6 +273,9 @@ impl Attack {
             Self::FutureRound => ("future-round", vec![]),
             Self::Praise => ("praise", vec![]),
             Self::VoteDown => ("vote-down", vec![]),
+            Self::Slander => ("slander", vec![]),
+            Self::ForgedNan => ("forged-nan", vec![]),
+            Self::PayloadMismatch => ("payload-mismatch", vec![]),
             Self::Flood => ("flood", vec![]),
             Self::Amnesia => ("amnesia", vec![]),
         }
@@ -303,6 +318,9 @@ impl Attack {
             "future-round" => Self::FutureRound,
             "praise" => Self::Praise,
             "vote-down" => Self::VoteDown,
+            "slander" => Self::Slander,
+            "forged-nan" => Self::ForgedNan,
+            "payload-mismatch" => Self::PayloadMismatch,
             "flood" => Self::Flood,
             "amnesia" => Self::Amnesia,
             _ => return None,

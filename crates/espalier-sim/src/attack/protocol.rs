@@ -2,14 +2,19 @@
 //! their own keys, and what they send travels as frames like everybody else's.
 
 use super::{Attack, flipped};
-use crate::behaviour::{Behaviour, Turn};
+use crate::behaviour::{Behaviour, Parcel, Turn};
 use crate::world::Node;
+use espalier_identity::{Digest, PeerId, canonical};
 use espalier_lattice::Dot;
-use espalier_replica::{Body, ChangeError, Draft, Effect, MergeState, Replica, SignedOp};
-use espalier_tensor::Model;
+use espalier_provenance::ContentProof;
+use espalier_replica::{
+    Blob, Body, ChangeError, Contribution, Draft, Effect, Entry, Fault, MergeState, Replica,
+    SignedOp, Weight,
+};
+use espalier_tensor::{Content, Model};
 use espalier_topology::Network;
 use espalier_trust::{Dimension, Q16};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// By how much `overweight` exaggerates.
 const WEIGHT: f64 = 1000.0;
@@ -63,8 +68,11 @@ impl Attack {
             Self::Copy => Box::new(Copy { draft: None }),
             Self::Overweight => Box::new(Exaggerate { weight: WEIGHT, rounds: 0 }),
             Self::FutureRound => Box::new(Exaggerate { weight: 1.0, rounds: ROUNDS }),
-            Self::Praise => Box::new(Attest { subjects: members(), value: Q16::ONE }),
-            Self::VoteDown => Box::new(Attest { subjects: vec![gang.victim], value: Q16::ZERO }),
+            Self::Praise => Box::new(Attest::all(members(), Q16::ONE)),
+            Self::VoteDown => Box::new(Attest::all(vec![gang.victim], Q16::ZERO)),
+            Self::Slander => Box::new(Accuse { victim: Some(gang.victim), claim: illegal_field }),
+            Self::ForgedNan => Box::new(Accuse { victim: Some(gang.victim), claim: forged_nan }),
+            Self::PayloadMismatch => Box::new(PayloadMismatch),
             Self::Flood => Box::new(Flood { until: half_time }),
             Self::Amnesia => Box::new(Amnesia { before: None }),
             // These lie by their tensors.
@@ -232,14 +240,14 @@ impl Behaviour for Copy {
 
     fn act(&mut self, turn: &mut Turn<'_>) -> Result<(), ChangeError> {
         let id = turn.node.id;
-        let state = turn.node.state();
-        let other = state.visible().find(|entry| entry.op().op().author != id);
-        let seen = other.and_then(|entry| entry.contribution());
-        let model = seen.and_then(|(c, root)| state.arena().load(&root, &c.manifest).ok());
-        let Some(model) = model else { return Ok(()) };
-        if let Some(draft) = self.draft.take() {
-            let draft = Draft { model: (*model).clone(), ..draft };
-            turn.node.say(|state, key| state.add(key, draft.clone()).map(drop))?;
+        let other = turn.node.state().visible().find(|entry| entry.op().op().author != id);
+        let Some((seen, _)) = other.and_then(|entry| entry.contribution()) else { return Ok(()) };
+        let seen = seen.clone();
+        // No replica would sign this; what it names as seen holds the original.
+        if let Some(Draft { name, weight, round, .. }) = self.draft.take() {
+            let weight = Weight::new(weight).unwrap_or(Weight::ONE);
+            let copy = Contribution { name, weight, round, replaces: Vec::new(), ..seen };
+            sign(turn.node, Body::Contribute(copy))?;
         }
         Ok(())
     }
@@ -265,24 +273,86 @@ impl Behaviour for Exaggerate {
     }
 }
 
-/// Says, once, that it measured some peers, and found them all good or all harmful.
+/// Says of every contribution of some peers that it measured it, and found it good or harmful.
 #[derive(Debug)]
 struct Attest {
     subjects: Vec<usize>,
     value: Q16,
+    /// By subject the contribution of which that was said last.
+    said: BTreeMap<PeerId, Digest>,
+}
+
+impl Attest {
+    fn all(subjects: Vec<usize>, value: Q16) -> Self {
+        Self { subjects, value, said: BTreeMap::new() }
+    }
 }
 
 impl Behaviour for Attest {
     fn act(&mut self, turn: &mut Turn<'_>) -> Result<(), ChangeError> {
-        for subject in std::mem::take(&mut self.subjects) {
-            let (subject, value) = (turn.ids[subject], self.value);
-            if subject != turn.node.id {
+        for subject in self.subjects.iter().map(|subject| turn.ids[*subject]) {
+            let seen = visible(turn.node.state(), &subject).and_then(Entry::contribution);
+            let Some((_, root)) = seen else { continue };
+            if subject != turn.node.id && self.said.insert(subject, root) != Some(root) {
                 turn.node.say(|state, key| {
-                    state.attest(key, subject, Dimension::Accuracy, value).map(drop)
+                    state.attest(key, subject, Dimension::Accuracy, self.value).map(drop)
                 })?;
             }
         }
         Ok(())
+    }
+}
+
+/// Signs, once it sees a contribution of the victim, a record of evidence that proves nothing.
+#[derive(Debug)]
+struct Accuse {
+    victim: Option<usize>,
+    claim: fn(&Entry) -> Option<Fault>,
+}
+
+impl Behaviour for Accuse {
+    fn act(&mut self, turn: &mut Turn<'_>) -> Result<(), ChangeError> {
+        let Some(victim) = self.victim else { return Ok(()) };
+        let seen = visible(turn.node.state(), &turn.ids[victim]);
+        if let Some(fault) = seen.and_then(self.claim) {
+            self.victim = None;
+            sign(turn.node, Body::Evidence(fault))?;
+        }
+        Ok(())
+    }
+}
+
+/// That a field is illegal which is not.
+fn illegal_field(entry: &Entry) -> Option<Fault> {
+    Some(Fault::IllegalField { op: Blob(canonical::encode(entry.op().signed())) })
+}
+
+/// That the first tensor holds NaN, with bytes that are not the tensor's.
+fn forged_nan(entry: &Entry) -> Option<Fault> {
+    let (contribution, _) = entry.contribution()?;
+    let len = contribution.manifest.tensors().first()?.byte_len()?;
+    // All ones are NaN in every type of floats.
+    let invented = vec![0xff; usize::try_from(len).ok()?];
+    let proof = ContentProof::new(&invented, 0)?;
+    let op = Blob(canonical::encode(entry.op().signed()));
+    Some(Fault::NonFinite { op, tensor: 0, proof })
+}
+
+/// Sends other bytes than it names, signed as everything a hop sends.
+#[derive(Debug)]
+struct PayloadMismatch;
+
+impl Behaviour for PayloadMismatch {
+    fn parcel(&mut self, replica: &Replica, contents: &[Digest]) -> Option<Parcel> {
+        let other = |address: &Digest| {
+            let content = replica.state().arena().store().get(address)?;
+            let mut bytes = content.to_vec();
+            bytes.iter_mut().take(1).for_each(|byte| *byte ^= 1);
+            Some((*address, Content::from(bytes)))
+        };
+        let tensors: Vec<_> = contents.iter().filter_map(other).collect();
+        let sent: Vec<_> = tensors.iter().map(|(at, content)| (*at, content.digest())).collect();
+        Some(Parcel { envelope: replica.seal(&sent), tensors })
     }
 }
 
@@ -298,8 +368,11 @@ impl Behaviour for Flood {
         let id = turn.node.id;
         for i in 0..FLOOD * u64::from(turn.round <= self.until) {
             let subject = turn.ids[i as usize % turn.ids.len()];
+            // Another number each time, so that no two contradict each other.
+            let epoch = u64::from(turn.round) * FLOOD + i;
+            let (dimension, about) = (Dimension::Accuracy, Digest::ZERO);
             let value = Q16::from_raw((i as u32 * 8_191) % 65_536);
-            sign(turn.node, Body::Attest { subject, dimension: Dimension::Accuracy, value })?;
+            sign(turn.node, Body::Attest { subject, dimension, epoch, about, value })?;
             let targets = vec![Dot::new(id, u64::MAX - i)];
             sign(turn.node, Body::Retract { targets })?;
         }
@@ -338,6 +411,11 @@ impl Behaviour for Amnesia {
         }
         Ok(())
     }
+}
+
+/// The visible contribution of an author.
+fn visible<'a>(state: &'a MergeState, author: &PeerId) -> Option<&'a Entry> {
+    state.visible().find(|entry| entry.op().op().author == *author).map(|entry| &**entry)
 }
 
 /// Signs whatever it is as the node's next operation, on every face.
