@@ -282,6 +282,9 @@ fn drift_pushes_the_same_way_in_every_round() {
     assert!(push_1.iter().any(|x| *x < 0.0) && push_1.iter().any(|x| *x > 0.0));
     assert_ne!(rows[0], rows[1]);
     assert!(scene_2.push(&[]).is_empty());
+    // What cannot be the last push is none.
+    let forgetful = Scene { previous: Some(&[]), ..scene(&first, &own) };
+    assert_eq!(forge("drift:0.3", &forgetful), forge("drift:0.3", &scene_1));
 }
 
 /// Squared distance of the mean of everything from the honest mean.
