@@ -288,7 +288,9 @@ pub(crate) struct RunArgs {
     /// What they do, dealt out among them in turn. With their tensors: sign-flip, ipm:T, alie:T,
     /// optimal-alie, optimal-ipm, mimic, gaussian:S, scale:K, min-max, min-sum, spread:T, groups:T,
     /// ring:R, block:T, top-component:T, drift:T, label-flip, white-box, nan, inf. With the
-    /// protocol: equivocation, retract-others
+    /// protocol: equivocation, equivocation-relayed, amnesia, retract-others, copy, slander,
+    /// forged-nan, payload-mismatch, withhold:N, silent, replay, overweight, future-round, praise,
+    /// vote-down, flood
     #[arg(long, value_name = "NAME", value_delimiter = ',', default_value = "sign-flip")]
     #[arg(help_heading = "Liars")]
     attack: Vec<Attack>,

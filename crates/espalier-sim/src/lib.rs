@@ -27,6 +27,7 @@
 //! ```
 
 mod attack;
+mod behaviour;
 mod check;
 mod config;
 mod digits;
@@ -36,7 +37,6 @@ mod grid;
 mod harness;
 mod html;
 mod measure;
-mod observe;
 mod output;
 mod report;
 mod run;
@@ -60,6 +60,7 @@ pub use grid::{
     Accuracy, Cell, CellResult, GRID_CSV, GRID_HTML, GRID_JSON, Grid, GridConfig, GridFileError,
     GroupKey, GroupSummary, Journal, ProtocolSummary, Retrain, rule_names, run_grid, write_grid,
 };
+pub use harness::{Progress, simulate};
 pub use output::{
     AUDIT_FILE, HTML_FILE, JSON_FILE, OutputError, existing_report, write_file, write_report,
 };
@@ -67,6 +68,6 @@ pub use report::{
     AuditEntry, Detection, Event, EventKind, ModelInfo, NodeInfo, Outcome, Report, Round,
     RoundTrip, Summary, TopologyInfo, TraceEntry, TrustRow,
 };
-pub use run::{Progress, simulate};
+
 pub use vectors::{Vector, golden_vectors, vectors};
 pub use verify::{Difference, MAX_REPORT_LEN, VerifyError, verify_report};

@@ -1,140 +1,45 @@
-//! A run from beginning to end: set-up, rounds, and the harness around them.
+//! A run: set-up and rounds.
 
-use crate::attack::{Attack, flipped};
 use crate::config::{Config, Family};
 use crate::error::{SimError, flag};
 use crate::family::Task;
-use crate::harness::{Forgery, Labels, deal_attacks};
-use crate::observe::Observer;
-use crate::report::{EventKind, Report};
+use crate::harness::{Forgery, Harness};
+use crate::report::EventKind;
 use crate::seeds::{Dice, Seeds};
 use crate::world::{Exchanged, Node, World};
-use espalier_identity::{Digest, Keypair, PeerId};
-use espalier_replica::{Arena, Body, Draft, MergeState, Policy, PolicySpec, Replica, Tensors};
+use espalier_identity::{Digest, Keypair};
+use espalier_replica::{Arena, Draft, MergeState, Policy, PolicySpec, Replica, Tensors};
 use espalier_tensor::Model;
 use espalier_topology::{Network, Order, RoundPlan, Schedule, assign_parts};
 use rayon::prelude::*;
-use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 
-/// How far a run has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
-    /// The nodes train.
-    Training,
-    /// So many of so many rounds are done; the honest active nodes hold so many distinct states.
-    Round {
-        /// Rounds done.
-        done: u32,
-        /// Rounds at most.
-        of: u32,
-        /// Distinct states.
-        distinct: u32,
-    },
-}
-
-/// Runs a simulation. The report depends on the configuration alone: not on the number of threads,
-/// not on the machine.
-///
-/// `watch` hears how far it is and can stop the run early by returning `Break`.
-///
-/// # Errors
-/// [`SimError`] if the run cannot start. Once it started it ends with a report.
-pub fn simulate(
-    config: &Config,
-    watch: &mut dyn FnMut(Progress) -> ControlFlow<()>,
-) -> Result<Report, SimError> {
-    let mut run = Run::new(config, watch)?;
-    let labels = run.labels.clone();
-    let mut observer = Observer::new(config, &run.network, &run.task, &run.policy, &labels);
-    observer.round(0, &mut run.world, &run.task, Vec::new());
-    for round in 1..=config.rounds {
-        let exchanges = run.round(round)?;
-        for (kind, nodes) in run.happened.drain(..) {
-            observer.event(round, kind, &nodes);
-        }
-        let distinct = observer.round(round, &mut run.world, &run.task, exchanges);
-        let quiet = distinct <= 1 && run.world.is_quiet() && round >= run.last_event;
-        let stop = watch(Progress::Round { done: round, of: config.rounds, distinct }).is_break();
-        if stop {
-            // The report is of a run that was meant to be this long.
-            observer.cut_short(round);
-        }
-        if stop || (config.until_converged && quiet) {
-            break;
-        }
-    }
-    Ok(observer.finish(&run.world, &run.task))
-}
-
-/// A run that is over, with the states of all active honest replicas after each round.
-pub(crate) struct Ended {
-    pub(crate) task: Task,
-    pub(crate) rounds: Vec<Vec<MergeState>>,
-    nodes: Vec<Node>,
-    labels: Labels,
-}
-
-impl Ended {
-    /// The states at the end; at least one.
-    pub(crate) fn last(&self) -> &[MergeState] {
-        self.rounds.last().map_or(&[], Vec::as_slice)
-    }
-
-    /// Every node's key, and whether it was honest.
-    pub(crate) fn authors(&self) -> impl Iterator<Item = (PeerId, bool)> {
-        let honest = |(i, node): (usize, &Node)| (node.id, self.labels.is_honest(i));
-        self.nodes.iter().enumerate().map(honest)
-    }
-}
-
-/// Runs a simulation for the harness alone, without a report: at least `least` rounds, and until
-/// the active honest replicas hold one state, but no longer than the configuration says.
-///
-/// # Errors
-/// As [`simulate`].
-pub(crate) fn play(config: &Config, least: u32) -> Result<Ended, SimError> {
-    let mut run = Run::new(config, &mut |_| ControlFlow::Continue(()))?;
-    let mut rounds = vec![run.honest_states()];
-    for round in 1..=config.rounds {
-        run.round(round)?;
-        let states = run.honest_states();
-        let hashes: BTreeSet<_> = states.iter().map(MergeState::state_hash).collect();
-        rounds.push(states);
-        if hashes.len() <= 1 && round >= least && run.world.is_quiet() {
-            break;
-        }
-    }
-    let Run { task, world, labels, .. } = run;
-    Ok(Ended { task, rounds, nodes: world.nodes, labels })
-}
-
-struct Run<'a> {
+/// A run under way.
+pub(crate) struct Run<'a> {
     config: &'a Config,
-    task: Task,
-    network: Network,
+    pub(crate) task: Task,
+    pub(crate) network: Network,
     plan: Option<RoundPlan>,
-    policy: Policy,
+    pub(crate) policy: Policy,
     keys: Vec<Keypair>,
-    world: World,
-    /// What only the harness and the report know.
-    labels: Labels,
+    pub(crate) world: World,
     forgery: Forgery,
     dice: Dice,
     /// What late nodes will contribute.
     late: Vec<(usize, Model)>,
     /// After this round nothing is scheduled any more.
-    last_event: u32,
-    happened: Vec<(EventKind, Vec<usize>)>,
+    pub(crate) last_event: u32,
+    pub(crate) happened: Vec<(EventKind, Vec<usize>)>,
     now: u32,
 }
 
 impl<'a> Run<'a> {
-    fn new(
+    /// Sets a run up, from a configuration that was checked; `training` hears when the nodes begin
+    /// to train.
+    pub(crate) fn new(
         config: &'a Config,
-        watch: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+        harness: &Harness,
+        training: &mut dyn FnMut(),
     ) -> Result<Self, SimError> {
-        config.check()?;
         let seeds = Seeds(config.seed);
         let count = config.nodes as usize;
         let network = config.topology.build(count, config.seed)?;
@@ -156,12 +61,9 @@ impl<'a> Run<'a> {
         let key = |i| Keypair::from_seed(*seeds.key("node key", i as u64).as_bytes());
         let keys: Vec<_> = (0..count).into_par_iter().map(key).collect();
         let policy = agree(config, &task, &keys, base)?;
-        let labels = deal_attacks(config, seeds);
-        let joiners = config.late_joiners.map_or(0, |late| late.count as usize);
-        let honest: Vec<_> = (0..count).filter(|&i| labels.attack(i).is_none()).collect();
-        let late: Vec<usize> = honest[honest.len() - joiners..].to_vec();
+        let late = harness.late(config.late_joiners.map_or(0, |late| late.count as usize));
 
-        let _ = watch(Progress::Training);
+        training();
         let train = |i: usize| task.train(i, 0, None);
         let models: Vec<_> = (0..count).into_par_iter().map(train).collect::<Result<_, _>>()?;
         let alone: Vec<_> =
@@ -173,7 +75,6 @@ impl<'a> Run<'a> {
                 id: key.peer_id(),
                 name: format!("node_{i}"),
                 faces: vec![Replica::new(key.clone(), state, config.exchange)],
-                other_half: network.neighbours(i).skip(1).step_by(2).collect(),
                 active: !late.contains(&i),
                 back: None,
                 durable: Vec::new(),
@@ -182,11 +83,11 @@ impl<'a> Run<'a> {
             });
         }
         let keep_states = config.metrics.count(config.nodes) > 0 && config.nodes <= 256;
-        let world = World::new(nodes, arena, config, seeds.rng("links", 0), keep_states);
+        let cast = harness.cast(config, &network);
+        let world = World::new(nodes, cast, arena, config, seeds.rng("links", 0), keep_states);
         let last_event = last_event(config);
         let dice = seeds.rng("schedule", 0);
         let late = late.into_iter().rev().map(|i| (i, models[i].clone())).collect();
-        let forgery = Forgery::new(labels.clone());
         let mut run = Self {
             config,
             task,
@@ -195,8 +96,7 @@ impl<'a> Run<'a> {
             policy,
             keys,
             world,
-            labels,
-            forgery,
+            forgery: harness.forgery(),
             dice,
             late,
             last_event,
@@ -208,7 +108,7 @@ impl<'a> Run<'a> {
         Ok(run)
     }
 
-    /// All active nodes contribute what they trained, or what their attack makes of it. `start`
+    /// All active nodes contribute what they trained, or what the workshop makes of it. `start`
     /// knows from which model other than the base a node trained.
     fn contribute_all(
         &mut self,
@@ -228,30 +128,13 @@ impl<'a> Run<'a> {
     }
 
     fn contribute(&mut self, i: usize, model: Model, round: u64) -> Result<(), SimError> {
-        let weight = self.task.weight(i);
         let name = self.world.nodes[i].name.clone();
-        let twin = (self.labels.attack(i) == Some(Attack::Equivocation))
-            .then(|| flipped(&model, self.task.base()));
-        if twin.is_some() && round == 0 {
-            let second = self.world.nodes[i].faces[0].clone();
-            self.world.nodes[i].faces.push(second);
-        }
-        // The second face shows the opposite of the first.
-        let shown = std::iter::once(model).chain(twin);
-        for (face, model) in self.world.nodes[i].faces.iter_mut().zip(shown) {
-            let draft = Draft { round, ..Draft::new(name.clone(), model).weight(weight) };
-            face.change(|state, key| state.add(key, draft))?;
-        }
+        let draft = Draft { round, ..Draft::new(name, model).weight(self.task.weight(i)) };
+        self.world.contribute(i, draft, self.task.base())?;
         Ok(())
     }
 
-    fn honest_states(&self) -> Vec<MergeState> {
-        let nodes = self.world.nodes.iter().enumerate();
-        let honest = nodes.filter(|(i, node)| node.active && self.labels.is_honest(*i));
-        honest.map(|(_, node)| node.state().clone()).collect()
-    }
-
-    fn round(&mut self, round: u32) -> Result<Vec<Exchanged>, SimError> {
+    pub(crate) fn round(&mut self, round: u32) -> Result<Vec<Exchanged>, SimError> {
         self.now = round;
         self.join_and_split(round)?;
         self.crash_and_restart(round);
@@ -290,18 +173,19 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// The last honest node that is up does not crash: somebody has to be there.
+    /// The last node that is up and may crash does not: somebody has to be there.
     fn crash_and_restart(&mut self, round: u32) {
-        let honest = |labels: &Labels, i: usize| labels.attack(i).is_none();
-        let nodes = self.world.nodes.iter().enumerate();
-        let mut up = nodes.filter(|(i, node)| node.active && honest(&self.labels, *i)).count();
-        for i in 0..self.world.nodes.len() {
+        let fragile = |world: &World, i: usize| world.behaviour(i).crashes();
+        let all = 0..self.world.nodes.len();
+        let up = |i: &usize| self.world.nodes[*i].active && fragile(&self.world, *i);
+        let mut up = all.clone().filter(up).count();
+        for i in all {
             if self.world.nodes[i].back == Some(round) {
                 self.restart(i);
                 up += 1;
                 self.happened.push((EventKind::Restart, vec![i]));
             } else if self.world.nodes[i].active
-                && honest(&self.labels, i)
+                && fragile(&self.world, i)
                 && self.dice.happens(self.config.crash)
                 && up > 1
             {
@@ -337,8 +221,9 @@ impl<'a> Run<'a> {
     }
 
     fn persist_node(&mut self, i: usize) {
+        let publishes = self.world.behaviour(i).publishes();
         let node = &mut self.world.nodes[i];
-        for face in &mut node.faces {
+        for face in node.faces.iter_mut().filter(|_| publishes) {
             face.publish();
         }
         if self.config.crash == 0.0 {
@@ -351,7 +236,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Retractions, attacks on the protocol, and training anew.
+    /// Retractions, what nodes do of their own, and training anew.
     fn act(&mut self, round: u32) -> Result<(), SimError> {
         for retract in self.config.retract.iter().filter(|retract| retract.round == round) {
             let node = &mut self.world.nodes[retract.node as usize];
@@ -372,8 +257,8 @@ impl<'a> Run<'a> {
             }
         }
         for i in 0..self.world.nodes.len() {
-            if self.labels.attack(i) == Some(Attack::RetractOthers) && round >= 2 {
-                self.retract_others(i)?;
+            if self.world.nodes[i].active {
+                self.world.act(i, round)?;
             }
         }
         match self.config.retrain {
@@ -381,24 +266,6 @@ impl<'a> Run<'a> {
             _ => {}
         }
         self.persist();
-        Ok(())
-    }
-
-    /// Signs a removal of every visible contribution of others, once.
-    fn retract_others(&mut self, i: usize) -> Result<(), SimError> {
-        let key = self.keys[i].clone();
-        let replica = &mut self.world.nodes[i].faces[0];
-        let id = replica.id();
-        let state = replica.state();
-        if state.frontier().0.get(&id).copied().unwrap_or(0) > 1 {
-            return Ok(());
-        }
-        let others = state.visible().map(|e| e.op().op().dot()).filter(|dot| dot.actor != id);
-        let targets: Vec<_> = others.collect();
-        if !targets.is_empty() {
-            let op = state.next_op(id, Body::Retract { targets }).sign(&key);
-            replica.change(|state, _| Ok(state.apply(vec![op])))?.expect("its own next operation");
-        }
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 //! them; a machine that gets other values cannot take part in a federation.
 
 use crate::config::Config;
-use crate::run::simulate;
+use crate::harness::simulate;
 use crate::seeds::Seeds;
 use crate::tensors::map_floats;
 use espalier_identity::{Digest, Domain, Keypair};

@@ -1,8 +1,8 @@
 //! Checking a report: run its configuration again and compare.
 
 use crate::error::SimError;
+use crate::harness::{Progress, simulate};
 use crate::report::Report;
-use crate::run::{Progress, simulate};
 use serde_json::Value;
 use std::ops::ControlFlow;
 

@@ -3,21 +3,21 @@
 //! Nodes are real replicas that hear each other only through encoded frames and tensors moved by
 //! content hash. Every byte is counted where it is sent, lost ones too.
 
+use crate::behaviour::{Behaviour, Parcel, Turn};
 use crate::config::Config;
 use crate::seeds::Dice;
-use espalier_identity::{Digest, PeerId};
-use espalier_replica::{Arena, Effect, HEADER_LEN, MergeState, Replica};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use espalier_identity::{Digest, Keypair, PeerId};
+use espalier_replica::{Arena, ChangeError, Draft, Effect, HEADER_LEN, MergeState, Replica};
+use espalier_tensor::Model;
+use std::collections::{BTreeMap, VecDeque};
 
-/// A node as the harness sees it. It does not know whether it lies.
+/// A node. Nothing in here tells whether it lies.
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) id: PeerId,
     pub(crate) name: String,
-    /// What it shows its peers: one replica, or of an equivocator one for each half of them.
+    /// What it shows its peers: one replica, or several of which its behaviour shows each peer one.
     pub(crate) faces: Vec<Replica>,
-    /// The peers to whom it shows its last face.
-    pub(crate) other_half: BTreeSet<usize>,
     /// Whether it takes part now.
     pub(crate) active: bool,
     /// The round in which it comes back after a crash.
@@ -36,8 +36,12 @@ impl Node {
         self.faces[0].state()
     }
 
-    fn face_for(&self, peer: usize) -> usize {
-        if self.other_half.contains(&peer) { self.faces.len() - 1 } else { 0 }
+    /// Makes a change with the node's key on every face.
+    pub(crate) fn say(
+        &mut self,
+        mut change: impl FnMut(&mut MergeState, &Keypair) -> Result<(), ChangeError>,
+    ) -> Result<(), ChangeError> {
+        self.faces.iter_mut().try_for_each(|face| face.change(&mut change))
     }
 }
 
@@ -45,7 +49,10 @@ impl Node {
 #[derive(Debug, Clone)]
 enum Payload {
     Frame(Vec<u8>),
+    /// By address: everybody's bytes lie in one store.
     Tensors(Vec<Digest>),
+    /// With bytes of their own.
+    Parcel(Parcel),
 }
 
 #[derive(Debug, Clone)]
@@ -83,6 +90,10 @@ pub(crate) struct World {
     /// The part of each node while the network is split.
     pub(crate) parts: Option<Vec<u32>>,
     pub(crate) sent_bytes: u64,
+    /// How each node behaves.
+    behaviours: Vec<Box<dyn Behaviour>>,
+    /// Everybody's key, by node number.
+    ids: Vec<PeerId>,
     index: BTreeMap<PeerId, usize>,
     dice: Dice,
     faults: Faults,
@@ -106,11 +117,13 @@ struct Faults {
 impl World {
     pub(crate) fn new(
         nodes: Vec<Node>,
+        behaviours: Vec<Box<dyn Behaviour>>,
         arena: Arena,
         config: &Config,
         dice: Dice,
         keep_states: bool,
     ) -> Self {
+        let ids = nodes.iter().map(|node| node.id).collect();
         let index = nodes.iter().enumerate().map(|(at, node)| (node.id, at)).collect();
         let Config { loss, duplicate, reorder, delay, .. } = *config;
         Self {
@@ -118,6 +131,8 @@ impl World {
             arena,
             parts: None,
             sent_bytes: 0,
+            behaviours,
+            ids,
             index,
             dice,
             faults: Faults { loss, duplicate, reorder, delay },
@@ -126,6 +141,32 @@ impl World {
             round: 0,
             keep_states,
         }
+    }
+
+    pub(crate) fn behaviour(&self, node: usize) -> &dyn Behaviour {
+        &*self.behaviours[node]
+    }
+
+    /// Lets a node put what it trained from `base` into the federation.
+    pub(crate) fn contribute(
+        &mut self,
+        node: usize,
+        draft: Draft,
+        base: Option<&Model>,
+    ) -> Result<(), ChangeError> {
+        self.behaviours[node].contribute(&mut self.nodes[node], draft, base)
+    }
+
+    /// Lets a node do what it does at the start of a round.
+    pub(crate) fn act(&mut self, node: usize, round: u32) -> Result<(), ChangeError> {
+        let mut turn = Turn { node: &mut self.nodes[node], round, ids: &self.ids };
+        self.behaviours[node].act(&mut turn)
+    }
+
+    /// The face that a node shows a peer.
+    fn face(&self, node: usize, peer: usize) -> usize {
+        let shown = self.behaviours[node].face(peer, self.round);
+        shown.min(self.nodes[node].faces.len() - 1)
     }
 
     /// Begins a round: delivers what was under way to it.
@@ -182,8 +223,10 @@ impl World {
             self.close_record(&mut exchanged);
             return exchanged;
         }
-        let face = self.nodes[a].face_for(b);
-        let effects = self.nodes[a].faces[face].start(self.nodes[b].id);
+        let (face, to) = (self.face(a, b), self.ids[b]);
+        let mut effects = self.nodes[a].faces[face].start(to);
+        let besides = self.behaviours[a].besides().into_iter();
+        effects.extend(besides.map(|frame| Effect::Send { to, frame }));
         let mut inbox = VecDeque::new();
         self.send(a, effects, &mut inbox, &mut exchanged);
         while let Some(mail) = inbox.pop_front() {
@@ -218,8 +261,7 @@ impl World {
 
     fn open_record(&self, a: usize, b: usize) -> Exchanged {
         let side = |node: usize, peer: usize| {
-            let node = &self.nodes[node];
-            let state = node.faces[node.face_for(peer)].state();
+            let state = self.nodes[node].faces[self.face(node, peer)].state();
             Side {
                 before: self.keep_states.then(|| state.clone()),
                 hashes: Some((state.state_hash(), state.state_hash())),
@@ -232,8 +274,7 @@ impl World {
     fn close_record(&self, exchanged: &mut Exchanged) {
         let [a, b] = exchanged.pair;
         for (side, (node, peer)) in exchanged.sides.iter_mut().zip([(b, a), (a, b)]) {
-            let node = &self.nodes[node];
-            let state = node.faces[node.face_for(peer)].state();
+            let state = self.nodes[node].faces[self.face(node, peer)].state();
             side.after = self.keep_states.then(|| state.clone());
             side.hashes = side.hashes.map(|(before, _)| (before, state.state_hash()));
         }
@@ -247,12 +288,17 @@ impl World {
         inbox: &mut VecDeque<Mail>,
         exchanged: &mut Exchanged,
     ) {
-        for effect in effects {
-            let (to, payload) = match effect {
-                Effect::Send { to, frame } => (to, Payload::Frame(frame)),
-                Effect::Provide { to, contents } => (to, Payload::Tensors(contents)),
+        for effect in self.behaviours[from].let_out(effects) {
+            let (Effect::Send { to, .. } | Effect::Provide { to, .. }) = &effect;
+            let Some(&to) = self.index.get(to) else { continue };
+            let payload = match effect {
+                Effect::Send { frame, .. } => Payload::Frame(frame),
+                Effect::Provide { contents, .. } => {
+                    let replica = &self.nodes[from].faces[self.face(from, to)];
+                    let parcel = self.behaviours[from].parcel(replica, &contents);
+                    parcel.map_or(Payload::Tensors(contents), Payload::Parcel)
+                }
             };
-            let Some(&to) = self.index.get(&to) else { continue };
             let copies = 1 + usize::from(self.dice.happens(self.faults.duplicate));
             for _ in 0..copies {
                 let mail = Mail { from, to, payload: payload.clone() };
@@ -289,17 +335,25 @@ impl World {
                 let size = |digest| self.arena.store().get(digest).map_or(0, |c| c.len() as u64);
                 contents.iter().map(|digest| size(digest) + HEADER_LEN as u64 + 32).sum()
             }
+            Payload::Parcel(Parcel { tensors, .. }) => {
+                tensors.iter().map(|(_, c)| (c.len() + HEADER_LEN + 32) as u64).sum()
+            }
         }
     }
 
     /// Hands mail to its receiver. Bytes that it refuses change nothing.
     fn deliver(&mut self, mail: &Mail, exchanged: &mut Exchanged) -> Vec<Effect> {
-        let (sender, receiver) = (self.nodes[mail.from].id, &mut self.nodes[mail.to]);
-        let face = receiver.face_for(mail.from);
-        let replica = &mut receiver.faces[face];
+        let face = self.face(mail.to, mail.from);
+        let (sender, replica) = (self.ids[mail.from], &mut self.nodes[mail.to].faces[face]);
         let received = match &mail.payload {
-            Payload::Frame(frame) => replica.receive(sender, frame).unwrap_or_default(),
+            Payload::Frame(frame) => {
+                self.behaviours[mail.to].overhear(frame);
+                replica.receive(sender, frame).unwrap_or_default()
+            }
             Payload::Tensors(contents) => replica.content_arrived(contents),
+            Payload::Parcel(Parcel { envelope, tensors }) => {
+                replica.content_delivered(envelope, tensors.clone()).unwrap_or_default()
+            }
         };
         let side = usize::from(mail.to == exchanged.pair[0]);
         exchanged.sides[side].ops += received.admitted as u32;

@@ -1,5 +1,6 @@
 //! What the compiler does not check: a list of named checks, each a pure function over data.
 
+mod boundary;
 mod documents;
 mod layers;
 mod manifests;
@@ -35,6 +36,11 @@ const CHECKS: &[Check] = &[
         name: "sizes",
         rule: "source files and lines stay short",
         violations: |workspace| sources::sizes(&workspace.files),
+    },
+    Check {
+        name: "labels",
+        rule: "only the harness of the simulator and its report know who lies",
+        violations: |workspace| boundary::labels(&workspace.files),
     },
     Check {
         name: "manifests",

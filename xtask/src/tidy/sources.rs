@@ -20,7 +20,8 @@ const WORDS: &[&str] = &[
     concat!("TO", "DO"),
 ];
 
-fn rust(files: &[File]) -> impl Iterator<Item = (&str, &str)> {
+/// Paths and texts of the Rust files.
+pub(super) fn rust(files: &[File]) -> impl Iterator<Item = (&str, &str)> {
     let rust = files.iter().filter(|file| file.is("rs"));
     rust.map(|file| (file.path.as_str(), file.text.as_deref().unwrap_or_default()))
 }
@@ -83,7 +84,7 @@ pub(super) fn words(files: &[File]) -> Vec<String> {
 
 /// Whether `word` stands in `line`; one that begins or ends with a letter only as a whole word,
 /// since encoded bytes may spell anything.
-fn contains(line: &str, word: &str) -> bool {
+pub(super) fn contains(line: &str, word: &str) -> bool {
     let letter = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
     line.match_indices(word).any(|(start, _)| {
         let (before, after) = (&line[..start], &line[start + word.len()..]);

@@ -6,6 +6,7 @@
 
 mod crowd;
 mod models;
+mod protocol;
 mod search;
 #[cfg(test)]
 mod tests;
@@ -17,7 +18,10 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-pub(crate) use models::{Trained, flipped, forge_models};
+pub(crate) use models::{Trained, forge_models};
+pub(crate) use protocol::Gang;
+
+use models::flipped;
 
 /// An attack by name. In what follows m is the mean of the honest deltas and s their standard
 /// deviation, per coordinate; a parameter called noise is in units of s.
@@ -65,8 +69,36 @@ pub enum Attack {
     Inf,
     /// Sign two contributions with one sequence number and show one to each half of the peers.
     Equivocation,
+    /// The same towards two halves of the network, with liars as relays that keep them apart.
+    EquivocationRelayed,
     /// Sign removals of everybody else's contributions.
     RetractOthers,
+    /// Sign in time and show it from this round on; without one from half of the rounds on.
+    Withhold(Option<u32>),
+    /// Take everything and send nothing.
+    Silent,
+    /// Send old frames again.
+    Replay,
+    /// Contribute somebody else's tensors.
+    Copy,
+    /// Declare a thousand times the weight.
+    Overweight,
+    /// Declare a training round that is a million ahead.
+    FutureRound,
+    /// Attest each other the best.
+    Praise,
+    /// Attest one honest node the worst.
+    VoteDown,
+    /// Sign a record of evidence against one honest node that proves nothing.
+    Slander,
+    /// Claim that one honest node contributed NaN, with invented bytes.
+    ForgedNan,
+    /// Send other bytes than those named, in a signed envelope.
+    PayloadMismatch,
+    /// Sign operations that say nothing, many in each round.
+    Flood,
+    /// Crash, forget everything, and use sequence numbers again.
+    Amnesia,
 }
 
 text_serde!(Attack);
@@ -115,7 +147,7 @@ impl Scene<'_> {
 
 impl Attack {
     /// The names as on the command line, with defaults. Noise is 0 unless given.
-    pub const FORMS: [(&'static str, &'static str); 22] = [
+    pub const FORMS: [(&'static str, &'static str); 36] = [
         ("sign-flip", "base − delta"),
         ("ipm:T:S", "−T × honest mean, noise S [T = 0.5]"),
         ("alie:T:S", "honest mean + T × spread, noise S [T = 1.5]"),
@@ -137,13 +169,45 @@ impl Attack {
         ("nan", "NaN in one element of a hundred"),
         ("inf", "infinity in one element of a hundred"),
         ("equivocation", "two contributions with one sequence number"),
+        ("equivocation-relayed", "the same, with liars as relays that keep the halves apart"),
         ("retract-others", "signed removals of others' contributions"),
+        ("withhold:N", "signed in time, shown from round N on [N = half of the rounds]"),
+        ("silent", "takes everything, sends nothing"),
+        ("replay", "old frames again"),
+        ("copy", "another node's tensors as its own"),
+        ("overweight", "weight × 1000"),
+        ("future-round", "training round + 1,000,000"),
+        ("praise", "liars attest each other the best"),
+        ("vote-down", "liars attest one honest node the worst"),
+        ("slander", "evidence against an honest node that proves nothing"),
+        ("forged-nan", "NaN claimed of an honest node, with invented bytes"),
+        ("payload-mismatch", "other bytes than those named, in a signed envelope"),
+        ("flood", "many operations that say nothing, in the first half of the rounds"),
+        ("amnesia", "a crash after which sequence numbers are used again"),
     ];
 
     /// Whether it lies by its tensors, so that [`Attack::forge`] shows all of it.
     #[must_use]
     pub fn changes_models(self) -> bool {
-        !matches!(self, Self::Equivocation | Self::RetractOthers)
+        !matches!(
+            self,
+            Self::Equivocation
+                | Self::EquivocationRelayed
+                | Self::RetractOthers
+                | Self::Withhold(_)
+                | Self::Silent
+                | Self::Replay
+                | Self::Copy
+                | Self::Overweight
+                | Self::FutureRound
+                | Self::Praise
+                | Self::VoteDown
+                | Self::Slander
+                | Self::ForgedNan
+                | Self::PayloadMismatch
+                | Self::Flood
+                | Self::Amnesia
+        )
     }
 
     /// What the liars of this attack contribute in this scene: one row for each of `scene.own`, the
@@ -199,7 +263,21 @@ impl Attack {
             Self::Nan => ("nan", vec![]),
             Self::Inf => ("inf", vec![]),
             Self::Equivocation => ("equivocation", vec![]),
+            Self::EquivocationRelayed => ("equivocation-relayed", vec![]),
             Self::RetractOthers => ("retract-others", vec![]),
+            Self::Withhold(until) => ("withhold", until.into_iter().map(f64::from).collect()),
+            Self::Silent => ("silent", vec![]),
+            Self::Replay => ("replay", vec![]),
+            Self::Copy => ("copy", vec![]),
+            Self::Overweight => ("overweight", vec![]),
+            Self::FutureRound => ("future-round", vec![]),
+            Self::Praise => ("praise", vec![]),
+            Self::VoteDown => ("vote-down", vec![]),
+            Self::Slander => ("slander", vec![]),
+            Self::ForgedNan => ("forged-nan", vec![]),
+            Self::PayloadMismatch => ("payload-mismatch", vec![]),
+            Self::Flood => ("flood", vec![]),
+            Self::Amnesia => ("amnesia", vec![]),
         }
     }
 
@@ -227,10 +305,33 @@ impl Attack {
             "nan" => Self::Nan,
             "inf" => Self::Inf,
             "equivocation" => Self::Equivocation,
+            "equivocation-relayed" => Self::EquivocationRelayed,
             "retract-others" => Self::RetractOthers,
+            "withhold" => Self::Withhold(match numbers.first() {
+                None => None,
+                Some(round) => Some(whole(*round)?),
+            }),
+            "silent" => Self::Silent,
+            "replay" => Self::Replay,
+            "copy" => Self::Copy,
+            "overweight" => Self::Overweight,
+            "future-round" => Self::FutureRound,
+            "praise" => Self::Praise,
+            "vote-down" => Self::VoteDown,
+            "slander" => Self::Slander,
+            "forged-nan" => Self::ForgedNan,
+            "payload-mismatch" => Self::PayloadMismatch,
+            "flood" => Self::Flood,
+            "amnesia" => Self::Amnesia,
             _ => return None,
         })
     }
+}
+
+/// A round by number.
+fn whole(number: f64) -> Option<u32> {
+    let round = number as u32;
+    (f64::from(round) == number).then_some(round)
 }
 
 impl FromStr for Attack {
@@ -253,6 +354,7 @@ impl FromStr for Attack {
                 text,
                 match most {
                     0 => format!("{form}, which takes no parameter"),
+                    1 if name == "withhold" => format!("{form} with the number of a round"),
                     1 => format!("{form} with a finite number"),
                     _ => format!("{form} with finite numbers"),
                 },

@@ -44,7 +44,7 @@ fn names_read_back() {
         let attack: Attack = name.parse().expect(name);
         assert_eq!(attack.to_string().parse(), Ok(attack));
         let full = form.replace(":T", ":0.25").replace(":S", ":2").replace(":K", ":3");
-        let full = full.replace(":R", ":1.5");
+        let full = full.replace(":R", ":1.5").replace(":N", ":4");
         let attack: Attack = full.parse().expect(&full);
         assert_eq!(attack.to_string(), full);
     }
@@ -57,6 +57,8 @@ fn names_read_back() {
     let error = "alie:1:2:3".parse::<Attack>().expect_err("one too many");
     assert_eq!(error.to_string(), "`alie:1:2:3` is not alie:T:S with finite numbers");
     assert!("scale:NaN".parse::<Attack>().is_err());
+    let error = "withhold:2.5".parse::<Attack>().expect_err("no round");
+    assert_eq!(error.to_string(), "`withhold:2.5` is not withhold:N with the number of a round");
     assert!("nan:3".parse::<Attack>().is_err());
 }
 
@@ -280,6 +282,9 @@ fn drift_pushes_the_same_way_in_every_round() {
     assert!(push_1.iter().any(|x| *x < 0.0) && push_1.iter().any(|x| *x > 0.0));
     assert_ne!(rows[0], rows[1]);
     assert!(scene_2.push(&[]).is_empty());
+    // What cannot be the last push is none.
+    let forgetful = Scene { previous: Some(&[]), ..scene(&first, &own) };
+    assert_eq!(forge("drift:0.3", &forgetful), forge("drift:0.3", &scene_1));
 }
 
 /// Squared distance of the mean of everything from the honest mean.

@@ -235,8 +235,8 @@ impl<'a> Forger<'a> {
     fn drift(&self, t: f64) -> Vec<Vec<f32>> {
         let Crowd { mean, deviation, .. } = &self.crowd;
         let signs: Vec<f64> = match self.scene.previous {
-            Some(previous) => wide(previous),
-            None => wide(&normal(self.scene.key, "drift", 0, mean.len())),
+            Some(previous) if previous.len() == mean.len() => wide(previous),
+            _ => wide(&normal(self.scene.key, "drift", 0, mean.len())),
         };
         let draws = self.draws();
         let count = self.liars() as f64;

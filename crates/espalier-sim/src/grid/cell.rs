@@ -2,7 +2,7 @@
 
 use super::{Cell, GridConfig, rules};
 use crate::error::SimError;
-use crate::run::{Ended, play};
+use crate::harness::{Ended, play};
 use crate::tensors::{model_of, row_of};
 use espalier_identity::{Digest, PeerId};
 use espalier_replica::{Body, Entry, MergeState, TrustTable};

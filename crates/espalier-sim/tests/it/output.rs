@@ -2,8 +2,8 @@
 
 use crate::{run, small};
 use espalier_sim::{
-    AUDIT_FILE, Config, HTML_FILE, JSON_FILE, Metrics, OutputError, Report, Share, existing_report,
-    write_file, write_report,
+    AUDIT_FILE, Attack, Config, HTML_FILE, JSON_FILE, Metrics, OutputError, Report, Share,
+    existing_report, write_file, write_report,
 };
 use std::fs;
 use std::path::Path;
@@ -141,6 +141,10 @@ fn reports_are_as_their_schema_says() {
     validate("full", &run(&full));
     validate("default", &run(&Config { rounds: 3, ..Config::default() }));
     validate("synthetic", &run(&small()));
+    let every = Attack::FORMS.iter().map(|(form, _)| form.split(':').next().unwrap());
+    let every = every.chain(["alie:-0.25:1", "withhold:3"]).map(|name| name.parse().unwrap());
+    let attack = every.collect();
+    validate("attacks", &run(&Config { attack, byzantine: Share::Count(3), ..small() }));
     validate("off", &run(&Config { metrics: Metrics::Off, ..small() }));
     validate("sample", &run(&Config { metrics: Metrics::Sample(3), ..small() }));
     let large = Config { nodes: 300, until_converged: true, rounds: 20, ..small() };

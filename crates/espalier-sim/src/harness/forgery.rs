@@ -1,40 +1,13 @@
-//! Who lies. Only the harness and the report hold this; replicas never see it.
+//! The liars' workshop: knows what everybody trained, and makes what the liars contribute of it.
 
+use super::labels::Labels;
 use crate::attack::{Attack, Trained, forge_models};
 use crate::config::Config;
 use crate::family::Task;
-use crate::seeds::Seeds;
 use espalier_replica::Policy;
 use espalier_tensor::Model;
 
-/// The attack of each node; `None` for the honest.
-#[derive(Debug, Clone)]
-pub(crate) struct Labels(Vec<Option<Attack>>);
-
-impl Labels {
-    pub(crate) fn attack(&self, node: usize) -> Option<Attack> {
-        self.0[node]
-    }
-
-    pub(crate) fn is_honest(&self, node: usize) -> bool {
-        self.0[node].is_none()
-    }
-}
-
-/// Draws the Byzantine nodes and deals the attacks out among them in turn.
-pub(crate) fn deal_attacks(config: &Config, seeds: Seeds) -> Labels {
-    let mut labels = vec![None; config.nodes as usize];
-    let mut order: Vec<usize> = (0..labels.len()).collect();
-    seeds.rng("byzantine", 0).shuffle(&mut order);
-    order.truncate(config.byzantine.of(config.nodes) as usize);
-    order.sort_unstable();
-    for (turn, node) in order.into_iter().enumerate() {
-        labels[node] = Some(config.attack[turn % config.attack.len()]);
-    }
-    Labels(labels)
-}
-
-/// The liars' workshop: knows what everybody trained, and what was forged before.
+/// The attacks of a run with their liars. Whoever holds it can have models forged, not look inside.
 #[derive(Debug)]
 pub(crate) struct Forgery {
     labels: Labels,
@@ -43,15 +16,9 @@ pub(crate) struct Forgery {
 }
 
 impl Forgery {
-    pub(crate) fn new(labels: Labels) -> Self {
-        let mut gangs: Vec<(Attack, Vec<usize>, _)> = Vec::new();
-        for (node, attack) in labels.0.iter().enumerate() {
-            let Some(attack) = *attack else { continue };
-            match gangs.iter_mut().find(|(known, ..)| *known == attack) {
-                Some((_, nodes, _)) => nodes.push(node),
-                None => gangs.push((attack, vec![node], None)),
-            }
-        }
+    pub(super) fn new(labels: Labels) -> Self {
+        let gangs = labels.gangs().into_iter();
+        let gangs = gangs.map(|(attack, nodes)| (attack, nodes, None)).collect();
         Self { labels, gangs }
     }
 

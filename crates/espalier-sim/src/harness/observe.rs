@@ -1,9 +1,9 @@
 //! The observer: looks at the nodes after each round and writes the report. It reads states and
 //! never changes them.
 
+use super::labels::Labels;
 use crate::config::Config;
 use crate::family::Task;
-use crate::harness::Labels;
 use crate::measure::{Gallery, wire_bytes};
 use crate::report::{
     AuditEntry, Detection, Event, EventKind, ModelInfo, NodeInfo, Outcome, Report, Round, Summary,
@@ -29,7 +29,7 @@ const MAX_EDGES: u64 = 5_000;
 /// Diameters of larger networks take too long to be exact.
 const EXACT_DIAMETER: usize = 2_048;
 
-pub(crate) struct Observer<'a> {
+pub(super) struct Observer<'a> {
     config: &'a Config,
     labels: &'a Labels,
     /// The nodes whose figures are written, ascending.
@@ -41,7 +41,7 @@ pub(crate) struct Observer<'a> {
 }
 
 impl<'a> Observer<'a> {
-    pub(crate) fn new(
+    pub(super) fn new(
         config: &'a Config,
         network: &Network,
         task: &Task,
@@ -76,20 +76,20 @@ impl<'a> Observer<'a> {
         Self { config, labels, sampled, gallery, audit, report, sent_before: 0 }
     }
 
-    pub(crate) fn event(&mut self, round: u32, kind: EventKind, nodes: &[usize]) {
+    pub(super) fn event(&mut self, round: u32, kind: EventKind, nodes: &[usize]) {
         let nodes = nodes.iter().map(|i| format!("node_{i}")).collect();
         self.report.events.push(Event { round, kind, nodes });
     }
 
     /// Notes that the run was stopped after `round`.
-    pub(crate) fn cut_short(&mut self, round: u32) {
+    pub(super) fn cut_short(&mut self, round: u32) {
         self.report.config.rounds = round;
         // With fewer rounds less is still to happen, so it might stop even earlier.
         self.report.config.until_converged = false;
     }
 
     /// Writes down a round; how many distinct states the active honest nodes hold.
-    pub(crate) fn round(
+    pub(super) fn round(
         &mut self,
         round: u32,
         world: &mut World,
@@ -263,7 +263,7 @@ impl<'a> Observer<'a> {
         world.nodes.iter().filter(isolated).map(|node| node.name.clone()).collect()
     }
 
-    pub(crate) fn finish(mut self, world: &World, task: &Task) -> Report {
+    pub(super) fn finish(mut self, world: &World, task: &Task) -> Report {
         let honest = |i: &usize| self.labels.is_honest(*i) && world.nodes[*i].active;
         let everybody: Vec<usize> = (0..world.nodes.len()).filter(honest).collect();
         let state = summary::commonest(everybody.iter().map(|&i| world.nodes[i].state()));

@@ -1,0 +1,51 @@
+//! Who lies. Visible in the harness and the report that it writes, and nowhere else: `cargo xtask
+//! tidy` refuses any other file of this crate that names the type.
+
+use crate::attack::Attack;
+use crate::config::Config;
+use crate::seeds::Seeds;
+
+/// The attack of each node; `None` for the honest.
+#[derive(Debug, Clone)]
+pub(super) struct Labels(Vec<Option<Attack>>);
+
+impl Labels {
+    /// Draws the Byzantine nodes and deals the attacks out among them in turn.
+    pub(super) fn deal(config: &Config) -> Self {
+        let mut labels = vec![None; config.nodes as usize];
+        let mut order: Vec<usize> = (0..labels.len()).collect();
+        Seeds(config.seed).rng("byzantine", 0).shuffle(&mut order);
+        order.truncate(config.byzantine.of(config.nodes) as usize);
+        order.sort_unstable();
+        for (turn, node) in order.into_iter().enumerate() {
+            labels[node] = Some(config.attack[turn % config.attack.len()]);
+        }
+        Self(labels)
+    }
+
+    pub(super) fn attack(&self, node: usize) -> Option<Attack> {
+        self.0[node]
+    }
+
+    pub(super) fn is_honest(&self, node: usize) -> bool {
+        self.0[node].is_none()
+    }
+
+    /// The honest nodes, ascending.
+    pub(super) fn honest(&self) -> Vec<usize> {
+        (0..self.0.len()).filter(|&node| self.is_honest(node)).collect()
+    }
+
+    /// Each attack with its liars, ascending.
+    pub(super) fn gangs(&self) -> Vec<(Attack, Vec<usize>)> {
+        let mut gangs: Vec<(Attack, Vec<usize>)> = Vec::new();
+        for (node, attack) in self.0.iter().enumerate() {
+            let Some(attack) = *attack else { continue };
+            match gangs.iter_mut().find(|(known, _)| *known == attack) {
+                Some((_, nodes)) => nodes.push(node),
+                None => gangs.push((attack, vec![node])),
+            }
+        }
+        gangs
+    }
+}
