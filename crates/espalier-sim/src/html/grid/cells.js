@@ -53,8 +53,10 @@ function cellColumns() {
     numeric('Honest isolated', (run) => run.honest_isolated),
     numeric('Convicted', (run) => run.convicted[0]),
     numeric('Honest convicted', (run) => run.convicted[1]),
-    numeric('One state', (run) => run.converged),
-    numeric('Isolated', (run) => run.isolated),
+    { ...numeric('Agreed from', (run) => run.converged),
+      title: 'The round from which all honest replicas hold one state' },
+    { ...numeric('Isolated from', (run) => run.isolated),
+      title: 'The round from which all honest replicas isolate the final set' },
     { head: 'Agreed', value: (run) => Number(run.agreed),
       cell: (run) => (run.agreed ? 'yes' : el('span', { class: 'bad' }, 'no')) },
     numeric('Trust bytes', (run) => run.trust_bytes, (value) => quantity(value, 3)),
@@ -74,21 +76,21 @@ function showCells() {
   const controls = FILTERS.filter(([, , values]) => values.length > 1)
     .map(([label, axis, values]) => labelled(label, select(
       [['', 'all'], ...values.map((value, index) => [String(index), String(value)])], '',
-      (index) => { wanted[axis] = index === '' ? undefined : values[Number(index)]; draw(); })));
+      (index) => { wanted[axis] = index === '' ? undefined : values[Number(index)]; change(); })));
   const box = el('input', { type: 'checkbox',
-    onchange: () => { wanted.lost = box.checked; draw(); } });
+    onchange: () => { wanted.lost = box.checked; change(); } });
   const text = caption();
   host.append(el('div', { class: 'controls' }, controls, labelled('Only lost', box)), text);
   const matches = (run) => (!wanted.lost || isCellLost(run))
     && FILTERS.every(([, axis]) => wanted[axis] === undefined || run[axis] === wanted[axis]
       || (axis === 'attack' && run.liars === 0));
+  const change = () => { draw(); announce(text.textContent); };
   const listed = table(host, { label: 'All cells', rows: runs, columns: cellColumns() });
   const draw = () => {
     const rows = runs.filter(matches);
     const lost = rows.filter(isCellLost).length;
     text.textContent = `${plural(rows.length, 'cell')} of ${count(runs.length)}; ${count(lost)} `
       + 'behind the best of all rules in that very cell.';
-    announce(text.textContent);
     listed.show(rows);
   };
   draw();

@@ -88,14 +88,13 @@ const errors = (head, value, extra = {}) =>
   ({ head, value, number: true, cell: (row) => errorText(value(row)), ...extra });
 const liarsColumn = { head: 'Liars', number: true, value: (at) => at.liars / at.nodes,
   cell: (at) => `${at.share} (${count(at.liars)})` };
-const placeColumns = [numeric('Nodes', (at) => at.nodes), plain('Spread', (at) => at.spread),
-  named('Network', (at) => at.topology), liarsColumn];
 
+const capital = (text) => text[0].toUpperCase() + text.slice(1);
 const quiet = (text) => el('span', { class: 'quiet' }, text);
 
 // An error with the name of the rule or the attack it belongs to.
 const namedError = (pair) =>
-  (pair ? [errorText(pair.error), ' ', quiet(pair.name)] : MISSING);
+  (pair ? [quiet(pair.name), ' ', errorText(pair.error)] : MISSING);
 
 // Our error; a tag if the other is smaller.
 const judged = (ours, theirs) =>

@@ -1,12 +1,11 @@
 // What was run, what came out, and where it is lost against rules that are told how many lie.
 
-const attacked = groups.filter((group) => group.liars > 0 && group.ruleMean);
+const compared = groups.filter((group) => group.ruleMean);
+const attacked = compared.filter((group) => group.liars > 0);
 
-// In how many groups ours is not behind, by the mean and by the worst error.
-const notLost = (ours, theirs) =>
-  attacked.filter((group) => !isLost(ours(group), theirs(group))).length;
-const levelByMean = notLost((group) => group.mean, (group) => group.ruleMean.error);
-const levelByWorst = notLost((group) => group.worst.error, (group) => group.ruleWorst.error);
+const lostByMean = (group) => isLost(group.mean, group.ruleMean.error);
+const lostByWorst = (group) => isLost(group.worst.error, group.ruleWorst.error);
+const without = (lost) => attacked.filter((group) => !lost(group)).length;
 
 function tally(level) {
   const kind = level * 2 >= attacked.length ? 'ok' : 'bad';
@@ -16,8 +15,8 @@ function tally(level) {
 function verdict() {
   if (attacked.length === 0) return 'No run with attacks on the model and rules to compare with';
   return ['Not told how many lie, Espalier’s trust is level with the best rule that is told, or '
-    + 'ahead of it, in ', tally(levelByMean), ` ${attacked.length === 1 ? 'setting' : 'settings'} `
-    + 'by mean error and in ', tally(levelByWorst), ' by worst error'];
+    + 'ahead of it, in ', tally(without(lostByMean)), ` ${attacked.length === 1 ? 'setting' : 'settings'} `
+    + 'by mean error and in ', tally(without(lostByWorst)), ' by worst error'];
 }
 
 function lede() {
@@ -69,8 +68,8 @@ function groupTable(host) {
     errorColumn('Best rule by mean', (group) => group.ruleMean?.error, (group) => group.ruleMean,
       'The rule of least mean error in this setting, told f'),
     { ...errors('Worst error', (group) => group.worst.error, { title: 'Ours, and the attack' }),
-      cell: (group) => [judged(group.worst.error, group.ruleWorst?.error), ' ',
-        quiet(group.liars ? group.worst.name : '')] },
+      cell: (group) => [quiet(group.liars ? group.worst.name : ''), ' ',
+        judged(group.worst.error, group.ruleWorst?.error)] },
     errorColumn('Best rule by worst', (group) => group.ruleWorst?.error,
       (group) => group.ruleWorst, 'The rule of least worst error in this setting, told f'),
     errorColumn('Floor', (group) => group.floor, null, 'sqrt(f / (n − 2f))'),
@@ -81,7 +80,7 @@ function groupTable(host) {
       title: 'Mean rounds until all honest replicas isolated the final set' },
     rate('Agreed', (group) => group.agreed, 'Share of the runs'),
     { head: 'Accuracy lost', number: true, value: (group) => group.loss?.[0],
-      cell: ({ loss }) => (loss ? [percent(loss[0]), ' ', quiet(loss[1])] : MISSING),
+      cell: ({ loss }) => (loss ? [quiet(loss[1]), ' ', percent(loss[0])] : MISSING),
       title: 'The greatest against the run without liars, and the attack' }];
   const measured = groups.some((group) => known(group.loss));
   table(host, { label: 'Figures of every setting', rows: groups,
@@ -109,8 +108,8 @@ function ruleTable(host) {
   table(host, { label: 'Ours against each rule over all settings', rows, columns: [
     plain('Rule', (row) => row.name), numeric('Settings', (row) => row.settings),
     errors('Mean error', (row) => row.mean), errors('Worst error', (row) => row.worst),
-    numeric('Ours ahead by mean', (row) => row.byMean),
-    numeric('Ours ahead by worst', (row) => row.byWorst),
+    { ...numeric('Ours ahead by mean', (row) => row.byMean), title: 'In so many settings' },
+    { ...numeric('Ours ahead by worst', (row) => row.byWorst), title: 'In so many settings' },
   ] });
 }
 
@@ -134,9 +133,9 @@ function showHeader() {
     host.append(note('No attacks on the model were run; see the attacks on the protocol below.'));
   } else {
     host.append(el('h3', {}, 'Every setting'));
-    const lost = attacked.length * 2 - levelByMean - levelByWorst;
+    const lost = compared.filter(lostByMean).length + compared.filter(lostByWorst).length;
     host.append(caption(lost ? [tag('bad', 'lost'), 'stands where the best rule told f has the '
-      + `smaller error: ${plural(lost, 'figure')} of ${count(attacked.length * 2)}.`]
+      + `smaller error: ${count(lost)} of ${plural(compared.length * 2, 'figure')}.`]
       : 'Nothing is lost against the best rule told f.'));
     groupTable(host);
   }

@@ -2,6 +2,7 @@
 // tables with grounds, so that they can be read, sorted and reached like any other.
 
 // Errors of this many honest spreads and more have the full colour; differences of half of it.
+// Colours go by the square root: differences between small errors are what matters most.
 const FULL_ERROR = 1;
 // The full colour leaves the text on it legible.
 const FULL_COLOUR = { bad: 55, calm: 70 };
@@ -13,19 +14,21 @@ function tinted(kind, level) {
 
 const ramp = (from, to) => `linear-gradient(90deg, ${from}, ${to})`;
 
+// Entries are [ground, text]; those without a ground are text alone.
 function key(...entries) {
   return el('div', { class: 'legend' }, entries.map(([background, text]) => el('span',
-    { class: 'key' }, el('i', { class: 'chip ramp', style: { background } }),
+    { class: 'key' }, background && el('i', { class: 'chip ramp', style: { background } }),
     el('span', {}, text))));
 }
 
 // A column for each share of liars: `look` gives the value of a place and an attack.
 const shareColumns = (look, write, tint) => shares.map((liars) => {
-  const value = (attack) => look(placeFor(liars), attack);
-  const lying = runsAt.get(placeOf(placeFor(liars)))?.[0]?.liars;
-  return { head: liars, number: true, value, cell: (attack) => write(attack, placeFor(liars)),
+  const place = placeFor(liars);
+  const value = (attack) => look(place, attack);
+  const lying = runsAt.get(placeOf(place))?.[0]?.liars;
+  return { head: liars, number: true, value, cell: (attack) => write(attack, place),
     title: `${count(lying)} of ${plural(setting.nodes, 'node')} lie`,
-    tint: (attack) => (known(value(attack)) ? tint(value(attack)) : null) };
+    tint: (attack) => (known(value(attack)) ? tint(value(attack), attack, place) : null) };
 });
 
 const attackColumn = { head: 'Attack', value: (attack) => attacks.indexOf(attack),
@@ -71,9 +74,9 @@ function signed(value) {
   return `${value > 0 ? '+' : '−'}${size}`;
 }
 
-const errorTint = (error) => tinted('bad', error / FULL_ERROR);
+const errorTint = (error) => tinted('bad', Math.sqrt(error / FULL_ERROR));
 const differenceTint = (value) =>
-  tinted(value > 0 ? 'bad' : 'calm', (2 * Math.abs(value)) / FULL_ERROR);
+  tinted(value > 0 ? 'bad' : 'calm', Math.sqrt((2 * Math.abs(value)) / FULL_ERROR));
 
 function ourCell(baseline, place, attack) {
   const ours = ourError(place, attack);
@@ -85,10 +88,14 @@ function ourCell(baseline, place, attack) {
 // Which rules the baseline stands for, where it differs by the share.
 function baselineText(baseline) {
   if (baseline !== BY_MEAN && baseline !== BY_WORST) return null;
-  const rules = shares.map((liars) => [liars, ruleAt(baseline, placeFor(liars))])
-    .filter(([, rule]) => rule);
-  if (rules.length === 0) return null;
-  return ` The ${baseline} is ${rules.map(([liars, rule]) => `${rule} at ${liars}`).join(', ')}.`;
+  const at = new Map();
+  for (const liars of shares) {
+    const rule = ruleAt(baseline, placeFor(liars));
+    if (rule) at.set(rule, [...(at.get(rule) ?? []), liars]);
+  }
+  if (at.size === 0) return null;
+  const parts = [...at].map(([rule, liars]) => `${rule} at ${liars.join(', ')}`);
+  return ` The ${baseline} is ${parts.join('; ')}.`;
 }
 
 function countLost(baseline) {
@@ -113,7 +120,7 @@ function drawErrors(host, { view, baseline }) {
   else if (view === 'difference') {
     heatTable(host, label, [[`Ours − ${told}`, shares.length]], apart);
   } else {
-    heatTable(host, label, [['Ours, not told f', shares.length], [told, shares.length]],
+    heatTable(host, label, [['Ours, not told f', shares.length], [capital(told), shares.length]],
       [...ours, ...theirs]);
   }
 }
@@ -124,7 +131,7 @@ function errorKey(view) {
       [ramp('var(--panel)', tinted('bad', 1)), 'the other nearer; full colour from 0.5']);
   }
   return key([ramp('var(--panel)', tinted('bad', 1)), 'error from 0 to 1 honest spread or more'],
-    [tinted('bad', 1), '▲ ours is behind']);
+    [null, '▲ ours is behind']);
 }
 
 function showError() {
@@ -153,6 +160,7 @@ function showError() {
 
 // Where the plain mean was not harmed, there was little to find.
 const harmfulOf = (some) => some.filter(isHarmful);
+const didHarm = (place, attack) => harmfulOf(runsOf(place, attack)).length > 0;
 
 function recallOf(place, attack) {
   const some = runsOf(place, attack).filter((run) => run.liars > 0);
@@ -162,9 +170,8 @@ function recallOf(place, attack) {
 
 function recallCell(attack, place) {
   const value = share(recallOf(place, attack));
-  const harmless = harmfulOf(runsOf(place, attack)).length === 0;
-  return harmless ? el('span', { class: 'quiet', title: 'the plain mean was not harmed' },
-    value === MISSING ? value : `(${value})`) : value;
+  if (value === MISSING || didHarm(place, attack)) return value;
+  return el('span', { class: 'quiet', title: 'the plain mean was not harmed' }, `(${value})`);
 }
 
 const honestShare = (run) => run.honest_isolated / Math.max(1, run.nodes - run.liars);
@@ -172,9 +179,9 @@ const simple = (look) => (place, attack) => meanOf(runsOf(place, attack), look);
 
 const DETECTIONS = {
   recall: { name: 'Liars found', look: recallOf, write: recallCell,
-    tint: (value) => tinted('calm', value),
+    tint: (value, attack, place) => (didHarm(place, attack) ? tinted('calm', value) : null),
     key: () => key([ramp('var(--panel)', tinted('calm', 1)), 'none to all of the liars isolated'],
-      ['var(--panel)', '( ) the plain mean was not harmed']) },
+      [null, '( ) the plain mean was not harmed']) },
   weight: { name: 'Liars’ weight', look: simple((run) => run.weight),
     tint: (value) => tinted('bad', 2 * value),
     key: () => key([ramp('var(--panel)', tinted('bad', 1)), 'none to half of the final weight']) },

@@ -28,8 +28,7 @@ const isDrawn = (value) => known(value) && Number.isFinite(value);
 function lineTrace(colours, places, { key: name, label, colour, width, dash, ...line }) {
   const drawn = places.map((at) => (isDrawn(line.value(at)) ? line.value(at) : null));
   return { x: places.map((at) => (100 * at.liars) / at.nodes), y: drawn, mode: 'lines+markers',
-    text: places.map((at) => inert(line.name?.(at) ? `<br>${line.name(at)}` : '')
-      .replace('&lt;br&gt;', '<br>')),
+    text: places.map((at) => (line.name?.(at) ? `<br>${inert(line.name(at))}` : '')),
     line: { color: colours[colour], width, dash }, marker: { size: width + 3 },
     hovertemplate: `${label}: <b>%{y:.3f}</b><br>%{x:.3g} % liars%{text}<extra></extra>`,
     meta: { key: name, label } };
@@ -41,7 +40,7 @@ function linesChart(colours, places, range) {
   const top = Math.max(0.05, ...places.flatMap((at) => fit.map((line) => line.value(at)))
     .filter(isDrawn));
   return {
-    data: LINES.map((line) => lineTrace(colours, places, line)).reverse(),
+    data: LINES.map((line) => lineTrace(colours, places, line)),
     layout: { xaxis: { title: { text: 'share of liars' }, ticksuffix: ' %', showgrid: false,
       rangemode: 'tozero' },
     yaxis: { title: { text: 'error in honest spreads' }, range: [-0.03 * top, 1.08 * top] },
@@ -58,7 +57,7 @@ function linesText(places) {
 
 function showLines() {
   const host = body('shares');
-  if (groups.length === 0) {
+  if (!groups.some((group) => group.liars > 0)) {
     host.append(note('No attacks on the model were run.'));
     return;
   }
@@ -77,8 +76,8 @@ function showLines() {
     text.replaceChildren(linesText(places));
     inside.replaceChildren();
     figures(inside, label, [liarsColumn, ...LINES.map((line) => errors(
-      line.label[0].toUpperCase() + line.label.slice(1), line.value,
-      { cell: (at) => [errorText(line.value(at)), ' ', quiet(line.name?.(at) ?? '')] }))], places);
+      capital(line.label), line.value,
+      { cell: (at) => [quiet(line.name?.(at) ?? ''), ' ', errorText(line.value(at))] }))], places);
   };
   setting.listeners.push(draw, () => drawn.draw());
   draw();

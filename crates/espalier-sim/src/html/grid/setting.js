@@ -6,6 +6,15 @@ const AXES = [
   ['topology', 'Network', unique(config.topologies)],
 ];
 
+// What a place is called in a table; an axis of one value says nothing there.
+const PLACE_COLUMNS = {
+  nodes: numeric('Nodes', (at) => at.nodes),
+  spread: plain('Spread', (at) => at.spread),
+  topology: named('Network', (at) => at.topology),
+};
+const placeColumns = [...AXES.filter(([, , values]) => values.length > 1)
+  .map(([axis]) => PLACE_COLUMNS[axis]), liarsColumn];
+
 const setting = {
   ...Object.fromEntries(AXES.map(([axis, , values]) => [axis, values[0]])),
   listeners: [],

@@ -45,7 +45,8 @@ function trustChart(colours, width, run) {
 
 function trustText(run) {
   const end = (round, what) => (known(round) ? `${what} from round ${round} on` : `never ${what}`);
-  const found = run.liars > 0 ? ` ${share(run.recall)} of ${plural(run.liars, 'liar')} found, ` : ' ';
+  const found = run.liars > 0
+    ? ` ${share(run.recall)} of ${plural(run.liars, 'liar')} found, ` : ' ';
   return `${plural(run.nodes, 'node')}, spread ${run.spread}, network ${run.topology}. The honest `
     + `replicas are ${end(run.converged, 'in one state')}, the final set is `
     + `${end(run.isolated, 'isolated by all of them')}.${found}`
@@ -92,7 +93,7 @@ function showTrust() {
     const rows = run.trust.map((both, round) => ({ round, both }));
     figures(inside, 'Mean trust per round', [numeric('Round', ({ round }) => round),
       ...rolesOf(run).map(({ label }, role) =>
-        numeric(label[0].toUpperCase() + label.slice(1), ({ both }) => both[role], unit))], rows);
+        numeric(capital(label), ({ both }) => both[role], unit))], rows);
   };
   const change = () => { draw(); drawn.draw(); };
   setting.listeners.push(change);
