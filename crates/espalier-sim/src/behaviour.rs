@@ -77,6 +77,11 @@ pub(crate) trait Behaviour: Debug + Send + Sync {
         true
     }
 
+    /// Whether it measures what others contributed and says so.
+    fn measures(&self) -> bool {
+        true
+    }
+
     /// Whether power failures strike it.
     fn crashes(&self) -> bool {
         false

@@ -127,6 +127,12 @@ impl Digits {
         Some(network.to_model())
     }
 
+    /// The gradient of the loss of a model on the private validation part of `node`.
+    pub(crate) fn gradient(&self, node: usize, model: &Model) -> Option<Model> {
+        let part = &self.nodes[node].validation;
+        Network::from_model(model).map(|network| network.gradient(part.iter()).to_model())
+    }
+
     /// How many images `node` trains on.
     pub(crate) fn samples(&self, node: usize) -> u64 {
         self.nodes[node].train.len() as u64
@@ -253,6 +259,20 @@ impl Network {
 
     /// One descent step on the summed cross-entropy of a batch.
     fn step<'a>(&mut self, batch: impl Iterator<Item = &'a Example>, rate: f32) {
+        let change = self.gradient(batch);
+        let pairs = [
+            (&mut self.hidden, change.hidden),
+            (&mut self.hidden_bias, change.hidden_bias),
+            (&mut self.output, change.output),
+            (&mut self.output_bias, change.output_bias),
+        ];
+        for (weights, change) in pairs {
+            weights.iter_mut().zip(change).for_each(|(w, c)| *w -= rate * c);
+        }
+    }
+
+    /// The gradient of the summed cross-entropy of a batch.
+    fn gradient<'a>(&self, batch: impl Iterator<Item = &'a Example>) -> Self {
         let mut change = Self {
             hidden: vec![0.0; self.hidden.len()],
             hidden_bias: vec![0.0; HIDDEN],
@@ -273,15 +293,7 @@ impl Network {
             layer(&[1.0], &error, &mut change.output_bias);
             layer(&[1.0], &back, &mut change.hidden_bias);
         }
-        let pairs = [
-            (&mut self.hidden, change.hidden),
-            (&mut self.hidden_bias, change.hidden_bias),
-            (&mut self.output, change.output),
-            (&mut self.output_bias, change.output_bias),
-        ];
-        for (weights, change) in pairs {
-            weights.iter_mut().zip(change).for_each(|(w, c)| *w -= rate * c);
-        }
+        change
     }
 
     fn accuracy(&self, examples: &[Example]) -> f64 {

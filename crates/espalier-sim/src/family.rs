@@ -5,12 +5,14 @@ use crate::digits::Digits;
 use crate::error::{SimError, flag};
 use crate::seeds::{Dice, Seeds};
 use crate::suggest::nearest;
-use crate::tensors::map_floats;
+use crate::tensors::{map_floats, row_of};
 use espalier_identity::Digest;
 use espalier_tensor::{
     Dtype, Model, SafetensorsModel, kernels, open_safetensors, random::Stream, schema_mismatch,
 };
+use espalier_trust::Q16;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The size of a seeded fine-tune delta relative to the root mean square of the base.
 const DELTA: f64 = 0.01;
@@ -249,6 +251,32 @@ impl Task {
             }
             Kind::Deltas(_) | Kind::Files(_) => None,
         }
+    }
+
+    /// What `node` measures of contributions on its private validation part; `None` where the family
+    /// has none.
+    ///
+    /// 1/2 + the cosine between the direction from the merged model to the contribution and the
+    /// steepest descent of the validation loss there, clamped to 0..1: whether the federation gets
+    /// better for this node if it moves towards the contribution. A contribution's own loss says
+    /// less: liars may hide a common push in good models, and honest models of one-sided data are
+    /// bad by themselves.
+    pub(crate) fn measure(
+        &self,
+        node: usize,
+        merged: &Model,
+        contributions: &[Arc<Model>],
+    ) -> Option<Vec<Q16>> {
+        let Kind::Digits(digits) = &self.kind else { return None };
+        let slope = row_of(&digits.gradient(node, merged)?, None);
+        let value = |model: &Arc<Model>| {
+            let towards = row_of(model, Some(merged));
+            let length =
+                libm::sqrt(kernels::sum_of_squares(&towards) * kernels::sum_of_squares(&slope));
+            let cosine = if length > 0.0 { -kernels::dot(&towards, &slope) / length } else { 0.0 };
+            Q16::from_unit(0.5 + cosine)
+        };
+        Some(contributions.iter().map(value).collect())
     }
 
     /// Whether a node can train again from a merged model.

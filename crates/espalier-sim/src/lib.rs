@@ -37,6 +37,7 @@ mod grid;
 mod harness;
 mod html;
 mod measure;
+mod measure_peers;
 mod output;
 mod report;
 mod run;

@@ -4,6 +4,7 @@ use crate::config::{Config, Family};
 use crate::error::{SimError, flag};
 use crate::family::Task;
 use crate::harness::{Forgery, Harness};
+use crate::measure_peers as measure;
 use crate::report::EventKind;
 use crate::seeds::{Dice, Seeds};
 use crate::world::{Exchanged, Node, World};
@@ -79,6 +80,7 @@ impl<'a> Run<'a> {
                 back: None,
                 durable: Vec::new(),
                 durable_seq: 0,
+                measured: Default::default(),
                 alone: alone[i],
             });
         }
@@ -143,8 +145,28 @@ impl<'a> Run<'a> {
         let mut exchanges = self.world.begin_round(round);
         exchanges.extend(self.exchange(round));
         exchanges.extend(self.world.end_round());
+        if self.config.attest {
+            self.measure()?;
+        }
         self.persist();
         Ok(exchanges)
+    }
+
+    /// Nodes that heard of nothing new in this round measure the contributions that they have not
+    /// measured yet, and publish what is not neutral.
+    fn measure(&mut self) -> Result<(), SimError> {
+        let nodes = &self.world.nodes;
+        let measure = |i: usize| {
+            let measures = nodes[i].active && self.world.behaviour(i).measures();
+            if measures { measure::peers(&nodes[i], i, &self.task) } else { None }
+        };
+        let said: Vec<_> = (0..nodes.len()).into_par_iter().map(measure).collect();
+        for (node, said) in self.world.nodes.iter_mut().zip(said) {
+            let Some(said) = said else { continue };
+            node.say(|state, key| state.attest_all(key, said.values.iter().copied()).map(drop))?;
+            node.measured = said.measured;
+        }
+        Ok(())
     }
 
     fn join_and_split(&mut self, round: u32) -> Result<(), SimError> {

@@ -5,6 +5,7 @@
 
 use crate::behaviour::{Behaviour, Parcel, Turn};
 use crate::config::Config;
+use crate::measure_peers::Measured;
 use crate::seeds::Dice;
 use espalier_identity::{Digest, Keypair, PeerId};
 use espalier_replica::{Arena, ChangeError, Draft, Effect, HEADER_LEN, MergeState, Replica};
@@ -26,6 +27,8 @@ pub(crate) struct Node {
     pub(crate) durable: Vec<u8>,
     /// Its own last sequence number in there.
     pub(crate) durable_seq: u64,
+    /// Whose contributions it has measured.
+    pub(crate) measured: Measured,
     /// Accuracy of what it trained before the first round, on the common test part and on its own
     /// validation part.
     pub(crate) alone: Option<(f64, f64)>,

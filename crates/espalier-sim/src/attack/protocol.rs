@@ -289,6 +289,10 @@ impl Attest {
 }
 
 impl Behaviour for Attest {
+    fn measures(&self) -> bool {
+        false
+    }
+
     fn act(&mut self, turn: &mut Turn<'_>) -> Result<(), ChangeError> {
         for subject in self.subjects.iter().map(|subject| turn.ids[*subject]) {
             let seen = visible(turn.node.state(), &subject).and_then(Entry::contribution);
