@@ -167,13 +167,27 @@ impl MergeState {
         self.publish(key, Body::Evidence(fault))
     }
 
+    /// Votes for or against a key on the roster. The latest vote of each voter on each key counts.
+    ///
+    /// # Errors
+    /// [`ChangeError::NotGenesis`] if the voter is not on the policy's own roster; nothing is
+    /// changed.
+    pub fn vote(
+        &mut self,
+        key: &Keypair,
+        subject: PeerId,
+        admit: bool,
+    ) -> Result<Delta, ChangeError> {
+        let voter = key.peer_id();
+        if self.policy().roster_index(&voter).is_none() {
+            return Err(ChangeError::NotGenesis { voter });
+        }
+        self.publish(key, Body::Vote { subject, admit })
+    }
+
     fn check_author(&self, key: &Keypair) -> Result<(), ChangeError> {
         let author = key.peer_id();
-        if self.policy().admits(&author) {
-            Ok(())
-        } else {
-            Err(ChangeError::NotAdmitted { author })
-        }
+        if self.accepts(&author) { Ok(()) } else { Err(ChangeError::NotAdmitted { author }) }
     }
 
     fn publish(&mut self, key: &Keypair, body: Body) -> Result<Delta, ChangeError> {

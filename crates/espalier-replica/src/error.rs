@@ -53,6 +53,12 @@ pub enum ChangeError {
         /// Whose key.
         author: PeerId,
     },
+    /// Only keys of the policy's own roster vote.
+    #[error("{voter} is not of the genesis of this federation, so it has no vote")]
+    NotGenesis {
+        /// Whose key.
+        voter: PeerId,
+    },
     /// Weights are positive and at most 2³².
     #[error("a weight must be more than 0 and at most 2^32")]
     Weight,

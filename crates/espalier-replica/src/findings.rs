@@ -78,9 +78,9 @@ impl Replica {
     fn note(&mut self, fault: Fault) {
         let Ok(conviction) = fault.verify() else { return };
         let (accused, kind) = (conviction.accused(), conviction.kind());
-        let policy = self.state.policy();
-        let heard_of = policy.roster_index(&accused).is_some()
-            || (policy.spec().roster.is_empty() && self.state.view().top(&accused) > 0);
+        let open = self.state.policy().spec().roster.is_empty();
+        let heard_of =
+            if open { self.state.view().top(&accused) > 0 } else { self.state.accepts(&accused) };
         if heard_of && accused != self.id() && !self.state.evidence().has(&accused, kind) {
             self.findings.faults.entry((accused, kind)).or_insert(fault);
         }
@@ -165,13 +165,13 @@ impl Replica {
         relay: PeerId,
         signature: Signature,
         refused: &Refused,
-        left: &[SignedOp],
+        left: impl Iterator<Item = OpId>,
     ) {
         let (ApplyError::Op { .. }, Some(bad)) = (&refused.error, refused.ops.get(refused.at))
         else {
             return;
         };
-        let map = operations(refused.ops.iter().chain(left).map(SignedOp::id));
+        let map = operations(refused.ops.iter().map(SignedOp::id).chain(left));
         let envelope = Envelope::claimed(self.state.policy().hash(), &map, relay, signature);
         if envelope.verify(Cargo::Operations).is_ok() {
             let fault = Fault::invalid_relay(envelope, &map, bad);

@@ -26,6 +26,7 @@ use crate::frame::MAX_MESSAGE_LEN;
 use crate::intake::Waiting;
 use crate::message::{Batch, Fingerprint, MAX_IDS, Message, MessageError, Seen};
 use crate::op::{OpId, VerifiedOp};
+use crate::pool::Pool;
 use crate::state::{Frontier, MergeState};
 use espalier_identity::{Digest, Domain, Keypair, PeerId};
 use espalier_trust::{FaultKind, Record as _};
@@ -109,6 +110,7 @@ pub struct Replica {
     pub(crate) held: BTreeSet<Digest>,
     pub(crate) waiting: VecDeque<Waiting>,
     pub(crate) budget: Budget,
+    pub(crate) pool: Pool,
     pub(crate) findings: Findings,
 }
 
@@ -118,7 +120,8 @@ impl Replica {
     pub fn new(key: Keypair, state: MergeState, exchange: Exchange) -> Self {
         let held = state.live_contents().collect();
         let (waiting, budget) = (VecDeque::new(), Budget::new(BUDGET));
-        Self { key, state, exchange, held, waiting, budget, findings: Findings::default() }
+        let (pool, findings) = (Pool::default(), Findings::default());
+        Self { key, state, exchange, held, waiting, budget, pool, findings }
     }
 
     /// Who it is.

@@ -1,11 +1,12 @@
-//! Taking in what arrived: budgets, batches that wait for their tensors, and what to ask for.
+//! Taking in what arrived: budgets, strangers, batches that wait for their tensors, and what to ask
+//! for.
 
 use crate::envelope::Envelope;
 use crate::fault;
 use crate::frame::MAX_MESSAGE_LEN;
 use crate::gossip::{ReceiveError, Received, Replica, send};
 use crate::message::{Batch, Message};
-use crate::op::{Body, OpId, VerifiedOp};
+use crate::op::{Body, OpId, SignedOp, VerifiedOp};
 use crate::state::{Candidate, Checks, Prepared};
 use espalier_identity::{Digest, PeerId};
 use espalier_lattice::Dot;
@@ -58,7 +59,9 @@ impl Replica {
                 self.waiting.push_back(waiting);
             }
         }
-        Received { effects: Vec::new(), admitted }
+        let mut received = Received { effects: Vec::new(), admitted };
+        self.take_admitted(true, &mut received);
+        received
     }
 
     /// Takes tensors as they came over a link: of each the address under which it came, and its
@@ -94,27 +97,51 @@ impl Replica {
         ask: bool,
     ) -> Result<Received, ReceiveError> {
         let Some(Batch { relay, signature, ops }) = batch else { return Ok(Received::default()) };
+        let accepted = |signed: &SignedOp| self.state.accepts(&signed.op.author);
+        let (ops, strangers): (Vec<_>, Vec<_>) = ops.into_iter().partition(accepted);
         let checks = self.waiting_checks();
         let (ops, left) = self.budget.cut(&self.state, &checks, ops, len);
         let ops = match self.state.prepare(ops, &checks) {
             Ok(ops) => ops,
             Err(refused) => {
-                self.suspect_relay(relay, signature, &refused, &left);
+                let left = left.iter().chain(&strangers).map(SignedOp::id);
+                self.suspect_relay(relay, signature, &refused, left);
                 return Err(refused.error.into());
             }
         };
         self.budget.charge(&self.state, &checks, &ops);
+        let mut received = self.take_checked(from, ops, ask);
+        self.pool.put(from, strangers);
+        self.take_admitted(ask, &mut received);
+        Ok(received)
+    }
+
+    /// Takes in from the pool what strangers signed who are none any more.
+    fn take_admitted(&mut self, ask: bool, received: &mut Received) {
+        while let Some((from, ops)) = self.pool.take(|author| self.state.accepts(author)) {
+            let checks = self.waiting_checks();
+            let (ops, _) = self.budget.cut(&self.state, &checks, ops, usize::MAX);
+            // Nobody had checked them. What is refused the next exchange brings anew, or nobody.
+            let Ok(ops) = self.state.prepare(ops, &checks) else { continue };
+            self.budget.charge(&self.state, &checks, &ops);
+            let taken = self.take_checked(from, ops, ask);
+            received.admitted += taken.admitted;
+            received.effects.extend(taken.effects);
+        }
+    }
+
+    fn take_checked(&mut self, from: PeerId, ops: Prepared, ask: bool) -> Received {
         let (complete, rest) = self.part(ops);
         let mut admitted = self.commit(complete);
         let missing: BTreeSet<_> = self.missing(&rest).into_values().flatten().collect();
         if missing.is_empty() {
             admitted += self.commit(rest);
-            return Ok(Received { effects: Vec::new(), admitted });
+            return Received { effects: Vec::new(), admitted };
         }
         let contents = missing.iter().copied().collect();
         self.wait(Waiting { from, ops: rest, missing });
         let effects = if ask { vec![send(from, &Message::Want { contents })] } else { Vec::new() };
-        Ok(Received { effects, admitted })
+        Received { effects, admitted }
     }
 
     /// Parts the operations of authors whose tensors are here from the others', so that nobody waits
@@ -169,7 +196,7 @@ impl Replica {
                     removed.extend(c.replaces.iter().filter(|dot| **dot != op.op().dot()));
                 }
                 Body::Retract { targets } => removed.extend(targets),
-                Body::Attest { .. } | Body::Evidence(_) => {}
+                Body::Attest { .. } | Body::Evidence(_) | Body::Vote { .. } => {}
             }
         }
         let seen = self.state.view().contributions().context();
@@ -212,7 +239,7 @@ impl Replica {
                 convicted.insert(dot.actor);
             }
             let accused = candidate.carried().map(|conviction| conviction.accused());
-            convicted.extend(accused.filter(|peer| self.state.policy().admits(peer)));
+            convicted.extend(accused.filter(|peer| self.state.accepts(peer)));
             places.entry(dot).or_default().push(op);
         }
         convicted

@@ -48,6 +48,7 @@ pub fn illegal_field(op: &Op) -> Option<(&'static str, &'static str)> {
             (targets.len() > MAX_TARGETS).then_some(("targets", "at most 1024 dots"))
         }
         Body::Attest { value, .. } => (*value > Q16::ONE).then_some(("value", "0 to 1")),
+        Body::Vote { .. } => None,
         // Whoever holds a slander sees that it is one. So nobody has to publish a record of it, and
         // no record has to be looked for inside another.
         Body::Evidence(fault) => {
@@ -63,7 +64,7 @@ pub fn removed(op: &Op) -> &[Dot<PeerId>] {
     match &op.body {
         Body::Contribute(c) => &c.replaces,
         Body::Retract { targets } => targets,
-        Body::Attest { .. } | Body::Evidence(_) => &[],
+        Body::Attest { .. } | Body::Evidence(_) | Body::Vote { .. } => &[],
     }
 }
 

@@ -121,6 +121,13 @@ pub enum Body {
     },
     /// I found a fault that proves itself.
     Evidence(Fault),
+    /// I want a key on the roster, or off it. Of no effect unless the author is of the genesis.
+    Vote {
+        /// Whose.
+        subject: PeerId,
+        /// On it.
+        admit: bool,
+    },
 }
 
 /// An operation before it is signed.

@@ -12,7 +12,7 @@ use espalier_identity::{Digest, PeerId};
 use espalier_tensor::Model;
 use espalier_trust::{Attestations, CausalTrustClock, Evidence};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Operations to be joined into a state; what a mutator returns and what gossip sends.
@@ -167,9 +167,8 @@ impl MergeState {
     #[must_use]
     pub fn with_policy(&self, policy: Policy) -> Self {
         let mut state = Self::with_arena(policy, self.arena.clone());
-        let admitted = |entry: &&Arc<Entry>| state.policy.admits(&entry.op().op().author);
-        let entries: Vec<_> = self.view.entries().filter(admitted).cloned().collect();
-        state.join(entries);
+        // Those whose authors the other policy does not accept are of no effect there.
+        state.join(self.view.held().cloned().collect());
         state
     }
 
@@ -217,7 +216,7 @@ impl MergeState {
 
     fn merge_from_elsewhere(&mut self, other: &Self) -> bool {
         let mut missing = Vec::new();
-        for theirs in other.view.entries() {
+        for theirs in other.view.held() {
             if self.view.ops().get(&theirs.op().id()).is_some() {
                 continue;
             }
@@ -240,9 +239,30 @@ impl MergeState {
     ///
     /// # Errors
     /// [`ApplyError`]; nothing is changed.
-    pub fn apply(&mut self, ops: Vec<SignedOp>) -> Result<usize, ApplyError> {
-        let prepared = self.prepare(ops, &Checks::new()).map_err(|refused| refused.error)?;
-        Ok(self.commit(prepared).len())
+    pub fn apply(&mut self, mut ops: Vec<SignedOp>) -> Result<usize, ApplyError> {
+        let all_known = ops.iter().all(|signed| self.accepts(&signed.op.author));
+        let mut state = if all_known { None } else { Some(self.clone()) };
+        let mut taken = 0;
+        loop {
+            // Those whom the votes among the operations admit come after these.
+            let target = state.as_mut().unwrap_or(self);
+            let known = |signed: &SignedOp| target.accepts(&signed.op.author);
+            let (known, strangers): (Vec<_>, Vec<_>) = ops.into_iter().partition(known);
+            if let (true, Some(stranger)) = (known.is_empty(), strangers.first()) {
+                return Err(ApplyError::NotAdmitted { author: stranger.op.author });
+            }
+            let prepared =
+                target.prepare(known, &Checks::new()).map_err(|refused| refused.error)?;
+            taken += target.commit(prepared).len();
+            if strangers.is_empty() {
+                break;
+            }
+            ops = strangers;
+        }
+        if let Some(state) = state {
+            *self = state;
+        }
+        Ok(taken)
     }
 
     /// The first half of [`MergeState::apply`]: everything that can fail. Operations among `checks`
@@ -278,7 +298,7 @@ impl MergeState {
         tops: &mut BTreeMap<PeerId, u64>,
     ) -> Result<Found, ApplyError> {
         let (author, seq) = (signed.op.author, signed.op.seq);
-        if !self.policy.admits(&author) {
+        if !self.accepts(&author) {
             return Err(ApplyError::NotAdmitted { author });
         }
         let top = tops.entry(author).or_insert_with(|| self.view.top(&author));
@@ -369,7 +389,21 @@ impl MergeState {
     /// How many operations there are.
     #[must_use]
     pub fn op_count(&self) -> usize {
-        self.ops.len()
+        self.view.ops().len()
+    }
+
+    /// Whether operations of `author` are taken in: of the genesis, and of everybody for whom more
+    /// than half of it ever voted. An open federation takes everybody's.
+    #[must_use]
+    pub fn accepts(&self, author: &PeerId) -> bool {
+        self.view.accepts(&self.policy, author)
+    }
+
+    /// The current roster, ascending: the genesis and whom it admitted, without whom it expelled. In
+    /// an open federation the authors seen. O(n).
+    #[must_use]
+    pub fn roster(&self) -> BTreeSet<PeerId> {
+        self.view.roster(&self.policy)
     }
 
     /// All operations, by (author, seq, id).

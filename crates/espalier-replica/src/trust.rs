@@ -205,7 +205,8 @@ pub(crate) fn table(
     let subject = |(entry, model): (&Arc<Entry>, &Option<Arc<Model>>)| {
         let op = entry.op().op();
         let (contribution, root) = entry.contribution()?;
-        let counts = |peer: &PeerId| !view.evidence().convicts(peer);
+        let counts =
+            |peer: &PeerId| view.on_roster(policy, peer) && !view.evidence().convicts(peer);
         let attested = if view.attestations().is_empty() {
             NEUTRAL
         } else {

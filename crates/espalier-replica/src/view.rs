@@ -9,6 +9,7 @@ use crate::fault::{self, Conviction, Fault, Judged, Occasion};
 use crate::heads::Heads;
 use crate::op::{Body, OpId};
 use crate::policy::Policy;
+use crate::roster::Roster;
 use crate::trust::TrustTable;
 use espalier_identity::{Digest, Domain, PeerId, canonical};
 use espalier_lattice::{Dot, Join};
@@ -79,7 +80,9 @@ pub(crate) enum Kept {
 /// The views of one set of operations.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct View {
+    /// All operations, also those of authors who are not accepted (any more).
     slots: BTreeMap<Dot<PeerId>, Slot>,
+    /// From here on: of accepted authors only.
     tops: BTreeMap<PeerId, u64>,
     ops: MerkleMap,
     heads: Heads,
@@ -100,6 +103,9 @@ pub(crate) struct View {
     encoded_len: usize,
     /// A fork changed what was taken in before: only `slots` and `tops` are right.
     stale: bool,
+    roster: Roster,
+    /// Votes are to be counted again.
+    voted: bool,
     pub(crate) trust: OnceLock<Arc<TrustTable>>,
 }
 
@@ -130,6 +136,9 @@ impl View {
                 (!forked).then_some(twin)
             }
         };
+        if !self.accepts(policy, &dot.actor) {
+            return Kept::New;
+        }
         self.trust = OnceLock::new();
         self.encoded_len += entry.op.encoded_len();
         self.ops.insert(id, Digest::ZERO);
@@ -146,9 +155,10 @@ impl View {
         }
         match &entry.guilt {
             Some(conviction) => self.convict(conviction.clone()),
-            None => self.take_effect(entry),
+            None => self.take_effect(policy, entry),
         }
-        if let Some(conviction) = entry.carried.as_ref().filter(|c| policy.admits(&c.accused())) {
+        let counts = |c: &&Conviction| self.accepts(policy, &c.accused());
+        if let Some(conviction) = entry.carried.as_ref().filter(counts) {
             self.convict(conviction.clone());
             self.refresh(policy, conviction.accused());
         }
@@ -208,20 +218,38 @@ impl View {
         }
     }
 
-    /// Builds the views anew if an equivocation made them stale. O(n log n) then.
+    /// Builds the views anew if a fork made them stale or an author was accepted, and counts the votes
+    /// if there are new ones. O(n log n) then.
     pub(crate) fn settle(&mut self, policy: &Policy) {
-        if !self.stale {
-            return;
+        if self.stale {
+            let mut votes = Roster::default();
+            for entry in self.held() {
+                if let (Body::Vote { subject, admit }, None) = (&entry.op.op().body, &entry.guilt) {
+                    let Dot { actor, seq } = entry.op.op().dot();
+                    votes.vote(policy, actor, *subject, (seq, entry.op.id(), *admit));
+                }
+            }
+            let accepted = Roster::accepting(votes.will_accept(policy));
+            let mut view = Self { roster: accepted, ..Self::default() };
+            // Ascending by (author, seq, id): no operation evicts another.
+            for entry in self.held() {
+                view.apply(policy, entry);
+            }
+            *self = view;
         }
-        let mut view = Self::default();
-        // Ascending by (author, seq, id): no operation evicts another.
-        for entry in self.entries() {
-            view.apply(policy, entry);
+        if std::mem::take(&mut self.voted) {
+            let evidence = &self.evidence;
+            if self.roster.count(policy, |voter| !evidence.convicts(voter)) {
+                self.trust = OnceLock::new();
+                let authors: Vec<_> = self.tops.keys().copied().collect();
+                authors.iter().for_each(|author| self.note_round(policy, *author));
+                self.frontier_round = self.majority_round(policy);
+                authors.into_iter().for_each(|author| self.choose(policy, author));
+            }
         }
-        *self = view;
     }
 
-    fn take_effect(&mut self, entry: &Entry) {
+    fn take_effect(&mut self, policy: &Policy, entry: &Entry) {
         let op = entry.op.op();
         match &op.body {
             Body::Contribute(c) => {
@@ -242,6 +270,11 @@ impl View {
                     self.attestation_tree.insert(key, value);
                 }
             }
+            Body::Vote { subject, admit } => {
+                let vote = (op.seq, entry.op.id(), *admit);
+                self.stale |= self.roster.vote(policy, op.author, *subject, vote);
+                self.voted = true;
+            }
             Body::Evidence(_) => {}
         }
     }
@@ -257,6 +290,8 @@ impl View {
         if known {
             return;
         }
+        // A convicted voter is silent.
+        self.voted = true;
         // What the convicted measured no longer counts, so it no longer shows in the state hash.
         for (subject, dimension, observer, ..) in self.attestations.iter() {
             if observer == accused {
@@ -269,23 +304,36 @@ impl View {
     /// Brings `author`'s place among the visible up to date, and everybody's if the round up to
     /// which contributions are visible moved.
     fn refresh(&mut self, policy: &Policy, author: PeerId) {
-        match self.live_of(&author).map(|entry| round_of(entry)).max() {
-            Some(round) if !self.evidence.convicts(&author) => self.rounds.insert(author, round),
-            _ => self.rounds.remove(&author),
-        };
-        let frontier = frontier_round(self.roster_len(policy), self.rounds.values().copied());
+        self.note_round(policy, author);
+        let frontier = self.majority_round(policy);
         if std::mem::replace(&mut self.frontier_round, frontier) == frontier {
-            self.choose(author);
+            self.choose(policy, author);
         } else {
             let authors: Vec<_> = self.tops.keys().copied().collect();
-            authors.into_iter().for_each(|author| self.choose(author));
+            authors.into_iter().for_each(|author| self.choose(policy, author));
         }
+    }
+
+    /// Whether `author` may be heard: on the roster, and not convicted.
+    fn is_heard(&self, policy: &Policy, author: &PeerId) -> bool {
+        self.on_roster(policy, author) && !self.evidence.convicts(author)
+    }
+
+    fn note_round(&mut self, policy: &Policy, author: PeerId) {
+        match self.live_of(&author).map(|entry| round_of(entry)).max() {
+            Some(round) if self.is_heard(policy, &author) => self.rounds.insert(author, round),
+            _ => self.rounds.remove(&author),
+        };
+    }
+
+    fn majority_round(&self, policy: &Policy) -> u64 {
+        frontier_round(self.roster_len(policy), self.rounds.values().copied())
     }
 
     /// Chooses the contribution by which `author` is heard: the latest live one that is not from
     /// a round beyond the majority's next.
-    fn choose(&mut self, author: PeerId) {
-        let chosen = if self.evidence.convicts(&author) {
+    fn choose(&mut self, policy: &Policy, author: PeerId) {
+        let chosen = if !self.is_heard(policy, &author) {
             None
         } else {
             self.live_of(&author)
@@ -314,8 +362,25 @@ impl View {
     pub(crate) fn roster_len(&self, policy: &Policy) -> usize {
         match policy.spec().roster.len() {
             0 => self.tops.len(),
-            n => n,
+            _ => self.roster.len(policy),
         }
+    }
+
+    /// The current roster; in an open federation the authors seen.
+    pub(crate) fn roster(&self, policy: &Policy) -> BTreeSet<PeerId> {
+        match policy.spec().roster.len() {
+            0 => self.tops.keys().copied().collect(),
+            _ => self.roster.keys(policy),
+        }
+    }
+
+    pub(crate) fn on_roster(&self, policy: &Policy, peer: &PeerId) -> bool {
+        self.roster.contains(policy, peer)
+    }
+
+    /// Whether operations of `author` are counted.
+    pub(crate) fn accepts(&self, policy: &Policy, author: &PeerId) -> bool {
+        self.roster.accepts(policy, author)
     }
 
     pub(crate) fn state_hash(&self, policy: &Policy) -> Digest {
@@ -325,6 +390,7 @@ impl View {
             .digest(&self.visible_tree.root())
             .digest(&self.attestation_tree.root())
             .number(self.roster_len(policy) as u64)
+            .digest(&self.roster.root())
             .finish()
     }
 
@@ -394,8 +460,13 @@ impl View {
         self.slots.range(range).flat_map(|(_, slot)| slot.iter())
     }
 
-    /// All operations, by (author, seq, id).
+    /// All operations of accepted authors, by (author, seq, id).
     pub(crate) fn entries(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        self.held().filter(|entry| self.tops.contains_key(&entry.op.op().author))
+    }
+
+    /// All operations that are held.
+    pub(crate) fn held(&self) -> impl Iterator<Item = &Arc<Entry>> {
         self.slots.values().flat_map(Slot::iter)
     }
 

@@ -249,7 +249,7 @@ pub struct RoundTrip {
 pub struct TraceEntry {
     /// The operation's hash.
     pub op: Digest,
-    /// `contribute`, `retract`, `attest` or `evidence`.
+    /// `contribute`, `retract`, `attest`, `evidence` or `vote`.
     pub kind: String,
     /// Name of the author's node.
     pub author: String,

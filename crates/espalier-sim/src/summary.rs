@@ -138,6 +138,10 @@ fn describe(op: &VerifiedOp, names: &BTreeMap<PeerId, &str>) -> (&'static str, S
             let subject = name_of(subject, names);
             ("attest", format!("measured {subject}: {dimension:?} {:.3}", value.to_f64()))
         }
+        Body::Vote { subject, admit } => {
+            let verdict = if *admit { "on the roster" } else { "off the roster" };
+            ("vote", format!("wants {} {verdict}", name_of(subject, names)))
+        }
         Body::Evidence(fault) => {
             let accused = fault.verify().ok().map(|conviction| {
                 use espalier_trust::Record as _;

@@ -10,21 +10,25 @@ use espalier_replica::{
 };
 use espalier_trust::{Dimension, FaultKind, Q16, Record as _};
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 
-/// How many authors take part.
+/// How many authors the policy names.
 pub(crate) const AUTHORS: u8 = 4;
+
+/// How many more take part once they are voted in.
+pub(crate) const GUESTS: u8 = 2;
 
 /// One step: what, by which node, about which node, with what.
 pub(crate) type Step = (u8, u8, u8, u8);
 
 /// Steps of honest authors only.
 pub(crate) fn honest(len: usize) -> impl Strategy<Value = Vec<Step>> {
-    prop::collection::vec((0..6_u8, any::<u8>(), any::<u8>(), 0..6_u8), 0..len)
+    prop::collection::vec((0..8_u8, any::<u8>(), any::<u8>(), 0..6_u8), 0..len)
 }
 
 /// Steps of any kind.
 pub(crate) fn any_steps(len: usize) -> impl Strategy<Value = Vec<Step>> {
-    prop::collection::vec((0..20_u8, any::<u8>(), any::<u8>(), 0..6_u8), 0..len)
+    prop::collection::vec((0..22_u8, any::<u8>(), any::<u8>(), 0..6_u8), 0..len)
 }
 
 /// A node of a history: a key and what it has seen. Nodes with one key are forks of one author.
@@ -42,17 +46,26 @@ pub(crate) fn play(steps: &[Step], shared: bool) -> Vec<Node> {
         let arena = if shared { arena.clone() } else { Arena::default() };
         Node { key: key(i), state: MergeState::with_arena(policy.clone(), arena) }
     };
-    let mut nodes: Vec<_> = (0..AUTHORS).map(node).collect();
+    let mut nodes: Vec<_> = (0..AUTHORS + GUESTS).map(node).collect();
     for &(kind, who, whom, value) in steps {
         let (who, whom) = (usize::from(who) % nodes.len(), usize::from(whom) % nodes.len());
         let other = nodes[whom].clone();
         match kind {
-            0..=5 => honest_step(kind, &mut nodes[who], &other, value),
-            6 | 7 if nodes.len() < 8 => {
+            4 => {
+                // Several at once, or hardly anybody would ever be admitted.
+                for voter in 0..usize::from(value) {
+                    let node = (who + voter) % nodes.len();
+                    vote(&mut nodes[node], value);
+                }
+            }
+            0..=7 => honest_step(kind, &mut nodes[who], &other, value),
+            // Who is not admitted in its own eyes says nothing.
+            _ if !nodes[who].state.accepts(&nodes[who].key.peer_id()) => {}
+            8 | 9 if nodes.len() < 10 => {
                 let copy = nodes[who].clone();
                 nodes.push(copy);
             }
-            _ => lie(kind, &mut nodes[who], &other, value),
+            _ => lie(kind - 2, &mut nodes[who], &other, value),
         }
     }
     nodes
@@ -67,7 +80,9 @@ fn honest_step(kind: u8, node: &mut Node, other: &Node, value: u8) {
             let draft = Draft::new("model", model(f32::from(value), own));
             let round = u64::from(value % 3);
             let added = state.add(key, Draft { round, ..draft });
-            assert!(matches!(added, Ok(_) | Err(ChangeError::Copy { .. })), "{added:?}");
+            use ChangeError::{Copy, NotAdmitted};
+            let fair = matches!(added, Ok(_) | Err(Copy { .. } | NotAdmitted { .. }));
+            assert!(fair, "{added:?}");
         }
         2 => {
             let own = |op: &&VerifiedOp| op.op().author == key.peer_id();
@@ -80,12 +95,25 @@ fn honest_step(kind: u8, node: &mut Node, other: &Node, value: u8) {
         3 => {
             let (subject, value) = (other.key.peer_id(), Q16::from_raw(u32::from(value) << 13));
             let said = state.attest(key, subject, Dimension::Accuracy, value);
-            assert!(matches!(said, Ok(_) | Err(ChangeError::NothingToMeasure { .. })), "{said:?}");
+            use ChangeError::{NotAdmitted, NothingToMeasure};
+            let fair = matches!(said, Ok(_) | Err(NothingToMeasure { .. } | NotAdmitted { .. }));
+            assert!(fair, "{said:?}");
         }
         _ => {
             state.merge(&other.state).expect("one policy");
         }
     }
+}
+
+/// Mostly for the guests, at times against one of them or of the genesis.
+fn vote(Node { key, state }: &mut Node, value: u8) {
+    let (who, admit) = match value {
+        0..=3 => (AUTHORS + value % GUESTS, true),
+        4 => (AUTHORS, false),
+        _ => (0, false),
+    };
+    let voted = state.vote(key, crate::key(who).peer_id(), admit);
+    assert!(matches!(voted, Ok(_) | Err(ChangeError::NotGenesis { .. })), "{voted:?}");
 }
 
 fn lie(kind: u8, node: &mut Node, other: &Node, value: u8) {
@@ -178,6 +206,7 @@ pub(crate) struct Seen {
     clock: espalier_trust::CausalTrustClock,
     evidence: Vec<(PeerId, FaultKind, espalier_identity::Digest)>,
     attestations: espalier_trust::Attestations,
+    roster: BTreeSet<PeerId>,
     bytes: Vec<u8>,
 }
 
@@ -190,6 +219,7 @@ pub(crate) fn look(state: &MergeState) -> Seen {
         clock: state.clock(),
         evidence: state.evidence().iter().map(|r| (r.accused(), r.kind(), r.digest())).collect(),
         attestations: state.attestations().clone(),
+        roster: state.roster(),
         bytes: state.to_bytes(espalier_replica::Tensors::ByReference),
     }
 }

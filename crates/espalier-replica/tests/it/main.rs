@@ -16,6 +16,7 @@ mod provenance;
 mod relays;
 mod removal;
 mod resolve;
+mod roster;
 
 use espalier_identity::{Keypair, PeerId};
 use espalier_lattice::Dot;

@@ -16,6 +16,7 @@ pub(crate) struct Naive {
     pub(crate) visible: BTreeMap<PeerId, OpId>,
     pub(crate) tombstones: u64,
     pub(crate) verdicts: BTreeSet<Verdict>,
+    pub(crate) roster: BTreeSet<PeerId>,
 }
 
 /// What a state says of itself, in the same form.
@@ -26,6 +27,7 @@ pub(crate) fn claimed(state: &MergeState) -> Naive {
         visible: state.visible().map(|entry| id(entry.op())).collect(),
         tombstones: state.tombstones(),
         verdicts: state.evidence().keys().copied().collect(),
+        roster: state.roster(),
     }
 }
 
@@ -36,10 +38,14 @@ pub(crate) fn naive(n: usize, ops: Vec<SignedOp>) -> Naive {
         let op = op.verify().expect("signed");
         places.entry(op.op().dot()).or_default().insert(op.id(), op);
     }
-    let kept: Vec<_> = places.values().flat_map(kept_at).collect();
+    let genesis: BTreeSet<_> = (0..n as u8).map(|i| crate::key(i).peer_id()).collect();
+    let kept: Vec<_> = places.values().flat_map(|at| kept_at(&genesis, at)).collect();
+    let accepted = accepted(&genesis, &kept);
+    let kept: Vec<_> = kept.into_iter().filter(|op| accepted.contains(&op.op().author)).collect();
     let mut verdicts: BTreeSet<_> = kept.iter().flat_map(shown).collect();
+    verdicts.retain(|(accused, _)| accepted.contains(accused));
     for (dot, at) in &places {
-        if at.len() > 1 {
+        if at.len() > 1 && accepted.contains(&dot.actor) {
             verdicts.insert((dot.actor, FaultKind::Equivocation));
         }
     }
@@ -69,10 +75,64 @@ pub(crate) fn naive(n: usize, ops: Vec<SignedOp>) -> Naive {
     live.retain(|dot, _| !removed.contains(dot));
     let tombstones = (context.len() - live.len()) as u64;
     let convicted: BTreeSet<_> = verdicts.iter().map(|(accused, _)| *accused).collect();
-    let heard: Vec<_> =
-        live.values().filter(|op| !convicted.contains(&op.op().author)).copied().collect();
-    let visible = visible(n, &heard);
-    Naive { kept: kept.iter().map(|op| op.id()).collect(), visible, tombstones, verdicts }
+    let roster = roster(&genesis, &legal, &convicted);
+    let speaks =
+        |op: &VerifiedOp| roster.contains(&op.op().author) && !convicted.contains(&op.op().author);
+    let heard: Vec<_> = live.values().filter(|op| speaks(op)).copied().collect();
+    let visible = visible(roster.len(), &heard);
+    Naive { kept: kept.iter().map(|op| op.id()).collect(), visible, tombstones, verdicts, roster }
+}
+
+/// The votes of the genesis as (voter, seq, id, subject, admit).
+type Vote = (PeerId, u64, OpId, PeerId, bool);
+
+fn votes(genesis: &BTreeSet<PeerId>, ops: &[&VerifiedOp]) -> Vec<Vote> {
+    let vote = |op: &&VerifiedOp| match &op.op().body {
+        Body::Vote { subject, admit } if genesis.contains(&op.op().author) => {
+            Some((op.op().author, op.op().seq, op.id(), *subject, *admit))
+        }
+        _ => None,
+    };
+    ops.iter().filter_map(vote).collect()
+}
+
+/// Whose operations count: the genesis, and for whom more than half of it ever voted.
+fn accepted(genesis: &BTreeSet<PeerId>, kept: &[VerifiedOp]) -> BTreeSet<PeerId> {
+    let innocent = |op: &&VerifiedOp| !shown(op).iter().any(|verdict| proves_alone(op, verdict));
+    let votes = votes(genesis, &kept.iter().filter(innocent).collect::<Vec<_>>());
+    let subjects: BTreeSet<_> = votes.iter().map(|vote| vote.3).collect();
+    let voters = |subject: &PeerId| -> BTreeSet<PeerId> {
+        votes.iter().filter(|vote| vote.3 == *subject && vote.4).map(|vote| vote.0).collect()
+    };
+    let let_in = subjects.into_iter().filter(|s| 2 * voters(s).len() > genesis.len());
+    genesis.iter().copied().chain(let_in).collect()
+}
+
+/// The genesis and whom more than half of it wants, without whom more than half does not want, by
+/// the latest vote of each who is not convicted.
+fn roster(
+    genesis: &BTreeSet<PeerId>,
+    legal: &[&VerifiedOp],
+    convicted: &BTreeSet<PeerId>,
+) -> BTreeSet<PeerId> {
+    let votes = votes(genesis, legal);
+    let subjects: BTreeSet<_> = votes.iter().map(|vote| vote.3).collect();
+    let mut roster = genesis.clone();
+    for subject in subjects {
+        let latest = |voter: &PeerId| {
+            votes.iter().filter(|vote| vote.0 == *voter && vote.3 == subject).max()
+        };
+        let counted = genesis.iter().filter(|voter| !convicted.contains(voter));
+        let said: Vec<bool> = counted.filter_map(|v| latest(v).map(|vote| vote.4)).collect();
+        let for_it = said.iter().filter(|admit| **admit).count();
+        if 2 * for_it > genesis.len() {
+            roster.insert(subject);
+        }
+        if 2 * (said.len() - for_it) > genesis.len() {
+            roster.remove(&subject);
+        }
+    }
+    roster
 }
 
 /// The heads that somebody new would name: the latest of those whose whole past is here and that no
@@ -97,11 +157,12 @@ pub(crate) fn heads(state: &MergeState) -> Vec<OpId> {
     heads
 }
 
-/// The two of least id, and the least for every other verdict.
-fn kept_at(at: &BTreeMap<OpId, VerifiedOp>) -> Vec<VerifiedOp> {
+/// The two of least id, and the least for every other verdict on the genesis.
+fn kept_at(genesis: &BTreeSet<PeerId>, at: &BTreeMap<OpId, VerifiedOp>) -> Vec<VerifiedOp> {
     let keep = |position: usize, op: &VerifiedOp| {
         let before: Vec<_> = at.values().take(position).flat_map(shown).collect();
-        position < 2 || shown(op).iter().any(|verdict| !before.contains(verdict))
+        let news = |v: &Verdict| genesis.contains(&v.0) && !before.contains(v);
+        position < 2 || shown(op).iter().any(news)
     };
     let all = at.values().enumerate();
     all.filter(|(position, op)| keep(*position, op)).map(|(_, op)| op.clone()).collect()
