@@ -25,43 +25,74 @@ pub(crate) fn complain(text: &str) {
 }
 
 /// A progress bar on standard error: only on a terminal, only for what takes its time.
-pub(crate) struct Bar {
+struct Patient {
     bar: ProgressBar,
     /// Whether it may be shown and is not yet.
     waits: bool,
 }
 
-impl Bar {
-    pub(crate) fn new(quiet: bool) -> Self {
+impl Patient {
+    fn new(quiet: bool, template: &str) -> Self {
         let waits = !quiet && std::io::stderr().is_terminal();
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden());
-        let style = ProgressStyle::with_template("{msg:28} {bar:30} {pos}/{len} {elapsed}");
+        let style = ProgressStyle::with_template(template);
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         Self { bar, waits }
     }
 
-    /// Shows how far a run is.
-    pub(crate) fn watch(&mut self, progress: Progress) -> ControlFlow<()> {
-        match progress {
-            Progress::Training => self.bar.set_message("nodes train"),
-            Progress::Round { done, of, distinct } => {
-                self.bar.set_length(u64::from(of));
-                self.bar.set_position(u64::from(done));
-                self.bar.set_message(format!("{distinct} distinct states"));
-            }
-        }
-        // Short runs end before anything is drawn.
+    /// Short work ends before anything is drawn.
+    fn show(&mut self) {
         if self.waits && self.bar.elapsed() > Duration::from_secs(1) {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
             self.waits = false;
         }
+    }
+}
+
+impl Drop for Patient {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// How far a run is.
+pub(crate) struct Bar(Patient);
+
+impl Bar {
+    pub(crate) fn new(quiet: bool) -> Self {
+        Self(Patient::new(quiet, "{msg:28} {bar:30} {pos}/{len} {elapsed}"))
+    }
+
+    pub(crate) fn watch(&mut self, progress: Progress) -> ControlFlow<()> {
+        let bar = &self.0.bar;
+        match progress {
+            Progress::Training => bar.set_message("nodes train"),
+            Progress::Round { done, of, distinct } => {
+                bar.set_length(u64::from(of));
+                bar.set_position(u64::from(done));
+                bar.set_message(format!("{distinct} distinct states"));
+            }
+        }
+        self.0.show();
         ControlFlow::Continue(())
     }
 }
 
-impl Drop for Bar {
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
+/// How many runs of a grid are done.
+pub(crate) struct Cells(Patient);
+
+impl Cells {
+    pub(crate) fn new(quiet: bool, of: usize, known: usize) -> Self {
+        let patient = Patient::new(quiet, "{msg:28} {bar:30} {pos}/{len} {elapsed} of {duration}");
+        patient.bar.set_length(of as u64);
+        patient.bar.set_position(known as u64);
+        Self(patient)
+    }
+
+    pub(crate) fn done(&mut self, what: &str) {
+        self.0.bar.inc(1);
+        self.0.bar.set_message(what.to_owned());
+        self.0.show();
     }
 }
 

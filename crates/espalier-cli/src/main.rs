@@ -4,6 +4,7 @@
 //! input; 3 the environment (disk, memory, network).
 
 mod args;
+mod byzantine;
 mod console;
 mod selfcheck;
 mod simulate;
@@ -82,6 +83,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Simulate(args) => simulate::run(&args, cli.quiet),
         Command::Trace(args) => trace::run(&args, cli.quiet),
+        Command::Byzantine(args) => byzantine::run(&args, cli.quiet),
         Command::Verify(args) => verify::run(&args, cli.quiet),
         Command::Selfcheck => selfcheck::run(cli.quiet),
         Command::Completions { shell } => {

@@ -2,7 +2,7 @@
 
 use espalier_identity::{Digest, Domain, PeerId, canonical};
 use espalier_resolve::{Strategy, StrategyError};
-use espalier_trust::{Constants, Profile};
+use espalier_trust::{Constants, MAX_HISTORY, Profile};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -55,7 +55,9 @@ pub enum PolicyError {
     Strategy(#[from] StrategyError),
     /// Constants out of order.
     #[error(
-        "the trust constants must satisfy 1 <= c1 < c2 < 1000 with block and divisor at least 1"
+        "the trust constants must satisfy 1 <= c1 < c2 < 1000, block and divisor at least 1, \
+         split and gap from 1/64 to 1000, at most 100 percent and 64 splits, 1 to {MAX_HISTORY} \
+         rounds of history"
     )]
     Constants,
     /// Too many keys.
@@ -92,9 +94,7 @@ impl Policy {
         let strategy = Strategy::new(&spec.strategy, &spec.parameters)?;
         spec.strategy = strategy.name().to_owned();
         spec.parameters = strategy.parameters().clone();
-        let c = &spec.constants;
-        let ordered = c.c1_64ths >= 64 && c.c1_64ths < c.c2_64ths && c.c2_64ths < 64_000;
-        if !ordered || c.block_64ths < 64 || c.duplicate_divisor == 0 {
+        if !spec.constants.are_sound() {
             return Err(PolicyError::Constants);
         }
         if spec.roster.len() > MAX_ROSTER {

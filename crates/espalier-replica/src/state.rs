@@ -353,6 +353,11 @@ impl MergeState {
         self.view.entries().map(|entry| entry.op())
     }
 
+    /// The same with what follows from each alone.
+    pub fn entries(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        self.view.entries()
+    }
+
     /// The visible contributions, ascending by author: of each author without a conviction the
     /// latest live one that is not beyond the round after the majority's.
     pub fn visible(&self) -> impl Iterator<Item = &Arc<Entry>> {

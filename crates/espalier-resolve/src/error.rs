@@ -116,4 +116,35 @@ pub enum Note {
         /// Why.
         reason: &'static str,
     },
+    /// More liars were assumed than a rule or a step tolerates: less than half of its rows.
+    #[error("`{step}` of {rows} rows tolerates {used} liars, not {asked}")]
+    Liars {
+        /// The rule or the step before it.
+        step: &'static str,
+        /// How many rows it has: fewer than inputs after `bucketing`.
+        rows: usize,
+        /// How many the parameter `f` means.
+        asked: usize,
+        /// How many were assumed instead.
+        used: usize,
+    },
+    /// Inputs that are not finite, or too long to be measured, were left out.
+    #[error("{count} of {inputs} inputs are not finite and were left out")]
+    NotFinite {
+        /// How many.
+        count: usize,
+        /// Of how many.
+        inputs: usize,
+    },
+    /// The set of least diameter was too hard to find.
+    #[error(
+        "which {liars} of {rows} rows to leave out was too hard to find; the set that was used \
+         has at most twice the least diameter"
+    )]
+    Approximate {
+        /// How many rows there are.
+        rows: usize,
+        /// How many are left out.
+        liars: usize,
+    },
 }

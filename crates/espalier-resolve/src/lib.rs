@@ -13,6 +13,8 @@
 //! * Weights are positive. Strategies that divide by Σ w compute with weights that are scaled by
 //!   a power of two, which changes no bit; equal weights count as 1, and weights below 2⁻⁶⁰ of
 //!   the largest count as that.
+//! * Byzantine-robust strategies (median, Krum, …) look at the whole model as one vector per
+//!   input. How many liars they expect is the parameter `f`, what is done before them `pre`.
 //! * Random masks depend on the seed, the contribution's content, the tensor and the element.
 //! * Tensors of integers must be the same in all models and are passed on.
 //! * NaN and infinities are for the caller to keep out. They do not stop a merge, and they give
@@ -49,6 +51,7 @@ mod plan;
 mod ranks;
 mod real;
 mod registry;
+mod robust;
 mod select;
 mod strategies;
 mod strategy;

@@ -15,6 +15,20 @@ pub(crate) fn combine<T: Real>(
     out: &mut [T],
     rows: &mut Vec<T>,
 ) {
+    combine_some(tensor, |term| term, coefficients, base, start, out, rows);
+}
+
+/// As [`combine`], of the inputs `which(0)`, `which(1)`, … with one coefficient each: the others
+/// are not read.
+pub(crate) fn combine_some<T: Real>(
+    tensor: &Tensor<'_>,
+    which: impl Fn(usize) -> usize,
+    coefficients: &[T],
+    base: Option<&[T]>,
+    start: usize,
+    out: &mut [T],
+    rows: &mut Vec<T>,
+) {
     let mut first = 0;
     while first < coefficients.len() {
         let count = match coefficients.len() - first {
@@ -23,7 +37,7 @@ pub(crate) fn combine<T: Real>(
             _ => 4,
         };
         let c = &coefficients[first..first + count];
-        let at = At { tensor, start, first };
+        let at = At { tensor, start, first, which: &which };
         match count {
             4 => at.fold::<T, 4>([c[0], c[1], c[2], c[3]], base, out, rows),
             2 => at.fold::<T, 2>([c[0], c[1]], base, out, rows),
@@ -59,14 +73,16 @@ fn is_power_of_two<T: Real>(value: T) -> bool {
     fraction == 0 && value > T::of(small) && value < T::of(large)
 }
 
-struct At<'t> {
+struct At<'t, W> {
     tensor: &'t Tensor<'t>,
     start: usize,
-    /// The first input of this group.
+    /// The first term of this group.
     first: usize,
+    /// The input of a term.
+    which: &'t W,
 }
 
-impl At<'_> {
+impl<W: Fn(usize) -> usize> At<'_, W> {
     fn fold<T: Real, const K: usize>(
         &self,
         c: [T; K],
@@ -76,7 +92,7 @@ impl At<'_> {
     ) {
         let (tensor, n) = (self.tensor, out.len());
         if tensor.dtype == T::DTYPE {
-            let row = |k| T::raw(tensor.bytes(self.first + k, self.start..self.start + n));
+            let row = |k| T::raw(tensor.bytes(self.input(k), self.start..self.start + n));
             self.fold_rows(core::array::from_fn::<_, K, _>(row), c, base, out);
             return;
         }
@@ -84,10 +100,14 @@ impl At<'_> {
             scratch.resize(K * n, T::ZERO);
         }
         for (k, row) in scratch.chunks_exact_mut(n).take(K).enumerate() {
-            tensor.read(self.first + k, self.start, row);
+            tensor.read(self.input(k), self.start, row);
         }
         let rows = core::array::from_fn::<_, K, _>(|k| &scratch[k * n..(k + 1) * n]);
         self.fold_rows(rows, c, base, out);
+    }
+
+    fn input(&self, term: usize) -> usize {
+        (self.which)(self.first + term)
     }
 
     fn fold_rows<T: Real, E: Load<T>, const K: usize>(
@@ -126,6 +146,14 @@ fn fold<T: Real, E: Load<T>, const K: usize, const DELTA: bool, const FIRST: boo
             sum += term(k);
         }
         out[j] = sum;
+    }
+}
+
+/// out + c · x. Not inlined, because only an argument is known to be the one way to its memory.
+#[inline(never)]
+pub(crate) fn add_scaled<T: Real>(c: T, x: &[T], out: &mut [T]) {
+    for (sum, &x) in out.iter_mut().zip(x) {
+        *sum += c * x;
     }
 }
 

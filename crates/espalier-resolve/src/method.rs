@@ -157,7 +157,8 @@ impl<'p> Tensor<'p> {
     }
 }
 
-/// A [`Method`] whose types are forgotten, for the registry.
+/// A [`Method`] whose types are forgotten, for the registry; or a method that looks at all
+/// tensors together before it merges, as the robust ones do.
 pub(crate) trait AnyMethod: Debug + Send + Sync {
     fn select(
         &self,

@@ -19,7 +19,24 @@ pub enum ParameterRange {
     },
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// A whole number between two bounds, both included.
+    Whole {
+        /// Lower bound.
+        min: u32,
+        /// Upper bound.
+        max: u32,
+    },
+    /// A number above zero, or this word.
+    PositiveOr(&'static str),
+    /// How many liars: a share from 0 to 0.5, or a whole number from 1.
+    Liars,
+    /// `none`, or some of these words, each at most once, joined by `+`.
+    Chain(&'static [&'static str]),
 }
+
+/// The largest number where only a sign is required, and the largest count.
+const LARGEST: f64 = 1e30;
+const MOST: f64 = 1e6;
 
 // Bounds are constants of this crate and never NaN.
 impl Eq for ParameterRange {}
@@ -45,6 +62,28 @@ impl ParameterRange {
                 let word = words.iter().find(|word| **word == text.trim())?;
                 Some((*word).to_owned())
             }
+            Self::Whole { min, max } => {
+                let value = text.trim().parse::<f64>().ok()? + 0.0;
+                let inside = value >= min.into() && value <= max.into() && value.trunc() == value;
+                inside.then(|| value.to_string())
+            }
+            Self::PositiveOr(word) if text.trim() == word => Some(word.to_owned()),
+            Self::PositiveOr(_) => {
+                Self::Number { min: 0.0, above: true, max: LARGEST }.canonical(text)
+            }
+            Self::Liars => {
+                let value = text.trim().parse::<f64>().ok()? + 0.0;
+                let share = (0.0..=0.5).contains(&value);
+                let count = (1.0..=MOST).contains(&value) && value.trunc() == value;
+                (share || count).then(|| value.to_string())
+            }
+            Self::Chain(words) => {
+                let given: Vec<&str> = text.split('+').map(str::trim).collect();
+                let once =
+                    |(i, word): (usize, &&str)| words.contains(word) && !given[..i].contains(word);
+                let valid = given == ["none"] || given.iter().enumerate().all(once);
+                valid.then(|| given.join("+"))
+            }
         }
     }
 }
@@ -57,6 +96,14 @@ impl fmt::Display for ParameterRange {
             }
             Self::Number { min, above: false, max } => write!(f, "a number from {min} to {max}"),
             Self::Choice(words) => write!(f, "one of {}", words.join(", ")),
+            Self::Whole { min, max } => write!(f, "a whole number from {min} to {max}"),
+            Self::PositiveOr(word) => {
+                write!(f, "`{word}` or a number above 0, at most {LARGEST:e}")
+            }
+            Self::Liars => write!(f, "a share from 0 to 0.5 or a whole number up to {MOST}"),
+            Self::Chain(words) => {
+                write!(f, "`none` or some of {}, each once, joined by `+`", words.join(", "))
+            }
         }
     }
 }
@@ -137,6 +184,11 @@ impl Values {
     /// A number, exactly the one that the canonical spelling means.
     pub(crate) fn number(&self, name: &str) -> f64 {
         self.word(name).parse().unwrap_or(f64::NAN)
+    }
+
+    /// A number; `None` for a word.
+    pub(crate) fn number_or_word(&self, name: &str) -> Option<f64> {
+        self.word(name).parse().ok()
     }
 
     pub(crate) fn flag(&self, name: &str) -> bool {

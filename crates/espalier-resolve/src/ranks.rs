@@ -1,9 +1,6 @@
 //! The order of the inputs in every coordinate.
 
-use crate::{
-    method::{Scratch, Tensor},
-    real::Real,
-};
+use crate::{method::Scratch, real::Real};
 
 /// Coordinates that are ranked together.
 const LANES: usize = 8;
@@ -22,23 +19,24 @@ pub(crate) struct Ranked<'s, T> {
 }
 
 impl<T> Ranked<'_, T> {
-    /// Each input's values and their ranks, in canonical order. Ranks go from 0, by value in the
-    /// order of `total_cmp`, then by place in the canonical order.
+    /// Each row's values and their ranks, in the order of the rows. Ranks go from 0, by value in the
+    /// order of `total_cmp`, then by place in that order.
     pub(crate) fn rows(&self) -> impl Iterator<Item = (&[T], &[i32])> {
         let rows = self.values.chunks_exact(self.width).zip(self.ranks.chunks_exact(self.width));
         rows.map(|(values, ranks)| (&values[..self.len], &ranks[..self.len]))
     }
 }
 
-/// Calls `merge` with tiles of ranked inputs and the place where their result belongs.
+/// Calls `merge` with tiles of `count` ranked rows and the place where their result belongs.
+/// `read(start, len, width, rows)` puts elements `start .. start + len` of row i at `width` i.
 pub(crate) fn by_rank<T: Real>(
-    tensor: &Tensor<'_>,
+    count: usize,
+    mut read: impl FnMut(usize, usize, usize, &mut [T]),
     start: usize,
     out: &mut [T],
     scratch: &mut Scratch<T>,
     mut merge: impl FnMut(&Ranked<'_, T>, &mut [T]),
 ) {
-    let count = tensor.count();
     let width = (ELEMENTS / count / LANES * LANES).clamp(LANES, WIDTH);
     let mut keys = vec![[T::Key::default(); LANES]; count];
     let mut lane_ranks = vec![[0; LANES]; count];
@@ -46,10 +44,8 @@ pub(crate) fn by_rank<T: Real>(
     let mut column = Vec::new();
     for (number, out) in out.chunks_mut(width).enumerate() {
         let values = scratch.rows(count * width);
-        for (input, row) in values.chunks_exact_mut(width).enumerate() {
-            // What lies behind the last element is ranked too, and not looked at.
-            tensor.read(input, start + number * width, &mut row[..out.len()]);
-        }
+        // What lies behind the last element is ranked too, and not looked at.
+        read(start + number * width, out.len(), width, values);
         // Whole arrays of lanes are copied, which takes no call.
         for chunk in 0..out.len().div_ceil(LANES) {
             for (key, row) in keys.iter_mut().zip(values.chunks_exact(width)) {

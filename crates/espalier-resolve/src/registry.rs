@@ -20,16 +20,18 @@ pub struct StrategyInfo {
     pub parameters: &'static [ParameterInfo],
     /// Whether it merges differences from a base model.
     pub needs_base: bool,
-    /// Whether its result depends on a seed.
+    /// Whether its result depends on a seed, or may with some parameters: that of robust
+    /// strategies does where `pre` names `bucketing`.
     pub uses_randomness: bool,
     /// Whether weights change the result.
     pub uses_weights: bool,
-    /// How often it reads every input.
+    /// How often it reads every input at most. Robust strategies read once for each of what
+    /// they need: norms, products, the merge.
     pub passes: u8,
     pub(crate) build: fn(&Values) -> Arc<dyn AnyMethod>,
 }
 
-static REGISTRY: [StrategyInfo; 7] = [
+static REGISTRY: [StrategyInfo; 15] = [
     strategies::weight_average::INFO,
     strategies::slerp::INFO,
     strategies::task_arithmetic::INFO,
@@ -37,6 +39,14 @@ static REGISTRY: [StrategyInfo; 7] = [
     strategies::dare_linear::INFO,
     strategies::median::INFO,
     strategies::trimmed_mean::INFO,
+    strategies::meamed::INFO,
+    strategies::geometric_median::INFO,
+    strategies::krum::KRUM,
+    strategies::krum::MULTI_KRUM,
+    strategies::mda::INFO,
+    strategies::centered_clipping::INFO,
+    strategies::caf::INFO,
+    strategies::average::INFO,
 ];
 
 /// All strategies.

@@ -73,13 +73,13 @@ impl Strategy {
         self.info.needs_base
     }
 
-    /// Whether the result depends on a seed.
+    /// Whether the result depends on a seed, or may.
     #[must_use]
     pub fn uses_randomness(&self) -> bool {
         self.info.uses_randomness
     }
 
-    /// How often every input is read.
+    /// How often every input is read at most.
     #[must_use]
     pub fn passes(&self) -> u8 {
         self.info.passes

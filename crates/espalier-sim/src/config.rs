@@ -5,6 +5,7 @@ use crate::suggest::nearest;
 use espalier_identity::Digest;
 use espalier_replica::Exchange;
 use espalier_topology::{Order, Schedule, Topology};
+use espalier_trust::Profile;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -62,6 +63,11 @@ pub struct Config {
     pub spread: Spread,
     /// Train again from the merged model every so many rounds.
     pub retrain: Option<u32>,
+    /// The constants of the trust score, by name.
+    pub profile: Profile,
+    /// Whether nodes measure each other's contributions on data of their own, where the family has
+    /// any, and say so.
+    pub attest: bool,
     /// For how many nodes per-node figures are computed.
     pub metrics: Metrics,
     /// The seed of all randomness.
@@ -94,6 +100,8 @@ impl Default for Config {
             attack: vec![Attack::SignFlip],
             spread: Spread::Iid,
             retrain: None,
+            profile: Profile::Strict,
+            attest: true,
             metrics: Metrics::Auto,
             seed: 1,
         }

@@ -33,6 +33,7 @@ mod config;
 mod digits;
 mod error;
 mod family;
+mod grid;
 mod harness;
 mod html;
 mod measure;
@@ -55,6 +56,10 @@ pub use config::{
 };
 pub use error::SimError;
 pub use family::nodes_of_folder;
+pub use grid::{
+    Accuracy, Cell, CellResult, GRID_CSV, GRID_HTML, GRID_JSON, Grid, GridConfig, GridFileError,
+    GroupKey, GroupSummary, Journal, ProtocolSummary, Retrain, rule_names, run_grid, write_grid,
+};
 pub use harness::{Progress, simulate};
 pub use output::{
     AUDIT_FILE, HTML_FILE, JSON_FILE, OutputError, existing_report, write_file, write_report,

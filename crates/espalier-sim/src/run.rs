@@ -11,7 +11,6 @@ use espalier_identity::{Digest, Keypair};
 use espalier_replica::{Arena, Draft, MergeState, Policy, PolicySpec, Replica, Tensors};
 use espalier_tensor::Model;
 use espalier_topology::{Network, Order, RoundPlan, Schedule, assign_parts};
-use espalier_trust::Profile;
 use rayon::prelude::*;
 
 /// A run under way.
@@ -330,7 +329,7 @@ fn agree(
         base,
         schema: Some(task.schema()),
         seed: config.seed,
-        constants: Profile::Strict.constants(),
+        constants: config.profile.constants(),
         roster: keys.iter().map(Keypair::peer_id).collect(),
     })?;
     if policy.strategy().needs_base() && base.is_none() {

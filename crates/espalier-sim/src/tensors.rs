@@ -39,3 +39,24 @@ pub(crate) fn map_floats(
         .map(|((meta, _), content)| (meta.name.clone(), meta.dtype, meta.shape.clone(), content));
     Model::from_contents(tensors.collect()).expect("the same names and shapes as a checked model")
 }
+
+/// model − base, or the model itself without a base.
+pub(crate) fn row_of(model: &Model, base: Option<&Model>) -> Vec<f32> {
+    let mut row = Vec::with_capacity(model.manifest.float_elements() as usize);
+    map_floats(model, base, |values, base| {
+        let delta = |(i, x): (usize, &f64)| (x - base.map_or(0.0, |base| base[i])) as f32;
+        row.extend(values.iter().enumerate().map(delta));
+    });
+    row
+}
+
+/// base + `row`, or `row` itself without a base, with the layout of `like`.
+pub(crate) fn model_of(like: &Model, base: Option<&Model>, row: &[f64]) -> Model {
+    let mut at = 0;
+    map_floats(like, base, |values, base| {
+        for (i, value) in values.iter_mut().enumerate() {
+            *value = base.map_or(0.0, |base| base[i]) + row[at];
+            at += 1;
+        }
+    })
+}

@@ -42,4 +42,4 @@ pub use clock::{CausalTrustClock, Tick};
 pub use evidence::{Evidence, FaultKind, Record};
 pub use fixed::Q16;
 pub use geometry::{BLOCKS, Geometry};
-pub use score::{Constants, Profile, Subject, Trust, frontier_round, majority, score};
+pub use score::{Constants, MAX_HISTORY, Profile, Subject, Trust, frontier_round, majority, score};

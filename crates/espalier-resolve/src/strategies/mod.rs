@@ -1,6 +1,13 @@
 //! One file per strategy.
 
+pub(crate) mod average;
+pub(crate) mod caf;
+pub(crate) mod centered_clipping;
 pub(crate) mod dare_linear;
+pub(crate) mod geometric_median;
+pub(crate) mod krum;
+pub(crate) mod mda;
+pub(crate) mod meamed;
 pub(crate) mod median;
 pub(crate) mod slerp;
 pub(crate) mod task_arithmetic;

@@ -1,101 +1,83 @@
 //! The coordinate-wise trimmed mean.
 //!
-//! In each coordinate the ⌊β n⌋ smallest and the ⌊β n⌋ largest of the n values are left out (at
-//! most ⌊(n − 1) / 2⌋ at each end, so at least one remains), and the others are averaged:
-//! Σ w x / Σ w over what remains, a left fold in canonical order; without weights if
+//! In each coordinate the f smallest and the f largest of the values are left out, and the others
+//! are averaged: Σ w x / Σ w over what remains, a left fold in canonical order; without weights if
 //! `weighted = false`. Values are ordered by `total_cmp`, equal values by canonical order.
-//! Tolerates arbitrary values in up to ⌊β n⌋ inputs.
+//! Tolerates arbitrary values in f rows.
 //!
-//! ⌊β n⌋ is the product in f64, truncated. β = 0.5 is a median that averages the middle one or
-//! two values by their weights.
+//! A row that a step made of several inputs weighs as much as these on average. `f = 0.5` is a
+//! median that averages the middle one or two values by their weights.
 
 use std::sync::Arc;
 
 use crate::{
-    ParameterInfo, ParameterRange, SelectionCache, StrategyInfo,
-    method::{Method, Scratch, Selection, Tensor},
-    ranks::{by_rank, pick},
+    ParameterInfo, ParameterRange, StrategyInfo,
+    ranks::{Ranked, pick},
     real::Real,
+    robust::{
+        BUCKET, CLIP, LIARS, PRE, Steps,
+        columns::{ByColumns, ColumnRule, Rows},
+    },
 };
 
 pub(crate) const INFO: StrategyInfo = StrategyInfo {
     name: "trimmed-mean",
     aliases: &["trmean", "coordinate-trimmed-mean"],
-    summary: "the coordinate-wise mean without the smallest and largest values",
+    summary: "the coordinate-wise mean without the f smallest and f largest values",
     source: "Yin et al., Byzantine-robust distributed learning, ICML 2018, arXiv 1803.01498",
     parameters: &[
-        ParameterInfo {
-            name: "fraction",
-            default: "0.1",
-            range: ParameterRange::Number { min: 0.0, above: false, max: 0.5 },
-            help: "β: the share of values that is left out at each end",
-        },
         ParameterInfo {
             name: "weighted",
             default: "true",
             range: ParameterRange::FLAG,
             help: "average what remains by weight rather than equally",
         },
+        LIARS,
+        PRE,
+        BUCKET,
+        CLIP,
     ],
     needs_base: false,
-    uses_randomness: false,
+    uses_randomness: true,
     uses_weights: true,
-    passes: 1,
+    passes: 3,
     build: |values| {
-        let (fraction, weighted) = (values.number("fraction"), values.flag("weighted"));
-        Arc::new(TrimmedMean { fraction, weighted })
+        let rule = TrimmedMean { weighted: values.flag("weighted") };
+        Arc::new(ByColumns { rule, steps: Steps::new(values) })
     },
 };
 
 #[derive(Debug)]
 struct TrimmedMean {
-    fraction: f64,
     weighted: bool,
 }
 
-impl Method for TrimmedMean {
-    type Selected = ();
-
-    fn select<T: Real>(&self, _: &Tensor<'_>, _: &SelectionCache) -> Selection<Self> {
-        Selection((), None)
-    }
+impl ColumnRule for TrimmedMean {
+    const NAME: &'static str = INFO.name;
 
     fn merge<T: Real>(
         &self,
-        tensor: &Tensor<'_>,
-        (): &(),
-        start: usize,
+        rows: &Rows<'_, T>,
+        ranked: &Ranked<'_, T>,
         out: &mut [T],
-        scratch: &mut Scratch<T>,
+        totals: &mut Vec<T>,
     ) {
-        let count = tensor.count();
-        let cut = ((self.fraction * count as f64) as usize).min((count - 1) / 2);
-        let (first, last) = (cut as i32, (count - 1 - cut) as i32);
-        let mut weights = core::mem::take(&mut scratch.weights);
-        if self.weighted {
-            tensor.relative(&mut weights);
-        } else {
-            weights.clear();
-            weights.resize(count, T::ONE);
+        let (first, last) = (rows.liars as i32, (rows.count - 1 - rows.liars) as i32);
+        if first == last {
+            // One value is left: it is returned without being rounded by its weight.
+            return pick(ranked, first, out);
         }
-        let mut totals = core::mem::take(&mut scratch.more);
-        by_rank(tensor, start, out, scratch, |ranked, out| {
-            if first == last {
-                // One value is left: it is returned without being rounded by its weight.
-                return pick(ranked, first, out);
-            }
-            // Minus zero is what leaves every other number, zero included, as it is.
-            out.fill(-T::ZERO);
-            totals.clear();
-            totals.resize(out.len(), T::ZERO);
-            for ((values, ranks), &weight) in ranked.rows().zip(&weights) {
-                add_kept(values, ranks, weight, (first, last), out, &mut totals);
-            }
-            for (sum, &total) in out.iter_mut().zip(&totals) {
-                *sum = *sum / total;
-            }
-        });
-        (scratch.weights, scratch.more) = (weights, totals);
+        // Minus zero is what leaves every other number, zero included, as it is.
+        out.fill(-T::ZERO);
+        totals.clear();
+        totals.resize(out.len(), T::ZERO);
+        for ((values, ranks), &weight) in ranked.rows().zip(rows.weights) {
+            let weight = if self.weighted { weight } else { T::ONE };
+            add_kept(values, ranks, weight, (first, last), out, totals);
+        }
+        for (sum, &total) in out.iter_mut().zip(&*totals) {
+            *sum = *sum / total;
+        }
     }
 }
 

@@ -31,9 +31,36 @@ fn strategies_and_parameters() {
             )
         );
     }
+    for value in ["0.6", "1.5", "-1", "nan", "inf", "10000000"] {
+        assert_eq!(
+            refused("trimmed-mean", &[("f", value)]),
+            format!(
+                "`f = {value}` is not possible for `trimmed-mean`; it must be a share from 0 to \
+                 0.5 or a whole number up to 1000000"
+            )
+        );
+    }
+    for value in ["", "nmn", "nnm+nnm", "none+nnm", "nnm+"] {
+        assert_eq!(
+            refused("krum", &[("pre", value)]),
+            format!(
+                "`pre = {value}` is not possible for `krum`; it must be `none` or some of nnm, \
+                 bucketing, clipping, arc, each once, joined by `+`"
+            )
+        );
+    }
     assert_eq!(
-        refused("trimmed-mean", &[("fraction", "0.6")]),
-        "`fraction = 0.6` is not possible for `trimmed-mean`; it must be a number from 0 to 0.5"
+        refused("krum", &[("bucket", "2.5")]),
+        "`bucket = 2.5` is not possible for `krum`; it must be a whole number from 1 to 1000"
+    );
+    assert_eq!(
+        refused("centered-clipping", &[("tau", "0")]),
+        "`tau = 0` is not possible for `centered-clipping`; it must be `auto` or a number above \
+         0, at most 1e30"
+    );
+    assert_eq!(
+        strategy("krum", &[("pre", " arc + nnm "), ("f", "3.0"), ("clip", "auto")]).parameters(),
+        strategy("krum", &[("pre", "arc+nnm"), ("f", "3")]).parameters()
     );
     assert_eq!(
         refused("median", &[("accumulate", "f16")]),

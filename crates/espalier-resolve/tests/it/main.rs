@@ -1,8 +1,11 @@
 //! What the crate promises to its users, through its public interface.
 
+mod byzfl;
 mod errors;
 mod golden;
 mod properties;
+mod robust;
+mod slow;
 mod twins;
 
 use std::collections::BTreeMap;
@@ -46,7 +49,7 @@ fn plan<'a>(strategy: &'a Strategy, inputs: &[Input<'a>], base: &'a Model) -> Pl
     strategy.prepare(inputs, Some(base), seed, &SelectionCache::new()).expect("fitting inputs")
 }
 
-/// One of each strategy, with parameters that make it do something.
+/// One of each strategy that works tensor by tensor, with parameters that make it do something.
 const ALL: [(&str, &[(&str, &str)]); 8] = [
     ("weight-average", &[]),
     ("slerp", &[]),
@@ -54,6 +57,28 @@ const ALL: [(&str, &[(&str, &str)]); 8] = [
     ("ties", &[("density", "0.3"), ("lambda", "1.25")]),
     ("dare-linear", &[("density", "0.4"), ("lambda", "0.9")]),
     ("median", &[]),
-    ("trimmed-mean", &[("fraction", "0.25")]),
-    ("trimmed-mean", &[("fraction", "0.2"), ("weighted", "false")]),
+    ("trimmed-mean", &[("f", "0.25")]),
+    ("trimmed-mean", &[("f", "0.2"), ("weighted", "false")]),
 ];
+
+/// The same for strategies that look at the whole model first.
+const ROBUST: [(&str, &[(&str, &str)]); 13] = [
+    ("meamed", &[("f", "1")]),
+    ("geometric-median", &[]),
+    ("krum", &[("f", "1")]),
+    ("multi-krum", &[("f", "1")]),
+    ("mda", &[("f", "1")]),
+    ("centered-clipping", &[("tau", "20")]),
+    ("centered-clipping", &[("start", "core")]),
+    ("caf", &[("f", "1")]),
+    ("average", &[("pre", "arc+nnm"), ("f", "0.4")]),
+    ("trimmed-mean", &[("pre", "nnm"), ("f", "1")]),
+    ("median", &[("pre", "bucketing+nnm")]),
+    ("meamed", &[("pre", "clipping+bucketing"), ("clip", "15"), ("bucket", "3")]),
+    ("krum", &[("pre", "clipping")]),
+];
+
+/// All of them.
+fn everything() -> impl Iterator<Item = (&'static str, &'static [(&'static str, &'static str)])> {
+    ALL.into_iter().chain(ROBUST)
+}

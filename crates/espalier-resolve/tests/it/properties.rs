@@ -5,7 +5,7 @@ use espalier_resolve::{Input, SelectionCache, canonical_order};
 use espalier_tensor::{Dtype, Model, open_safetensors, write_safetensors};
 use proptest::prelude::*;
 
-use crate::{ALL, inputs, plan, seeded, strategy};
+use crate::{everything, inputs, plan, seeded, strategy};
 
 const SIZES: [usize; 3] = [40, 0, 1000];
 
@@ -26,7 +26,7 @@ proptest! {
         let mut shuffled: Vec<Input<'_>> = order.iter().map(|&i| sorted[i]).collect();
         canonical_order(&mut sorted);
         canonical_order(&mut shuffled);
-        for (name, pairs) in ALL {
+        for (name, pairs) in everything() {
             let built = strategy(name, pairs);
             let first = plan(&built, &sorted, &base).model();
             prop_assert_eq!(first, plan(&built, &shuffled, &base).model());
@@ -40,7 +40,7 @@ proptest! {
         let models: Vec<Model> = (1..4).map(|s| seeded(s, Dtype::F32, &[9000])).collect();
         let inputs = inputs(&models, &[1.0, 2.0, 3.0]);
         let end = (start + len).min(9000);
-        for (name, pairs) in ALL {
+        for (name, pairs) in everything() {
             let built = strategy(name, pairs);
             let plan = plan(&built, &inputs, &base);
             let whole = plan.model().values_f32("t0").expect("present");
@@ -145,7 +145,7 @@ fn robust_strategies_resist_a_minority() {
         let tensors = vec![ids.clone(), ("t0".into(), Dtype::F32, vec![500], bytes)];
         models.insert(i, Model::from_tensors(tensors).expect("model"));
     }
-    for (name, pairs) in [("median", &[][..]), ("trimmed-mean", &[("fraction", "0.45")])] {
+    for (name, pairs) in [("median", &[][..]), ("trimmed-mean", &[("f", "0.45")])] {
         let built = strategy(name, pairs);
         let merged = plan(&built, &inputs(&models, &[1.0; 9]), &base).model();
         assert_eq!(merged, models[8], "{built}");
@@ -158,7 +158,7 @@ fn tiny_weights_do_not_divide_by_zero() {
     let base = seeded(0, Dtype::F32, &[200]);
     let models: Vec<Model> = (1..9).map(|seed| seeded(seed, Dtype::F32, &[200])).collect();
     let weights = [1e-40, 1e-40, 1e-40, 1e-40, 1e-40, 1e-40, 1e30, 1.0];
-    for (name, pairs) in ALL.iter().copied().chain([("trimmed-mean", &[("fraction", "0.4")][..])]) {
+    for (name, pairs) in everything().chain([("trimmed-mean", &[("f", "0.4")][..])]) {
         let built = strategy(name, pairs);
         let merged = plan(&built, &inputs(&models, &weights), &base).model();
         let values = merged.values_f32("t0").expect("present");
@@ -178,7 +178,7 @@ fn nan_and_infinities_do_not_panic_and_are_one_nan() {
     };
     let first = [bad(0x7fc0_0000), bad(0x7fc0_0000), seeded(1, Dtype::F32, &[6])];
     let other = [bad(0x7fff_ffff), bad(0x7f80_0001), seeded(1, Dtype::F32, &[6])];
-    for (name, pairs) in ALL {
+    for (name, pairs) in everything() {
         let built = strategy(name, pairs);
         let merged = |models: &[Model]| {
             let mut inputs = inputs(models, &[1.0; 3]);
@@ -226,7 +226,7 @@ fn one_thread_or_two() {
     let base = seeded(0, Dtype::F32, &sizes);
     let models: Vec<Model> = (1..4).map(|seed| seeded(seed, Dtype::F32, &sizes)).collect();
     let inputs = inputs(&models, &[1.0, 2.0, 3.0]);
-    for (name, pairs) in ALL {
+    for (name, pairs) in everything() {
         let built = strategy(name, pairs);
         let merged = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
@@ -277,7 +277,7 @@ fn affine_coefficients_describe_the_merge() {
         espalier_tensor::read_f64(Dtype::F64, model.content(1), &mut values);
         values
     };
-    for (name, pairs) in ALL {
+    for (name, pairs) in everything() {
         let built = strategy(name, pairs);
         let plan = plan(&built, &inputs, &base);
         let affine = name == "weight-average" || name == "task-arithmetic";

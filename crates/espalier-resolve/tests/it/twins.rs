@@ -79,7 +79,7 @@ macro_rules! naive {
             fn trimmed_mean(case: &Case<$t>, i: usize) -> $t {
                 let order = sorted(case, i);
                 let n = order.len();
-                let cut = ((number(case, "fraction") * n as f64).floor() as usize).min((n - 1) / 2);
+                let cut = ((number(case, "f") * n as f64).floor() as usize).min((n - 1) / 2);
                 let mut kept = order[cut..n - cut].to_vec();
                 kept.sort_unstable();
                 if let [only] = kept[..] {

@@ -4,7 +4,7 @@ use super::{Attack, Scene};
 use crate::config::Config;
 use crate::family::Task;
 use crate::seeds::Seeds;
-use crate::tensors::map_floats;
+use crate::tensors::{map_floats, row_of};
 use espalier_identity::Keypair;
 use espalier_replica::{Arena, Draft, MergeState, Policy, PolicySpec};
 use espalier_tensor::Model;
@@ -51,7 +51,14 @@ pub(crate) fn forge_models(
         *previous = Some(scene.push(&forged));
     }
     let changed = trained.own.iter().zip(own.iter().zip(&forged));
-    changed.map(|((_, model), (own, row))| with_row(model, base, own, row)).collect()
+    let contributed = |(node, (own, row)): (&(usize, &Model), (&Vec<f32>, &Vec<f32>))| {
+        match honest.iter().position(|honest| honest == row) {
+            // Deltas are rounded, so a copy of one would not be a copy of the model.
+            Some(copied) => trained.honest[copied].1.clone(),
+            None => with_row(node.1, base, own, row),
+        }
+    };
+    changed.map(contributed).collect()
 }
 
 /// `model` with the opposite delta.
@@ -59,16 +66,6 @@ pub(crate) fn flipped(model: &Model, base: Option<&Model>) -> Model {
     let own = row_of(model, base);
     let row: Vec<f32> = own.iter().map(|x| -x).collect();
     with_row(model, base, &own, &row)
-}
-
-/// model − base, or the model itself without a base.
-fn row_of(model: &Model, base: Option<&Model>) -> Vec<f32> {
-    let mut row = Vec::with_capacity(model.manifest.float_elements() as usize);
-    map_floats(model, base, |values, base| {
-        let delta = |(i, x): (usize, &f64)| (x - base.map_or(0.0, |base| base[i])) as f32;
-        row.extend(values.iter().enumerate().map(delta));
-    });
-    row
 }
 
 /// base + `row`, but for the elements that are as in `own`, which keep those of `model`.

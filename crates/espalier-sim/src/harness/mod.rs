@@ -7,6 +7,7 @@
 mod forgery;
 mod labels;
 mod observe;
+mod play;
 
 use crate::attack::Gang;
 use crate::behaviour::{Behaviour, Honest};
@@ -21,6 +22,7 @@ use observe::Observer;
 use std::ops::ControlFlow;
 
 pub(crate) use forgery::Forgery;
+pub(crate) use play::{Ended, play};
 
 /// How far a run has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +52,7 @@ pub fn simulate(
     watch: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Report, SimError> {
     config.check()?;
-    let harness = Harness { labels: Labels::deal(config) };
+    let harness = Harness::new(config);
     let mut run = Run::new(config, &harness, &mut || {
         let _ = watch(Progress::Training);
     })?;
@@ -83,6 +85,10 @@ pub(crate) struct Harness {
 }
 
 impl Harness {
+    fn new(config: &Config) -> Self {
+        Self { labels: Labels::deal(config) }
+    }
+
     /// How each node behaves.
     pub(crate) fn cast(&self, config: &Config, network: &Network) -> Vec<Box<dyn Behaviour>> {
         let honest = self.labels.honest();

@@ -25,7 +25,7 @@ pub fn pairwise_squared_distances(models: &[&Model], parts: usize) -> Vec<Vec<f6
     for piece in pieces(rows.elements, parts) {
         let mut sums = vec![BlockSum::default(); pairs];
         rows.spans(piece, |spans| {
-            in_tiles(spans, &mut tiles, |rows| {
+            in_tiles(None, spans, &mut tiles, |rows| {
                 let mut sums = sums.iter_mut();
                 for (i, a) in rows.iter().enumerate() {
                     for (b, sum) in rows[..i].iter().zip(&mut sums) {
@@ -86,12 +86,27 @@ impl Gram {
     /// # Panics
     /// If there are more or fewer rows than announced, or they differ in their number of elements.
     pub fn push(&mut self, rows: &[(Dtype, &[u8])]) {
+        self.push_spans(None, rows);
+    }
+
+    /// As [`Gram::push`], of the differences of the rows from `origin`, taken in f64. Where rows
+    /// are near each other and far from zero, distances that are computed from the products are
+    /// far more precise so.
+    ///
+    /// # Panics
+    /// As there, `origin` being one of the rows.
+    pub fn push_from(&mut self, origin: (Dtype, &[u8]), rows: &[(Dtype, &[u8])]) {
+        self.push_spans(Some(origin), rows);
+    }
+
+    fn push_spans(&mut self, origin: Option<Span<'_>>, rows: &[Span<'_>]) {
         assert_eq!(rows.len(), self.tiles.len(), "a Gram matrix gets all its rows every time");
         let elements = |row: &Span<'_>| row.1.len() / row.0.size();
-        let equal = rows.windows(2).all(|pair| elements(&pair[0]) == elements(&pair[1]));
+        let equal = rows.iter().chain(&origin).map(elements).collect::<Vec<_>>();
+        let equal = equal.windows(2).all(|pair| pair[0] == pair[1]);
         assert!(equal, "all rows of a Gram matrix have the same number of elements");
         let sums = &mut self.sums;
-        in_tiles(rows, &mut self.tiles, |rows| {
+        in_tiles(origin, rows, &mut self.tiles, |rows| {
             let mut sums = sums.iter_mut();
             for (i, a) in rows.iter().enumerate() {
                 for (b, sum) in rows[..=i].iter().zip(&mut sums) {
@@ -108,15 +123,30 @@ impl Gram {
     }
 }
 
-/// Widens the next elements of every row and hands them over, until all are seen.
-fn in_tiles(spans: &[Span<'_>], tiles: &mut [[f64; TILE]], mut each: impl FnMut(&[&[f64]])) {
+/// Widens the next elements of every row, less those of `origin`, and hands them over, until all
+/// are seen.
+fn in_tiles(
+    origin: Option<Span<'_>>,
+    spans: &[Span<'_>],
+    tiles: &mut [[f64; TILE]],
+    mut each: impl FnMut(&[&[f64]]),
+) {
     let Some(&(dtype, bytes)) = spans.first() else { return };
     let elements = bytes.len() / dtype.size();
+    let mut centre = [0.0; TILE];
     for start in (0..elements).step_by(TILE) {
         let count = TILE.min(elements - start);
-        for (&(dtype, bytes), tile) in spans.iter().zip(tiles.iter_mut()) {
-            let bytes = &bytes[start * dtype.size()..(start + count) * dtype.size()];
-            convert::read_f64(dtype, bytes, &mut tile[..count]);
+        let read = |(dtype, bytes): Span<'_>, out: &mut [f64]| {
+            convert::read_f64(dtype, &bytes[start * dtype.size()..][..count * dtype.size()], out);
+        };
+        if let Some(origin) = origin {
+            read(origin, &mut centre[..count]);
+        }
+        for (&span, tile) in spans.iter().zip(tiles.iter_mut()) {
+            read(span, &mut tile[..count]);
+            if origin.is_some() {
+                tile[..count].iter_mut().zip(&centre).for_each(|(x, c)| *x -= c);
+            }
         }
         let rows: Vec<&[f64]> = tiles.iter().map(|tile| &tile[..count]).collect();
         each(&rows);
@@ -154,9 +184,17 @@ mod tests {
             pieces.push(&piece.iter().map(|b| (Dtype::F32, &**b)).collect::<Vec<_>>());
         }
         assert_eq!(pieces.finish(), products);
+        let mut centred = Gram::new(4);
+        centred.push_from(spans[2], &spans);
+        let centred = centred.finish();
         for i in 0..4 {
             for j in 0..=i {
                 assert_eq!(products[i * (i + 1) / 2 + j], kernels::dot(&rows[i], &rows[j]));
+                let from = |row: &[f32]| -> Vec<f64> {
+                    row.iter().zip(&rows[2]).map(|(x, y)| f64::from(*x) - f64::from(*y)).collect()
+                };
+                let expected = kernels::dot_f64(&from(&rows[i]), &from(&rows[j]));
+                assert_eq!(centred[i * (i + 1) / 2 + j], expected);
                 if j < i {
                     let single = kernels::squared_distance_blocks(list[i], list[j], 3);
                     assert_eq!(all[i * (i - 1) / 2 + j], single);

@@ -1,5 +1,6 @@
 //! The score on made-up geometry: what it must find, and what it must leave alone.
 
+use super::verdict::nth_smallest;
 use super::*;
 use proptest::prelude::*;
 
@@ -93,6 +94,34 @@ fn a_majority_measuring_harm_isolates() {
     subjects[1].attested = Q16::ZERO;
     let trust = strict(5, &subjects, &line(&[0.0, 1.0, 2.0, 3.0, 4.0]));
     assert!(trust[1].is_isolated());
+}
+
+#[test]
+fn only_clear_measurements_count_and_good_ones_bring_back_an_outlier() {
+    let accuracy = |attested: u32| {
+        let mut subjects = subjects(5);
+        (subjects[1].attested, subjects[4].attested) = (Q16::from_raw(attested), Q16::ONE);
+        let trust = strict(5, &subjects, &line(&[0.0, 1.0, 2.0, 3.0, 90.0]));
+        assert!(!trust[4].is_isolated());
+        trust[1].accuracy.raw()
+    };
+    assert_eq!([20_000, 32_768, 45_000].map(accuracy), [65_536; 3]);
+    assert_eq!(accuracy(8192), 32_768);
+}
+
+#[test]
+fn a_group_that_a_majority_measures_as_good_is_no_collusion() {
+    // Seven near each other, four elsewhere; the radius of both is the same.
+    let points = |i: usize| if i < 7 { 0.0 } else { 4.0 };
+    let geometry = Geometry::from_fn(11, 1, |i, j| {
+        vec![1.0 + (points(i) - points(j)) * (points(i) - points(j)) / 16.0]
+    });
+    let mut subjects = subjects(11);
+    assert_eq!(isolated(&strict(11, &subjects, &geometry)), [7, 8, 9, 10]);
+    for subject in &mut subjects[7..10] {
+        subject.attested = Q16::from_raw(40_000);
+    }
+    assert!(isolated(&strict(11, &subjects, &geometry)).is_empty());
 }
 
 /// The obvious twin of [`nth_smallest`].

@@ -1,0 +1,228 @@
+//! `espalier byzantine`.
+
+use crate::Failure;
+use crate::args::ByzantineArgs;
+use crate::console::{self, Cells};
+use anyhow::Context as _;
+use espalier::sim::{
+    CellResult, GRID_HTML, GRID_JSON, Grid, GridConfig, GroupSummary, Journal, ProtocolSummary,
+    run_grid, write_grid,
+};
+use std::fmt::Write as _;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+pub(crate) fn run(args: &ByzantineArgs, quiet: bool) -> Result<(), Failure> {
+    let config = configure(args);
+    config.check().map_err(Failure::input)?;
+    let done = args.out.join(GRID_JSON);
+    if done.exists() && !args.force {
+        let path = done.display();
+        let problem = format!("{path} exists; use --force to overwrite it, or another --out");
+        return Err(Failure::Input(anyhow::anyhow!(problem)));
+    }
+    let (known, journal) =
+        Journal::open(&args.out, &config, args.force).map_err(|error| match error {
+            espalier::sim::GridFileError::OtherGrid { .. } => Failure::input(error),
+            espalier::sim::GridFileError::Io { .. } => Failure::environment(error),
+        })?;
+    if !quiet {
+        console::print(&announce(&config, known.len()))?;
+    }
+    let (grid, journal) = play(&config, known, journal, quiet)?;
+    write_grid(&grid, &args.out).map_err(Failure::environment)?;
+    journal.close().map_err(Failure::environment)?;
+    if let Some(path) = &args.json {
+        let json = grid.to_json() + "\n";
+        if path == Path::new("-") {
+            return console::print(&json);
+        }
+        espalier::sim::write_file(path, json.as_bytes())
+            .with_context(|| format!("cannot write {}", path.display()))
+            .map_err(Failure::Environment)?;
+    }
+    if !quiet {
+        console::print(&summary(&grid))?;
+        let page = args.out.join(GRID_HTML);
+        console::print(&format!("\nOpen {} to see it.\n", page.display()))?;
+    }
+    Ok(())
+}
+
+/// Runs what is still open. Every result is in the journal before the next is waited for.
+fn play(
+    config: &GridConfig,
+    known: Vec<CellResult>,
+    mut journal: Journal,
+    quiet: bool,
+) -> Result<(Grid, Journal), Failure> {
+    let mut bar = Cells::new(quiet, config.cells().len(), known.len());
+    let mut trouble = None;
+    let grid = run_grid(config, known, &mut |result| {
+        bar.done(&result.cell.attack.to_string());
+        match journal.add(result) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                trouble = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    });
+    drop(bar);
+    if let Some(error) = trouble {
+        return Err(Failure::environment(error));
+    }
+    match grid.map_err(Failure::input)? {
+        Some(grid) => Ok((grid, journal)),
+        None => Err(Failure::Environment(anyhow::anyhow!("the grid was stopped"))),
+    }
+}
+
+fn configure(args: &ByzantineArgs) -> GridConfig {
+    let preset = if args.quick { GridConfig::quick() } else { GridConfig::full() };
+    let seeds = match args.seeds {
+        None => preset.seeds.len() as u64,
+        Some(count) => u64::from(count.get()),
+    };
+    fn or<T: Clone>(given: &[T], preset: Vec<T>) -> Vec<T> {
+        if given.is_empty() { preset } else { given.to_vec() }
+    }
+    GridConfig {
+        model: args.model.clone().unwrap_or(preset.model),
+        attacks: or(&args.attack, preset.attacks),
+        shares: or(&args.byzantine, preset.shares),
+        spreads: or(&args.spread, preset.spreads),
+        topologies: or(&args.topology, preset.topologies),
+        nodes: or(&args.nodes, preset.nodes),
+        seeds: (0..seeds).map(|i| args.seed.wrapping_add(i)).collect(),
+        profile: args.profile,
+        retrain: args.retrain,
+        attest: !args.no_attest,
+    }
+}
+
+fn announce(config: &GridConfig, known: usize) -> String {
+    let cells = config.cells().len();
+    let mut text = format!(
+        "{cells} runs: {} attacks, {} shares of liars, {} spreads, {}, seeds from {}\n",
+        config.attacks.len(),
+        config.shares.len(),
+        config.spreads.len(),
+        config.model,
+        config.seeds.first().copied().unwrap_or(0),
+    );
+    if known > 0 {
+        let _ = writeln!(text, "{known} of them were done before; the rest goes on");
+    }
+    text
+}
+
+fn number(value: f64) -> String {
+    if value >= 1e4 { "> 9999".into() } else { format!("{value:.3}") }
+}
+
+fn named(value: Option<&(f64, String)>) -> [String; 2] {
+    value.map_or(["–".into(), "–".into()], |(value, name)| [number(*value), name.clone()])
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1}", 100.0 * share)
+}
+
+/// The grid in a table per kind of attack.
+fn summary(grid: &Grid) -> String {
+    let mut text = String::from(
+        "\nErrors: distance from the honest mean in honest spreads, over all attacks on the model. \
+         Ours is not told\nhow many lie; `best rule` is, and is the one of least mean and of least \
+         worst error in its row.\n\n",
+    );
+    text.push_str(&groups(&grid.groups()));
+    let protocol = grid.protocol();
+    if !protocol.is_empty() {
+        text.push_str("\nAttacks on the protocol, all rows together:\n\n");
+        text.push_str(&attacks(&protocol));
+    }
+    text
+}
+
+fn groups(groups: &[GroupSummary]) -> String {
+    let head = [
+        "nodes",
+        "spread",
+        "network",
+        "liars",
+        "mean",
+        "best rule",
+        "",
+        "worst",
+        "attack",
+        "best rule",
+        "",
+        "floor",
+        "recall %",
+        "weight %",
+        "honest out %",
+        "rounds",
+        "agreed %",
+        "accuracy lost",
+    ];
+    let right = [
+        true, false, false, true, true, true, false, true, false, true, false, true, true, true,
+        true, true, true, false,
+    ];
+    let row = |group: &GroupSummary| {
+        let [rule_mean, rule_mean_name] = named(group.rule_mean.as_ref());
+        let [rule_worst, rule_worst_name] = named(group.rule_worst.as_ref());
+        let [worst, attack] = named(Some(&group.worst));
+        let loss = group.loss.as_ref();
+        let liars = if group.liars == 0 { String::new() } else { attack };
+        vec![
+            group.key.nodes.to_string(),
+            group.key.spread.to_string(),
+            group.key.topology.to_string(),
+            format!("{} ({})", group.key.share, group.liars),
+            number(group.mean),
+            rule_mean,
+            rule_mean_name,
+            worst,
+            liars,
+            rule_worst,
+            rule_worst_name,
+            group.floor.map_or("–".into(), number),
+            group.recall.map_or("–".into(), percent),
+            percent(group.weight),
+            percent(group.honest_isolated),
+            group.rounds.map_or("–".into(), |rounds| format!("{rounds:.1}")),
+            percent(group.agreed),
+            loss.map_or("–".into(), |(loss, name)| format!("{} ({name})", percent(*loss))),
+        ]
+    };
+    console::table(&head, &right, &groups.iter().map(row).collect::<Vec<_>>())
+}
+
+fn attacks(attacks: &[ProtocolSummary]) -> String {
+    let head = [
+        "attack",
+        "runs",
+        "mean error",
+        "worst",
+        "found %",
+        "honest isolated",
+        "honest convicted",
+        "agreed %",
+    ];
+    let row = |summary: &ProtocolSummary| {
+        vec![
+            summary.attack.clone(),
+            summary.runs.to_string(),
+            number(summary.error.0),
+            number(summary.error.1),
+            percent(summary.recall),
+            summary.honest_isolated.to_string(),
+            summary.honest_convicted.to_string(),
+            percent(summary.agreed),
+        ]
+    };
+    let right = [false, true, true, true, true, true, true, true];
+    console::table(&head, &right, &attacks.iter().map(row).collect::<Vec<_>>())
+}

@@ -1,0 +1,94 @@
+//! Rules whose result is a combination of the rows, with factors that depend on the products of
+//! the rows only.
+
+use core::fmt::Debug;
+
+use super::{
+    Steps,
+    products::{Combination, Products},
+    survey::{Need, survey},
+};
+use crate::{
+    Note, SelectionCache, linear,
+    method::{AnyMethod, Merger, Scratch, Tensor},
+    real::Real,
+};
+
+/// A function from products to factors.
+pub(crate) trait ProductRule: Debug + Send + Sync + 'static {
+    /// How notes call it.
+    const NAME: &'static str;
+
+    /// Whether the origin of the rows changes the result.
+    fn needs_origin(&self) -> bool {
+        false
+    }
+
+    /// The result as a combination of the rows, of which there is at least one; fewer than half
+    /// of them, `liars`, may be anything.
+    fn combine(&self, products: &Products, liars: usize, notes: &mut Vec<Note>) -> Combination;
+}
+
+/// A rule with the steps before it.
+#[derive(Debug)]
+pub(crate) struct ByProducts<R> {
+    pub(crate) rule: R,
+    pub(crate) steps: Steps,
+}
+
+impl<R: ProductRule> AnyMethod for ByProducts<R> {
+    fn select(
+        &self,
+        tensors: &[Option<(Tensor<'_>, bool)>],
+        _parallel: bool,
+        _cache: &SelectionCache,
+    ) -> (Box<dyn Merger + '_>, Vec<Note>) {
+        let tensors: Vec<Tensor<'_>> =
+            tensors.iter().flatten().map(|(tensor, _)| *tensor).collect();
+        let need = if self.rule.needs_origin() { Need::Norms } else { Need::Distances };
+        let mut survey = survey(&tensors, &self.steps, need, R::NAME);
+        let mut result = Combination { terms: Vec::new(), base: 0.0 };
+        if let Some(products) = &survey.products {
+            result = self.rule.combine(products, survey.liars, &mut survey.notes);
+            if let Some(mix) = &survey.mix {
+                result = result.through(mix, survey.inputs);
+            }
+        }
+        (Box::new(Sum(result)), survey.notes)
+    }
+
+    fn coefficients(&self, _weights: &[f64]) -> Option<(Vec<f64>, f64)> {
+        None
+    }
+}
+
+#[derive(Debug)]
+struct Sum(Combination);
+
+impl Sum {
+    fn merge<T: Real>(&self, t: &Tensor<'_>, start: usize, out: &mut [T], s: &mut Scratch<T>) {
+        let Self(Combination { terms, base }) = self;
+        s.weights.clear();
+        s.weights.extend(terms.iter().map(|&(_, factor)| T::of(factor)));
+        if terms.is_empty() {
+            out.fill(T::ZERO);
+        }
+        linear::combine_some(t, |k| terms[k].0, &s.weights, None, start, out, &mut s.rows);
+        if *base != 0.0 && t.base().is_some() {
+            s.more.resize(s.more.len().max(out.len()), T::ZERO);
+            let row = &mut s.more[..out.len()];
+            t.read_base(start, row);
+            linear::add_scaled(T::of(*base), row, out);
+        }
+    }
+}
+
+impl Merger for Sum {
+    fn merge_f32(&self, t: &Tensor<'_>, start: usize, out: &mut [f32], s: &mut Scratch<f32>) {
+        self.merge(t, start, out, s);
+    }
+
+    fn merge_f64(&self, t: &Tensor<'_>, start: usize, out: &mut [f64], s: &mut Scratch<f64>) {
+        self.merge(t, start, out, s);
+    }
+}

@@ -1,0 +1,235 @@
+//! One look at all inputs: the products of all pairs, the steps, and what is left for the rule.
+
+use std::ops::Range;
+
+use espalier_identity::Digest;
+use espalier_tensor::{Dtype, kernels::Gram};
+use rayon::prelude::*;
+
+use super::{
+    Steps, order,
+    products::{Combination, Products},
+    steps::{self, Step},
+    tolerated,
+};
+use crate::{Note, method::Tensor};
+
+/// Elements of a partial sum. Part of the specification: each range of a tensor is reduced on
+/// its own, with the layout of [`espalier_tensor::kernels`], and the ranges are added in order.
+const TASK: usize = 1 << 16;
+/// Partial sums in memory at a time: no bit depends on it.
+const WAVE: usize = 32;
+
+/// Squared norms from here on are treated like infinity, so that products of products do not
+/// overflow. No model of f32 elements gets there.
+const MEASURABLE: f64 = 1e150;
+
+/// What a rule asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Need {
+    /// No products, unless a step asks.
+    Rows,
+    /// Products, wherever the origin of the rows is.
+    Distances,
+    /// Products of differences from the base, or of the models as they are.
+    Norms,
+}
+
+/// The rows that the rule sees.
+#[derive(Debug)]
+pub(crate) struct Survey {
+    /// How many inputs there are.
+    pub(crate) inputs: usize,
+    /// Each row as a combination of the inputs; `None` if they are the inputs.
+    pub(crate) mix: Option<Vec<Combination>>,
+    /// The weight of each row: that of its input, or the mean of those that were averaged.
+    pub(crate) weights: Vec<f64>,
+    /// Their products, if anybody asked.
+    pub(crate) products: Option<Products>,
+    /// How many of the rows the rule shall take for lies.
+    pub(crate) liars: usize,
+    pub(crate) notes: Vec<Note>,
+}
+
+impl Survey {
+    /// How many rows there are.
+    pub(crate) fn rows(&self) -> usize {
+        self.weights.len()
+    }
+
+    /// Replaces the rows.
+    fn apply(&mut self, rows: Vec<Combination>) {
+        if let Some(products) = &mut self.products {
+            *products = products.mixed(&rows);
+        }
+        let weight = |row: &Combination| {
+            let sum = row.terms.iter().fold(0.0, |sum, &(input, _)| sum + self.weights[input]);
+            sum / row.terms.len() as f64
+        };
+        self.weights = rows.iter().map(weight).collect();
+        self.mix = Some(match self.mix.take() {
+            Some(mix) => rows.iter().map(|row| row.through(&mix, self.inputs)).collect(),
+            None => rows,
+        });
+    }
+
+    /// Leaves out rows that cannot be compared.
+    fn drop_unmeasured(&mut self) {
+        let Some(products) = &self.products else { return };
+        let n = products.rows();
+        let measured: Vec<usize> = (0..n).filter(|&i| products.at(i, i) < MEASURABLE).collect();
+        let count = n - measured.len();
+        if count == 0 {
+            return;
+        }
+        self.notes.push(Note::NotFinite { count, inputs: n });
+        self.liars = self.liars.saturating_sub(count);
+        if measured.is_empty() {
+            // Nothing can be compared; the result is no number either, whatever is done.
+            self.apply(vec![Combination::mean(&(0..n).collect::<Vec<_>>())]);
+            self.products = self.products.take().map(|_| Products::from_triangle(1, &[0.0]));
+            return;
+        }
+        let products = products.among(&measured);
+        self.apply(measured.iter().map(|&row| Combination::mean(&[row])).collect());
+        self.products = Some(products);
+    }
+}
+
+/// Looks at the float tensors of a plan, and takes the steps. `rule` is its name in notes.
+///
+/// Cost: n² d / 2 multiply-adds over one pass, if products are needed; n the inputs, d their
+/// elements. Memory: n² numbers for each of a few ranges under way.
+pub(crate) fn survey(
+    tensors: &[Tensor<'_>],
+    steps: &Steps,
+    need: Need,
+    rule: &'static str,
+) -> Survey {
+    let context = tensors.first().map(|tensor| tensor.context);
+    let weights = context.map_or(Vec::new(), |context| context.relative.clone());
+    let inputs = weights.len();
+    let (liars, notes) = (steps.liars.among(inputs), Vec::new());
+    let mut survey = Survey { inputs, mix: None, weights, products: None, liars, notes };
+    let Some(context) = context else { return survey };
+    let chain = &steps.chain;
+    if need > Need::Rows || chain.iter().any(|step| step.needs_products()) {
+        let origin = need == Need::Norms || chain.iter().any(|step| step.needs_origin());
+        survey.products = Some(measure(tensors, inputs, origin));
+        survey.drop_unmeasured();
+    }
+    let ids = context.inputs.iter().map(|input| input.id);
+    let mut ids: Vec<Digest> = match &survey.mix {
+        // What was left out is gone; what is left is one input each.
+        Some(rows) if survey.rows() > 1 => {
+            let all: Vec<Digest> = ids.collect();
+            rows.iter().map(|row| all[row.terms[0].0]).collect()
+        }
+        _ => ids.take(survey.rows()).collect(),
+    };
+    for step in chain {
+        take(&mut survey, *step, &context.seed, &mut ids);
+    }
+    survey.liars = tolerated(rule, survey.rows(), survey.liars, &mut survey.notes);
+    survey
+}
+
+fn take(survey: &mut Survey, step: Step, seed: &Digest, ids: &mut Vec<Digest>) {
+    let rows = survey.rows();
+    let liars = survey.liars;
+    let mut at_most = |name| tolerated(name, rows, liars, &mut survey.notes);
+    let combinations = match (step, &survey.products) {
+        (Step::Bucketing(size), _) => {
+            let buckets = steps::buckets(seed, ids, size);
+            // From here on rows are no input's, and a chain has each step once.
+            ids.clear();
+            buckets.iter().map(|rows| Combination::mean(rows)).collect()
+        }
+        (Step::Nnm, Some(products)) => steps::nnm(products, at_most("nnm")),
+        (Step::Arc, Some(products)) => steps::arc(products, at_most("arc")),
+        (Step::Clipping(limit), Some(products)) => steps::clipping(products, limit),
+        // Whoever has such a step has products.
+        (_, None) => return,
+    };
+    survey.apply(combinations);
+}
+
+/// The products of all inputs, relative to the base, to zero, or to one of the inputs.
+fn measure(tensors: &[Tensor<'_>], inputs: usize, origin: bool) -> Products {
+    let based = tensors.first().is_some_and(|tensor| tensor.base().is_some());
+    let everyone: Vec<usize> = (0..inputs).collect();
+    let origin = if based {
+        Origin::Base
+    } else if origin {
+        Origin::Zero
+    } else {
+        Origin::Input(middle(tensors, &everyone))
+    };
+    Products::from_triangle(inputs, &triangle(tensors, &everyone, origin))
+}
+
+/// The input of median norm among those that have one.
+fn middle(tensors: &[Tensor<'_>], inputs: &[usize]) -> usize {
+    let norm = |&input: &usize| triangle(tensors, &[input], Origin::Zero)[0];
+    let norms: Vec<f64> = inputs.iter().map(norm).collect();
+    let mut order = order(&norms);
+    order.retain(|&input| norms[input].is_finite());
+    order.get(order.len().saturating_sub(1) / 2).copied().unwrap_or(0)
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Origin {
+    Zero,
+    Base,
+    Input(usize),
+}
+
+/// The lower triangle of the products of some inputs.
+fn triangle(tensors: &[Tensor<'_>], inputs: &[usize], origin: Origin) -> Vec<f64> {
+    let tasks: Vec<(&Tensor<'_>, Range<usize>)> = tensors
+        .iter()
+        .flat_map(|tensor| {
+            let starts = (0..tensor.elements).step_by(TASK);
+            starts.map(move |start| (tensor, start..tensor.elements.min(start + TASK)))
+        })
+        .collect();
+    let mut total = vec![0.0; inputs.len() * (inputs.len() + 1) / 2];
+    for wave in tasks.chunks(WAVE) {
+        let part = |(tensor, range): &(&Tensor<'_>, Range<usize>)| {
+            let part = products_in(tensor, range.clone(), inputs, origin);
+            tensor.release(range.clone());
+            part
+        };
+        let parts: Vec<Vec<f64>> = match wave {
+            [one] => vec![part(one)],
+            _ => wave.par_iter().map(part).collect(),
+        };
+        for part in parts {
+            total.iter_mut().zip(part).for_each(|(total, part)| *total += part);
+        }
+    }
+    total
+}
+
+fn products_in(
+    tensor: &Tensor<'_>,
+    range: Range<usize>,
+    inputs: &[usize],
+    origin: Origin,
+) -> Vec<f64> {
+    let span = |input| (tensor.dtype, tensor.bytes(input, range.clone()));
+    let rows: Vec<(Dtype, &[u8])> = inputs.iter().map(|&input| span(input)).collect();
+    let origin = match origin {
+        Origin::Zero => None,
+        Origin::Base => {
+            tensor.base().map(|base| (tensor.dtype, &base[tensor.byte_range(range.clone())]))
+        }
+        Origin::Input(input) => Some(span(input)),
+    };
+    let mut gram = Gram::new(inputs.len());
+    match origin {
+        Some(origin) => gram.push_from(origin, &rows),
+        None => gram.push(&rows),
+    }
+    gram.finish()
+}

@@ -1,0 +1,234 @@
+//! The geometric trust score: a pure function of who contributed what and how far apart.
+//!
+//! Steps are numbered as in `docs/TRUST.md`: 1 duplicates, 2 radius, 3 the collusion split, 4 the
+//! guard that keeps a majority. What peers measured (attestations) comes on top.
+
+mod split;
+mod verdict;
+
+use crate::{Geometry, NEUTRAL, Q16};
+use espalier_identity::{Digest, PeerId};
+use serde::{Deserialize, Serialize};
+
+/// The constants of the score. Fixed by policy: a threshold estimated from the data could be moved
+/// by those it is meant to catch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Constants {
+    /// Up to this ratio to the majority's radius an author is fully accurate. In 1/64.
+    pub c1_64ths: u32,
+    /// From this ratio on an author is isolated. In 1/64.
+    pub c2_64ths: u32,
+    /// The ratio within one block that counts like `c2`. In 1/64.
+    pub block_64ths: u32,
+    /// Contributions nearer than the majority's squared radius over this share their mass.
+    pub duplicate_divisor: u32,
+    /// How much stronger than the mean of the others the leading direction of a collusion split
+    /// has to be. In 1/64.
+    pub split_64ths: u32,
+    /// How many pooled deviations apart the sides of a split have to lie. In 1/64.
+    pub gap_64ths: u32,
+    /// The share of the variance along the leading direction that a split explains, in percent.
+    pub explained_percent: u32,
+    /// How many splits are followed, one after the other.
+    pub splits: u32,
+    /// Whether a split convicts only if the majority side does not split again: where groups are
+    /// natural there are more than two.
+    pub unique_split: bool,
+    /// Over how many training rounds distances are averaged.
+    pub history: u32,
+}
+
+/// The most training rounds a policy may average over.
+pub const MAX_HISTORY: u32 = 16;
+
+impl Constants {
+    /// Whether they are in order: 1 ≤ c1 < c2 < 1000, block and divisor at least 1, split and gap
+    /// above 0 and below 1000, a percentage, at most 64 splits, 1 to [`MAX_HISTORY`] rounds.
+    #[must_use]
+    pub const fn are_sound(&self) -> bool {
+        const LIMIT: u32 = 64_000;
+        self.c1_64ths >= 64
+            && self.c1_64ths < self.c2_64ths
+            && self.c2_64ths < LIMIT
+            && self.block_64ths >= 64
+            && self.duplicate_divisor > 0
+            && self.split_64ths > 0
+            && self.split_64ths < LIMIT
+            && self.gap_64ths > 0
+            && self.gap_64ths < LIMIT
+            && self.explained_percent <= 100
+            && self.splits <= 64
+            && self.history > 0
+            && self.history <= MAX_HISTORY
+    }
+}
+
+/// A named choice of [`Constants`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Profile {
+    /// Data that is independently and identically distributed, or nearly.
+    #[default]
+    Strict,
+    /// Data that is known to differ between the authors.
+    Clustered,
+}
+
+impl Profile {
+    /// The profile's constants.
+    #[must_use]
+    pub const fn constants(self) -> Constants {
+        let (c1_64ths, c2_64ths, unique_split) = match self {
+            Self::Strict => (80, 160, false),
+            Self::Clustered => (96, 256, true),
+        };
+        Constants {
+            c1_64ths,
+            c2_64ths,
+            block_64ths: 256,
+            duplicate_divisor: 64,
+            split_64ths: 128,
+            gap_64ths: 288,
+            explained_percent: 78,
+            splits: 4,
+            unique_split,
+            history: 5,
+        }
+    }
+}
+
+/// An author with a visible contribution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Subject {
+    /// Who.
+    pub author: PeerId,
+    /// The hash of the contribution's tensors; breaks ties.
+    pub content: Digest,
+    /// Which point of the geometry it is. Equal contents are one point.
+    pub point: usize,
+    /// The training round it belongs to.
+    pub round: u64,
+    /// Whether it can be compared with others: the common schema, and every value a finite
+    /// number. What cannot be is isolated and measures nothing.
+    pub comparable: bool,
+    /// Whether it starts from the base that the policy names.
+    pub known_base: bool,
+    /// The lower median of the observers' measurements; [`NEUTRAL`] if there are none.
+    pub attested: Q16,
+}
+
+impl Subject {
+    /// A subject about which nothing speaks but its geometry.
+    #[must_use]
+    pub const fn new(author: PeerId, content: Digest, point: usize, round: u64) -> Self {
+        Self {
+            author,
+            content,
+            point,
+            round,
+            comparable: true,
+            known_base: true,
+            attested: NEUTRAL,
+        }
+    }
+}
+
+/// Trust in one author, in four dimensions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trust {
+    /// Agreement with the majority; 0 isolates.
+    pub accuracy: Q16,
+    /// 0 with any evidence.
+    pub consistency: Q16,
+    /// Falls with the lag behind the majority's round. Weighs, never isolates.
+    pub recency: Q16,
+    /// A known base; shared among copies.
+    pub provenance: Q16,
+}
+
+impl Trust {
+    /// Trust in an author about whom nothing is known.
+    pub const FULL: Self =
+        Self { accuracy: Q16::ONE, consistency: Q16::ONE, recency: Q16::ONE, provenance: Q16::ONE };
+
+    /// Trust in an author against whom there is evidence.
+    pub const CONVICTED: Self = Self { consistency: Q16::ZERO, ..Self::FULL };
+
+    /// The product of the four, rounded down after each step.
+    #[must_use]
+    pub const fn overall(&self) -> Q16 {
+        self.accuracy.times(self.consistency).times(self.recency).times(self.provenance)
+    }
+
+    /// Whether `resolve` leaves the author out: evidence, or accuracy 0.
+    #[must_use]
+    pub fn is_isolated(&self) -> bool {
+        self.accuracy == Q16::ZERO || self.consistency == Q16::ZERO
+    }
+}
+
+/// The smallest majority of `n`: floor(n / 2) + 1.
+#[must_use]
+pub const fn majority(n: usize) -> usize {
+    n / 2 + 1
+}
+
+/// F: the h-th largest of the authors' last rounds, absent authors counted as 0. A minority can
+/// move it neither up nor down.
+#[must_use]
+pub fn frontier_round(roster: usize, rounds: impl IntoIterator<Item = u64>) -> u64 {
+    let mut rounds: Vec<_> = rounds.into_iter().collect();
+    rounds.sort_unstable_by(|a, b| b.cmp(a));
+    rounds.get(majority(roster) - 1).copied().unwrap_or(0)
+}
+
+/// Trust in each subject, in their order.
+///
+/// `roster` is the number of admitted authors, present or not. Until a majority of the roster is
+/// present and comparable there is no majority to agree with, and geometry passes no verdict.
+/// At most O(blocks × subjects × points) look-ups and O(splits × 50 × subjects²) multiply-adds.
+///
+/// # Panics
+/// If a comparable subject is no point of the geometry: the caller's defect.
+#[must_use]
+pub fn score(
+    roster: usize,
+    subjects: &[Subject],
+    geometry: &Geometry,
+    constants: &Constants,
+) -> Vec<Trust> {
+    let roster = roster.max(subjects.len());
+    let frontier = frontier_round(roster, subjects.iter().map(|s| s.round));
+    let geometric = verdict::accuracies(roster, subjects, geometry, constants);
+    subjects
+        .iter()
+        .zip(geometric)
+        .map(|(subject, (accuracy, copies))| {
+            let (good, harm) = measured(subject);
+            let lag = frontier.saturating_sub(subject.round).min(u64::from(u32::MAX) - 1) as u32;
+            let provenance = if subject.known_base { Q16::ONE } else { Q16::ZERO };
+            Trust {
+                accuracy: accuracy.max(good).times(harm),
+                consistency: Q16::ONE,
+                recency: Q16::ONE.shared_by(lag + 1),
+                provenance: provenance.shared_by(copies),
+            }
+        })
+        .collect()
+}
+
+/// What measurements make of accuracy: they raise it to the first number and multiply it by the
+/// second. Only clear words of a majority count, for measurements are noisy and some observers
+/// lie: above 3/4 they raise, up to 1 at 1; below 1/4 they lower, down to 0 at 0.
+fn measured(subject: &Subject) -> (Q16, Q16) {
+    let one = Q16::ONE.raw();
+    let scaled = 4 * subject.attested.raw().min(one);
+    let good = if subject.comparable { scaled.saturating_sub(3 * one) } else { 0 };
+    (Q16::from_raw(good), Q16::from_raw(scaled.min(one)))
+}
+
+#[cfg(test)]
+mod reference;
+#[cfg(test)]
+mod tests;
