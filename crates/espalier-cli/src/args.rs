@@ -42,7 +42,7 @@ pub(crate) enum Command {
     Trace(Box<TraceArgs>),
     /// Measure a grid of attacks: what is found, what it costs, and what rules do that are told f
     Byzantine(Box<ByzantineArgs>),
-    /// Check a report by running its configuration again
+    /// Check a report by running its configuration again, or records of evidence by themselves
     Verify(VerifyArgs),
     /// Recompute golden values: does this machine produce the specified bits?
     Selfcheck,
@@ -175,10 +175,19 @@ pub(crate) struct ByzantineArgs {
 
 /// `verify`: what to check.
 #[derive(Debug, Args)]
+#[command(after_long_help = "Examples:
+  espalier verify espalier-report/report.json
+      run it again and compare
+  espalier verify --evidence evidence.json
+      who is convicted of what, and why: each record proves itself, offline")]
 pub(crate) struct VerifyArgs {
     /// A report.json, or the folder it is in
-    #[arg(value_name = "REPORT")]
-    pub(crate) report: PathBuf,
+    #[arg(value_name = "REPORT", required_unless_present = "evidence")]
+    pub(crate) report: Option<PathBuf>,
+    /// Check the records in this file: one or a list of them in JSON, a state in JSON or binary
+    /// form, or a report that has some
+    #[arg(long, value_name = "FILE", conflicts_with = "report")]
+    pub(crate) evidence: Option<PathBuf>,
 }
 
 /// A run.

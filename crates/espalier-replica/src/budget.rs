@@ -2,7 +2,7 @@
 //! anything.
 
 use crate::op::{OpId, SignedOp};
-use crate::state::{MergeState, Prepared};
+use crate::state::{Checks, MergeState, Prepared};
 use espalier_identity::{PeerId, canonical};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,11 +37,12 @@ impl Budget {
     }
 
     /// Parts operations into what is within the budget, of each author the beginning of what is
-    /// there, and the rest, which a later exchange brings again. `len` is no less than the length of
-    /// all together.
+    /// there, and the rest, which a later exchange brings again. What waits for its tensors, `checks`,
+    /// was paid for when it came. `len` is no less than the length of all together.
     pub(crate) fn cut(
         &self,
         state: &MergeState,
+        checks: &Checks,
         mut ops: Vec<SignedOp>,
         len: usize,
     ) -> (Vec<SignedOp>, Vec<SignedOp>) {
@@ -59,7 +60,7 @@ impl Budget {
             }
             let (id, len) = (signed.id(), canonical::encode(signed).len());
             let paid = self.taken.get(&author).is_some_and(|ops| ops.contains_key(&id));
-            if paid || state.view().ops().get(&id).is_some() {
+            if paid || checks.contains_key(&id) || state.view().ops().get(&id).is_some() {
                 return true;
             }
             let spent = spent.entry(author).or_insert_with(|| self.spent(&author));
@@ -72,9 +73,10 @@ impl Budget {
         })
     }
 
-    /// Notes what was checked and is new.
-    pub(crate) fn charge(&mut self, state: &MergeState, ops: &Prepared) {
-        for op in ops.iter().filter(|op| state.view().ops().get(&op.id()).is_none()) {
+    /// Notes what was checked now and is new.
+    pub(crate) fn charge(&mut self, state: &MergeState, checks: &Checks, ops: &Prepared) {
+        let known = |id: &OpId| checks.contains_key(id) || state.view().ops().get(id).is_some();
+        for op in ops.iter().filter(|op| !known(&op.id())) {
             let taken = self.taken.entry(op.op().author).or_default();
             taken.insert(op.id(), op.encoded_len());
         }

@@ -110,7 +110,7 @@ pub enum DecodeError {
     #[error("not the encoding of a state: {0}")]
     Encoding(#[from] espalier_identity::canonical::CanonicalError),
     /// Not JSON of the expected form.
-    #[error("not the JSON form of a state: {0}")]
+    #[error("not the JSON form of a state or of records: {0}")]
     Json(#[from] serde_json::Error),
     /// A frame around it is broken.
     #[error(transparent)]

@@ -6,7 +6,7 @@ use crate::frame::MAX_MESSAGE_LEN;
 use crate::gossip::{ReceiveError, Received, Replica, send};
 use crate::message::{Batch, Message};
 use crate::op::{Body, OpId, VerifiedOp};
-use crate::state::{Candidate, Prepared};
+use crate::state::{Candidate, Checks, Prepared};
 use espalier_identity::{Digest, PeerId};
 use espalier_lattice::Dot;
 use espalier_tensor::Content;
@@ -21,6 +21,10 @@ const MAX_WAITING_PER_PEER: usize = 4;
 
 /// How many bytes of operations may wait altogether.
 const MAX_WAITING_LEN: usize = 2 * MAX_MESSAGE_LEN;
+
+/// How often a batch is parted before all of it waits. Every further time needs somebody whose record
+/// convicts another of the same batch.
+const MAX_PARTINGS: usize = 4;
 
 /// Operations that wait for tensors.
 #[derive(Debug, Clone)]
@@ -90,23 +94,50 @@ impl Replica {
         ask: bool,
     ) -> Result<Received, ReceiveError> {
         let Some(Batch { relay, signature, ops }) = batch else { return Ok(Received::default()) };
-        let (ops, left) = self.budget.cut(&self.state, ops, len);
-        let ops = match self.state.prepare(ops) {
+        let checks = self.waiting_checks();
+        let (ops, left) = self.budget.cut(&self.state, &checks, ops, len);
+        let ops = match self.state.prepare(ops, &checks) {
             Ok(ops) => ops,
             Err(refused) => {
                 self.suspect_relay(relay, signature, &refused, &left);
                 return Err(refused.error.into());
             }
         };
-        self.budget.charge(&self.state, &ops);
-        let missing = self.missing(&ops);
+        self.budget.charge(&self.state, &checks, &ops);
+        let (complete, rest) = self.part(ops);
+        let mut admitted = self.commit(complete);
+        let missing: BTreeSet<_> = self.missing(&rest).into_values().flatten().collect();
         if missing.is_empty() {
-            return Ok(Received { effects: Vec::new(), admitted: self.commit(ops) });
+            admitted += self.commit(rest);
+            return Ok(Received { effects: Vec::new(), admitted });
         }
         let contents = missing.iter().copied().collect();
-        self.wait(Waiting { from, ops, missing });
+        self.wait(Waiting { from, ops: rest, missing });
         let effects = if ask { vec![send(from, &Message::Want { contents })] } else { Vec::new() };
-        Ok(Received { effects, admitted: 0 })
+        Ok(Received { effects, admitted })
+    }
+
+    /// Parts the operations of authors whose tensors are here from the others', so that nobody waits
+    /// for somebody else's tensors. An author is taken in without its tensors only where those who
+    /// are taken in with it convict it.
+    fn part(&self, ops: Prepared) -> (Prepared, Prepared) {
+        let (mut complete, mut rest) = (ops, Prepared::default());
+        for _ in 0..MAX_PARTINGS {
+            let missing = self.missing(&complete);
+            if missing.is_empty() {
+                return (complete, rest);
+            }
+            let (lacking, others) = complete.part(|author| missing.contains_key(author));
+            (complete, rest) = (others, rest.and(lacking));
+        }
+        (Prepared::default(), rest.and(complete))
+    }
+
+    /// What waits, so that it is neither checked nor paid for again. A chain of which the tensors in
+    /// the middle are gone thus grows tick by tick until it can be taken in as a whole.
+    fn waiting_checks(&self) -> Checks {
+        let candidates = self.waiting.iter().flat_map(|waiting| waiting.ops.candidates());
+        candidates.map(|candidate| (candidate.op().id(), candidate.clone())).collect()
     }
 
     /// Lets a batch wait, in place of those of the same peer that it covers.
@@ -125,10 +156,10 @@ impl Replica {
         }
     }
 
-    /// Tensors that are not here, of the contributions that can become visible: not removed again,
+    /// Tensors that are not here, of the contributions that can become visible, by author: not removed,
     /// and not by an author whom this state or these operations convict. Convictions stay, so what
     /// is left out here is never asked for by anybody else either.
-    fn missing(&self, ops: &Prepared) -> BTreeSet<Digest> {
+    fn missing(&self, ops: &Prepared) -> BTreeMap<PeerId, BTreeSet<Digest>> {
         let convicted = self.convicted_by(ops);
         let mut removed = BTreeSet::<Dot<PeerId>>::new();
         for op in ops.candidates().iter().filter(|c| c.guilt().is_none()).map(Candidate::op) {
@@ -146,12 +177,16 @@ impl Replica {
             let dot = op.op().dot();
             !convicted.contains(&dot.actor) && !removed.contains(&dot) && !seen.contains(&dot)
         };
-        ops.iter()
-            .filter(wanted)
-            .filter_map(|op| op.contribution())
-            .flat_map(|c| c.manifest.tensors().iter().map(|meta| meta.content))
-            .filter(|digest| !self.held.contains(digest))
-            .collect()
+        let mut missing = BTreeMap::<PeerId, BTreeSet<Digest>>::new();
+        for op in ops.iter().filter(wanted) {
+            let tensors = op.contribution().into_iter().flat_map(|c| c.manifest.tensors());
+            let absent = tensors.map(|meta| meta.content).filter(|d| !self.held.contains(d));
+            let absent: Vec<_> = absent.collect();
+            if !absent.is_empty() {
+                missing.entry(op.op().author).or_default().extend(absent);
+            }
+        }
+        missing
     }
 
     /// Everybody convicted by this state, by these operations, or by both together.

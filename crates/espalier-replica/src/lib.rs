@@ -60,6 +60,7 @@ mod op;
 mod past;
 mod policy;
 mod provenance;
+mod records;
 mod state;
 mod trust;
 mod view;

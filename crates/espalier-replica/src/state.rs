@@ -3,7 +3,7 @@
 use crate::arena::{Arena, Entry};
 use crate::bits::Bits;
 use crate::error::ApplyError;
-use crate::fault::{Conviction, Fault, Judged};
+use crate::fault::{Conviction, Judged};
 use crate::op::{Checked, OpId, SignedOp, VerifiedOp};
 use crate::policy::Policy;
 use crate::trust::{self, Resolution, ResolveError, TrustTable};
@@ -53,8 +53,8 @@ impl FromIterator<Arc<Entry>> for Delta {
 pub(crate) enum Candidate {
     /// The arena has it.
     Known(Arc<Entry>),
-    /// It was checked just now.
-    Checked(Box<Judged>),
+    /// It was checked here.
+    Checked(Arc<Judged>),
 }
 
 impl Candidate {
@@ -82,8 +82,11 @@ impl Candidate {
     }
 }
 
+/// Operations that passed every check, by identifier.
+pub(crate) type Checks = BTreeMap<OpId, Candidate>;
+
 /// Operations that passed every check and have not been joined, by (author, seq).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Prepared(Vec<Candidate>);
 
 impl Prepared {
@@ -94,11 +97,24 @@ impl Prepared {
     pub(crate) fn iter(&self) -> impl Iterator<Item = &VerifiedOp> {
         self.0.iter().map(Candidate::op)
     }
+
+    /// These and those; still by (author, seq) if the authors are others.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self.0.sort_by_key(|c| c.op().op().dot());
+        self
+    }
+
+    /// Parts the operations of some authors from the rest.
+    pub(crate) fn part(self, first: impl Fn(&PeerId) -> bool) -> (Self, Self) {
+        let (first, rest) = self.0.into_iter().partition(|c| first(&c.op().op().author));
+        (Self(first), Self(rest))
+    }
 }
 
 /// How an operation passed.
 enum Found {
-    Known(Arc<Entry>),
+    Known(Candidate),
     Checked(Checked),
 }
 
@@ -225,25 +241,30 @@ impl MergeState {
     /// # Errors
     /// [`ApplyError`]; nothing is changed.
     pub fn apply(&mut self, ops: Vec<SignedOp>) -> Result<usize, ApplyError> {
-        let prepared = self.prepare(ops).map_err(|refused| refused.error)?;
+        let prepared = self.prepare(ops, &Checks::new()).map_err(|refused| refused.error)?;
         Ok(self.commit(prepared).len())
     }
 
-    /// The first half of [`MergeState::apply`]: everything that can fail.
-    pub(crate) fn prepare(&self, mut ops: Vec<SignedOp>) -> Result<Prepared, Box<Refused>> {
+    /// The first half of [`MergeState::apply`]: everything that can fail. Operations among `checks`
+    /// are not checked again.
+    pub(crate) fn prepare(
+        &self,
+        mut ops: Vec<SignedOp>,
+        checks: &Checks,
+    ) -> Result<Prepared, Box<Refused>> {
         ops.sort_by_key(|signed| (signed.op.author, signed.op.seq));
         let mut found = Vec::with_capacity(ops.len());
         let mut tops = BTreeMap::new();
         for (at, signed) in ops.iter().enumerate() {
-            match self.check(signed, &mut tops) {
+            match self.check(signed, checks, &mut tops) {
                 Ok(checked) => found.push(checked),
                 Err(error) => return Err(Box::new(Refused { error, ops, at })),
             }
         }
         let stamp = |(signed, found): (SignedOp, Found)| match found {
-            Found::Known(entry) => Candidate::Known(entry),
+            Found::Known(candidate) => candidate,
             Found::Checked(checked) => {
-                Candidate::Checked(Box::new(Judged::new(checked.of(signed))))
+                Candidate::Checked(Arc::new(Judged::new(checked.of(signed))))
             }
         };
         Ok(Prepared(ops.into_iter().zip(found).map(stamp).collect()))
@@ -253,6 +274,7 @@ impl MergeState {
     fn check(
         &self,
         signed: &SignedOp,
+        checks: &Checks,
         tops: &mut BTreeMap<PeerId, u64>,
     ) -> Result<Found, ApplyError> {
         let (author, seq) = (signed.op.author, signed.op.seq);
@@ -264,13 +286,15 @@ impl MergeState {
             return Err(ApplyError::Gap { author, seq, have: *top });
         }
         *top = seq.max(*top);
-        match self.arena.find(&signed.id()) {
-            Some(known) => Ok(Found::Known(known)),
-            None => {
-                let refused = |source| ApplyError::Op { author, seq, source };
-                signed.check().map(Found::Checked).map_err(refused)
-            }
+        let id = signed.id();
+        if let Some(known) = self.arena.find(&id) {
+            return Ok(Found::Known(Candidate::Known(known)));
         }
+        if let Some(known) = checks.get(&id) {
+            return Ok(Found::Known(known.clone()));
+        }
+        let refused = |source| ApplyError::Op { author, seq, source };
+        signed.check().map(Found::Checked).map_err(refused)
     }
 
     /// The second half: cannot fail. Returns what was new.
@@ -279,7 +303,7 @@ impl MergeState {
             Candidate::Known(entry) => Some(entry),
             // The arena forgets nothing, so what has no place does not get there.
             Candidate::Checked(judged) if self.view.refuses(&self.policy, &judged) => None,
-            Candidate::Checked(judged) => Some(self.arena.insert(*judged)),
+            Candidate::Checked(judged) => Some(self.arena.insert(Arc::unwrap_or_clone(judged))),
         });
         let entries = entries.collect();
         self.join(entries)
@@ -381,17 +405,6 @@ impl MergeState {
     #[must_use]
     pub fn evidence(&self) -> &Evidence<Conviction> {
         self.view.evidence()
-    }
-
-    /// The records of [`MergeState::evidence`] in a form that stands for itself: a list that anyone
-    /// can check without this state, with `espalier verify --evidence` say.
-    ///
-    /// # Panics
-    /// Never: every field has a JSON form.
-    #[must_use]
-    pub fn evidence_json(&self) -> String {
-        let records: Vec<&Fault> = self.evidence().iter().map(Conviction::fault).collect();
-        serde_json::to_string_pretty(&records).expect("every field has a JSON form")
     }
 
     /// Whether this state holds the operation of an arena's entry.

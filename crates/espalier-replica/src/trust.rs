@@ -277,7 +277,7 @@ pub(crate) fn resolution(
         None => None,
         Some(root) => match arena.model(&root) {
             Some(model) => Some(model),
-            None if policy.strategy().needs_base() => {
+            None if policy.strategy().uses_base() => {
                 return Err(ResolveError::BaseMissing { root });
             }
             None => None,

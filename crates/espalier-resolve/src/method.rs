@@ -167,6 +167,11 @@ pub(crate) trait AnyMethod: Debug + Send + Sync {
         cache: &SelectionCache,
     ) -> (Box<dyn Merger + '_>, Vec<Note>);
     fn coefficients(&self, weights: &[f64]) -> Option<(Vec<f64>, f64)>;
+
+    /// Whether a base changes the result of a method that does not need one.
+    fn reads_base(&self) -> bool {
+        false
+    }
 }
 
 /// A method together with what it selected in each tensor.

@@ -19,8 +19,8 @@ pub(crate) struct Ranked<'s, T> {
 }
 
 impl<T> Ranked<'_, T> {
-    /// Each row's values and their ranks, in the order of the rows. Ranks go from 0, by value in the
-    /// order of `total_cmp`, then by place in that order.
+    /// Each row's values and their ranks, in the order of the rows. Ranks go from 0, by value in
+    /// the order of `total_cmp`, then by place in that order of rows.
     pub(crate) fn rows(&self) -> impl Iterator<Item = (&[T], &[i32])> {
         let rows = self.values.chunks_exact(self.width).zip(self.ranks.chunks_exact(self.width));
         rows.map(|(values, ranks)| (&values[..self.len], &ranks[..self.len]))

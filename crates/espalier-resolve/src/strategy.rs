@@ -73,6 +73,14 @@ impl Strategy {
         self.info.needs_base
     }
 
+    /// Whether a base changes the result: of those that need one, and of robust strategies where
+    /// norms matter, which take zero if there is none. Whoever merges for others must then not
+    /// leave out a base that others have.
+    #[must_use]
+    pub fn uses_base(&self) -> bool {
+        self.info.needs_base || self.method.reads_base()
+    }
+
     /// Whether the result depends on a seed, or may.
     #[must_use]
     pub fn uses_randomness(&self) -> bool {
@@ -96,7 +104,7 @@ impl Strategy {
     /// Checks the inputs and makes the passes that come before merging.
     ///
     /// `inputs` are in canonical order; see [`canonical_order`](crate::canonical_order). `seed`
-    /// matters to strategies that use randomness. A `base` that the strategy does not need still
+    /// matters to strategies that use randomness. A `base` that the strategy does not use still
     /// has to fit. The result is the same with any `cache`.
     ///
     /// # Errors

@@ -2,9 +2,12 @@
 
 use crate::histories::{accuse_all, any_steps, honest, look, play};
 use crate::{add, cases, contribution, key, model, policy, say};
-use espalier_identity::{Digest, canonical};
+use espalier_identity::{Digest, Signature, canonical};
 use espalier_lattice::Dot;
-use espalier_replica::{Blob, Body, Bound, ChangeError, Fault, MergeState, SignedOp, Weight};
+use espalier_provenance::MerkleMap;
+use espalier_replica::{
+    Blob, Body, Bound, ChangeError, Envelope, Fault, FaultError, MergeState, SignedOp, Weight,
+};
 use espalier_tensor::{Content, Dtype, Model};
 use espalier_trust::{Dimension, FaultKind, Q16, Record as _};
 use proptest::prelude::*;
@@ -63,34 +66,73 @@ fn bytes(op: &SignedOp) -> Blob {
     canonical::encode(op).into()
 }
 
-/// A state in which authors 0 to 3 are guilty of E1, E3, E4 and E6.
-fn guilty() -> MergeState {
+/// A state in which author `i` is guilty of E(i + 1), found by author 20.
+pub(crate) fn guilty() -> MergeState {
     let mut state = MergeState::new(policy(0));
+    let original = add(&mut state, &key(10), 7.0);
     let mut fork = state.clone();
     add(&mut state, &key(0), 1.0);
     add(&mut fork, &key(0), 2.0);
     state.merge(&fork).expect("one policy");
-    add(&mut state, &key(1), f32::NAN);
+    let mut forged = original.clone();
+    forged.signature = Signature::from_bytes([7; 64]);
+    let (op, ids) = (bytes(&forged), [forged.id(), original.id()]);
+    let map: MerkleMap = ids.iter().map(|id| (*id, Digest::ZERO)).collect();
+    let envelope = Envelope::of_operations(&key(1), state.policy().hash(), ids.into_iter());
+    let inclusion = map.prove(&forged.id()).expect("in there");
+    let relayed = Fault::InvalidRelay { envelope, inclusion, op };
+    add(&mut state, &key(2), f32::NAN);
     let mut illegal = contribution(&model(1.0, 1.0), 0, Vec::new());
     illegal.weight = Weight::from_raw(u64::MAX);
-    say(&mut state, &key(2), Body::Contribute(illegal));
+    say(&mut state, &key(3), Body::Contribute(illegal));
+    add(&mut state, &key(4), 4.0);
+    let mut broken = state.next_op(key(4).peer_id(), Body::Retract { targets: Vec::new() });
+    broken.prev = Some(original.id());
+    state.apply(vec![broken.sign(&key(4))]).expect("signed");
     let targets = vec![Dot::new(key(0).peer_id(), 1)];
-    say(&mut state, &key(3), Body::Retract { targets });
-    accuse_all(&key(5), &mut state);
+    say(&mut state, &key(5), Body::Retract { targets });
+    let Body::Contribute(model) = original.op.body.clone() else { panic!("a contribution") };
+    let mut copy = state.next_op(key(6).peer_id(), Body::Contribute(model));
+    copy.deps = vec![original.id()];
+    let copy = copy.sign(&key(6));
+    state.apply(vec![copy.clone()]).expect("signed");
+    let copied = Fault::Copy { copy: bytes(&copy), path: vec![], original: bytes(&original) };
+    let nothing = Fault::IllegalField { op: bytes(&original) };
+    say(&mut state, &key(7), Body::Evidence(nothing));
+    for value in [1, 2] {
+        let (subject, dimension) = (key(10).peer_id(), Dimension::Accuracy);
+        let (about, value) = (Digest::ZERO, Q16::from_raw(value));
+        say(&mut state, &key(8), Body::Attest { subject, dimension, epoch: 3, about, value });
+    }
+    accuse_all(&key(20), &mut state);
+    for fault in [relayed, copied] {
+        state.accuse(&key(20), fault).expect("a proof");
+    }
     state
 }
 
 #[test]
-fn every_fault_is_found() {
-    let found: Vec<_> = guilty().evidence().keys().copied().collect();
-    let mut expected = vec![
-        (key(0).peer_id(), FaultKind::Equivocation),
-        (key(1).peer_id(), FaultKind::NonFinite),
-        (key(2).peer_id(), FaultKind::IllegalField),
-        (key(3).peer_id(), FaultKind::ForeignRetraction),
-    ];
-    expected.sort_unstable();
+fn every_fault_is_found_and_nothing_else() {
+    let found: BTreeSet<_> = guilty().evidence().keys().copied().collect();
+    let expected = (0..).zip(FaultKind::ALL).map(|(i, kind)| (key(i).peer_id(), kind)).collect();
     assert_eq!(found, expected);
+}
+
+#[test]
+fn records_explain_themselves_and_survive_json() {
+    let state = guilty();
+    let read: Vec<Fault> = serde_json::from_str(&state.evidence_json()).expect("our own");
+    assert_eq!(read.len(), FaultKind::ALL.len());
+    for (fault, record) in read.iter().zip(state.evidence().iter()) {
+        assert_eq!(fault, record.fault());
+        let explanation = fault.explain().expect("a proof");
+        assert_eq!((explanation.accused, explanation.kind), (record.accused(), record.kind()));
+        assert!(explanation.facts.len() >= 2, "{explanation}");
+        let whole = explanation.facts.iter().all(|fact| !fact.is_empty() && !fact.ends_with(' '));
+        assert!(whole, "{explanation}");
+    }
+    let op = bytes(state.ops().next().expect("some").signed());
+    assert_eq!(Fault::IllegalField { op }.explain(), Err(FaultError::NoFault));
 }
 
 #[test]

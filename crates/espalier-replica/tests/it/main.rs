@@ -7,11 +7,13 @@ mod driver;
 mod evidence;
 mod fixtures;
 mod gossip;
+mod guilt;
 mod histories;
 mod hostile;
 mod joins;
 mod naive;
 mod provenance;
+mod relays;
 mod removal;
 mod resolve;
 

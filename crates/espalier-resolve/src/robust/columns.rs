@@ -63,6 +63,10 @@ impl<R: ColumnRule> AnyMethod for ByColumns<R> {
     fn coefficients(&self, _weights: &[f64]) -> Option<(Vec<f64>, f64)> {
         None
     }
+
+    fn reads_base(&self) -> bool {
+        self.steps.need_origin(Need::Rows)
+    }
 }
 
 /// Per row the first one that is the same combination: where liars are far away, neighbour

@@ -19,9 +19,9 @@ pub(crate) trait ProductRule: Debug + Send + Sync + 'static {
     /// How notes call it.
     const NAME: &'static str;
 
-    /// Whether the origin of the rows changes the result.
-    fn needs_origin(&self) -> bool {
-        false
+    /// What the rule looks at.
+    fn need(&self) -> Need {
+        Need::Distances
     }
 
     /// The result as a combination of the rows, of which there is at least one; fewer than half
@@ -45,20 +45,24 @@ impl<R: ProductRule> AnyMethod for ByProducts<R> {
     ) -> (Box<dyn Merger + '_>, Vec<Note>) {
         let tensors: Vec<Tensor<'_>> =
             tensors.iter().flatten().map(|(tensor, _)| *tensor).collect();
-        let need = if self.rule.needs_origin() { Need::Norms } else { Need::Distances };
-        let mut survey = survey(&tensors, &self.steps, need, R::NAME);
-        let mut result = Combination { terms: Vec::new(), base: 0.0 };
-        if let Some(products) = &survey.products {
-            result = self.rule.combine(products, survey.liars, &mut survey.notes);
-            if let Some(mix) = &survey.mix {
-                result = result.through(mix, survey.inputs);
-            }
+        let mut survey = survey(&tensors, &self.steps, self.rule.need(), R::NAME);
+        let mut result = match &survey.products {
+            Some(products) => self.rule.combine(products, survey.liars, &mut survey.notes),
+            // Whoever does not ask how the rows differ treats all alike.
+            None => Combination::mean(&(0..survey.rows()).collect::<Vec<_>>()),
+        };
+        if let Some(mix) = &survey.mix {
+            result = result.through(mix, survey.inputs);
         }
         (Box::new(Sum(result)), survey.notes)
     }
 
     fn coefficients(&self, _weights: &[f64]) -> Option<(Vec<f64>, f64)> {
         None
+    }
+
+    fn reads_base(&self) -> bool {
+        self.steps.need_origin(self.rule.need())
     }
 }
 
@@ -70,9 +74,6 @@ impl Sum {
         let Self(Combination { terms, base }) = self;
         s.weights.clear();
         s.weights.extend(terms.iter().map(|&(_, factor)| T::of(factor)));
-        if terms.is_empty() {
-            out.fill(T::ZERO);
-        }
         linear::combine_some(t, |k| terms[k].0, &s.weights, None, start, out, &mut s.rows);
         if *base != 0.0 && t.base().is_some() {
             s.more.resize(s.more.len().max(out.len()), T::ZERO);

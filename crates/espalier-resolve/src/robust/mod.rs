@@ -11,9 +11,9 @@
 //!    ([`combination`]: Krum, geometric median, …), or works coordinate by coordinate on the
 //!    rows, which are mixed tile by tile ([`columns`]: median, trimmed mean, …).
 //!
-//! Rows are differences from the base if there is one, the models themselves otherwise. That
-//! matters where norms do: clipping, `arc` and the start of centred clipping. All else depends
-//! on distances.
+//! Where norms matter, with `clipping`, `arc` and centred clipping that starts there, rows are
+//! differences from the base, or the models themselves if there is none. All else depends on
+//! distances, and reads no base.
 //!
 //! **Liars.** The parameter `f` says how many rows may be lies. Every rule and step here tolerates
 //! less than half of its rows, ⌊(rows − 1) / 2⌋; a larger `f` counts as that, with a
@@ -25,10 +25,11 @@
 //!
 //! **Precision.** Products are sums in f64 (relative error about 10⁻¹⁵ of |x| |y|). A squared
 //! distance is p(i, i) + p(j, j) − 2 p(i, j), so its relative error is about 10⁻¹⁵ r² where r is
-//! the length of the rows over their distance. With a base r is small. Without one, and where
-//! norms do not matter, products are taken relative to the row of median norm, which half of the
-//! liars and more cannot place far outside: r is then small as well unless that row is a lie. Else
-//! r is what the models have: a distance of 10⁻⁴ of the norm is still known to seven digits.
+//! the length of the rows over their distance. Where norms do not matter, products are taken
+//! relative to the row of median norm, which fewer than half of the rows cannot place far
+//! outside; r is then small, unless that row is a lie. Where they do, r is what the models or
+//! their differences from the base have: a distance of 10⁻⁴ of the norm is still known to seven
+//! digits.
 
 pub(crate) mod columns;
 pub(crate) mod combination;
@@ -36,6 +37,7 @@ pub(crate) mod products;
 pub(crate) mod steps;
 pub(crate) mod survey;
 
+use self::survey::Need;
 use crate::{Note, ParameterInfo, ParameterRange, parameters::Values};
 
 /// How many liars are assumed.
@@ -101,6 +103,11 @@ impl Steps {
         };
         let chain = values.word("pre").split('+').filter_map(step).collect();
         Self { liars: Liars(values.number("f")), chain }
+    }
+
+    /// Whether a rule with this need, or a step, depends on where the origin of the rows is.
+    pub(crate) fn need_origin(&self, need: Need) -> bool {
+        need == Need::Norms || self.chain.iter().any(|step| step.needs_origin())
     }
 }
 

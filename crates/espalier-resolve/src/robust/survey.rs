@@ -3,7 +3,10 @@
 use std::ops::Range;
 
 use espalier_identity::Digest;
-use espalier_tensor::{Dtype, kernels::Gram};
+use espalier_tensor::{
+    Dtype,
+    kernels::{Gram, gram},
+};
 use rayon::prelude::*;
 
 use super::{
@@ -29,7 +32,7 @@ const MEASURABLE: f64 = 1e150;
 pub(crate) enum Need {
     /// No products, unless a step asks.
     Rows,
-    /// Products, wherever the origin of the rows is.
+    /// Products, wherever the origin of the rows is. No base is read.
     Distances,
     /// Products of differences from the base, or of the models as they are.
     Norms,
@@ -114,8 +117,7 @@ pub(crate) fn survey(
     let Some(context) = context else { return survey };
     let chain = &steps.chain;
     if need > Need::Rows || chain.iter().any(|step| step.needs_products()) {
-        let origin = need == Need::Norms || chain.iter().any(|step| step.needs_origin());
-        survey.products = Some(measure(tensors, inputs, origin));
+        survey.products = Some(measure(tensors, inputs, steps.need_origin(need)));
         survey.drop_unmeasured();
     }
     let ids = context.inputs.iter().map(|input| input.id);
@@ -154,38 +156,48 @@ fn take(survey: &mut Survey, step: Step, seed: &Digest, ids: &mut Vec<Digest>) {
     survey.apply(combinations);
 }
 
-/// The products of all inputs, relative to the base, to zero, or to one of the inputs.
+/// The products of all inputs, relative to the base (to zero without one) if the origin matters,
+/// otherwise to one of the inputs.
 fn measure(tensors: &[Tensor<'_>], inputs: usize, origin: bool) -> Products {
-    let based = tensors.first().is_some_and(|tensor| tensor.base().is_some());
-    let everyone: Vec<usize> = (0..inputs).collect();
-    let origin = if based {
-        Origin::Base
-    } else if origin {
-        Origin::Zero
-    } else {
-        Origin::Input(middle(tensors, &everyone))
-    };
-    Products::from_triangle(inputs, &triangle(tensors, &everyone, origin))
+    let centre = (!origin).then(|| middle(tensors, inputs));
+    let triangle = reduce(tensors, inputs * (inputs + 1) / 2, |tensor, range| {
+        let rows = spans(tensor, &range);
+        let mut gram = Gram::new(inputs);
+        match centre.map(|input| rows[input]).or_else(|| base_span(tensor, &range)) {
+            Some(origin) => gram.push_from(origin, &rows),
+            None => gram.push(&rows),
+        }
+        gram.finish()
+    });
+    Products::from_triangle(inputs, &triangle)
 }
 
 /// The input of median norm among those that have one.
-fn middle(tensors: &[Tensor<'_>], inputs: &[usize]) -> usize {
-    let norm = |&input: &usize| triangle(tensors, &[input], Origin::Zero)[0];
-    let norms: Vec<f64> = inputs.iter().map(norm).collect();
+fn middle(tensors: &[Tensor<'_>], inputs: usize) -> usize {
+    let norms = reduce(tensors, inputs, |tensor, range| {
+        spans(tensor, &range).iter().map(|row| gram(&[*row])[0]).collect()
+    });
     let mut order = order(&norms);
     order.retain(|&input| norms[input].is_finite());
     order.get(order.len().saturating_sub(1) / 2).copied().unwrap_or(0)
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Origin {
-    Zero,
-    Base,
-    Input(usize),
+fn spans<'t>(tensor: &Tensor<'t>, range: &Range<usize>) -> Vec<(Dtype, &'t [u8])> {
+    let span = |input| (tensor.dtype, tensor.bytes(input, range.clone()));
+    (0..tensor.count()).map(span).collect()
 }
 
-/// The lower triangle of the products of some inputs.
-fn triangle(tensors: &[Tensor<'_>], inputs: &[usize], origin: Origin) -> Vec<f64> {
+fn base_span<'t>(tensor: &Tensor<'t>, range: &Range<usize>) -> Option<(Dtype, &'t [u8])> {
+    let base = tensor.base()?;
+    Some((tensor.dtype, &base[tensor.byte_range(range.clone())]))
+}
+
+/// Sums `len` numbers over ranges of all tensors, in order of the ranges.
+fn reduce(
+    tensors: &[Tensor<'_>],
+    len: usize,
+    part: impl Fn(&Tensor<'_>, Range<usize>) -> Vec<f64> + Sync,
+) -> Vec<f64> {
     let tasks: Vec<(&Tensor<'_>, Range<usize>)> = tensors
         .iter()
         .flat_map(|tensor| {
@@ -193,43 +205,20 @@ fn triangle(tensors: &[Tensor<'_>], inputs: &[usize], origin: Origin) -> Vec<f64
             starts.map(move |start| (tensor, start..tensor.elements.min(start + TASK)))
         })
         .collect();
-    let mut total = vec![0.0; inputs.len() * (inputs.len() + 1) / 2];
+    let one = |(tensor, range): &(&Tensor<'_>, Range<usize>)| {
+        let part = part(tensor, range.clone());
+        tensor.release(range.clone());
+        part
+    };
+    let mut total = vec![0.0; len];
     for wave in tasks.chunks(WAVE) {
-        let part = |(tensor, range): &(&Tensor<'_>, Range<usize>)| {
-            let part = products_in(tensor, range.clone(), inputs, origin);
-            tensor.release(range.clone());
-            part
-        };
         let parts: Vec<Vec<f64>> = match wave {
-            [one] => vec![part(one)],
-            _ => wave.par_iter().map(part).collect(),
+            [only] => vec![one(only)],
+            _ => wave.par_iter().map(one).collect(),
         };
         for part in parts {
             total.iter_mut().zip(part).for_each(|(total, part)| *total += part);
         }
     }
     total
-}
-
-fn products_in(
-    tensor: &Tensor<'_>,
-    range: Range<usize>,
-    inputs: &[usize],
-    origin: Origin,
-) -> Vec<f64> {
-    let span = |input| (tensor.dtype, tensor.bytes(input, range.clone()));
-    let rows: Vec<(Dtype, &[u8])> = inputs.iter().map(|&input| span(input)).collect();
-    let origin = match origin {
-        Origin::Zero => None,
-        Origin::Base => {
-            tensor.base().map(|base| (tensor.dtype, &base[tensor.byte_range(range.clone())]))
-        }
-        Origin::Input(input) => Some(span(input)),
-    };
-    let mut gram = Gram::new(inputs.len());
-    match origin {
-        Some(origin) => gram.push_from(origin, &rows),
-        None => gram.push(&rows),
-    }
-    gram.finish()
 }

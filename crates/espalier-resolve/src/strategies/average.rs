@@ -12,6 +12,7 @@ use crate::{
         BUCKET, CLIP, LIARS, PRE, Steps,
         combination::{ByProducts, ProductRule},
         products::{Combination, Products},
+        survey::Need,
     },
 };
 
@@ -34,6 +35,10 @@ struct Average;
 
 impl ProductRule for Average {
     const NAME: &'static str = INFO.name;
+
+    fn need(&self) -> Need {
+        Need::Rows
+    }
 
     fn combine(&self, products: &Products, _: usize, _: &mut Vec<Note>) -> Combination {
         Combination::mean(&(0..products.rows()).collect::<Vec<_>>())

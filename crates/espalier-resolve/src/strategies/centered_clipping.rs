@@ -16,6 +16,7 @@ use crate::{
         combination::{ByProducts, ProductRule},
         majority,
         products::{Combination, Products},
+        survey::Need,
     },
 };
 
@@ -74,8 +75,8 @@ struct CenteredClipping {
 impl ProductRule for CenteredClipping {
     const NAME: &'static str = INFO.name;
 
-    fn needs_origin(&self) -> bool {
-        self.from_base
+    fn need(&self) -> Need {
+        if self.from_base { Need::Norms } else { Need::Distances }
     }
 
     fn combine(&self, products: &Products, _: usize, _: &mut Vec<Note>) -> Combination {

@@ -77,7 +77,8 @@ fn least_diameter(products: &Products, out: usize, budget: usize) -> Option<Vec<
     diameters.sort_unstable_by(f64::total_cmp);
     diameters.dedup();
     let mut search = Search { budget };
-    let mut possible = |diameter: f64| search.covers(&mut Conflicts::new(products, diameter), out);
+    let mut possible =
+        |diameter: f64| search.covers(&mut Conflicts::new(&far_apart(products, diameter)), out);
     // The largest diameter always is: nothing is farther apart.
     let (mut low, mut high) = (0, diameters.len() - 1);
     while low < high {
@@ -85,7 +86,8 @@ fn least_diameter(products: &Products, out: usize, budget: usize) -> Option<Vec<
         if possible(diameters[middle])? { high = middle } else { low = middle + 1 }
     }
     // Row after row is kept if the rest can still be covered.
-    let mut conflicts = Conflicts::new(products, diameters[low]);
+    let pairs = far_apart(products, diameters[low]);
+    let mut conflicts = Conflicts::new(&pairs);
     let (mut kept, mut left) = (Vec::new(), out);
     for row in 0..n {
         if kept.len() == n - out {
@@ -107,25 +109,27 @@ fn least_diameter(products: &Products, out: usize, budget: usize) -> Option<Vec<
     Some(kept)
 }
 
+/// Per row those that are farther from it than `diameter`.
+fn far_apart(products: &Products, diameter: f64) -> Vec<Vec<usize>> {
+    let n = products.rows();
+    let far = |i: usize| (0..n).filter(move |&j| products.squared_distance(i, j) > diameter);
+    (0..n).map(|i| far(i).collect()).collect()
+}
+
 /// The pairs of rows that are too far apart to be kept both.
 #[derive(Debug, Clone)]
-struct Conflicts {
-    pairs: Vec<Vec<usize>>,
+struct Conflicts<'p> {
+    pairs: &'p [Vec<usize>],
     /// Rows that are neither left out nor known to be kept.
     alive: Vec<bool>,
     /// How many conflicts each has with others that are alive.
     degrees: Vec<usize>,
 }
 
-impl Conflicts {
-    fn new(products: &Products, diameter: f64) -> Self {
-        let n = products.rows();
-        let far = |i: usize| {
-            (0..n).filter(|&j| products.squared_distance(i, j) > diameter).collect::<Vec<_>>()
-        };
-        let pairs: Vec<Vec<usize>> = (0..n).map(far).collect();
+impl<'p> Conflicts<'p> {
+    fn new(pairs: &'p [Vec<usize>]) -> Self {
         let degrees = pairs.iter().map(Vec::len).collect();
-        Self { pairs, alive: vec![true; n], degrees }
+        Self { pairs, alive: vec![true; pairs.len()], degrees }
     }
 
     fn remove(&mut self, row: usize) {
@@ -163,7 +167,7 @@ struct Search {
 impl Search {
     /// Whether leaving out `out` rows leaves no conflict; `None` when the budget is spent.
     /// `conflicts` is the same afterwards, unless it is.
-    fn covers(&mut self, conflicts: &mut Conflicts, out: usize) -> Option<bool> {
+    fn covers(&mut self, conflicts: &mut Conflicts<'_>, out: usize) -> Option<bool> {
         self.budget = self.budget.checked_sub(1)?;
         let (mut most, mut ends) = (None, 0);
         for (row, &degree) in conflicts.degrees.iter().enumerate() {
@@ -189,5 +193,42 @@ impl Search {
         let found = self.covers(conflicts, out - rivals.len())?;
         rivals.iter().rev().for_each(|&rival| conflicts.restore(rival));
         Some(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::robust::products::tests::products;
+
+    #[test]
+    fn the_first_of_several_sets() {
+        // Two pairs of equal diameter.
+        let p = products(&[vec![5.0], vec![0.0], vec![1.0], vec![6.0], vec![9.0]]);
+        assert_eq!(least_diameter(&p, 3, BUDGET), Some(vec![0, 3]));
+        assert_eq!(least_diameter(&p, 2, BUDGET), Some(vec![0, 3, 4]));
+        assert_eq!(least_diameter(&p, 0, BUDGET), Some(vec![0, 1, 2, 3, 4]));
+        let equal = products(&vec![vec![2.0]; 5]);
+        assert_eq!(least_diameter(&equal, 2, BUDGET), Some(vec![0, 1, 2]));
+    }
+
+    #[test]
+    fn where_the_search_gives_up() {
+        let rows: Vec<Vec<f64>> = (0..24_u64)
+            .map(|i| (0..3).map(|k| ((i * 7919 + k * 104_729 + i * i * k) % 1009) as f64).collect())
+            .collect();
+        let p = products(&rows);
+        let diameter = |rows: &[usize]| {
+            let pairs = rows.iter().flat_map(|&i| rows.iter().map(move |&j| (i, j)));
+            pairs.map(|(i, j)| p.squared_distance(i, j)).fold(0.0, f64::max)
+        };
+        assert_eq!(least_diameter(&p, 11, 50), None);
+        let best = least_diameter(&p, 11, BUDGET).expect("enough");
+        let near = least_radius(&p, 13);
+        assert_eq!((best.len(), near.len()), (13, 13));
+        assert!(diameter(&near) <= 4.0 * diameter(&best), "twice, as squares");
+        let mut notes = Vec::new();
+        Mda.combine(&p, 11, &mut notes);
+        assert!(notes.is_empty());
     }
 }

@@ -18,7 +18,21 @@ const GOLDEN: [[&str; 2]; 8] = [
 ];
 
 /// The same of [`ROBUST`].
-const GOLDEN_ROBUST: [[&str; 2]; 13] = [["", ""]; 13];
+const GOLDEN_ROBUST: [[&str; 2]; 13] = [
+    ["d5a181d8", "9b5d0d7e"],
+    ["44a50194", "c166c5d6"],
+    ["2d13aa55", "dc1f3f13"],
+    ["aa053389", "eb5813e8"],
+    ["a98f4a26", "1f2e7a22"],
+    ["f25a3a8a", "60a05dc2"],
+    ["1bb05de9", "f8219c9c"],
+    ["b5c35c68", "d1a1b6d3"],
+    ["313fa07a", "e4c1db4f"],
+    ["5ac97af9", "52f31e9b"],
+    ["cf594057", "76d5456d"],
+    ["2558d7fb", "01d0c07f"],
+    ["9e9ca795", "a67c887c"],
+];
 
 #[test]
 fn merged_models_have_the_recorded_roots() {

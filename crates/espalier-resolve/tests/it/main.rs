@@ -67,7 +67,7 @@ const ROBUST: [(&str, &[(&str, &str)]); 13] = [
     ("geometric-median", &[]),
     ("krum", &[("f", "1")]),
     ("multi-krum", &[("f", "1")]),
-    ("mda", &[("f", "1")]),
+    ("mda", &[("f", "2")]),
     ("centered-clipping", &[("tau", "20")]),
     ("centered-clipping", &[("start", "core")]),
     ("caf", &[("f", "1")]),
@@ -75,7 +75,7 @@ const ROBUST: [(&str, &[(&str, &str)]); 13] = [
     ("trimmed-mean", &[("pre", "nnm"), ("f", "1")]),
     ("median", &[("pre", "bucketing+nnm")]),
     ("meamed", &[("pre", "clipping+bucketing"), ("clip", "15"), ("bucket", "3")]),
-    ("krum", &[("pre", "clipping")]),
+    ("multi-krum", &[("pre", "clipping"), ("f", "2")]),
 ];
 
 /// All of them.

@@ -75,6 +75,10 @@ const RULES: [(&str, &[(&str, &str)]); 12] = [
 const CHAINS: [&str; 7] =
     ["none", "nnm", "bucketing", "clipping", "arc", "arc+nnm", "bucketing+clipping"];
 
+fn rule(name: &str, pairs: &[(&str, &str)], f: &str, pre: &str) -> Strategy {
+    strategy(name, &[pairs, &[("f", f), ("pre", pre)]].concat())
+}
+
 #[test]
 fn every_rule_after_every_step_is_the_slow_one() {
     let cases = [(1, 3, 0), (2, 4, 1), (3, 2, 1), (4, 5, 1), (7, 6, 3), (8, 4, 2), (11, 8, 4)];
@@ -111,7 +115,7 @@ fn every_rule_after_every_step_is_the_slow_one() {
 /// Rules that do not know where zero is.
 fn is_free_of_origin(built: &Strategy) -> bool {
     let parameters = built.parameters();
-    let clips = parameters["pre"].contains("clipping") || parameters["pre"].contains("arc");
+    let clips = ["clipping", "arc"].iter().any(|step| parameters["pre"].contains(step));
     !clips && parameters.get("start").is_none_or(|start| start == "core")
 }
 
@@ -127,10 +131,11 @@ proptest! {
         let f = f.to_string();
         for (name, pairs) in RULES {
             // Mixed rows have equal distances, of which rounding decides.
-            let built = strategy(name, &[pairs, &[("f", f.as_str())][..]].concat());
+            let built = rule(name, pairs, &f, "none");
             if is_free_of_origin(&built) {
                 let moved: Vec<Vec<f64>> = rows.iter().map(image).collect();
-                let off = distance(&merged(&built, &moved, None).0, &image(&merged(&built, &rows, None).0));
+                let expected = image(&merged(&built, &rows, None).0);
+                let off = distance(&merged(&built, &moved, None).0, &expected);
                 prop_assert!(off < 1e-5, "{}: {:e}", built, off);
             }
         }
@@ -149,7 +154,7 @@ proptest! {
         // All but those with a length among their parameters.
         for (name, pairs) in RULES.iter().filter(|(_, pairs)| pairs.len() < 2) {
             for pre in ["none", "nnm", "arc", "clipping+nnm"] {
-                let built = strategy(name, &[pairs, &[("f", f.as_str()), ("pre", pre)][..]].concat());
+                let built = rule(name, pairs, &f, pre);
                 let scaled: Vec<Vec<f64>> = rows.iter().map(image).collect();
                 let expected = image(&merged(&built, &rows, None).0);
                 prop_assert_eq!(merged(&built, &scaled, None).0, expected, "{}", built);
@@ -185,7 +190,7 @@ proptest! {
                 if name == "average" && matches!(pre, "none" | "nnm") {
                     continue;
                 }
-                let built = strategy(name, &[pairs, &[("f", f.as_str()), ("pre", pre)][..]].concat());
+                let built = rule(name, pairs, &f, pre);
                 let (result, _) = merged(&built, &rows, None);
                 let off = distance(&result, &[0.0; 3]);
                 prop_assert!(off <= 8.0 * radius, "{}: {} of {}, {:?}", built, off, radius, rows);
@@ -199,7 +204,7 @@ proptest! {
         let f = f.to_string();
         for (name, pairs) in RULES.iter().filter(|(_, pairs)| pairs.len() < 2) {
             for pre in CHAINS {
-                let built = strategy(name, &[pairs, &[("f", f.as_str()), ("pre", pre)][..]].concat());
+                let built = rule(name, pairs, &f, pre);
                 let (result, _) = merged(&built, &vec![row.clone(); n], None);
                 // From zero, ten steps of full length are enough to arrive.
                 prop_assert!(distance(&result, &row) < 1e-12, "{}: {:?}", built, result);
@@ -224,7 +229,7 @@ proptest! {
         };
         for (name, pairs) in RULES {
             for pre in CHAINS {
-                let built = strategy(name, &[pairs, &[("pre", pre)][..]].concat());
+                let built = rule(name, pairs, "0.3", pre);
                 let shuffled = result(&mut order.iter().copied(), &built);
                 prop_assert_eq!(result(&mut (0..8), &built), shuffled, "{}", built);
             }
@@ -283,6 +288,22 @@ fn nothing_to_measure() {
     }
 }
 
+/// A replica that does not have the base must not compute another model than one that has it.
+#[test]
+fn a_base_that_is_not_used_changes_nothing() {
+    let rows = normal(4, 7, 6);
+    let base = normal(5, 1, 6).remove(0);
+    for (name, pairs) in RULES {
+        for pre in CHAINS {
+            let built = rule(name, pairs, "0.3", pre);
+            let same = merged(&built, &rows, None) == merged(&built, &rows, Some(&base));
+            assert!(same || built.uses_base(), "{built}");
+            assert_eq!(built.uses_base(), !is_free_of_origin(&built), "{built}");
+        }
+    }
+    assert!(strategy("ties", &[]).uses_base() && !strategy("linear", &[]).uses_base());
+}
+
 /// The seed decides which inputs share a bucket, and nothing else.
 #[test]
 fn only_bucketing_depends_on_the_seed() {
@@ -291,7 +312,7 @@ fn only_bucketing_depends_on_the_seed() {
         models.iter().map(|model| Input { id: model.root(), weight: 1.0, model }).collect();
     for (name, pairs) in RULES.iter().filter(|(name, _)| *name != "average") {
         for pre in CHAINS {
-            let built = strategy(name, &[pairs, &[("pre", pre)][..]].concat());
+            let built = rule(name, pairs, "0.3", pre);
             let root = |seed: &[u8]| {
                 let seed = Digest::of_content(seed);
                 let plan = built.prepare(&inputs, None, seed, &SelectionCache::new());

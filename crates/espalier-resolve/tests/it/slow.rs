@@ -249,9 +249,9 @@ fn largest(mut a: Rows) -> (f64, Vec<f64>) {
                 (row[p], row[q]) = (c * row[p] - s * row[q], s * row[p] + c * row[q]);
             };
             a.iter_mut().for_each(turn);
-            for k in 0..d {
-                (a[p][k], a[q][k]) = (c * a[p][k] - s * a[q][k], s * a[p][k] + c * a[q][k]);
-            }
+            let (old_p, old_q) = (a[p].clone(), a[q].clone());
+            a[p] = old_p.iter().zip(&old_q).map(|(x, y)| c * x - s * y).collect();
+            a[q] = old_p.iter().zip(&old_q).map(|(x, y)| s * x + c * y).collect();
             vectors.iter_mut().for_each(turn);
         }
     }

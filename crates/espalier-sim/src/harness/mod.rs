@@ -52,7 +52,7 @@ pub fn simulate(
     watch: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Report, SimError> {
     config.check()?;
-    let harness = Harness::new(config);
+    let harness = Harness { labels: Labels::deal(config) };
     let mut run = Run::new(config, &harness, &mut || {
         let _ = watch(Progress::Training);
     })?;
@@ -85,10 +85,6 @@ pub(crate) struct Harness {
 }
 
 impl Harness {
-    fn new(config: &Config) -> Self {
-        Self { labels: Labels::deal(config) }
-    }
-
     /// How each node behaves.
     pub(crate) fn cast(&self, config: &Config, network: &Network) -> Vec<Box<dyn Behaviour>> {
         let honest = self.labels.honest();

@@ -1,20 +1,22 @@
-//! Runs for the harness alone, without a report: what the attack grid judges from outside.
+//! A run for the harness alone: without a report, with the states of every round.
 
-use super::Harness;
+use super::{Harness, Labels};
 use crate::config::Config;
 use crate::error::SimError;
 use crate::family::Task;
 use crate::run::Run;
-use crate::world::World;
+use crate::world::Node;
 use espalier_identity::PeerId;
 use espalier_replica::MergeState;
 use std::collections::BTreeSet;
 
 /// A run that is over, with the states of all active honest replicas after each round.
+#[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) task: Task,
     pub(crate) rounds: Vec<Vec<MergeState>>,
-    authors: Vec<(PeerId, bool)>,
+    nodes: Vec<Node>,
+    labels: Labels,
 }
 
 impl Ended {
@@ -25,7 +27,8 @@ impl Ended {
 
     /// Every node's key, and whether it was honest.
     pub(crate) fn authors(&self) -> impl Iterator<Item = (PeerId, bool)> {
-        self.authors.iter().copied()
+        let honest = |(i, node): (usize, &Node)| (node.id, self.labels.is_honest(i));
+        self.nodes.iter().enumerate().map(honest)
     }
 }
 
@@ -33,28 +36,26 @@ impl Ended {
 /// but no longer than the configuration says.
 ///
 /// # Errors
-/// As [`simulate`](super::simulate).
+/// As [`super::simulate`].
 pub(crate) fn play(config: &Config, least: u32) -> Result<Ended, SimError> {
     config.check()?;
-    let harness = Harness::new(config);
+    let harness = Harness { labels: Labels::deal(config) };
     let mut run = Run::new(config, &harness, &mut || {})?;
-    let mut rounds = vec![honest_states(&harness, &run.world)];
+    let honest = |run: &Run<'_>| -> Vec<MergeState> {
+        let nodes = run.world.nodes.iter().enumerate();
+        let honest = nodes.filter(|(i, node)| node.active && harness.labels.is_honest(*i));
+        honest.map(|(_, node)| node.state().clone()).collect()
+    };
+    let mut rounds = vec![honest(&run)];
     for round in 1..=config.rounds {
         run.round(round)?;
-        let states = honest_states(&harness, &run.world);
+        let states = honest(&run);
         let hashes: BTreeSet<_> = states.iter().map(MergeState::state_hash).collect();
         rounds.push(states);
         if hashes.len() <= 1 && round >= least && run.world.is_quiet() {
             break;
         }
     }
-    let nodes = run.world.nodes.iter().enumerate();
-    let authors = nodes.map(|(i, node)| (node.id, harness.labels.is_honest(i))).collect();
-    Ok(Ended { task: run.task, rounds, authors })
-}
-
-fn honest_states(harness: &Harness, world: &World) -> Vec<MergeState> {
-    let nodes = world.nodes.iter().enumerate();
-    let honest = nodes.filter(|(i, node)| node.active && harness.labels.is_honest(*i));
-    honest.map(|(_, node)| node.state().clone()).collect()
+    let Run { task, world, .. } = run;
+    Ok(Ended { task, rounds, nodes: world.nodes, labels: harness.labels })
 }

@@ -128,31 +128,14 @@ function niceStep(least) {
   return power * [1, 2, 5, 10].find((step) => step * power >= least * 0.999);
 }
 
-// The axis of rounds: whole numbers, as many as fit.
-function roundAxis(width, extra = {}) {
+// An axis of whole numbers, as many as fit.
+function wholeAxis(width, numbers, extra = {}) {
   const fit = Math.max(2, (width - 90) / 38);
-  const step = Math.max(1, niceStep(roundNumbers.length / fit));
-  const first = roundNumbers[0] ?? 0;
+  const step = Math.max(1, niceStep(numbers.length / fit));
   return {
-    title: { text: 'round', standoff: 6 }, tick0: 0, dtick: step, tickangle: 0,
-    range: [first - 0.5, lastNumber + 0.5], showgrid: false, ...extra,
+    tick0: 0, dtick: step, tickangle: 0, showgrid: false,
+    range: [(numbers[0] ?? 0) - 0.5, (numbers.at(-1) ?? 0) + 0.5], ...extra,
   };
-}
-
-// The axis of nodes for heat maps: the first at the top, labels thinned to what fits.
-function nodeAxis(height) {
-  const step = Math.max(1, niceStep(sampled.length / (height / 15)));
-  const shown = sampled.map((_, node) => node).filter((node) => node % step === 0);
-  return { tickvals: shown, ticktext: shown.map((node) => tickName(sampled[node])),
-    range: [sampled.length - 0.5, -0.5], showgrid: false, ticks: '' };
-}
-
-const HEAT_MARGINS = { l: 60, r: 12, t: 28, b: 44 };
-
-// Rows high enough to read for a few nodes, low enough to fit for many.
-function rowsHeight(nodes) {
-  const row = nodes <= 16 ? 27 : nodes <= 40 ? 15 : nodes <= 100 ? 9 : 5;
-  return HEAT_MARGINS.t + HEAT_MARGINS.b + Math.max(nodes, 3) * row;
 }
 
 // Ticks at round numbers of the binary unit that suits `greatest`.

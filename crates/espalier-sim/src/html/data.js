@@ -62,11 +62,6 @@ function spread(values) {
   return { least: sorted[0], middle, greatest: sorted.at(-1) };
 }
 
-function mean(values) {
-  const some = (values ?? []).filter(known);
-  return some.length ? some.reduce((sum, value) => sum + value, 0) / some.length : null;
-}
-
 // How many honest nodes take part at the end, as far as the report says.
 function honestCount() {
   if (everyNodeSampled && lastRound) return honestActive(lastRound).length;

@@ -66,6 +66,11 @@ function bytes(value) {
   return `${scaled.toFixed(digits)} ${UNITS[power]}`;
 }
 
+function mean(values) {
+  const some = (values ?? []).filter(known);
+  return some.length ? some.reduce((sum, value) => sum + value, 0) / some.length : null;
+}
+
 // Hashes
 
 const short = (hash) => (hash ? hash.slice(0, 8) : MISSING);

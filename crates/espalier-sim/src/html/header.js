@@ -30,11 +30,6 @@ function lede() {
     + `merging ${model.family}${shape} for ${plural(lastNumber, 'round')}. Seed ${seed}.`;
 }
 
-function tile(name, figure, ...beside) {
-  return el('div', { class: 'tile' }, el('dt', {}, name), el('dd', {},
-    el('div', { class: 'figure' }, figure), el('div', { class: 'beside' }, beside)));
-}
-
 function roundsTile() {
   const bounds = `theory: ${count(topology.rounds_lower)} to ${count(topology.rounds_upper)}`;
   const round = summary.rounds_to_converge;
@@ -85,10 +80,6 @@ function hashFacts() {
     [el('dt', {}, name), el('dd', {}, value)]));
 }
 
-function quoted(text) {
-  return /^[\w.,:@%+=\/-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
-}
-
 // The flags that give one setting. Settings are written as on the command line.
 function flagsOf(key, value) {
   if (!known(value) || value === false || String(DEFAULTS[key]) === String(value)) return [];
@@ -125,17 +116,12 @@ function configTable(host) {
 function showHeader() {
   document.title = `Espalier: ${summary.converged ? 'converged' : 'not converged'}, `
     + `${plural(report.nodes.length, 'node')}, ${topology.name}`;
-  const command = commandLine();
-  const copy = () => copyText(command.join(' '), 'Command');
-  // A line may break between flags, not inside one.
-  const parts = command.flatMap((part) => [el('span', {}, part), ' ']);
   body('summary').append(
     el('p', { class: 'verdict' }, verdict()),
     el('p', { class: 'lede' }, lede()),
     tiles(),
     el('h3', {}, 'Run it again'),
-    el('div', { class: 'command' }, el('pre', {}, parts),
-      el('button', { type: 'button', onclick: copy }, 'Copy')),
+    commandBlock(commandLine()),
     hashFacts(),
     folded('The whole configuration', configTable),
   );

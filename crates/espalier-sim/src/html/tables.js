@@ -10,18 +10,26 @@ function compare(a, b) {
 
 function cellOf(column, row, first) {
   const content = column.cell(row);
-  const kind = [column.number ? 'number' : '', column.wide ? 'wide' : ''].join(' ').trim();
-  return el(first ? 'th' : 'td', { class: kind || null, scope: first ? 'row' : null }, content);
+  const background = column.tint?.(row);
+  const kind = [column.number ? 'number' : '', column.wide ? 'wide' : '', background ? 'heat' : '']
+    .join(' ').trim();
+  return el(first ? 'th' : 'td', { class: kind || null, scope: first ? 'row' : null,
+    style: background ? { background } : null }, content);
 }
 
-// `columns`: { head, cell(row), value(row)?, number?, wide?, title? }. A column with a `value` can
-// be sorted by it. Returns { refresh } for when what the cells show has changed.
-function table(host, { label, columns, rows, limit = ROWS_AT_FIRST }) {
+// `columns`: { head, cell(row), value(row)?, number?, wide?, title?, tint(row)? }. A column with a
+// `value` can be sorted by it; `tint` gives the ground of a cell. `bands`: [text, columns] above
+// the heads. Returns { refresh, show }: for when what the cells show has changed, and for other
+// rows.
+function table(host, { label, columns, rows: given, bands, limit = ROWS_AT_FIRST }) {
   const state = { column: null, down: false, limit };
+  let rows = given;
   const tbody = el('tbody');
   const heads = columns.map((column) => headOf(column, state, () => draw()));
   const caption = el('caption', { class: 'visually-hidden' }, label);
-  const node = el('table', {}, caption, el('thead', {}, el('tr', {}, heads)), tbody);
+  const above = bands && el('tr', { class: 'bands' }, bands.map(([text, columns]) =>
+    el('th', { scope: 'colgroup', colspan: columns }, text)));
+  const node = el('table', {}, caption, el('thead', {}, above, el('tr', {}, heads)), tbody);
   const frame = el('div', { class: 'frame', tabindex: 0, role: 'region', 'aria-label': label },
     node);
   const more = el('button', { type: 'button', onclick: showAll });
@@ -52,8 +60,14 @@ function table(host, { label, columns, rows, limit = ROWS_AT_FIRST }) {
     more.textContent = `Show all ${count(rows.length)} rows`;
   }
 
+  function show(others) {
+    rows = others;
+    state.limit = limit;
+    draw();
+  }
+
   draw();
-  return { refresh: draw };
+  return { refresh: draw, show };
 }
 
 function headOf(column, state, redraw) {

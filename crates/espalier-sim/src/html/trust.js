@@ -12,8 +12,6 @@ function bar(value) {
     el('span', {}, unit(value)));
 }
 
-const tag = (kind, text) => el('span', { class: `tag ${kind}` }, text);
-
 function standing({ name }) {
   const tags = [];
   if (isolatedNow.has(name)) tags.push(tag('bad', 'isolated'));

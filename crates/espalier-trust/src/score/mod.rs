@@ -35,6 +35,9 @@ pub struct Constants {
     /// Whether a split convicts only if the majority side does not split again: where groups are
     /// natural there are more than two.
     pub unique_split: bool,
+    /// The greatest share of the contributions that a split convicts, in percent: a larger group
+    /// is taken for a natural one.
+    pub side_percent: u32,
     /// Over how many training rounds distances are averaged.
     pub history: u32,
 }
@@ -44,7 +47,7 @@ pub const MAX_HISTORY: u32 = 16;
 
 impl Constants {
     /// Whether they are in order: 1 ≤ c1 < c2 < 1000, block and divisor at least 1, split and gap
-    /// above 0 and below 1000, a percentage, at most 64 splits, 1 to [`MAX_HISTORY`] rounds.
+    /// above 0 and below 1000, percentages, at most 64 splits, 1 to [`MAX_HISTORY`] rounds.
     #[must_use]
     pub const fn are_sound(&self) -> bool {
         const LIMIT: u32 = 64_000;
@@ -58,6 +61,7 @@ impl Constants {
             && self.gap_64ths > 0
             && self.gap_64ths < LIMIT
             && self.explained_percent <= 100
+            && self.side_percent <= 100
             && self.splits <= 64
             && self.history > 0
             && self.history <= MAX_HISTORY
@@ -79,20 +83,21 @@ impl Profile {
     /// The profile's constants.
     #[must_use]
     pub const fn constants(self) -> Constants {
-        let (c1_64ths, c2_64ths, unique_split) = match self {
-            Self::Strict => (80, 160, false),
-            Self::Clustered => (96, 256, true),
+        let (c1_64ths, c2_64ths, unique_split, side_percent) = match self {
+            Self::Strict => (128, 160, false, 50),
+            Self::Clustered => (192, 256, true, 33),
         };
         Constants {
             c1_64ths,
             c2_64ths,
             block_64ths: 256,
             duplicate_divisor: 64,
-            split_64ths: 128,
-            gap_64ths: 288,
-            explained_percent: 78,
+            split_64ths: 96,
+            gap_64ths: 448,
+            explained_percent: 82,
             splits: 4,
             unique_split,
+            side_percent,
             history: 5,
         }
     }

@@ -145,6 +145,9 @@ impl<'a> Verdict<'a> {
                 // The groups are natural: no verdict.
                 return Vec::new();
             }
+            if side.len() * 100 > standing.len() * self.constants.side_percent as usize {
+                break;
+            }
             let side: Vec<usize> = side.into_iter().map(|at| standing[at]).collect();
             if standing.len() - side.len() < h || self.measured_good(members, &side) {
                 break;
