@@ -51,14 +51,14 @@ pub(crate) fn forge_models(
         *previous = Some(scene.push(&forged));
     }
     let changed = trained.own.iter().zip(own.iter().zip(&forged));
-    let contributed = |(node, (own, row)): (&(usize, &Model), (&Vec<f32>, &Vec<f32>))| {
+    let contributed = changed.map(|((_, model), (own, row))| {
         match honest.iter().position(|honest| honest == row) {
             // Deltas are rounded, so a copy of one would not be a copy of the model.
             Some(copied) => trained.honest[copied].1.clone(),
-            None => with_row(node.1, base, own, row),
+            None => with_row(model, base, own, row),
         }
-    };
-    changed.map(contributed).collect()
+    });
+    contributed.collect()
 }
 
 /// `model` with the opposite delta.
