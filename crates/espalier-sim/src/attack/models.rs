@@ -51,7 +51,14 @@ pub(crate) fn forge_models(
         *previous = Some(scene.push(&forged));
     }
     let changed = trained.own.iter().zip(own.iter().zip(&forged));
-    changed.map(|((_, model), (own, row))| with_row(model, base, own, row)).collect()
+    let contributed = changed.map(|((_, model), (own, row))| {
+        match honest.iter().position(|honest| honest == row) {
+            // Deltas are rounded, so a copy of one would not be a copy of the model.
+            Some(copied) => trained.honest[copied].1.clone(),
+            None => with_row(model, base, own, row),
+        }
+    });
+    contributed.collect()
 }
 
 /// `model` with the opposite delta.
