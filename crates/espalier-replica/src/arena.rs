@@ -7,10 +7,11 @@
 use crate::fault::{Conviction, Judged};
 use crate::magnitude::{self, Bound};
 use crate::op::{Contribution, OpId, VerifiedOp};
+use crate::space::Spaces;
 use espalier_identity::{Digest, Domain};
 use espalier_resolve::SelectionCache;
-use espalier_tensor::{Dtype, Manifest, Model, Store, TensorError, kernels};
-use espalier_trust::{BLOCKS, Geometry};
+use espalier_tensor::{Dtype, Manifest, Model, Store, TensorError};
+use espalier_trust::Geometry;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -69,7 +70,7 @@ struct Shared {
     ops: RwLock<Ops>,
     store: Store,
     models: RwLock<BTreeMap<Digest, Arc<Model>>>,
-    geometries: RwLock<BTreeMap<Digest, Arc<RwLock<Space>>>>,
+    spaces: Spaces,
     /// Per element type and content, for the same bytes are other numbers as another type: the
     /// greatest magnitude, infinite if an element is not finite.
     magnitudes: RwLock<BTreeMap<(Dtype, Digest), f64>>,
@@ -195,59 +196,32 @@ impl Arena {
         })
     }
 
-    /// Runs `look` on the geometry of all models of one schema seen so far, `models` included, with
-    /// the point of each of `models`. Every pair of contents is measured once.
+    /// Runs `look` on the geometry of the models of one schema and training round seen lately,
+    /// `models` included, with the point of each of `models`. A pair of contents is measured once as
+    /// long as it is remembered.
     pub fn with_geometry<T>(
         &self,
         schema: Digest,
+        round: u64,
         models: &[(Digest, &Arc<Model>)],
         look: impl FnOnce(&Geometry, &[usize]) -> T,
     ) -> T {
-        let lock = write(&self.0.geometries).entry(schema).or_default().clone();
+        let lock = self.0.spaces.of(schema, round);
         {
             let space = read(&lock);
             if let Some(points) = space.points_of(models) {
-                return look(&space.geometry, &points);
+                return look(space.geometry(), &points);
             }
         }
         let mut space = write(&lock);
         space.learn(models);
         let points = space.points_of(models).unwrap_or_default();
-        look(&space.geometry, &points)
-    }
-}
-
-/// The models of one schema as points.
-#[derive(Debug, Default)]
-struct Space {
-    geometry: Geometry,
-    points: BTreeMap<Digest, usize>,
-    models: Vec<Arc<Model>>,
-}
-
-impl Space {
-    fn points_of(&self, models: &[(Digest, &Arc<Model>)]) -> Option<Vec<usize>> {
-        models.iter().map(|(root, _)| self.points.get(root).copied()).collect()
+        look(space.geometry(), &points)
     }
 
-    /// Adds what is new: all pairs of new models in one pass over them, then each against those
-    /// that were there.
-    fn learn(&mut self, models: &[(Digest, &Arc<Model>)]) {
-        let unknown = models.iter().filter(|(root, _)| !self.points.contains_key(root));
-        let new: BTreeMap<Digest, &Arc<Model>> = unknown.copied().collect();
-        let Some(parts) = new.values().next().map(|m| distance_blocks(&m.manifest)) else { return };
-        let list: Vec<&Model> = new.values().map(|model| &***model).collect();
-        let among = kernels::pairwise_squared_distances(&list, parts);
-        let before = self.models.len();
-        for (i, (root, model)) in new.into_iter().enumerate() {
-            let squared = |j: usize| match j.checked_sub(before) {
-                Some(j) => among[i * i.saturating_sub(1) / 2 + j].clone(),
-                None => kernels::squared_distance_blocks(model, &self.models[j], parts),
-            };
-            let point = self.geometry.push(parts, squared);
-            self.points.insert(root, point);
-            self.models.push(model.clone());
-        }
+    /// The squared distance of two models of different rounds over each block.
+    pub(crate) fn squared_across(&self, a: (Digest, &Model), b: (Digest, &Model)) -> Vec<f64> {
+        self.0.spaces.across(a, b)
     }
 }
 
@@ -255,10 +229,4 @@ impl Space {
 fn integers(manifest: &Manifest) -> Digest {
     let others = manifest.tensors().iter().filter(|meta| !meta.dtype.is_float());
     others.fold(INTEGERS.fields(), |hash, meta| hash.digest(&meta.content)).finish()
-}
-
-/// How many blocks a model is cut into for the block test: [`BLOCKS`], or 1 where a block would
-/// have fewer than four elements.
-fn distance_blocks(manifest: &Manifest) -> usize {
-    if manifest.float_elements() >= 4 * BLOCKS as u64 { BLOCKS } else { 1 }
 }

@@ -42,8 +42,9 @@ impl Draft {
 }
 
 impl MergeState {
-    /// Contributes a model under `key`, in place of the author's earlier contributions. Its tensors
-    /// go into the arena. Returns what other replicas need.
+    /// Contributes a model under `key`, in place of the author's earlier contributions but for those
+    /// of earlier rounds that the policy's score averages over. Its tensors go into the arena.
+    /// Returns what other replicas need.
     ///
     /// A model with values that are not finite is signed as it stands, and convicts its author.
     ///
@@ -66,9 +67,16 @@ impl MergeState {
             f64::INFINITY => Bound::MAX,
             magnitude => Bound::covering(magnitude).ok_or(ChangeError::Magnitude)?,
         };
-        let live = self.view().contributions().entries_of(&author);
-        let replaces: Vec<_> = live.map(|(dot, _)| *dot).take(legal::MAX_TARGETS).collect();
         let (name, round) = (draft.name, draft.round);
+        let history = u64::from(self.policy().spec().constants.history);
+        // What the score still averages over stays live.
+        let kept = |r: u64| r < round && round - r < history;
+        let live = self.view().contributions().entries_of(&author);
+        let gone = live.filter(|(dot, id)| {
+            let entry = self.view().at(**dot).find(|entry| entry.op().id() == **id);
+            !entry.and_then(|e| e.contribution()).is_some_and(|(c, _)| kept(c.round))
+        });
+        let replaces: Vec<_> = gone.map(|(dot, _)| *dot).take(legal::MAX_TARGETS).collect();
         let body = Contribution { name, weight, manifest, bound, base, round, replaces };
         let delta = self.publish(key, Body::Contribute(body))?;
         self.arena().put_model(draft.model);

@@ -63,7 +63,9 @@ mod pool;
 mod provenance;
 mod records;
 mod roster;
+mod space;
 mod state;
+mod track;
 mod trust;
 mod view;
 

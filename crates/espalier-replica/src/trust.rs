@@ -3,6 +3,7 @@
 use crate::arena::{Arena, Entry};
 use crate::op::OpId;
 use crate::policy::Policy;
+use crate::track::{Track, with_distances};
 use crate::view::View;
 use espalier_identity::{Digest, PeerId};
 use espalier_resolve::{Input, Plan, ResolveError as MergeError};
@@ -122,6 +123,8 @@ struct Heard {
     /// The models that can be compared: of the layout that counts, of the sizes their manifests
     /// say, and of finite values only.
     models: Vec<Option<Arc<Model>>>,
+    /// Of each author the comparable ones among the contributions of earlier rounds, latest first.
+    past: Vec<Vec<(u64, Digest, Arc<Model>)>>,
     /// The schema that counts.
     schema: Option<Digest>,
 }
@@ -141,7 +144,17 @@ impl Heard {
             Ok::<_, ResolveError>(model.filter(|_| layout.fits(entry)))
         };
         let models = entries.iter().map(load).collect::<Result<_, _>>()?;
-        Ok(Self { entries, models, schema: layout.schema })
+        let past = |entry: &Arc<Entry>| {
+            let mut track = Vec::new();
+            for earlier in view.past(&entry.op().op().author) {
+                if let (Some(model), Some((c, root))) = (load(earlier)?, earlier.contribution()) {
+                    track.push((c.round, root, model));
+                }
+            }
+            Ok::<_, ResolveError>(track)
+        };
+        let past = entries.iter().map(past).collect::<Result<_, _>>()?;
+        Ok(Self { entries, models, past, schema: layout.schema })
     }
 }
 
@@ -222,11 +235,15 @@ pub(crate) fn table(
     };
     let mut subjects: Vec<_> =
         heard.entries.iter().zip(&heard.models).filter_map(subject).collect();
-    let placed = subjects.iter().zip(&heard.models);
-    let models: Vec<_> =
-        placed.filter_map(|(s, model)| Some((s.content, model.as_ref()?))).collect();
+    let mut tracks: Vec<Track<'_>> = Vec::new();
+    for ((subject, model), past) in subjects.iter().zip(&heard.models).zip(&heard.past) {
+        let Some(model) = model else { continue };
+        let past = past.iter().map(|(round, root, model)| (*round, *root, model));
+        let latest = (subject.round, subject.content, model);
+        tracks.push(std::iter::once(latest).chain(past).collect());
+    }
     let schema = heard.schema.unwrap_or(Digest::ZERO);
-    let scores = arena.with_geometry(schema, &models, |geometry, points| {
+    let scores = with_distances(arena, schema, &tracks, |geometry, points| {
         let comparable = subjects.iter_mut().filter(|subject| subject.comparable);
         comparable.zip(points).for_each(|(subject, point)| subject.point = *point);
         score(roster, &subjects, geometry, &policy.spec().constants)

@@ -99,6 +99,10 @@ pub(crate) struct View {
     rounds: BTreeMap<PeerId, u64>,
     frontier_round: u64,
     visible: BTreeMap<PeerId, Arc<Entry>>,
+    /// Of authors who are heard, live contributions of earlier rounds that the score averages over,
+    /// latest first.
+    past: BTreeMap<PeerId, Vec<Arc<Entry>>>,
+    /// The visible ones and those before them.
     visible_tree: MerkleMap,
     encoded_len: usize,
     /// A fork changed what was taken in before: only `slots` and `tops` are right.
@@ -331,26 +335,39 @@ impl View {
     }
 
     /// Chooses the contribution by which `author` is heard: the latest live one that is not from
-    /// a round beyond the majority's next.
+    /// a round beyond the majority's next. Those of the rounds before, one each, speak for it.
     fn choose(&mut self, policy: &Policy, author: PeerId) {
-        let chosen = if !self.is_heard(policy, &author) {
-            None
-        } else {
-            self.live_of(&author)
-                .filter(|entry| round_of(entry) <= self.frontier_round + 1)
-                .max_by_key(|entry| (round_of(entry), entry.op.op().seq, entry.op.id()))
-                .cloned()
-        };
-        let before = match &chosen {
-            Some(entry) => self.visible.insert(author, entry.clone()),
-            None => self.visible.remove(&author),
-        };
-        if let Some(before) = before {
+        let mut chosen: Vec<Arc<Entry>> = Vec::new();
+        if self.is_heard(policy, &author) {
+            let live = self.live_of(&author);
+            chosen.extend(live.filter(|e| round_of(e) <= self.frontier_round + 1).cloned());
+            let key = |entry: &Arc<Entry>| (round_of(entry), entry.op.op().seq, entry.op.id());
+            chosen.sort_unstable_by_key(|entry| std::cmp::Reverse(key(entry)));
+            chosen.dedup_by_key(|entry| round_of(entry));
+            let history = u64::from(policy.spec().constants.history);
+            let latest = chosen.first().map_or(0, |entry| round_of(entry));
+            chosen.retain(|entry| round_of(entry) + history > latest);
+        }
+        let before = self.visible.remove(&author).into_iter();
+        for before in before.chain(self.past.remove(&author).into_iter().flatten()) {
             self.visible_tree.remove(&before.op.id());
         }
-        if let Some((entry, (root, ..))) = chosen.as_ref().and_then(|e| Some((e, e.roots?))) {
+        for entry in &chosen {
+            let root = entry.roots.map_or(Digest::ZERO, |(root, ..)| root);
             self.visible_tree.insert(entry.op.id(), root);
         }
+        let mut chosen = chosen.into_iter();
+        if let Some(visible) = chosen.next() {
+            self.visible.insert(author, visible);
+        }
+        if chosen.len() > 0 {
+            self.past.insert(author, chosen.collect());
+        }
+    }
+
+    /// The contributions of `author` before the visible one, latest first.
+    pub(crate) fn past(&self, author: &PeerId) -> &[Arc<Entry>] {
+        self.past.get(author).map_or(&[], Vec::as_slice)
     }
 
     fn live_of(&self, author: &PeerId) -> impl Iterator<Item = &Arc<Entry>> {

@@ -125,7 +125,7 @@ impl Affine {
         let rows = models.iter().zip(coefficients).map(row).collect();
         let models: Vec<_> = points.iter().map(|(root, model)| (*root, model)).collect();
         let schema = models.first().map_or(Digest::ZERO, |(_, model)| model.manifest.schema());
-        let squared = arena.with_geometry(schema, &models, |geometry, at| {
+        let squared = arena.with_geometry(schema, 0, &models, |geometry, at| {
             let row = |&i: &usize| at.iter().map(|&j| geometry.squared(i, j)).collect();
             at.iter().map(row).collect()
         });

@@ -97,6 +97,15 @@ impl Geometry {
         self.layers[0][a].squared[b]
     }
 
+    /// The squared distance of two points over each block: what [`Geometry::push`] was told.
+    ///
+    /// # Panics
+    /// If there is no such point.
+    pub fn parts(&self, a: usize, b: usize) -> impl Iterator<Item = f64> {
+        let blocks = if self.layers.len() > 1 { &self.layers[1..] } else { &self.layers[..] };
+        blocks.iter().map(move |layer| layer[a].squared[b])
+    }
+
     pub(crate) fn layer_count(&self) -> usize {
         self.layers.len()
     }

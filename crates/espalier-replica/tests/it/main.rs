@@ -17,6 +17,7 @@ mod relays;
 mod removal;
 mod resolve;
 mod roster;
+mod rounds;
 
 use espalier_identity::{Keypair, PeerId};
 use espalier_lattice::Dot;

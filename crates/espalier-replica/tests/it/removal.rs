@@ -4,7 +4,7 @@ use crate::histories::look;
 use crate::{Dice, add, cases, contribution, key, model, policy, say, signed};
 use espalier_lattice::Dot;
 use espalier_replica::{Body, ChangeError, Draft, MergeState, SignedOp};
-use espalier_trust::FaultKind;
+use espalier_trust::{FaultKind, Profile};
 use proptest::prelude::*;
 
 #[test]
@@ -103,9 +103,17 @@ proptest! {
 #[test]
 fn a_new_contribution_takes_the_place_of_the_old() {
     let mut state = MergeState::new(policy(0));
-    for round in 0..5 {
-        let draft = Draft { round, ..Draft::new("model", model(round as f32, 0.0)) };
+    let mut contribute = |round, value| {
+        let draft = Draft { round, ..Draft::new("model", model(value, 0.0)) };
         state.add(&key(0), draft).expect("legal");
+        (state.visible().count(), state.tombstones())
+    };
+    // In one round the latest stays; of earlier rounds those that the score averages over.
+    assert_eq!([1.0, 2.0, 3.0].map(|value| contribute(0, value)), [(1, 0), (1, 1), (1, 2)]);
+    let history = u64::from(Profile::Strict.constants().history);
+    for round in 1..history {
+        assert_eq!(contribute(round, round as f32 + 10.0), (1, 2));
     }
-    assert_eq!((state.visible().count(), state.tombstones()), (1, 4));
+    assert_eq!(contribute(history, 90.0), (1, 3));
+    assert_eq!(contribute(history, 91.0), (1, 4));
 }

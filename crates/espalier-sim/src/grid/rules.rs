@@ -5,20 +5,20 @@ use espalier_resolve::{Input, SelectionCache, Strategy, canonical_order};
 use espalier_tensor::Model;
 use std::collections::BTreeMap;
 
-/// A rule: its label, the strategy, and parameters; `f` is added.
-const RULES: [(&str, &str, &[(&str, &str)]); 12] = [
-    ("median", "median", &[]),
-    ("trimmed-mean", "trimmed-mean", &[]),
-    ("geometric-median", "geometric-median", &[]),
-    ("krum", "krum", &[]),
-    ("multi-krum", "multi-krum", &[]),
-    ("meamed", "meamed", &[]),
-    ("centered-clipping", "centered-clipping", &[]),
-    ("caf", "caf", &[]),
-    ("nnm + trimmed-mean", "trimmed-mean", &[("pre", "nnm")]),
-    ("nnm + geometric-median", "geometric-median", &[("pre", "nnm")]),
-    ("nnm + median", "median", &[("pre", "nnm")]),
-    ("nnm + multi-krum", "multi-krum", &[("pre", "nnm")]),
+/// A rule: its label, the strategy, and what is done before it.
+const RULES: [(&str, &str, Option<&str>); 12] = [
+    ("median", "median", None),
+    ("trimmed-mean", "trimmed-mean", None),
+    ("geometric-median", "geometric-median", None),
+    ("krum", "krum", None),
+    ("multi-krum", "multi-krum", None),
+    ("meamed", "meamed", None),
+    ("centered-clipping", "centered-clipping", None),
+    ("caf", "caf", None),
+    ("nnm + trimmed-mean", "trimmed-mean", Some("nnm")),
+    ("nnm + geometric-median", "geometric-median", Some("nnm")),
+    ("nnm + median", "median", Some("nnm")),
+    ("nnm + multi-krum", "multi-krum", Some("nnm")),
 ];
 
 /// The rules a grid compares with, in the order of the report.
@@ -36,16 +36,13 @@ pub(super) fn apply(
     let input = |&(id, model): &(Digest, _)| Input { id, weight: 1.0, model };
     let mut inputs: Vec<Input<'_>> = models.iter().map(input).collect();
     canonical_order(&mut inputs);
-    let merge = |(label, name, parameters): &(&'static str, &str, &[(&str, &str)])| {
-        let mut given: BTreeMap<String, String> =
-            parameters.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        if *name != "median" || !parameters.is_empty() {
-            given.insert("f".into(), f.to_string());
-        }
+    let merge = |&(label, name, before): &(&'static str, &str, Option<&str>)| {
+        let mut given = BTreeMap::from([("f".to_owned(), f.to_string())]);
+        given.extend(before.map(|before| ("pre".to_owned(), before.to_owned())));
         let strategy = Strategy::new(name, &given).ok()?;
         let cache = SelectionCache::new();
         let plan = strategy.prepare(&inputs, base, Digest::ZERO, &cache).ok()?;
-        Some((*label, plan.model()))
+        Some((label, plan.model()))
     };
     RULES.iter().filter_map(merge).collect()
 }
