@@ -17,12 +17,13 @@ const MAX_MODELS: usize = 1024;
 /// How many distances between models of different rounds are remembered.
 const MAX_ACROSS: usize = 1 << 16;
 
+type Rounds = BTreeMap<(u64, Digest), Arc<RwLock<Space>>>;
 type Across = BTreeMap<(Digest, Digest), Vec<f64>>;
 
 /// The distances that an arena remembers. Nothing depends on what it has forgotten.
 #[derive(Debug, Default)]
 pub(crate) struct Spaces {
-    rounds: RwLock<BTreeMap<(u64, Digest), Arc<RwLock<Space>>>>,
+    rounds: RwLock<Rounds>,
     across: RwLock<Across>,
 }
 
