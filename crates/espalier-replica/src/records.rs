@@ -11,7 +11,7 @@ use serde::Deserialize;
 #[serde(untagged)]
 enum Text {
     List(Vec<Fault>),
-    One(Fault),
+    One(Box<Fault>),
     Report { evidence: Vec<Fault> },
 }
 
@@ -50,7 +50,7 @@ impl Fault {
         }
         Ok(match serde_json::from_str(&text)? {
             Text::List(records) | Text::Report { evidence: records } => records,
-            Text::One(record) => vec![record],
+            Text::One(record) => vec![*record],
         })
     }
 }

@@ -226,7 +226,7 @@ fn newcomers_reach_everybody_by_gossip() {
 }
 
 proptest! {
-    #![proptest_config(cases(64))]
+    #![proptest_config(cases(96))]
 
     #[test]
     fn the_roster_is_the_same_in_any_order(
