@@ -52,8 +52,8 @@ impl Budget {
     }
 
     /// Parts operations into what is within the budget, of each author the beginning of what is
-    /// there, and the rest, which a later exchange brings again. What waits for its tensors, `checks`,
-    /// was paid for when it came. `len` is no less than the length of all together.
+    /// there, and the rest, which a later exchange brings again. What waits for its tensors,
+    /// `checks`, was paid for when it came. `len` is no less than the length of all together.
     pub(crate) fn cut(
         &self,
         state: &MergeState,

@@ -30,8 +30,8 @@ impl MergeState {
 
 impl Fault {
     /// The records in a file: one in JSON, a list of them, anything with such a list as its field
-    /// `evidence`, or a state in JSON or binary form, for which its own evidence is worked out. They
-    /// are as they were written: none but those of a state has been verified.
+    /// `evidence`, or a state in JSON or binary form, for which its own evidence is worked out.
+    /// They are as they were written: none but those of a state has been verified.
     ///
     /// # Errors
     /// [`DecodeError`] if it is none of these. Takes time and memory in proportion to `bytes`.

@@ -345,8 +345,8 @@ fn contributing_ones_own_base_is_no_copy() {
 
 #[test]
 fn who_hides_an_original_behind_an_operation_frames_nobody() {
-    // Author 1 knows what author 0 will contribute, keeps its own contribution of it back, and names
-    // that in an operation which author 0 sees.
+    // Author 1 knows what author 0 will contribute, keeps its own contribution of it back, and
+    // names that in an operation which author 0 sees.
     let mut hidden = MergeState::new(policy(0));
     let trap = Draft::new("trap", model(1.0, 1.0));
     hidden.add(&key(1), trap).expect("legal");
