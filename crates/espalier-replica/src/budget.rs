@@ -15,8 +15,23 @@ pub const BUDGET: usize = 8 << 20;
 #[derive(Debug, Clone)]
 pub(crate) struct Budget {
     limit: usize,
-    /// Lengths by author. An operation that comes again in one tick is paid for once.
-    taken: BTreeMap<PeerId, BTreeMap<OpId, usize>>,
+    taken: BTreeMap<PeerId, Taken>,
+}
+
+/// What was taken in of one author, and how long that is. An operation that comes again in one tick
+/// is paid for once.
+#[derive(Debug, Clone, Default)]
+struct Taken {
+    lens: BTreeMap<OpId, usize>,
+    len: usize,
+}
+
+impl Taken {
+    fn add(&mut self, id: OpId, len: usize) {
+        if self.lens.insert(id, len).is_none() {
+            self.len += len;
+        }
+    }
 }
 
 impl Budget {
@@ -33,12 +48,12 @@ impl Budget {
     }
 
     fn spent(&self, author: &PeerId) -> usize {
-        self.taken.get(author).map_or(0, |ops| ops.values().sum())
+        self.taken.get(author).map_or(0, |taken| taken.len)
     }
 
     /// Parts operations into what is within the budget, of each author the beginning of what is
-    /// there, and the rest, which a later exchange brings again. What waits for its tensors, `checks`,
-    /// was paid for when it came. `len` is no less than the length of all together.
+    /// there, and the rest, which a later exchange brings again. What waits for its tensors,
+    /// `checks`, was paid for when it came. `len` is no less than the length of all together.
     pub(crate) fn cut(
         &self,
         state: &MergeState,
@@ -46,7 +61,7 @@ impl Budget {
         mut ops: Vec<SignedOp>,
         len: usize,
     ) -> (Vec<SignedOp>, Vec<SignedOp>) {
-        let most = self.taken.values().map(|ops| ops.values().sum()).max().unwrap_or(0);
+        let most = self.taken.values().map(|taken| taken.len).max().unwrap_or(0);
         if len.saturating_add(most) <= self.limit {
             return (ops, Vec::new());
         }
@@ -59,7 +74,7 @@ impl Budget {
                 return false;
             }
             let (id, len) = (signed.id(), canonical::encode(signed).len());
-            let paid = self.taken.get(&author).is_some_and(|ops| ops.contains_key(&id));
+            let paid = self.taken.get(&author).is_some_and(|taken| taken.lens.contains_key(&id));
             if paid || checks.contains_key(&id) || state.view().ops().get(&id).is_some() {
                 return true;
             }
@@ -77,15 +92,15 @@ impl Budget {
     pub(crate) fn charge(&mut self, state: &MergeState, checks: &Checks, ops: &Prepared) {
         let known = |id: &OpId| checks.contains_key(id) || state.view().ops().get(id).is_some();
         for op in ops.iter().filter(|op| !known(&op.id())) {
-            let taken = self.taken.entry(op.op().author).or_default();
-            taken.insert(op.id(), op.encoded_len());
+            self.taken.entry(op.op().author).or_default().add(op.id(), op.encoded_len());
         }
     }
 
     /// Adds what another replica of the same node took in.
     pub(crate) fn absorb(&mut self, other: Self) {
-        for (author, ops) in other.taken {
-            self.taken.entry(author).or_default().extend(ops);
+        for (author, theirs) in other.taken {
+            let ours = self.taken.entry(author).or_default();
+            theirs.lens.into_iter().for_each(|(id, len)| ours.add(id, len));
         }
     }
 }

@@ -49,8 +49,8 @@ impl MergeState {
     /// A model with values that are not finite is signed as it stands, and convicts its author.
     ///
     /// # Errors
-    /// [`ChangeError`]; nothing is changed. [`ChangeError::Copy`] if somebody else contributed these
-    /// very tensors before: signing them again would convict (E7).
+    /// [`ChangeError`]; nothing is changed. [`ChangeError::Copy`] if somebody else contributed
+    /// these very tensors before: signing them again would convict (E7).
     pub fn add(&mut self, key: &Keypair, draft: Draft) -> Result<Delta, ChangeError> {
         let weight = Weight::new(draft.weight).ok_or(ChangeError::Weight)?;
         let manifest = draft.model.manifest.clone();

@@ -1,9 +1,9 @@
 //! Hop envelopes: what a relay signs about the operations or tensors of one message.
 //!
-//! An author answers for what it says, a relay for passing on only what it has checked. The envelope
-//! commits to a Merkle map over the message, so one bad entry and its path convict the relay (E2),
-//! and nobody else can be made to look guilty: without the relay's signature anyone can invent bytes.
-//! Whoever receives a message that is in order has no need to look at its envelope.
+//! An author answers for what it says, a relay for passing on only what it has checked. The
+//! envelope commits to a Merkle map over the message, so one bad entry and its path convict the
+//! relay (E2), and nobody else can be made to look guilty: without the relay's signature anyone can
+//! invent bytes. Whoever receives a message that is in order has no need to look at its envelope.
 
 use crate::op::OpId;
 use espalier_identity::{Digest, Domain, Keypair, PeerId, Signature, SignatureError};
@@ -46,8 +46,8 @@ impl Envelope {
         Self::sign(key, policy, Cargo::Operations, &operations(ids))
     }
 
-    /// The envelope that `key` puts around tensors: of each the address it names, and the hash of the
-    /// bytes it sends. Where they differ, the envelope convicts its signer.
+    /// The envelope that `key` puts around tensors: of each the address it names, and the hash of
+    /// the bytes it sends. Where they differ, the envelope convicts its signer.
     #[must_use]
     pub fn of_tensors(
         key: &Keypair,

@@ -73,8 +73,8 @@ impl Replica {
         published.count()
     }
 
-    /// Notes a fault, unless it is known, or of somebody of whom nobody here has heard: a stranger's
-    /// keys cost nothing.
+    /// Notes a fault, unless it is known, or of somebody of whom nobody here has heard: a
+    /// stranger's keys cost nothing.
     fn note(&mut self, fault: Fault) {
         let Ok(conviction) = fault.verify() else { return };
         let (accused, kind) = (conviction.accused(), conviction.kind());

@@ -23,8 +23,8 @@ const MAX_WAITING_PER_PEER: usize = 4;
 /// How many bytes of operations may wait altogether.
 const MAX_WAITING_LEN: usize = 2 * MAX_MESSAGE_LEN;
 
-/// How often a batch is parted before all of it waits. Every further time needs somebody whose record
-/// convicts another of the same batch.
+/// How often a batch is parted before all of it waits. Every further time needs somebody whose
+/// record convicts another of the same batch.
 const MAX_PARTINGS: usize = 4;
 
 /// Operations that wait for tensors.
@@ -144,9 +144,9 @@ impl Replica {
         Received { effects, admitted }
     }
 
-    /// Parts the operations of authors whose tensors are here from the others', so that nobody waits
-    /// for somebody else's tensors. An author is taken in without its tensors only where those who
-    /// are taken in with it convict it.
+    /// Parts the operations of authors whose tensors are here from the others', so that nobody
+    /// waits for somebody else's tensors. An author is taken in without its tensors only where
+    /// those who are taken in with it convict it.
     fn part(&self, ops: Prepared) -> (Prepared, Prepared) {
         let (mut complete, mut rest) = (ops, Prepared::default());
         for _ in 0..MAX_PARTINGS {
@@ -160,8 +160,8 @@ impl Replica {
         (Prepared::default(), rest.and(complete))
     }
 
-    /// What waits, so that it is neither checked nor paid for again. A chain of which the tensors in
-    /// the middle are gone thus grows tick by tick until it can be taken in as a whole.
+    /// What waits, so that it is neither checked nor paid for again. A chain of which the tensors
+    /// in the middle are gone thus grows tick by tick until it can be taken in as a whole.
     fn waiting_checks(&self) -> Checks {
         let candidates = self.waiting.iter().flat_map(|waiting| waiting.ops.candidates());
         candidates.map(|candidate| (candidate.op().id(), candidate.clone())).collect()
@@ -183,9 +183,9 @@ impl Replica {
         }
     }
 
-    /// Tensors that are not here, of the contributions that can become visible, by author: not removed,
-    /// and not by an author whom this state or these operations convict. Convictions stay, so what
-    /// is left out here is never asked for by anybody else either.
+    /// Tensors that are not here, of the contributions that can become visible, by author: not
+    /// removed, and not by an author whom this state or these operations convict. Convictions stay,
+    /// so what is left out here is never asked for by anybody else either.
     fn missing(&self, ops: &Prepared) -> BTreeMap<PeerId, BTreeSet<Digest>> {
         let convicted = self.convicted_by(ops);
         let mut removed = BTreeSet::<Dot<PeerId>>::new();

@@ -22,7 +22,8 @@ static SIGNED_OPERATION: Domain = Domain::new("espalier signed operation v1");
 pub const MAX_OP_LEN: usize = 4 << 20;
 
 /// What a record of evidence about one operation adds at most to it: a chunk or an envelope with
-/// its path, heads and a signature. Nobody escapes such a record by signing more than fits into one.
+/// its path, heads and a signature. Nobody escapes such a record by signing more than fits into
+/// one.
 pub(crate) const RECORD_ROOM: usize = 8 << 10;
 
 /// The most heads an operation names. An author who has seen more names the latest.

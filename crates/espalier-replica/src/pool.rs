@@ -40,7 +40,8 @@ impl Pool {
         }
     }
 
-    /// Drops the oldest of which `of` is true until no more than so many are left, and so many bytes.
+    /// Drops the oldest of which `of` is true until no more than so many are left, and so many
+    /// bytes.
     fn shrink(&mut self, most: usize, limit: usize, of: impl Fn(&Kept) -> bool) {
         let (mut count, mut len) = (0, 0);
         for kept in self.0.iter().filter(|kept| of(kept)) {

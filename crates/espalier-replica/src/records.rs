@@ -11,7 +11,7 @@ use serde::Deserialize;
 #[serde(untagged)]
 enum Text {
     List(Vec<Fault>),
-    One(Fault),
+    One(Box<Fault>),
     Report { evidence: Vec<Fault> },
 }
 
@@ -30,8 +30,8 @@ impl MergeState {
 
 impl Fault {
     /// The records in a file: one in JSON, a list of them, anything with such a list as its field
-    /// `evidence`, or a state in JSON or binary form, for which its own evidence is worked out. They
-    /// are as they were written: none but those of a state has been verified.
+    /// `evidence`, or a state in JSON or binary form, for which its own evidence is worked out.
+    /// They are as they were written: none but those of a state has been verified.
     ///
     /// # Errors
     /// [`DecodeError`] if it is none of these. Takes time and memory in proportion to `bytes`.
@@ -50,7 +50,7 @@ impl Fault {
         }
         Ok(match serde_json::from_str(&text)? {
             Text::List(records) | Text::Report { evidence: records } => records,
-            Text::One(record) => vec![record],
+            Text::One(record) => vec![*record],
         })
     }
 }

@@ -10,7 +10,8 @@
 //! convicted are silent and still count in the half. That comes and goes with votes and evidence.
 //!
 //! Which operations are counted at all must not come and go so: those of the genesis, and of every
-//! key for which more than half of the genesis have ever voted. An expelled author's operations stay.
+//! key for which more than half of the genesis have ever voted. An expelled author's operations
+//! stay.
 
 use crate::op::OpId;
 use crate::policy::Policy;

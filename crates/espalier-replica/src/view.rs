@@ -222,8 +222,8 @@ impl View {
         }
     }
 
-    /// Builds the views anew if a fork made them stale or an author was accepted, and counts the votes
-    /// if there are new ones. O(n log n) then.
+    /// Builds the views anew if a fork made them stale or an author was accepted, and counts the
+    /// votes if there are new ones. O(n log n) then.
     pub(crate) fn settle(&mut self, policy: &Policy) {
         if self.stale {
             let mut votes = Roster::default();

@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub enum FaultKind {
     /// E1: two different operations with one sequence number.
     Equivocation,
-    /// E2: a signed message that carries what its author did not sign, or other bytes than it names.
+    /// E2: a signed message that carries what its author did not sign, or other bytes than it
+    /// names.
     InvalidRelay,
     /// E3: NaN, infinity or a value above the signed bound inside a signed tensor.
     NonFinite,

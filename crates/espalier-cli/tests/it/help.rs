@@ -59,7 +59,7 @@ fn every_command_has_help_with_what_it_takes() {
     let place = Place::new();
     let expected: [(&[&str], &[&str]); 6] = [
         (&["trace"], &["--report", "--json", "--nodes", "--retract", "Examples:", "in `trace` 4"]),
-        (&["verify"], &["<REPORT>", "report.json"]),
+        (&["verify"], &["[REPORT]", "report.json", "--evidence"]),
         (&["selfcheck"], &["--quiet", "--threads"]),
         (&["completions"], &["bash", "zsh", "fish", "elvish", "powershell"]),
         (&["man"], &["--out"]),

@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use std::collections::BTreeSet;
 
 proptest! {
-    #![proptest_config(cases(64))]
+    #![proptest_config(cases(160))]
 
     #[test]
     fn honest_histories_gain_no_evidence(steps in honest(50)) {

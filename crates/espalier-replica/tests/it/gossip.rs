@@ -40,7 +40,7 @@ fn full(full: bool) -> Exchange {
 }
 
 proptest! {
-    #![proptest_config(cases(40))]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn replicas_converge_in_any_weather(

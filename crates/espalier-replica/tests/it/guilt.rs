@@ -95,7 +95,7 @@ fn forged(op: &SignedOp) -> SignedOp {
 }
 
 proptest! {
-    #![proptest_config(cases(48))]
+    #![proptest_config(cases(96))]
 
     #[test]
     fn whatever_most_of_them_do_exactly_the_liars_are_convicted(
@@ -154,12 +154,13 @@ proptest! {
 
 #[test]
 fn a_chain_breaks_by_a_wrong_predecessor_or_a_clock_that_does_not_grow() {
-    let breaks: [(bool, &dyn Fn(&mut Op)); 5] = [
-        (false, &|_| {}),
-        (false, &|op| op.lamport += 5),
-        (true, &|op| op.prev = op.prev.map(|id| Digest::of_content(id.as_bytes()))),
-        (true, &|op| op.lamport -= 1),
-        (true, &|op| op.lamport = 1),
+    type Case = (bool, fn(&mut Op));
+    let breaks: [Case; 5] = [
+        (false, |_| {}),
+        (false, |op| op.lamport += 5),
+        (true, |op| op.prev = op.prev.map(|id| Digest::of_content(id.as_bytes()))),
+        (true, |op| op.lamport -= 1),
+        (true, |op| op.lamport = 1),
     ];
     for (at, (broken, change)) in breaks.into_iter().enumerate() {
         let mut state = MergeState::new(policy(0));
@@ -344,8 +345,8 @@ fn contributing_ones_own_base_is_no_copy() {
 
 #[test]
 fn who_hides_an_original_behind_an_operation_frames_nobody() {
-    // Author 1 knows what author 0 will contribute, keeps its own contribution of it back, and names
-    // that in an operation which author 0 sees.
+    // Author 1 knows what author 0 will contribute, keeps its own contribution of it back, and
+    // names that in an operation which author 0 sees.
     let mut hidden = MergeState::new(policy(0));
     let trap = Draft::new("trap", model(1.0, 1.0));
     hidden.add(&key(1), trap).expect("legal");

@@ -31,7 +31,7 @@ fn afresh(states: &[&MergeState]) -> MergeState {
 }
 
 proptest! {
-    #![proptest_config(cases(96))]
+    #![proptest_config(cases(192))]
 
     #[test]
     fn merge_is_a_join(steps in any_steps(40), shared in any::<bool>()) {

@@ -204,7 +204,8 @@ fn own_bytes(replica: &Replica, author: u8) -> usize {
 
 const BUDGET: usize = 100 << 10;
 
-/// Author 0 has signed much more than a tick's worth, authors 1 and 2 a little; replica 0 has it all.
+/// Author 0 has signed much more than a tick's worth, authors 1 and 2 a little; replica 0 has it
+/// all.
 fn flooded(exchange: Exchange) -> (Net, usize) {
     let mut net = Net::of((0..4).map(|i| replica(key(i), 4, exchange)).collect(), 1);
     net.replicas.iter_mut().for_each(|replica| replica.set_budget(BUDGET));

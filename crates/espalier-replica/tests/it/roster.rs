@@ -226,11 +226,12 @@ fn newcomers_reach_everybody_by_gossip() {
 }
 
 proptest! {
-    #![proptest_config(cases(64))]
+    #![proptest_config(cases(96))]
 
     #[test]
     fn the_roster_is_the_same_in_any_order(
-        votes in prop::collection::vec((0..5_u8, 0..7_u8, any::<bool>()), 0..40), seed in any::<u64>()
+        votes in prop::collection::vec((0..5_u8, 0..7_u8, any::<bool>()), 0..40),
+        seed in any::<u64>()
     ) {
         let mut nodes: Vec<_> = (0..5).map(|_| MergeState::new(policy(5))).collect();
         for (i, (voter, subject, admit)) in votes.into_iter().enumerate() {
