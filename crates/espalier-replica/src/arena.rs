@@ -197,8 +197,8 @@ impl Arena {
     }
 
     /// Runs `look` on the geometry of the models of one schema and training round seen lately,
-    /// `models` included, with the point of each of `models`. A pair of contents is measured once as
-    /// long as it is remembered.
+    /// `models` included, with the point of each of `models`. A pair of contents is measured once
+    /// as long as it is remembered.
     pub fn with_geometry<T>(
         &self,
         schema: Digest,

@@ -42,9 +42,9 @@ impl Draft {
 }
 
 impl MergeState {
-    /// Contributes a model under `key`, in place of the author's earlier contributions but for those
-    /// of earlier rounds that the policy's score averages over. Its tensors go into the arena.
-    /// Returns what other replicas need.
+    /// Contributes a model under `key`, in place of the author's earlier contributions but for
+    /// those of earlier rounds that the policy's score averages over. Its tensors go into the
+    /// arena. Returns what other replicas need.
     ///
     /// A model with values that are not finite is signed as it stands, and convicts its author.
     ///

@@ -253,8 +253,8 @@ impl Task {
         }
     }
 
-    /// What `node` measures of contributions on its private validation part; `None` where the family
-    /// has none.
+    /// What `node` measures of contributions on its private validation part; `None` where the
+    /// family has none.
     ///
     /// 1/2 + the cosine between the direction from the merged model to the contribution and the
     /// steepest descent of the validation loss there, clamped to 0..1: whether the federation gets

@@ -5,6 +5,7 @@
 
 use crate::config::Config;
 use espalier_identity::{Digest, PeerId};
+use espalier_replica::Fault;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -38,6 +39,8 @@ pub struct Report {
     pub round_trip: Vec<RoundTrip>,
     /// The operations of the final state in their total order, with the roots after each.
     pub trace: Vec<TraceEntry>,
+    /// The records of the final state's evidence; `espalier verify --evidence` checks them offline.
+    pub evidence: Vec<Fault>,
     /// The outcome.
     pub summary: Summary,
 }

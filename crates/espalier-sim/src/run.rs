@@ -163,7 +163,13 @@ impl<'a> Run<'a> {
         let said: Vec<_> = (0..nodes.len()).into_par_iter().map(measure).collect();
         for (node, said) in self.world.nodes.iter_mut().zip(said) {
             let Some(said) = said else { continue };
-            node.say(|state, key| state.attest_all(key, said.values.iter().copied()).map(drop))?;
+            node.say(|state, key| {
+                // Another face of the node may not see everybody.
+                let sees = |peer| state.visible().any(|e| e.op().op().author == peer);
+                let values = said.values.iter().copied().filter(|(peer, ..)| sees(*peer));
+                let values: Vec<_> = values.collect();
+                state.attest_all(key, values).map(drop)
+            })?;
             node.measured = said.measured;
         }
         Ok(())

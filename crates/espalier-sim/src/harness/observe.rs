@@ -70,6 +70,7 @@ impl<'a> Observer<'a> {
             audit_total: 0,
             round_trip: Vec::new(),
             trace: Vec::new(),
+            evidence: Vec::new(),
             summary: Summary::default(),
         };
         let (gallery, audit) = (Gallery::default(), VecDeque::new());
@@ -270,6 +271,8 @@ impl<'a> Observer<'a> {
         self.report.audit = std::mem::take(&mut self.audit).into();
         self.report.round_trip = summary::round_trips(world, &self.sampled);
         self.report.trace = summary::trace(state, &names(world));
+        let records = state.evidence().iter();
+        self.report.evidence = records.map(|record| record.fault().clone()).collect();
         let isolated = self.left_out(world, state);
         if !self.sampled.is_empty() {
             self.gallery.visit(std::iter::once(state), task);

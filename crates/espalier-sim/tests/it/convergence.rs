@@ -59,8 +59,8 @@ fn every_strategy_gives_one_model_and_each_another() {
         hashes.sort();
         let all = hashes.len();
         hashes.dedup();
-        // Equal weights make equal models of two of them.
-        assert!(hashes.len() + 1 >= all, "{model}: {} of {all} differ", hashes.len());
+        // Equal weights make equal models of three of them.
+        assert!(hashes.len() + 2 >= all, "{model}: {} of {all} differ", hashes.len());
     }
 }
 
@@ -138,10 +138,11 @@ fn until_converged_stops_at_the_first_such_round() {
 
 #[test]
 fn training_again_replaces_contributions() {
-    let report = run(&Config { retrain: Some(5), rounds: 14, ..Config::default() });
+    let report = run(&Config { retrain: Some(8), rounds: 55, ..Config::default() });
     assert_one_model(&report, "retrain");
     let end = report.trace.last().unwrap();
+    // Seven contributions each, of which the score averages over five.
     assert_eq!((end.visible, end.tombstones), (8, 16));
     let accuracy = |round: usize| report.rounds[round].task_accuracy[0].unwrap();
-    assert!(accuracy(14) > accuracy(4) - 0.01, "{} to {}", accuracy(4), accuracy(14));
+    assert!(accuracy(55) > accuracy(7) - 0.01, "{} to {}", accuracy(7), accuracy(55));
 }
