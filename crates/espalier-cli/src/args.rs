@@ -118,7 +118,7 @@ pub(crate) struct TraceArgs {
   espalier byzantine --model digits --nodes 20 --spread dirichlet:0.3
       a network that learns to read digits, with nodes that measure each other
   espalier byzantine
-      the whole grid, for hours; interrupt it and start it again, and it goes on
+      the whole grid, for half an hour; interrupt it and start it again, and it goes on
 
 A list replaces the whole axis. Open espalier-byzantine/byzantine.html when it is done.")]
 pub(crate) struct ByzantineArgs {
@@ -141,7 +141,7 @@ pub(crate) struct ByzantineArgs {
     #[arg(long, value_name = "N,…", value_delimiter = ',', help_heading = "Axes")]
     #[arg(value_parser = whole::<u32>)]
     pub(crate) nodes: Vec<u32>,
-    /// How many seeds [default: 2, with --quick 1]
+    /// How many seeds [default: 1]
     #[arg(long, value_name = "COUNT", value_parser = whole::<NonZeroU32>, help_heading = "Axes")]
     pub(crate) seeds: Option<NonZeroU32>,
     /// The first seed
@@ -229,8 +229,9 @@ pub(crate) struct RunArgs {
     /// with one model per node [default: digits, in `trace` synthetic:16x16]
     #[arg(long, value_name = "MODEL", help_heading = "Models")]
     pub(crate) model: Option<Family>,
-    /// How to merge: weight-average, slerp, task-arithmetic, ties, dare-linear, median,
-    /// trimmed-mean
+    /// How to merge: weight-average, slerp, task-arithmetic, ties, dare-linear, and the robust
+    /// median, trimmed-mean, meamed, geometric-median, krum, multi-krum, mda, centered-clipping,
+    /// caf, average
     #[arg(long, value_name = "NAME", default_value = "weight-average", help_heading = "Models")]
     strategy: String,
     /// A parameter of the strategy; may be repeated

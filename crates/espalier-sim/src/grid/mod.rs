@@ -181,7 +181,6 @@ impl GridConfig {
             shares: parsed(&["0", "10%", "20%", "34%", "40%", "45%", "49%"]),
             spreads: parsed(&["iid", "mild", "strong", "dirichlet:0.3", "clusters:2"]),
             nodes: vec![20, 50, 100],
-            seeds: vec![1, 2],
             ..Self::quick()
         }
     }

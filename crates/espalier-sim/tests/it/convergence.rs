@@ -138,11 +138,11 @@ fn until_converged_stops_at_the_first_such_round() {
 
 #[test]
 fn training_again_replaces_contributions() {
-    let report = run(&Config { retrain: Some(8), rounds: 55, ..Config::default() });
+    let report = run(&Config { retrain: Some(12), rounds: 83, ..Config::default() });
     assert_one_model(&report, "retrain");
     let end = report.trace.last().unwrap();
     // Seven contributions each, of which the score averages over five.
     assert_eq!((end.visible, end.tombstones), (8, 16));
     let accuracy = |round: usize| report.rounds[round].task_accuracy[0].unwrap();
-    assert!(accuracy(55) > accuracy(7) - 0.01, "{} to {}", accuracy(7), accuracy(55));
+    assert!(accuracy(83) > accuracy(11) - 0.01, "{} to {}", accuracy(11), accuracy(83));
 }
