@@ -6,6 +6,7 @@ mod determinism;
 mod families;
 mod faults;
 mod fixtures;
+mod grid;
 mod metrics;
 mod output;
 mod protocol;
