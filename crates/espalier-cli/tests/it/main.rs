@@ -1,5 +1,6 @@
 //! The command as a user runs it: the built program, in a folder of its own.
 
+mod byzantine;
 mod evidence;
 mod help;
 mod output;
