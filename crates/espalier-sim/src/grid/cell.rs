@@ -7,6 +7,7 @@ use crate::tensors::{model_of, row_of};
 use espalier_identity::{Digest, PeerId};
 use espalier_replica::{Body, Entry, MergeState, TrustTable};
 use espalier_tensor::Model;
+use espalier_topology::Topology;
 use espalier_trust::Trust;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -81,9 +82,14 @@ impl CellResult {
     }
 }
 
-/// Gossip rounds after which a cell ends even without agreement.
-pub(super) fn most_rounds(nodes: u32) -> u32 {
-    2 * nodes + 60
+/// Gossip rounds after which a cell ends even without agreement: news takes some multiple of log n
+/// rounds on most networks, and of n on rings, lines and networks nobody knows.
+pub(super) fn most_rounds(nodes: u32, topology: &Topology) -> u32 {
+    let doublings = nodes.next_power_of_two().trailing_zeros();
+    match topology {
+        Topology::Ring | Topology::Line | Topology::File(_) => 2 * nodes + 60,
+        _ => 24 + 6 * doublings,
+    }
 }
 
 /// Rounds that a cell runs at least, so that late news reaches everybody.
@@ -95,8 +101,37 @@ fn least_rounds(nodes: u32) -> u32 {
 pub(super) fn run(grid: &GridConfig, cell: &Cell) -> Result<CellResult, SimError> {
     let config = cell.config(grid);
     let trained = grid.retrain.map_or(0, |retrain| retrain.every.saturating_mul(retrain.times));
-    let ended = play(&config, trained.saturating_add(least_rounds(cell.nodes)))?;
-    Ok(Judge::new(cell, &ended).result())
+    let least = trained.saturating_add(least_rounds(cell.nodes));
+    let mut rounds = Vec::new();
+    let ended = play(&config, least, &mut |states| rounds.push(Look::new(states)))?;
+    Ok(Judge::new(cell, &ended, rounds).result())
+}
+
+/// What is kept of a round: states are too large for that.
+struct Look {
+    /// The state hash that all honest replicas have.
+    state: Option<Digest>,
+    /// The authors that all honest replicas isolate.
+    isolated: Option<BTreeSet<PeerId>>,
+    /// How one honest replica trusts.
+    table: Arc<TrustTable>,
+}
+
+impl Look {
+    fn new(states: &[&MergeState]) -> Self {
+        let first = states[0];
+        let hash = first.state_hash();
+        let mut distinct = BTreeMap::new();
+        for state in states {
+            distinct.entry(state.bound_root()).or_insert(*state);
+        }
+        let table = first.trust().unwrap_or_default();
+        let out = isolated(&table);
+        // The first that differs ends the comparison, which is soon while news spreads.
+        let same = distinct.values().all(|s| s.trust().is_ok_and(|t| isolated(&t) == out));
+        let equal = states.iter().all(|state| state.state_hash() == hash);
+        Self { state: equal.then_some(hash), isolated: same.then_some(out), table }
+    }
 }
 
 /// The harness at the end of a run.
@@ -106,13 +141,14 @@ struct Judge<'a> {
     /// The state of one honest node.
     state: &'a MergeState,
     table: Arc<TrustTable>,
+    rounds: Vec<Look>,
 }
 
 impl<'a> Judge<'a> {
-    fn new(cell: &'a Cell, ended: &'a Ended) -> Self {
-        let state = ended.last().first().expect("a run has an honest node");
+    fn new(cell: &'a Cell, ended: &'a Ended, rounds: Vec<Look>) -> Self {
+        let state = ended.last()[0];
         let table = state.trust().unwrap_or_default();
-        Self { cell, ended, state, table }
+        Self { cell, ended, state, table, rounds }
     }
 
     fn result(&self) -> CellResult {
@@ -129,8 +165,8 @@ impl<'a> Judge<'a> {
         CellResult {
             cell: self.cell.clone(),
             liars,
-            converged: self.since(|state| state.state_hash()),
-            isolated: self.isolated_since(&isolated),
+            converged: self.since(|look| look.state.is_some()),
+            isolated: self.since(|look| look.isolated.as_ref() == Some(&isolated)),
             agreed: self.agreed(),
             error: figures.error,
             mean: figures.mean,
@@ -146,21 +182,11 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// The first round from which all honest replicas look the same to the end.
-    fn since(&self, look: impl Fn(&MergeState) -> Digest) -> Option<u32> {
-        let one =
-            |states: &Vec<MergeState>| states.iter().map(&look).collect::<BTreeSet<_>>().len() <= 1;
-        let apart = self.ended.rounds.iter().rposition(|states| !one(states));
-        let first = apart.map_or(0, |at| at + 1);
-        (first < self.ended.rounds.len()).then_some(first as u32)
-    }
-
-    fn isolated_since(&self, last: &BTreeSet<PeerId>) -> Option<u32> {
-        let agrees = |state: &MergeState| state.trust().is_ok_and(|t| isolated(&t) == *last);
-        let all = |states: &Vec<MergeState>| states.iter().all(agrees);
-        let before = self.ended.rounds.iter().rposition(|states| !all(states));
+    /// The first round from which `holds` is true to the end.
+    fn since(&self, holds: impl Fn(&Look) -> bool) -> Option<u32> {
+        let before = self.rounds.iter().rposition(|look| !holds(look));
         let first = before.map_or(0, |at| at + 1);
-        (first < self.ended.rounds.len()).then_some(first as u32)
+        (first < self.rounds.len()).then_some(first as u32)
     }
 
     fn agreed(&self) -> bool {
@@ -200,9 +226,8 @@ impl<'a> Judge<'a> {
             let values: Vec<f64> = chosen.map(of).collect();
             rounded(values.iter().fold(0.0, |sum, v| sum + v) / values.len().max(1) as f64)
         };
-        let states = self.ended.rounds.iter().filter_map(|states| states.first());
-        let tables = states.filter_map(|state| state.trust().ok());
-        tables.map(|table| [mean(&table, true), mean(&table, false)]).collect()
+        let tables = self.rounds.iter().map(|look| &look.table);
+        tables.map(|table| [mean(table, true), mean(table, false)]).collect()
     }
 
     /// Errors and accuracies, from every author's last contribution of finite values.

@@ -260,7 +260,7 @@ impl Cell {
         let profile = if clustered { Profile::Clustered } else { Profile::Strict };
         // It ends before it would train once more.
         let rounds = match grid.retrain {
-            None => cell::most_rounds(self.nodes),
+            None => cell::most_rounds(self.nodes, &self.topology),
             Some(Retrain { every, times }) => every.saturating_mul(times.saturating_add(1)) - 1,
         };
         Config {

@@ -1,4 +1,4 @@
-//! A run for the harness alone: without a report, with the states of every round.
+//! A run for the harness alone, without a report.
 
 use super::{Harness, Labels};
 use crate::config::Config;
@@ -10,19 +10,18 @@ use espalier_identity::PeerId;
 use espalier_replica::MergeState;
 use std::collections::BTreeSet;
 
-/// A run that is over, with the states of all active honest replicas after each round.
+/// A run that is over.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) task: Task,
-    pub(crate) rounds: Vec<Vec<MergeState>>,
     nodes: Vec<Node>,
     labels: Labels,
 }
 
 impl Ended {
-    /// The states at the end; at least one.
-    pub(crate) fn last(&self) -> &[MergeState] {
-        self.rounds.last().map_or(&[], Vec::as_slice)
+    /// The states of the active honest replicas; at least one.
+    pub(crate) fn last(&self) -> Vec<&MergeState> {
+        honest(&self.nodes, &self.labels)
     }
 
     /// Every node's key, and whether it was honest.
@@ -33,29 +32,35 @@ impl Ended {
 }
 
 /// Runs a simulation: at least `least` rounds, and until the active honest replicas hold one state,
-/// but no longer than the configuration says.
+/// but no longer than the configuration says. `look` sees their states before the first round and
+/// after each.
 ///
 /// # Errors
 /// As [`super::simulate`].
-pub(crate) fn play(config: &Config, least: u32) -> Result<Ended, SimError> {
+pub(crate) fn play(
+    config: &Config,
+    least: u32,
+    look: &mut dyn FnMut(&[&MergeState]),
+) -> Result<Ended, SimError> {
     config.check()?;
     let harness = Harness { labels: Labels::deal(config) };
     let mut run = Run::new(config, &harness, &mut || {})?;
-    let honest = |run: &Run<'_>| -> Vec<MergeState> {
-        let nodes = run.world.nodes.iter().enumerate();
-        let honest = nodes.filter(|(i, node)| node.active && harness.labels.is_honest(*i));
-        honest.map(|(_, node)| node.state().clone()).collect()
-    };
-    let mut rounds = vec![honest(&run)];
+    look(&honest(&run.world.nodes, &harness.labels));
     for round in 1..=config.rounds {
         run.round(round)?;
-        let states = honest(&run);
-        let hashes: BTreeSet<_> = states.iter().map(MergeState::state_hash).collect();
-        rounds.push(states);
+        let states = honest(&run.world.nodes, &harness.labels);
+        look(&states);
+        let hashes: BTreeSet<_> = states.iter().map(|state| state.state_hash()).collect();
         if hashes.len() <= 1 && round >= least && run.world.is_quiet() {
             break;
         }
     }
     let Run { task, world, .. } = run;
-    Ok(Ended { task, rounds, nodes: world.nodes, labels: harness.labels })
+    Ok(Ended { task, nodes: world.nodes, labels: harness.labels })
+}
+
+fn honest<'a>(nodes: &'a [Node], labels: &Labels) -> Vec<&'a MergeState> {
+    let nodes = nodes.iter().enumerate();
+    let honest = nodes.filter(|(i, node)| node.active && labels.is_honest(*i));
+    honest.map(|(_, node)| node.state()).collect()
 }
