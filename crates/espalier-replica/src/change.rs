@@ -4,13 +4,14 @@ use crate::error::ChangeError;
 use crate::fault::{Fault, Judged};
 use crate::legal;
 use crate::magnitude::Bound;
-use crate::op::{Body, Contribution, MAX_DEPS, Op, Weight};
+use crate::op::{Body, Contribution, MAX_DEPS, Op, OpId, Weight};
 use crate::past::{Search, search};
 use crate::state::{Delta, MergeState};
 use espalier_identity::{Digest, Keypair, PeerId};
 use espalier_lattice::Dot;
 use espalier_tensor::Model;
 use espalier_trust::{Dimension, Q16, Record as _};
+use std::cell::Cell;
 
 /// A contribution that is about to be made.
 #[derive(Debug, Clone)]
@@ -85,7 +86,8 @@ impl MergeState {
 
     /// Whether somebody else contributed the tensors with this root as far as this state knows, or
     /// in the past of what `author` signs next. The latter may hold what a fork has pushed out of
-    /// this state since.
+    /// this state since, and a restart out of the arena: if something of it is gone, it may have
+    /// been a copy of what `author` contributed before, which nobody else could have foreseen.
     fn is_copy(&self, author: PeerId, root: &Digest) -> bool {
         let others = |entry: &crate::arena::Entry| {
             entry.op().op().author != author && entry.contribution().is_some_and(|c| c.1 == *root)
@@ -93,12 +95,19 @@ impl MergeState {
         if self.view().with_root(root).iter().any(|entry| others(entry)) {
             return true;
         }
-        if !self.arena().contributes(root, others) {
+        let again = !self.view().with_root(root).is_empty();
+        if !again && !self.arena().contributes(root, others) {
             return false;
         }
         let next = self.next_op(author, Body::Retract { targets: Vec::new() });
-        let found = search(&next, |id| self.arena().find(id), others, usize::MAX);
-        matches!(found, Search::Found(_))
+        let gone = Cell::new(false);
+        let find = |id: &OpId| {
+            let found = self.arena().find(id);
+            gone.set(gone.get() || found.is_none());
+            found
+        };
+        let found = search(&next, find, others, usize::MAX);
+        matches!(found, Search::Found(_)) || (again && gone.get())
     }
 
     /// Retracts a contribution. Only its author can.

@@ -12,8 +12,9 @@
 //! ```
 //!
 //! If both have seen equally far and the roots still differ, somebody forked; then the chains are
-//! compared by fingerprint and operations asked for by identifier. An operation is taken in only
-//! when its tensors are here, so a replica can serve whatever it offers.
+//! compared by fingerprint and operations asked for by identifier. With a peer that has never seen
+//! equally far this is done now and then. An operation is taken in only when its tensors are here,
+//! so a replica can serve whatever it offers.
 //!
 //! Whatever carries operations or tensors is signed by the hop that sends it, see
 //! [`Envelope`]: a relay answers for passing on only what it has checked.
@@ -38,6 +39,13 @@ static CHAIN: Domain = Domain::new("espalier chain fingerprint v1");
 
 /// How many bytes of operations go into one message; the next exchange brings the rest.
 const MAX_BATCH_LEN: usize = MAX_MESSAGE_LEN / 2;
+
+/// After how many answers to a peer that had not seen equally far the chains are compared all the
+/// same: whoever never falls silent must not hide the forks of others.
+const COMPARE_EVERY: u32 = 8;
+
+/// For how many peers these answers are counted; then the count begins anew.
+const MAX_COUNTED: usize = 4096;
 
 /// What an exchange sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -112,6 +120,8 @@ pub struct Replica {
     pub(crate) budget: Budget,
     pub(crate) pool: Pool,
     pub(crate) findings: Findings,
+    /// How often each peer was told what it lacks.
+    unequal: BTreeMap<PeerId, u32>,
 }
 
 impl Replica {
@@ -121,7 +131,8 @@ impl Replica {
         let held = state.live_contents().collect();
         let (waiting, budget) = (VecDeque::new(), Budget::new(BUDGET));
         let (pool, findings) = (Pool::default(), Findings::default());
-        Self { key, state, exchange, held, waiting, budget, pool, findings }
+        let unequal = BTreeMap::new();
+        Self { key, state, exchange, held, waiting, budget, pool, findings, unequal }
     }
 
     /// Who it is.
@@ -178,12 +189,14 @@ impl Replica {
             Message::Same => nothing(Vec::new()),
             Message::Differs { seen } => {
                 let theirs = seen.frontier(self.state.policy());
-                let answer = if theirs == self.state.frontier() {
-                    Message::Chains { chains: self.chains() }
-                } else {
-                    Message::Delta { seen: Some(self.seen()), batch: self.lacking(&theirs) }
-                };
-                nothing(vec![send(from, &answer)])
+                if theirs == self.state.frontier() {
+                    let chains = self.chains();
+                    return nothing(vec![send(from, &Message::Chains { chains })]);
+                }
+                let batch = self.lacking(&theirs);
+                let delta = send(from, &Message::Delta { seen: Some(self.seen()), batch });
+                let chains = self.compare_now_and_then(from, &theirs);
+                nothing(std::iter::once(delta).chain(chains).collect())
             }
             Message::Delta { seen, batch } => {
                 let mut received = self.take(from, batch, frame.len(), true)?;
@@ -289,6 +302,23 @@ impl Replica {
         effects
     }
 
+    /// Every [`COMPARE_EVERY`] times the chains that are as long as the peer's own will be once it
+    /// has what it lacks.
+    fn compare_now_and_then(&mut self, peer: PeerId, theirs: &Frontier) -> Option<Effect> {
+        if self.unequal.len() >= MAX_COUNTED {
+            self.unequal.clear();
+        }
+        let times = self.unequal.entry(peer).or_default();
+        *times = times.wrapping_add(1);
+        if !times.is_multiple_of(COMPARE_EVERY) {
+            return None;
+        }
+        let view = self.state.view();
+        let longer = |author: &PeerId| theirs.0.get(author).is_some_and(|t| *t > view.top(author));
+        let chains = self.chains().into_iter().filter(|(author, _)| !longer(author)).collect();
+        Some(send(peer, &Message::Chains { chains }))
+    }
+
     fn chains(&self) -> Vec<(PeerId, Fingerprint)> {
         let mut chains = BTreeMap::<PeerId, Vec<u8>>::new();
         for op in self.state.ops() {
@@ -309,10 +339,15 @@ impl Replica {
     ) -> Result<Vec<Effect>, ReceiveError> {
         bounded(theirs.len())?;
         let theirs: BTreeMap<_, _> = theirs.into_iter().collect();
-        let differs = |(author, ours): &(PeerId, Fingerprint)| theirs.get(author) != Some(ours);
+        let differs = |(author, ours): &(PeerId, Fingerprint)| {
+            theirs.get(author).is_some_and(|theirs| theirs != ours)
+        };
         let authors: Vec<_> = self.chains().into_iter().filter(differs).map(|(a, _)| a).collect();
         let ids = self.state.ops().filter(|op| authors.binary_search(&op.op().author).is_ok());
         let ids = ids.map(VerifiedOp::id).collect();
+        if authors.is_empty() {
+            return Ok(Vec::new());
+        }
         Ok(vec![send(from, &Message::Ids { ids, authors })])
     }
 
@@ -342,6 +377,10 @@ impl Replica {
         self.held.extend(other.held);
         self.findings.absorb(other.findings);
         self.budget.absorb(other.budget);
+        for (peer, times) in other.unequal {
+            let ours = self.unequal.entry(peer).or_default();
+            *ours = times.max(*ours);
+        }
         other.waiting.into_iter().for_each(|waiting| self.wait(waiting));
         self.content_arrived(&[]);
         Ok(())

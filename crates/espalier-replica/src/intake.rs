@@ -184,8 +184,9 @@ impl Replica {
     }
 
     /// Tensors that are not here, of the contributions that can become visible, by author: not
-    /// removed, and not by an author whom this state or these operations convict. Convictions stay,
-    /// so what is left out here is never asked for by anybody else either.
+    /// removed, and not by an author whom this state or these operations convict. Convictions of the
+    /// genesis stay, so what is left out here is never asked for by anybody else either. Those of
+    /// others may be forked away by who published them.
     fn missing(&self, ops: &Prepared) -> BTreeMap<PeerId, BTreeSet<Digest>> {
         let convicted = self.convicted_by(ops);
         let mut removed = BTreeSet::<Dot<PeerId>>::new();
@@ -202,7 +203,8 @@ impl Replica {
         let seen = self.state.view().contributions().context();
         let wanted = |op: &&VerifiedOp| {
             let dot = op.op().dot();
-            !convicted.contains(&dot.actor) && !removed.contains(&dot) && !seen.contains(&dot)
+            let gone = convicted.contains(&dot.actor) && self.state.policy().admits(&dot.actor);
+            !gone && !removed.contains(&dot) && !seen.contains(&dot)
         };
         let mut missing = BTreeMap::<PeerId, BTreeSet<Digest>>::new();
         for op in ops.iter().filter(wanted) {

@@ -8,7 +8,7 @@ use espalier_identity::{Digest, Keypair, PeerId, canonical};
 use espalier_lattice::Dot;
 use espalier_replica::{
     Arena, Blob, Body, Bound, ChangeError, Contribution, Draft, Envelope, Exchange, Fault,
-    FaultError, MAX_PATH, MergeState, Op, Replica, SignedOp, legal,
+    FaultError, MAX_PATH, MergeState, Op, Replica, SignedOp, Tensors, legal,
 };
 use espalier_tensor::{Dtype, Model};
 use espalier_trust::{Dimension, FaultKind, Q16, Record as _};
@@ -380,6 +380,37 @@ fn who_forks_an_original_away_frames_nobody() {
     let same = manifests.find(|model| model.manifest == trap.manifest).expect("one of them");
     let added = state.add(&key(0), Draft::new("mine", same));
     assert!(matches!(added, Err(ChangeError::Copy { .. })), "{added:?}");
+}
+
+/// A copy of what author 0 contributed lies in its past, has no place any more, and is not even in
+/// the arena after a restart. Signing the same tensors again would convict author 0.
+#[test]
+fn who_forks_a_copy_away_before_a_restart_frames_nobody() {
+    let mut state = MergeState::new(policy(0));
+    let own = add(&mut state, &key(0), 1.0);
+    let Body::Contribute(own) = own.op.body else { panic!("a contribution") };
+    let fork = |x: u64| {
+        let mut op = MergeState::new(policy(0)).next_op(key(1).peer_id(), nothing());
+        op.body = Body::Contribute(Contribution { round: x, ..own.clone() });
+        op.sign(&key(1))
+    };
+    let mut forks: Vec<_> = (0..3).map(fork).collect();
+    forks.sort_by_key(|op| std::cmp::Reverse(op.id()));
+    state.apply(vec![forks[0].clone()]).expect("signed");
+    changed(&mut state, 0, |_| {});
+    let empty = |lamport| {
+        let mut op = MergeState::new(policy(0)).next_op(key(1).peer_id(), nothing());
+        op.lamport = lamport;
+        op.sign(&key(1))
+    };
+    let lesser = (1..).map(empty).filter(|op| op.id() < forks[0].id());
+    state.apply(lesser.take(2).collect()).expect("signed");
+    assert!(state.ops().all(|op| op.id() != forks[0].id()));
+    let mut back = MergeState::from_bytes(&state.to_bytes(Tensors::Inline)).expect("our own");
+    let fresh = back.add(&key(0), Draft::new("another", model(7.0, 7.0)));
+    assert!(fresh.is_ok(), "what nobody can foresee nobody can have copied: {fresh:?}");
+    let again = back.add(&key(0), Draft::new("again", model(1.0, -1.0)));
+    assert!(matches!(again, Err(ChangeError::Copy { .. })), "{again:?}");
 }
 
 #[test]

@@ -4,14 +4,18 @@
 use crate::codec::reframe;
 use crate::driver::{Net, address, replica};
 use crate::histories::look;
-use crate::{add, key, model, policy};
+use crate::{add, key, model, policy, say};
 use espalier_identity::{Digest, Keypair, PeerId, Signature, canonical};
 use espalier_replica::{
-    Draft, Effect, Envelope, Exchange, Fault, HEADER_LEN, MergeState, OpError, ReceiveError,
+    Body, Draft, Effect, Envelope, Exchange, Fault, HEADER_LEN, MergeState, OpError, ReceiveError,
     Replica, SignedOp,
 };
 use espalier_tensor::{Content, Dtype, Model};
 use espalier_trust::FaultKind;
+
+fn nothing() -> Body {
+    Body::Retract { targets: Vec::new() }
+}
 
 /// A message with `ops` in an envelope of this relay and signature.
 fn message(relay: PeerId, signature: Signature, ops: &[SignedOp]) -> Vec<u8> {
@@ -322,4 +326,35 @@ fn forged_operations_do_not_spend_the_budget_of_whom_they_name() {
     }
     let received = receiver.receive(address(2), &sealed(&key(2), hash, &[honest]));
     assert!(received.is_ok_and(|received| !received.effects.is_empty()), "it asks for the tensor");
+}
+
+/// Author 2 shows each of two replicas another operation. It, or author 3, says something to one of
+/// them before each exchange, so that they have never seen equally far.
+#[test]
+fn whoever_never_falls_silent_hides_no_fork() {
+    for talker in [2, 3] {
+        let mut net = Net::new(4, 5, Exchange::Delta);
+        let hash = net.replicas[0].state().policy().hash();
+        let mut talk = MergeState::new(policy(4));
+        for to in [0, 1] {
+            let mut op = MergeState::new(policy(4)).next_op(key(2).peer_id(), nothing());
+            op.lamport += to as u64;
+            let op = op.sign(&key(2));
+            let frame = sealed(&key(2), hash, std::slice::from_ref(&op));
+            net.replicas[to].receive(address(2), &frame).expect("signed");
+            if (to, talker) == (0, 2) {
+                talk.apply(vec![op]).expect("signed");
+            }
+        }
+        for tick in 0..40 {
+            let frame = sealed(&key(2), hash, &[say(&mut talk, &key(talker), nothing())]);
+            net.replicas[tick % 2].receive(address(2), &frame).expect("signed");
+            let starter = tick / 2 % 2;
+            net.exchange(starter, 1 - starter);
+        }
+        for replica in &net.replicas[..2] {
+            let evidence = replica.state().evidence();
+            assert!(evidence.has(&key(2).peer_id(), FaultKind::Equivocation), "{talker}");
+        }
+    }
 }

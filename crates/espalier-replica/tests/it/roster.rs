@@ -3,10 +3,10 @@
 use crate::driver::{Net, address, replica};
 use crate::histories::look;
 use crate::{Dice, add, cases, contribution, key, model, policy, say, signed};
-use espalier_identity::PeerId;
+use espalier_identity::{PeerId, canonical};
 use espalier_lattice::Dot;
 use espalier_replica::{
-    ApplyError, Body, ChangeError, Draft, Exchange, MergeState, Replica, SignedOp, Tensors,
+    ApplyError, Body, ChangeError, Draft, Exchange, Fault, MergeState, Replica, SignedOp, Tensors,
 };
 use espalier_trust::{Dimension, FaultKind, Q16};
 use proptest::prelude::*;
@@ -179,6 +179,42 @@ fn strangers_wait_outside_until_they_are_admitted_and_spoil_nothing() {
     let received = node.receive(address(2), &votes).expect("well formed");
     assert_eq!(received.admitted, 4, "three votes and what waited outside");
     assert_eq!(node.state().visible().count(), 1);
+}
+
+/// A record against a guest goes if who published it forks it away. The guest is heard then, so its
+/// tensors have to be here.
+#[test]
+fn guests_are_not_taken_in_without_tensors_on_a_record_that_may_go() {
+    let mut guest = MergeState::new(policy(0));
+    let model = model(1.0, 1.0);
+    let op = say(&mut guest, &key(9), Body::Contribute(contribution(&model, 0, Vec::new())));
+    let mut illegal = MergeState::new(policy(0)).next_op(key(9).peer_id(), op.op.body.clone());
+    illegal.lamport = 0;
+    let record = Fault::IllegalField { op: canonical::encode(&illegal.sign(&key(9))).into() };
+    let mut liar = MergeState::new(policy(5));
+    let accuses = say(&mut liar, &key(4), Body::Evidence(record));
+    let mut node = replica(key(0), 5, Exchange::Delta);
+    let mut ops = signed(&voted(3, 9, true));
+    ops.push(accuses.clone());
+    node.receive(address(1), &delta(ops)).expect("well formed");
+    assert!(node.state().evidence().convicts(&key(9).peer_id()));
+    let received = node.receive(address(1), &delta(vec![op])).expect("well formed");
+    assert_eq!((received.admitted, received.effects.len()), (0, 1), "it asks for the tensor");
+    let empty = |lamport| {
+        let mut op = MergeState::new(policy(5)).next_op(key(4).peer_id(), nothing());
+        op.lamport = lamport;
+        op.sign(&key(4))
+    };
+    let lesser = (1..).map(empty).filter(|op| op.id() < accuses.id()).take(2).collect();
+    node.receive(address(1), &delta(lesser)).expect("well formed");
+    assert!(!node.state().evidence().convicts(&key(9).peer_id()));
+    let content = model.put(&node);
+    assert_eq!(node.content_arrived(&[content]).admitted, 1);
+    assert!(node.state().trust().is_ok_and(|trust| trust.len() == 2));
+}
+
+fn nothing() -> Body {
+    Body::Retract { targets: Vec::new() }
 }
 
 trait Put {
