@@ -1,10 +1,12 @@
-//! Merging eight models of 4 Mi elements, beside a copy of the same bytes in the same run.
+//! Merging eight models of 4 Mi elements, beside a copy of the same bytes in the same run; and what
+//! one new contribution costs a state that has resolved, beside resolving it from nothing.
 
-use benches::model;
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use benches::{keys, model, policy};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use espalier::identity::Digest;
+use espalier::prelude::*;
 use espalier::resolve::{Input, Strategy, canonical_order};
-use espalier::tensor::{Model, kernels};
+use espalier::tensor::kernels;
 use espalier::trust::{Constants, Geometry, Profile, Subject, score};
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -82,5 +84,48 @@ fn trust(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, strategies, trust);
+/// Twenty contributions of 10⁶ elements in an arena that has never compared any; then one author
+/// replaces its own in a state that has resolved. Magnitudes are known in both cases: they belong to
+/// taking a contribution in.
+fn state(c: &mut Criterion) {
+    let models: Vec<Model> = (0..21).map(|seed| model(seed, 1_000_000)).collect();
+    let keys = keys(20);
+    let policy = policy(&keys);
+    let contribute = |state: &mut MergeState, key: &Keypair, model: &Model| {
+        state.add(key, Draft::new("bench", model.clone())).expect("allowed");
+    };
+    let cold = || {
+        let mut state = MergeState::with_arena(policy.clone(), Arena::default());
+        keys.iter().zip(&models).for_each(|(key, model)| contribute(&mut state, key, model));
+        state
+    };
+    // A new arena each time: one that is used again would remember what was replaced before.
+    let warm = || {
+        let mut state = cold();
+        black_box(state.resolve().expect("comparable models"));
+        contribute(&mut state, &keys[0], &models[20]);
+        state
+    };
+    let weights = |state: &mut MergeState| state.resolution().expect("comparable models");
+    let merged = |state: &mut MergeState| state.resolve().expect("comparable models");
+
+    let mut group = c.benchmark_group("a state of 20 contributions of 10⁶");
+    group.sample_size(10);
+    let batch = BatchSize::PerIteration;
+    group.bench_function("trust and weights, cold arena", |bench| {
+        bench.iter_batched_ref(cold, |state| black_box(weights(state)), batch);
+    });
+    group.bench_function("trust and weights, one replaced", |bench| {
+        bench.iter_batched_ref(warm, |state| black_box(weights(state)), batch);
+    });
+    group.bench_function("resolve, cold arena", |bench| {
+        bench.iter_batched_ref(cold, |state| black_box(merged(state)), batch);
+    });
+    group.bench_function("resolve, one replaced", |bench| {
+        bench.iter_batched_ref(warm, |state| black_box(merged(state)), batch);
+    });
+    group.finish();
+}
+
+criterion_group!(benches, strategies, trust, state);
 criterion_main!(benches);
