@@ -85,8 +85,8 @@ fn trust(c: &mut Criterion) {
 }
 
 /// Twenty contributions of 10⁶ elements in an arena that has never compared any; then one author
-/// replaces its own in a state that has resolved. Magnitudes are known in both cases: they belong to
-/// taking a contribution in.
+/// replaces its own in a state that has resolved. Magnitudes are known in both cases: they belong
+/// to taking a contribution in.
 fn state(c: &mut Criterion) {
     let models: Vec<Model> = (0..21).map(|seed| model(seed, 1_000_000)).collect();
     let keys = keys(20);
