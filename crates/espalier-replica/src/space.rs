@@ -83,11 +83,13 @@ impl Space {
         let Some(parts) = new.values().next().map(|m| blocks(&m.manifest)) else { return };
         let list: Vec<&Model> = new.values().map(|model| &***model).collect();
         let among = kernels::pairwise_squared_distances(&list, parts);
-        let before = self.models.len();
+        let known: Vec<Arc<Model>> = self.models.clone();
+        let known: Vec<&Model> = known.iter().map(|model| &**model).collect();
         for (i, (root, model)) in new.into_iter().enumerate() {
-            let squared = |j: usize| match j.checked_sub(before) {
+            let from_known = kernels::squared_distances_from(model, &known, parts);
+            let squared = |j: usize| match j.checked_sub(known.len()) {
                 Some(j) => among[i * i.saturating_sub(1) / 2 + j].clone(),
-                None => kernels::squared_distance_blocks(model, &self.models[j], parts),
+                None => from_known[j].clone(),
             };
             let point = self.geometry.push(parts, squared);
             self.points.insert(root, point);

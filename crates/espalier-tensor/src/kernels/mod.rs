@@ -15,7 +15,7 @@ mod pairwise;
 
 pub use finite::all_finite;
 pub use models::squared_distance_blocks;
-pub use pairwise::{Gram, gram, pairwise_squared_distances};
+pub use pairwise::{Gram, gram, pairwise_squared_distances, squared_distances_from};
 
 /// Elements per block.
 pub const BLOCK: usize = 4096;

@@ -18,21 +18,50 @@ use crate::{Dtype, Model, convert};
 /// As [`super::squared_distance_blocks`].
 #[must_use]
 pub fn pairwise_squared_distances(models: &[&Model], parts: usize) -> Vec<Vec<f64>> {
-    let rows = Rows::new(models);
     let pairs = models.len() * models.len().saturating_sub(1) / 2;
-    let mut distances = vec![Vec::with_capacity(parts); pairs];
+    squared_distances(models, parts, pairs, |rows, sums| {
+        let mut sums = sums.iter_mut();
+        for (i, a) in rows.iter().enumerate() {
+            for (b, sum) in rows[..i].iter().zip(&mut sums) {
+                sum.push(a, b, squared_difference);
+            }
+        }
+    })
+}
+
+/// The squared distances of `model` from each of `others`, with the bits of
+/// [`super::squared_distance_blocks`]: what a new model adds to [`pairwise_squared_distances`].
+///
+/// Cost: n d multiply-adds; every model is read and widened once.
+///
+/// # Panics
+/// As [`super::squared_distance_blocks`].
+#[must_use]
+pub fn squared_distances_from(model: &Model, others: &[&Model], parts: usize) -> Vec<Vec<f64>> {
+    let models: Vec<&Model> = std::iter::once(model).chain(others.iter().copied()).collect();
+    squared_distances(&models, parts, others.len(), |rows, sums| {
+        if let Some((first, others)) = rows.split_first() {
+            for (other, sum) in others.iter().zip(sums) {
+                sum.push(first, other, squared_difference);
+            }
+        }
+    })
+}
+
+/// For each of `count` pairs the sums over each piece; `push` adds the terms of a tile of all rows.
+fn squared_distances(
+    models: &[&Model],
+    parts: usize,
+    count: usize,
+    push: impl Fn(&[&[f64]], &mut [BlockSum]),
+) -> Vec<Vec<f64>> {
+    let rows = Rows::new(models);
+    let mut distances = vec![Vec::with_capacity(parts); count];
     let mut tiles = vec![[0.0; TILE]; models.len()];
     for piece in pieces(rows.elements, parts) {
-        let mut sums = vec![BlockSum::default(); pairs];
+        let mut sums = vec![BlockSum::default(); count];
         rows.spans(piece, |spans| {
-            in_tiles(None, spans, &mut tiles, |rows| {
-                let mut sums = sums.iter_mut();
-                for (i, a) in rows.iter().enumerate() {
-                    for (b, sum) in rows[..i].iter().zip(&mut sums) {
-                        sum.push(a, b, squared_difference);
-                    }
-                }
-            });
+            in_tiles(None, spans, &mut tiles, |rows| push(rows, &mut sums));
         });
         for (list, sum) in distances.iter_mut().zip(sums) {
             list.push(sum.total());
@@ -173,6 +202,8 @@ mod tests {
         let models: Vec<Model> = rows.iter().map(model).collect();
         let list: Vec<&Model> = models.iter().collect();
         let all = pairwise_squared_distances(&list, 3);
+        let from = squared_distances_from(list[3], &list[..3], 3);
+        assert_eq!(from, all[3..]);
         let bytes: Vec<Vec<u8>> =
             rows.iter().map(|v| v.iter().flat_map(|x| x.to_le_bytes()).collect()).collect();
         let spans: Vec<_> = bytes.iter().map(|b| (Dtype::F32, b.as_slice())).collect();
@@ -202,5 +233,6 @@ mod tests {
             }
         }
         assert!(pairwise_squared_distances(&[], 2).is_empty() && gram(&[]).is_empty());
+        assert!(squared_distances_from(list[0], &[], 2).is_empty());
     }
 }
