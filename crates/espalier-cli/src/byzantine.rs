@@ -26,6 +26,8 @@ pub(crate) fn run(args: &ByzantineArgs, quiet: bool) -> Result<(), Failure> {
             espalier::sim::GridFileError::OtherGrid { .. } => Failure::input(error),
             espalier::sim::GridFileError::Io { .. } => Failure::environment(error),
         })?;
+    // What goes to standard output with `--json -` is JSON and nothing else.
+    let quiet = quiet || args.json.as_deref() == Some(Path::new("-"));
     if !quiet {
         console::print(&announce(&config, known.len()))?;
     }

@@ -39,7 +39,7 @@ fn a_small_grid_prints_its_tables_and_writes_its_files() {
 #[test]
 fn json_goes_to_standard_output() {
     let place = Place::new();
-    let text = place.ok(&[&SMALL[..], &["--json", "-", "--quiet"]].concat());
+    let text = place.ok(&[&SMALL[..], &["--json", "-"]].concat());
     let read: serde_json::Value = serde_json::from_str(&text).expect("JSON and nothing else");
     assert_eq!(read["cells"].as_array().map(Vec::len), Some(3));
     assert_eq!(read["groups"][1]["liars"], 2);

@@ -92,16 +92,21 @@ pub(super) fn most_rounds(nodes: u32, topology: &Topology) -> u32 {
     }
 }
 
-/// Rounds that a cell runs at least, so that late news reaches everybody.
-fn least_rounds(nodes: u32) -> u32 {
-    8 + 2 * nodes.next_power_of_two().trailing_zeros()
+/// Rounds that a cell runs at least, so that late news reaches everybody; what liars do late begins
+/// or ends by half time.
+fn least_rounds(cell: &Cell) -> u32 {
+    let news = 8 + 2 * cell.nodes.next_power_of_two().trailing_zeros();
+    match cell.attack.changes_models() {
+        true => news,
+        false => most_rounds(cell.nodes, &cell.topology) / 2 + news,
+    }
 }
 
 /// Runs a cell.
 pub(super) fn run(grid: &GridConfig, cell: &Cell) -> Result<CellResult, SimError> {
     let config = cell.config(grid);
     let trained = grid.retrain.map_or(0, |retrain| retrain.every.saturating_mul(retrain.times));
-    let least = trained.saturating_add(least_rounds(cell.nodes));
+    let least = trained.saturating_add(least_rounds(cell));
     let mut rounds = Vec::new();
     let ended = play(&config, least, &mut |states| rounds.push(Look::new(states)))?;
     Ok(Judge::new(cell, &ended, rounds).result())
