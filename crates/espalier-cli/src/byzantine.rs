@@ -12,8 +12,11 @@ use std::fmt::Write as _;
 use std::ops::ControlFlow;
 use std::path::Path;
 
+/// The most seeds of one grid. Their list begins the journal, whose lines are of bounded length.
+const MAX_SEEDS: u64 = 10_000;
+
 pub(crate) fn run(args: &ByzantineArgs, quiet: bool) -> Result<(), Failure> {
-    let config = configure(args);
+    let config = configure(args)?;
     config.check().map_err(Failure::input)?;
     let done = args.out.join(GRID_JSON);
     if done.exists() && !args.force {
@@ -80,16 +83,21 @@ fn play(
     }
 }
 
-fn configure(args: &ByzantineArgs) -> GridConfig {
+fn configure(args: &ByzantineArgs) -> Result<GridConfig, Failure> {
     let preset = if args.quick { GridConfig::quick() } else { GridConfig::full() };
     let seeds = match args.seeds {
         None => preset.seeds.len() as u64,
         Some(count) => u64::from(count.get()),
     };
+    // Before there is a list of them.
+    if seeds > MAX_SEEDS {
+        let problem = format!("--seeds: must be 1 to {MAX_SEEDS}, not {seeds}");
+        return Err(Failure::Input(anyhow::anyhow!(problem)));
+    }
     fn or<T: Clone>(given: &[T], preset: Vec<T>) -> Vec<T> {
         if given.is_empty() { preset } else { given.to_vec() }
     }
-    GridConfig {
+    Ok(GridConfig {
         model: args.model.clone().unwrap_or(preset.model),
         attacks: or(&args.attack, preset.attacks),
         shares: or(&args.byzantine, preset.shares),
@@ -100,7 +108,7 @@ fn configure(args: &ByzantineArgs) -> GridConfig {
         profile: args.profile,
         retrain: args.retrain,
         attest: !args.no_attest,
-    }
+    })
 }
 
 fn announce(config: &GridConfig, known: usize) -> String {

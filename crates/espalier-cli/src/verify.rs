@@ -6,7 +6,8 @@ use crate::console::{self, Bar};
 use crate::simulate::read_report;
 use anyhow::{Context as _, anyhow};
 use espalier::replica::Fault;
-use espalier::sim::verify_report;
+use espalier::sim::{MAX_REPORT_LEN, verify_report};
+use std::io::Read as _;
 use std::path::Path;
 
 pub(crate) fn run(args: &VerifyArgs, quiet: bool) -> Result<(), Failure> {
@@ -43,7 +44,15 @@ fn rerun(report: &Path, quiet: bool) -> Result<(), Failure> {
 /// Says of every record whether it proves what it claims, and why.
 fn evidence(file: &Path, quiet: bool) -> Result<(), Failure> {
     let name = || file.display().to_string();
-    let bytes = std::fs::read(file).with_context(name).map_err(Failure::Input)?;
+    let mut bytes = Vec::new();
+    // A file may be no file at all, and endless.
+    std::fs::File::open(file)
+        .and_then(|file| file.take(MAX_REPORT_LEN + 1).read_to_end(&mut bytes))
+        .with_context(name)
+        .map_err(Failure::Input)?;
+    if bytes.len() as u64 > MAX_REPORT_LEN {
+        return Err(Failure::Input(anyhow!("{} is over the limit of 1 GiB", name())));
+    }
     let records = Fault::all_in(&bytes).with_context(name).map_err(Failure::Input)?;
     let mut text = String::new();
     let mut failed = 0;

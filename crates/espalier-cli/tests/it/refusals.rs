@@ -82,6 +82,19 @@ fn a_wrong_value_names_its_flag_and_says_what_would_be_right() {
 }
 
 #[test]
+fn a_grid_beyond_measure_is_refused_before_it_is_listed() {
+    let place = Place::new();
+    for (flags, part) in [
+        (&["--seeds", "4000000000"][..], "--seeds: must be 1 to 10000"),
+        (&["--seeds", "10000"][..], "runs are more than 1048576"),
+    ] {
+        let problem = place.fails(2, &[&["byzantine"][..], flags].concat());
+        assert!(problem.contains(part), "{problem}");
+    }
+    assert!(place.files(".").is_empty(), "a refused run leaves nothing");
+}
+
+#[test]
 fn misspelt_commands_and_flags_suggest_the_nearest() {
     let place = Place::new();
     assert!(place.fails(2, &["simulat"]).contains("'simulate'"));

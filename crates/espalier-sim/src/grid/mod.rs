@@ -230,9 +230,17 @@ impl GridConfig {
         if let Some((name, _)) = axes.iter().find(|(_, len)| *len == 0) {
             return Err(flag(name, "needs at least one value"));
         }
+        let cells = axes.iter().fold(1_usize, |cells, (_, len)| cells.saturating_mul(*len));
+        if cells > MAX_CELLS {
+            let problem = format!("{cells} runs are more than {MAX_CELLS}; ask for fewer");
+            return Err(flag("--seeds", problem));
+        }
         self.cells().iter().try_for_each(|cell| cell.config(self).check())
     }
 }
+
+/// The most runs of one grid.
+const MAX_CELLS: usize = 1 << 20;
 
 /// One run of a grid.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
