@@ -47,10 +47,9 @@ impl MergeState {
     /// those of earlier rounds that the policy's score averages over. Its tensors go into the
     /// arena. Returns what other replicas need.
     ///
-    /// A model with values that are not finite is signed as it stands, and convicts its author.
-    ///
     /// # Errors
-    /// [`ChangeError`]; nothing is changed. [`ChangeError::Copy`] if somebody else contributed
+    /// [`ChangeError`]; nothing is changed. [`ChangeError::Magnitude`] for a model with NaN or an
+    /// infinity, as training that diverges makes them: it would convict (E3). [`ChangeError::Copy`] if somebody else contributed
     /// these very tensors before: signing them again would convict (E7).
     pub fn add(&mut self, key: &Keypair, draft: Draft) -> Result<Delta, ChangeError> {
         let weight = Weight::new(draft.weight).ok_or(ChangeError::Weight)?;
@@ -64,10 +63,8 @@ impl MergeState {
         if base != Some(root) && self.is_copy(author, &root) {
             return Err(ChangeError::Copy { root });
         }
-        let bound = match self.arena().magnitude(&draft.model) {
-            f64::INFINITY => Bound::MAX,
-            magnitude => Bound::covering(magnitude).ok_or(ChangeError::Magnitude)?,
-        };
+        let magnitude = self.arena().magnitude(&draft.model);
+        let bound = Bound::covering(magnitude).ok_or(ChangeError::Magnitude)?;
         let (name, round) = (draft.name, draft.round);
         let history = u64::from(self.policy().spec().constants.history);
         // What the score still averages over stays live.

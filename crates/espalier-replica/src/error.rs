@@ -76,8 +76,8 @@ pub enum ChangeError {
         /// Their root.
         root: Digest,
     },
-    /// An element is too large for any bound.
-    #[error("the model has a value of 2^128 or more in magnitude")]
+    /// An element is no number, or too large for any bound.
+    #[error("the model has a value that is not finite, or of 2^128 or more in magnitude")]
     Magnitude,
     /// The peer has contributed nothing that is visible.
     #[error("{subject} has no visible contribution to measure")]

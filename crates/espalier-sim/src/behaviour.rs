@@ -35,7 +35,11 @@ pub(crate) trait Behaviour: Debug + Send + Sync {
         base: Option<&Model>,
     ) -> Result<(), ChangeError> {
         let _ = base;
-        node.say(|state, key| state.add(key, draft.clone()).map(drop))
+        node.say(|state, key| match state.add(key, draft.clone()) {
+            // What would convict it is not said: its last contribution stands.
+            Err(ChangeError::Copy { .. } | ChangeError::Magnitude) => Ok(()),
+            added => added.map(drop),
+        })
     }
 
     /// Does what it does at the start of a round.

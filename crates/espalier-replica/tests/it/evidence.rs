@@ -228,7 +228,10 @@ fn nobody_escapes_a_record_by_signing_more_than_fits_into_one() {
     let fits = |n: usize| {
         let model = Model::from_contents((0..n).map(tensor).collect()).expect("legal");
         let mut state = MergeState::new(policy(0));
-        state.add(&key(0), espalier_replica::Draft::new("big", model)).map(|_| state)
+        let body = Body::Contribute(contribution(&model, 0, Vec::new()));
+        let op = state.next_op(key(0).peer_id(), body).sign(&key(0));
+        state.arena().put_model(model);
+        state.apply(vec![op]).map(|_| state)
     };
     let (mut least, mut most) = (7000, 8000);
     while most - least > 1 {
@@ -238,4 +241,15 @@ fn nobody_escapes_a_record_by_signing_more_than_fits_into_one() {
     let mut state = fits(least).expect("fits");
     accuse_all(&key(1), &mut state);
     assert!(state.evidence().has(&key(0).peer_id(), FaultKind::NonFinite));
+}
+
+/// Regression: a node whose training diverged signed its NaN and convicted itself.
+#[test]
+fn no_honest_author_convicts_itself_by_training_that_diverges() {
+    for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let mut state = MergeState::new(policy(0));
+        let refused = state.add(&key(0), espalier_replica::Draft::new("diverged", model(bad, 0.0)));
+        assert!(matches!(refused, Err(ChangeError::Magnitude)), "{bad}");
+        assert_eq!(state.op_count(), 0);
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::driver::{CALM, Net, Weather, address, replica};
 use crate::histories::{honest, look};
-use crate::{cases, contribution, key, model, policy, say};
+use crate::{cases, contribution, force, key, model, policy, say};
 use espalier_identity::Keypair;
 use espalier_lattice::Dot;
 use espalier_replica::{
@@ -91,7 +91,8 @@ proptest! {
             act(&mut net, 3, who, who as u8 + 10);
         }
         let nan = |state: &mut MergeState, key: &Keypair| {
-            state.add(key, Draft::new("nan", model(f32::NAN, 0.0)))
+            force(state, key, model(f32::NAN, 0.0));
+            Ok(())
         };
         net.replicas[1].change(nan).expect("signed as any other");
         net.replicas[2].change(|state, key| {
@@ -122,7 +123,8 @@ proptest! {
         }
         let liar = usize::from(n) - 1;
         let nan = |state: &mut MergeState, key: &Keypair| {
-            state.add(key, Draft::new("nan", model(f32::NAN, 0.0)))
+            force(state, key, model(f32::NAN, 0.0));
+            Ok(())
         };
         net.replicas[liar].change(nan).expect("signed as any other");
         for _ in 0..4 {

@@ -46,6 +46,9 @@ fn model(x: f32, y: f32) -> Model {
 
 /// Adds a model under `key`: one that nobody else has contributed, as near to (x, −x) as may be.
 fn add(state: &mut MergeState, key: &Keypair, x: f32) -> SignedOp {
+    if !x.is_finite() {
+        return force(state, key, model(x, -x));
+    }
     let near = |nudge| model(x, f32::from_bits((-x).to_bits() + nudge));
     let mut add = |nudge| match state.add(key, Draft::new("model", near(nudge))) {
         Err(ChangeError::Copy { .. }) => None,
@@ -53,6 +56,13 @@ fn add(state: &mut MergeState, key: &Keypair, x: f32) -> SignedOp {
     };
     let delta = (0..).find_map(&mut add).expect("there are enough floats");
     delta.ops().next().expect("one operation").signed().clone()
+}
+
+/// Contributes a model that no honest author would.
+fn force(state: &mut MergeState, key: &Keypair, model: Model) -> SignedOp {
+    let body = Body::Contribute(contribution(&model, 0, Vec::new()));
+    state.arena().put_model(model);
+    say(state, key, body)
 }
 
 /// Signs whatever is asked, at the place the state says, and takes it in.

@@ -8,7 +8,7 @@ use espalier_identity::{Digest, PeerId, canonical};
 use espalier_lattice::Dot;
 use espalier_provenance::ContentProof;
 use espalier_replica::{
-    Blob, Body, ChangeError, Contribution, Draft, Effect, Entry, Fault, MergeState, Replica,
+    Blob, Body, Bound, ChangeError, Contribution, Draft, Effect, Entry, Fault, MergeState, Replica,
     SignedOp, Weight,
 };
 use espalier_tensor::{Content, Model};
@@ -75,6 +75,7 @@ impl Attack {
             Self::PayloadMismatch => Box::new(PayloadMismatch),
             Self::Flood => Box::new(Flood { until: half_time }),
             Self::Amnesia => Box::new(Amnesia { before: None }),
+            Self::Nan | Self::Inf => Box::new(Reckless),
             // These lie by their tensors.
             _ => Box::new(Dutiful),
         }
@@ -86,6 +87,27 @@ impl Attack {
 struct Dutiful;
 
 impl Behaviour for Dutiful {}
+
+/// Signs whatever its tensors are.
+#[derive(Debug)]
+struct Reckless;
+
+impl Behaviour for Reckless {
+    fn contribute(
+        &mut self,
+        node: &mut Node,
+        draft: Draft,
+        base: Option<&Model>,
+    ) -> Result<(), ChangeError> {
+        let Draft { name, weight, model, round, .. } = draft;
+        node.state().arena().put_model(model.clone());
+        let weight = Weight::new(weight).unwrap_or(Weight::ONE);
+        let manifest = model.manifest.clone();
+        let (bound, base, replaces) = (Bound::MAX, base.map(Model::root), Vec::new());
+        let body = Contribution { name, weight, manifest, bound, base, round, replaces };
+        sign(node, Body::Contribute(body))
+    }
+}
 
 /// Signs two contributions with one sequence number, the second the opposite of the first.
 ///
