@@ -49,8 +49,9 @@ impl MergeState {
     ///
     /// # Errors
     /// [`ChangeError`]; nothing is changed. [`ChangeError::Magnitude`] for a model with NaN or an
-    /// infinity, as training that diverges makes them: it would convict (E3). [`ChangeError::Copy`] if somebody else contributed
-    /// these very tensors before: signing them again would convict (E7).
+    /// infinity, as training that diverges makes them: it would convict (E3).
+    /// [`ChangeError::Copy`] if somebody else contributed these very tensors before: signing them
+    /// again would convict (E7).
     pub fn add(&mut self, key: &Keypair, draft: Draft) -> Result<Delta, ChangeError> {
         let weight = Weight::new(draft.weight).ok_or(ChangeError::Weight)?;
         let manifest = draft.model.manifest.clone();

@@ -184,9 +184,9 @@ impl Replica {
     }
 
     /// Tensors that are not here, of the contributions that can become visible, by author: not
-    /// removed, and not by an author whom this state or these operations convict. Convictions of the
-    /// genesis stay, so what is left out here is never asked for by anybody else either. Those of
-    /// others may be forked away by who published them.
+    /// removed, and not by an author whom this state or these operations convict. Convictions of
+    /// the genesis stay, so what is left out here is never asked for by anybody else either. Those
+    /// of others may be forked away by who published them.
     fn missing(&self, ops: &Prepared) -> BTreeMap<PeerId, BTreeSet<Digest>> {
         let convicted = self.convicted_by(ops);
         let mut removed = BTreeSet::<Dot<PeerId>>::new();
