@@ -367,6 +367,12 @@ impl MergeState {
         Frontier(self.view.tops().clone())
     }
 
+    /// The highest sequence number of `author` that this state has seen; 0 if none.
+    #[must_use]
+    pub fn last_seq(&self, author: &PeerId) -> u64 {
+        self.view.top(author)
+    }
+
     /// Commits to the policy and to everything from which `resolve` computes: the visible
     /// contributions and the measurements of peers. Equal hashes, equal models. O(1).
     #[must_use]

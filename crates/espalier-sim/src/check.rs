@@ -1,15 +1,25 @@
 //! What must hold before a run starts.
 
-use crate::config::{Config, ParseError};
+use crate::config::{Churn, Clock, Config, Latency, ParseError, Span};
 use crate::error::{SimError, flag};
 use espalier_resolve::{Strategy, StrategyError, registry};
+use espalier_topology::{Order, Schedule};
 use std::fmt::Display;
 use std::str::FromStr;
 
 /// The most nodes of a run.
 pub const MAX_NODES: u32 = 100_000;
 
+/// The longest round.
+const MAX_PERIOD: Span = Span(24 * 3_600_000_000);
+
 impl Config {
+    /// Whether nodes may go down without a word.
+    pub(crate) fn may_crash(&self) -> bool {
+        let traced = matches!(self.churn, Some(Churn::File(_)));
+        self.crash > 0.0 || !self.outage.is_empty() || traced
+    }
+
     /// Checks all that can be known before models are opened and the network is drawn: what no
     /// single flag shows, and what a program may have put together itself.
     ///
@@ -17,6 +27,7 @@ impl Config {
     /// [`SimError::Flag`].
     pub fn check(&self) -> Result<(), SimError> {
         check_ranges(self)?;
+        check_clock(self)?;
         check_strategy(self)?;
         check_texts(self)?;
         check_counts(self)
@@ -48,6 +59,31 @@ fn check_ranges(config: &Config) -> Result<(), SimError> {
     Ok(())
 }
 
+/// What goes with rounds and what with virtual time.
+fn check_clock(config: &Config) -> Result<(), SimError> {
+    if config.period.0 < 1_000 || config.period > MAX_PERIOD {
+        return Err(flag("--period", "must be 1ms to 24h"));
+    }
+    if config.clock == Clock::Rounds {
+        let links = [
+            ("--latency", config.latency != Latency::None),
+            ("--bandwidth", config.bandwidth.is_some()),
+        ];
+        return match links.into_iter().find(|(_, given)| *given) {
+            None => Ok(()),
+            Some((name, _)) => Err(flag(name, "needs virtual time: add --clock periodic")),
+        };
+    }
+    let rounds = [
+        ("--schedule", config.schedule == Schedule::Scheduled),
+        ("--order", config.order == Order::Synchronous),
+    ];
+    match rounds.into_iter().find(|(_, given)| *given) {
+        None => Ok(()),
+        Some((name, _)) => Err(flag(name, "is about rounds: leave out --clock")),
+    }
+}
+
 /// Values with a text form of their own.
 fn check_texts(config: &Config) -> Result<(), SimError> {
     let Config { model, late_joiners, partition, byzantine, spread, metrics, .. } = config;
@@ -57,6 +93,11 @@ fn check_texts(config: &Config) -> Result<(), SimError> {
     config.retract.iter().try_for_each(|retract| reads_back("--retract", Some(retract)))?;
     reads_back("--byzantine", Some(byzantine))?;
     config.attack.iter().try_for_each(|attack| reads_back("--attack", Some(attack)))?;
+    config.outage.iter().try_for_each(|outage| reads_back("--outage", Some(outage)))?;
+    reads_back("--churn", config.churn.as_ref())?;
+    reads_back("--period", Some(&config.period))?;
+    reads_back("--latency", Some(&config.latency))?;
+    reads_back("--bandwidth", config.bandwidth.as_ref())?;
     reads_back("--spread", Some(spread))?;
     reads_back("--metrics", Some(metrics))
 }
@@ -83,6 +124,10 @@ fn check_counts(config: &Config) -> Result<(), SimError> {
     {
         let problem = format!("{} nodes cannot form {} parts", config.nodes, split.parts);
         return Err(flag("--partition", problem));
+    }
+    if let Some(outage) = config.outage.iter().find(|outage| outage.node >= config.nodes) {
+        let problem = format!("nodes are numbered 0 to {}, not {}", config.nodes - 1, outage.node);
+        return Err(flag("--outage", problem));
     }
     if let Some(retract) = config.retract.iter().find(|retract| retract.node >= config.nodes) {
         let problem = format!("nodes are numbered 0 to {}, not {}", config.nodes - 1, retract.node);

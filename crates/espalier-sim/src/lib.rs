@@ -30,7 +30,10 @@ mod attack;
 mod behaviour;
 mod check;
 mod config;
+mod course;
 mod digits;
+mod disk;
+mod engine;
 mod error;
 mod family;
 mod grid;
@@ -38,6 +41,7 @@ mod harness;
 mod html;
 mod measure;
 mod measure_peers;
+mod membership;
 mod output;
 mod report;
 mod run;
@@ -52,9 +56,10 @@ mod world;
 pub use attack::{Attack, Scene, Target};
 pub use check::MAX_NODES;
 pub use config::{
-    Config, Family, LateJoiners, MAX_SYNTHETIC, Metrics, ParseError, PartitionSpec, RetractSpec,
-    Share, Spread,
+    Churn, Clock, Config, Cut, Family, LateJoiners, Latency, MAX_SYNTHETIC, Metrics, Outage,
+    ParseError, PartitionSpec, Rate, RetractSpec, Share, Span, Spread,
 };
+pub use engine::{Happening, Logged};
 pub use error::SimError;
 pub use family::nodes_of_folder;
 pub use grid::{

@@ -127,8 +127,10 @@ pub enum EventKind {
     Partition,
     /// It is whole again.
     Heal,
-    /// Late nodes join.
+    /// Nodes join, or come back after they left.
     Join,
+    /// A node leaves, with what it knows.
+    Leave,
     /// A node stops and forgets what was not durable.
     Crash,
     /// It comes back.
@@ -296,6 +298,10 @@ pub struct Summary {
     pub bytes_over_optimum: Option<f64>,
     /// Exchanges made.
     pub exchanges: u64,
+    /// Records of the event log.
+    pub logged: u64,
+    /// The hash over the event log: equal for equal runs.
+    pub event_log: Digest,
     /// Bytes sent.
     pub sent_bytes: u64,
     /// Whom the merge of the commonest final state leaves out, of all nodes, sampled or not.

@@ -1,36 +1,45 @@
 //! A run: set-up and rounds.
 
-use crate::config::{Config, Family};
+use crate::config::{Clock, Config, Family};
+use crate::disk::Disk;
+use crate::engine::{Engine, Exchanged, Happening, Listener, Population as _, Time};
 use crate::error::{SimError, flag};
 use crate::family::Task;
 use crate::harness::{Forgery, Harness};
 use crate::measure_peers as measure;
+use crate::membership::Membership;
 use crate::report::EventKind;
 use crate::seeds::{Dice, Seeds};
-use crate::world::{Exchanged, Node, World};
+use crate::world::{Away, Look, Node, World};
 use espalier_identity::{Digest, Keypair};
-use espalier_replica::{Arena, Draft, MergeState, Policy, PolicySpec, Replica, Tensors};
+use espalier_replica::{Arena, Draft, MergeState, Policy, PolicySpec, Replica};
 use espalier_tensor::Model;
-use espalier_topology::{Network, Order, RoundPlan, Schedule, assign_parts};
+use espalier_topology::{Network, Order, RoundPlan, Schedule};
 use rayon::prelude::*;
+use std::collections::BTreeMap;
 
 /// A run under way.
 pub(crate) struct Run<'a> {
-    config: &'a Config,
+    pub(crate) config: &'a Config,
     pub(crate) task: Task,
     pub(crate) network: Network,
     plan: Option<RoundPlan>,
     pub(crate) policy: Policy,
-    keys: Vec<Keypair>,
-    pub(crate) world: World,
+    pub(crate) keys: Vec<Keypair>,
+    pub(crate) engine: Engine<'a, World>,
+    pub(crate) membership: Membership,
     forgery: Forgery,
-    dice: Dice,
-    /// What late nodes will contribute.
-    late: Vec<(usize, Model)>,
+    pub(crate) dice: Dice,
+    /// What nodes will contribute that are not there yet.
+    pub(crate) late: BTreeMap<usize, Model>,
     /// After this round nothing is scheduled any more.
     pub(crate) last_event: u32,
     pub(crate) happened: Vec<(EventKind, Vec<usize>)>,
-    now: u32,
+    pub(crate) now: u32,
+    /// Whether nodes may crash and so need their disks.
+    pub(crate) disks: bool,
+    /// How crashes tear disks.
+    pub(crate) tears: Dice,
 }
 
 impl<'a> Run<'a> {
@@ -39,6 +48,7 @@ impl<'a> Run<'a> {
     pub(crate) fn new(
         config: &'a Config,
         harness: &Harness,
+        listener: Option<Listener<'a>>,
         training: &mut dyn FnMut(),
     ) -> Result<Self, SimError> {
         let seeds = Seeds(config.seed);
@@ -63,6 +73,8 @@ impl<'a> Run<'a> {
         let keys: Vec<_> = (0..count).into_par_iter().map(key).collect();
         let policy = agree(config, &task, &keys, base)?;
         let late = harness.late(config.late_joiners.map_or(0, |late| late.count as usize));
+        let membership = Membership::open(config)?;
+        let absent = |i: &usize| late.contains(i) || membership.absent.contains(i);
 
         training();
         let train = |i: usize| task.train(i, 0, None);
@@ -76,20 +88,22 @@ impl<'a> Run<'a> {
                 id: key.peer_id(),
                 name: format!("node_{i}"),
                 faces: vec![Replica::new(key.clone(), state, config.exchange)],
-                active: !late.contains(&i),
+                active: !absent(&i),
+                away: if absent(&i) { Away::Absent } else { Away::Down },
                 back: None,
-                durable: Vec::new(),
-                durable_seq: 0,
+                disk: Disk::default(),
+                own_seq: 0,
                 measured: Default::default(),
                 alone: alone[i],
             });
         }
         let keep_states = config.metrics.count(config.nodes) > 0 && config.nodes <= 256;
         let cast = harness.cast(config, &network);
-        let world = World::new(nodes, cast, arena, config, seeds.rng("links", 0), keep_states);
-        let last_event = last_event(config);
+        let world = World::new(nodes, cast, arena, keep_states);
+        let engine = Engine::new(world, config, listener)?;
+        let last_event = last_event(config).max(rounds_until(membership.last, config));
         let dice = seeds.rng("schedule", 0);
-        let late = late.into_iter().rev().map(|i| (i, models[i].clone())).collect();
+        let late = (0..count).filter(absent).map(|i| (i, models[i].clone())).collect();
         let mut run = Self {
             config,
             task,
@@ -97,13 +111,16 @@ impl<'a> Run<'a> {
             plan,
             policy,
             keys,
-            world,
+            engine,
+            membership,
             forgery: harness.forgery(),
             dice,
             late,
             last_event,
             happened: Vec::new(),
             now: 0,
+            disks: config.may_crash(),
+            tears: seeds.rng("tears", 0),
         };
         run.contribute_all(models.into_iter().map(Some).collect(), &|_| None, 0)?;
         run.persist();
@@ -122,46 +139,84 @@ impl<'a> Run<'a> {
         let mislead = |i: usize| task.mislead(i, round, start(i).as_ref());
         self.forgery.forge(self.config, task, policy, round, &mut models, &mislead);
         for (i, model) in models.into_iter().enumerate() {
-            if let Some(model) = model.filter(|_| self.world.nodes[i].active) {
+            if let Some(model) = model.filter(|_| self.engine.peers.nodes[i].active) {
                 self.contribute(i, model, round)?;
             }
         }
         Ok(())
     }
 
-    fn contribute(&mut self, i: usize, model: Model, round: u64) -> Result<(), SimError> {
-        let name = self.world.nodes[i].name.clone();
+    pub(crate) fn contribute(
+        &mut self,
+        i: usize,
+        model: Model,
+        round: u64,
+    ) -> Result<(), SimError> {
+        let name = self.engine.peers.nodes[i].name.clone();
         let draft = Draft { round, ..Draft::new(name, model).weight(self.task.weight(i)) };
-        self.world.contribute(i, draft, self.task.base())?;
+        self.engine.peers.contribute(i, draft, self.task.base())?;
         Ok(())
     }
 
-    pub(crate) fn round(&mut self, round: u32) -> Result<Vec<Exchanged>, SimError> {
+    /// Runs a round: what happens at its beginning, the exchanges, and what nodes do at its end.
+    pub(crate) fn round(&mut self, round: u32) -> Result<Vec<Exchanged<[Look; 2]>>, SimError> {
         self.now = round;
+        let (begin, end) = (self.time_of(round), self.time_of(round + 1));
+        self.engine.log.at(begin);
+        let mut done = Vec::new();
+        if self.engine.log.is_stopped() {
+            return Ok(done);
+        }
         self.join_and_split(round)?;
-        self.crash_and_restart(round);
-        self.world.refill();
+        done.extend(self.crash_and_restart(round));
+        self.engine.peers.begin_round(round);
         self.act(round)?;
-        let mut exchanges = self.world.begin_round(round);
-        exchanges.extend(self.exchange(round));
-        exchanges.extend(self.world.end_round());
+        if self.config.clock == Clock::Rounds {
+            while let Some((_, node, change)) = self.membership.next(begin) {
+                done.extend(self.change(begin, node, change)?);
+            }
+            done.extend(self.engine.begin_round());
+            done.extend(self.exchange(round));
+            done.extend(self.engine.end_round());
+        } else {
+            while let Some((time, node, change)) = self.membership.next(end) {
+                done.extend(self.engine.run_until(time, &self.network));
+                done.extend(self.change(time, node, change)?);
+            }
+            done.extend(self.engine.run_until(end, &self.network));
+        }
+        if self.engine.log.is_stopped() {
+            return Ok(done);
+        }
         if self.config.attest {
             self.measure()?;
         }
         self.persist();
-        Ok(exchanges)
+        let mark = self.engine.peers.mark_of_all();
+        self.engine.log.note(Happening::Round, 0, 0, mark);
+        Ok(done)
+    }
+
+    /// Whether nothing is under way and nobody is to come back.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.engine.is_quiet() && self.engine.peers.is_whole()
+    }
+
+    /// When a round begins.
+    fn time_of(&self, round: u32) -> Time {
+        Time::from(round - 1) * self.config.period.0
     }
 
     /// Nodes that heard of nothing new in this round measure the contributions that they have not
     /// measured yet, and publish what is not neutral.
     fn measure(&mut self) -> Result<(), SimError> {
-        let nodes = &self.world.nodes;
+        let nodes = &self.engine.peers.nodes;
         let measure = |i: usize| {
-            let measures = nodes[i].active && self.world.behaviour(i).measures();
+            let measures = nodes[i].active && self.engine.peers.behaviour(i).measures();
             if measures { measure::peers(&nodes[i], i, &self.task) } else { None }
         };
         let said: Vec<_> = (0..nodes.len()).into_par_iter().map(measure).collect();
-        for (node, said) in self.world.nodes.iter_mut().zip(said) {
+        for (node, said) in self.engine.peers.nodes.iter_mut().zip(said) {
             let Some(said) = said else { continue };
             node.say(|state, key| {
                 // Another face of the node may not see everybody.
@@ -175,99 +230,10 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn join_and_split(&mut self, round: u32) -> Result<(), SimError> {
-        if self.config.late_joiners.is_some_and(|late| late.round == round) {
-            let late = std::mem::take(&mut self.late);
-            let nodes = late.iter().map(|(i, _)| *i).collect();
-            for (i, model) in late {
-                self.world.nodes[i].active = true;
-                self.contribute(i, model, 0)?;
-                self.persist_node(i);
-            }
-            self.happened.push((EventKind::Join, nodes));
-        }
-        if let Some(split) = &self.config.partition {
-            if split.rounds.start == round {
-                let nodes = self.world.nodes.len();
-                self.world.parts =
-                    Some(assign_parts(nodes, split.parts as usize, self.config.seed));
-                self.happened.push((EventKind::Partition, Vec::new()));
-            }
-            if split.rounds.end == round {
-                self.world.parts = None;
-                self.happened.push((EventKind::Heal, Vec::new()));
-            }
-        }
-        Ok(())
-    }
-
-    /// The last node that is up and may crash does not: somebody has to be there.
-    fn crash_and_restart(&mut self, round: u32) {
-        let fragile = |world: &World, i: usize| world.behaviour(i).crashes();
-        let all = 0..self.world.nodes.len();
-        let up = |i: &usize| self.world.nodes[*i].active && fragile(&self.world, *i);
-        let mut up = all.clone().filter(up).count();
-        for i in all {
-            if self.world.nodes[i].back == Some(round) {
-                self.restart(i);
-                up += 1;
-                self.happened.push((EventKind::Restart, vec![i]));
-            } else if self.world.nodes[i].active
-                && fragile(&self.world, i)
-                && self.dice.happens(self.config.crash)
-                && up > 1
-            {
-                up -= 1;
-                let node = &mut self.world.nodes[i];
-                node.active = false;
-                node.back = Some(round + 1 + self.dice.below(3) as u32);
-                self.world.drop_mail_to(i);
-                self.happened.push((EventKind::Crash, vec![i]));
-            }
-        }
-    }
-
-    /// Brings a node back with what was durable; everything else it has forgotten.
-    fn restart(&mut self, i: usize) {
-        let arena = self.world.arena.clone();
-        let node = &mut self.world.nodes[i];
-        let state = MergeState::from_bytes_in(&node.durable, arena)
-            .expect("a node reads back what it wrote itself");
-        node.faces = vec![Replica::new(self.keys[i].clone(), state, self.config.exchange)];
-        (node.active, node.back) = (true, None);
-    }
-
-    /// Own sequence numbers become durable before anybody else sees them; the rest of the state
-    /// every second round, not for all nodes in the same one.
-    fn persist(&mut self) {
-        for i in 0..self.world.nodes.len() {
-            // Who is down writes nothing any more.
-            if self.world.nodes[i].active {
-                self.persist_node(i);
-            }
-        }
-    }
-
-    fn persist_node(&mut self, i: usize) {
-        let publishes = self.world.behaviour(i).publishes();
-        let node = &mut self.world.nodes[i];
-        for face in node.faces.iter_mut().filter(|_| publishes) {
-            face.publish();
-        }
-        if self.config.crash == 0.0 {
-            return;
-        }
-        let own = node.state().frontier().0.get(&node.id).copied().unwrap_or(0);
-        if own > node.durable_seq || (self.now as usize + i).is_multiple_of(2) {
-            node.durable = node.state().to_bytes(Tensors::ByReference);
-            node.durable_seq = own;
-        }
-    }
-
     /// Retractions, what nodes do of their own, and training anew.
     fn act(&mut self, round: u32) -> Result<(), SimError> {
         for retract in self.config.retract.iter().filter(|retract| retract.round == round) {
-            let node = &mut self.world.nodes[retract.node as usize];
+            let node = &mut self.engine.peers.nodes[retract.node as usize];
             let id = node.id;
             let own = |state: &MergeState| {
                 let mut visible = state.visible();
@@ -281,12 +247,14 @@ impl<'a> Run<'a> {
                 }
             }
             if retracted {
-                self.happened.push((EventKind::Retract, vec![retract.node as usize]));
+                let node = retract.node as usize;
+                self.happened.push((EventKind::Retract, vec![node]));
+                self.engine.log.note(Happening::Retract, node, node, 0);
             }
         }
-        for i in 0..self.world.nodes.len() {
-            if self.world.nodes[i].active {
-                self.world.act(i, round)?;
+        for i in 0..self.engine.peers.nodes.len() {
+            if self.engine.peers.nodes[i].active {
+                self.engine.peers.act(i, round)?;
             }
         }
         match self.config.retrain {
@@ -299,7 +267,7 @@ impl<'a> Run<'a> {
 
     /// Every active node trains from the model it has merged and replaces its contribution.
     fn retrain(&mut self, training: u64) -> Result<(), SimError> {
-        let nodes = &self.world.nodes;
+        let nodes = &self.engine.peers.nodes;
         let states: Vec<MergeState> = nodes.iter().map(|node| node.state().clone()).collect();
         let start = |i: usize| states[i].resolve().ok();
         let train = |i: usize| -> Result<Option<Model>, SimError> {
@@ -313,15 +281,13 @@ impl<'a> Run<'a> {
         self.contribute_all(models, &start, training)
     }
 
-    fn exchange(&mut self, round: u32) -> Vec<Exchanged> {
-        let pairs = self.pairs(round);
+    fn exchange(&mut self, round: u32) -> Vec<Exchanged<[Look; 2]>> {
+        let pairs = self.pairs(round).into_iter();
         match self.config.order {
-            Order::Sequential => pairs.iter().map(|&(a, b)| self.world.exchange(a, b)).collect(),
+            Order::Sequential => pairs.map(|(a, b)| self.engine.exchange(a, b)).collect(),
             Order::Synchronous => {
-                let start: Vec<_> =
-                    self.world.nodes.iter().map(|node| node.faces.clone()).collect();
-                let apart = |&(a, b): &(usize, usize)| self.world.exchange_apart(a, b, &start);
-                pairs.iter().map(apart).collect()
+                let start = self.engine.peers.snapshot();
+                pairs.map(|(a, b)| self.engine.exchange_apart([a, b], &start)).collect()
             }
         }
     }
@@ -331,8 +297,9 @@ impl<'a> Run<'a> {
         if let Some(plan) = &self.plan {
             return plan.round(round as usize - 1).into_iter().flatten().collect();
         }
-        let mut starters: Vec<usize> =
-            (0..self.world.nodes.len()).filter(|&i| self.world.nodes[i].active).collect();
+        let mut starters: Vec<usize> = (0..self.engine.peers.nodes.len())
+            .filter(|&i| self.engine.peers.nodes[i].active)
+            .collect();
         self.dice.shuffle(&mut starters);
         let mut pairs = Vec::with_capacity(starters.len());
         for starter in starters {
@@ -366,6 +333,11 @@ fn agree(
         return Err(flag("--strategy", problem));
     }
     Ok(policy)
+}
+
+/// The round in which this time is over.
+fn rounds_until(time: Time, config: &Config) -> u32 {
+    u32::try_from(time.div_ceil(config.period.0.max(1)) + 1).unwrap_or(u32::MAX)
 }
 
 /// The last round in which something is scheduled to happen.

@@ -1,6 +1,7 @@
 //! What is said of a run as a whole: the model family, round-trip proofs, the trace.
 
 use crate::config::Config;
+use crate::engine::Engine;
 use crate::family::Task;
 use crate::report::{ModelInfo, RoundTrip, TraceEntry};
 use crate::world::World;
@@ -155,10 +156,11 @@ fn describe(op: &VerifiedOp, names: &BTreeMap<PeerId, &str>) -> (&'static str, S
 
 /// Bytes sent over the least that brings the contributions of the final state to every active node
 /// once.
-pub(crate) fn over_optimum(world: &World, state: &MergeState) -> Option<f64> {
+pub(crate) fn over_optimum(engine: &Engine<'_, World>, state: &MergeState) -> Option<f64> {
+    let world = &engine.peers;
     let active = world.nodes.iter().filter(|node| node.active).count() as u64;
     let contents: BTreeSet<_> = state.live_contents().collect();
     let size = |digest| world.arena.store().get(digest).map_or(0, |c| c.len() as u64);
     let least = contents.iter().map(size).sum::<u64>() * active.saturating_sub(1);
-    (least > 0).then(|| world.sent_bytes as f64 / least as f64)
+    (least > 0).then(|| engine.sent_bytes as f64 / least as f64)
 }

@@ -1,16 +1,27 @@
-//! The nodes, the links between them, and one exchange over these links.
-//!
-//! Nodes are real replicas that hear each other only through encoded frames and tensors moved by
-//! content hash. Every byte is counted where it is sent, lost ones too.
+//! The nodes: real replicas that hear each other only through encoded frames and tensors moved by
+//! content hash.
 
 use crate::behaviour::{Behaviour, Parcel, Turn};
-use crate::config::Config;
+use crate::disk::Disk;
+use crate::engine::{Outbox, Population};
 use crate::measure_peers::Measured;
-use crate::seeds::Dice;
-use espalier_identity::{Digest, Keypair, PeerId};
+use espalier_identity::{Digest, Domain, Keypair, PeerId};
 use espalier_replica::{Arena, ChangeError, Draft, Effect, HEADER_LEN, MergeState, Replica};
 use espalier_tensor::Model;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
+
+static ROUND: Domain = Domain::new("espalier simulation round v1");
+
+/// Why a node does not take part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Away {
+    /// It has not come yet.
+    Absent,
+    /// It left, and knows what it knew.
+    Left,
+    /// It crashed.
+    Down,
+}
 
 /// A node. Nothing in here tells whether it lies.
 #[derive(Debug)]
@@ -23,10 +34,12 @@ pub(crate) struct Node {
     pub(crate) active: bool,
     /// The round in which it comes back after a crash.
     pub(crate) back: Option<u32>,
-    /// What survives a crash: its encoded state.
-    pub(crate) durable: Vec<u8>,
-    /// Its own last sequence number in there.
-    pub(crate) durable_seq: u64,
+    /// Why not, if it does not.
+    pub(crate) away: Away,
+    /// What survives a crash.
+    pub(crate) disk: Disk,
+    /// Its own last sequence number when it was last looked at.
+    pub(crate) own_seq: u64,
     /// Whose contributions it has measured.
     pub(crate) measured: Measured,
     /// Accuracy of what it trained before the first round, on the common test part and on its own
@@ -50,7 +63,7 @@ impl Node {
 
 /// What travels.
 #[derive(Debug, Clone)]
-enum Payload {
+pub(crate) enum Payload {
     Frame(Vec<u8>),
     /// By address: everybody's bytes lie in one store.
     Tensors(Vec<Digest>),
@@ -58,31 +71,12 @@ enum Payload {
     Parcel(Parcel),
 }
 
-#[derive(Debug, Clone)]
-struct Mail {
-    from: usize,
-    to: usize,
-    payload: Payload,
-}
-
-/// One exchange: who started it, and per direction (towards the partner, back to the starter) what
-/// was sent and learnt.
+/// How the receiving side of one direction of an exchange stood before and after.
 #[derive(Debug)]
-pub(crate) struct Exchanged {
-    pub(crate) pair: [usize; 2],
-    pub(crate) blocked: bool,
-    pub(crate) sides: [Side; 2],
-}
-
-/// The receiving side of one direction.
-#[derive(Debug, Default)]
-pub(crate) struct Side {
+pub(crate) struct Look {
     pub(crate) before: Option<MergeState>,
     pub(crate) after: Option<MergeState>,
-    pub(crate) hashes: Option<(Digest, Digest)>,
-    pub(crate) bytes: u64,
-    pub(crate) ops: u32,
-    pub(crate) lost: bool,
+    pub(crate) hashes: (Digest, Digest),
 }
 
 /// Everything that exchanges messages.
@@ -90,31 +84,14 @@ pub(crate) struct Side {
 pub(crate) struct World {
     pub(crate) nodes: Vec<Node>,
     pub(crate) arena: Arena,
-    /// The part of each node while the network is split.
-    pub(crate) parts: Option<Vec<u32>>,
-    pub(crate) sent_bytes: u64,
     /// How each node behaves.
     behaviours: Vec<Box<dyn Behaviour>>,
     /// Everybody's key, by node number.
     ids: Vec<PeerId>,
     index: BTreeMap<PeerId, usize>,
-    dice: Dice,
-    faults: Faults,
-    /// Mail under way, by the round in which it arrives.
-    under_way: BTreeMap<u32, Vec<Mail>>,
-    /// Mail held back until the exchanges of this round are over.
-    held_back: Vec<Mail>,
     round: u32,
     /// Whether exchanges keep the states before and after, for their distance.
     keep_states: bool,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Faults {
-    loss: f64,
-    duplicate: f64,
-    reorder: f64,
-    delay: u32,
 }
 
 impl World {
@@ -122,28 +99,11 @@ impl World {
         nodes: Vec<Node>,
         behaviours: Vec<Box<dyn Behaviour>>,
         arena: Arena,
-        config: &Config,
-        dice: Dice,
         keep_states: bool,
     ) -> Self {
         let ids = nodes.iter().map(|node| node.id).collect();
         let index = nodes.iter().enumerate().map(|(at, node)| (node.id, at)).collect();
-        let Config { loss, duplicate, reorder, delay, .. } = *config;
-        Self {
-            nodes,
-            arena,
-            parts: None,
-            sent_bytes: 0,
-            behaviours,
-            ids,
-            index,
-            dice,
-            faults: Faults { loss, duplicate, reorder, delay },
-            under_way: BTreeMap::new(),
-            held_back: Vec::new(),
-            round: 0,
-            keep_states,
-        }
+        Self { nodes, arena, behaviours, ids, index, round: 0, keep_states }
     }
 
     pub(crate) fn behaviour(&self, node: usize) -> &dyn Behaviour {
@@ -172,125 +132,31 @@ impl World {
         shown.min(self.nodes[node].faces.len() - 1)
     }
 
-    /// Begins a round: delivers what was under way to it.
-    pub(crate) fn begin_round(&mut self, round: u32) -> Vec<Exchanged> {
-        self.round = round;
-        let mut due = self.under_way.remove(&round).unwrap_or_default();
-        self.dice.shuffle(&mut due);
-        due.into_iter().filter_map(|mail| self.deliver_late(mail)).collect()
-    }
-
-    /// Ends a round: delivers what was held back, in an order of its own.
-    pub(crate) fn end_round(&mut self) -> Vec<Exchanged> {
-        let mut late = Vec::new();
-        // Answers may be held back again, so this goes on for a few turns at most.
-        for _ in 0..8 {
-            let mut mails = std::mem::take(&mut self.held_back);
-            self.dice.shuffle(&mut mails);
-            late.extend(mails.into_iter().filter_map(|mail| self.deliver_late(mail)));
-        }
-        for mail in std::mem::take(&mut self.held_back) {
-            self.under_way.entry(self.round + 1).or_default().push(mail);
-        }
-        late
-    }
-
     /// Begins a tick for everybody: budgets are full again.
-    pub(crate) fn refill(&mut self) {
+    pub(crate) fn begin_round(&mut self, round: u32) {
+        self.round = round;
         let faces = self.nodes.iter_mut().flat_map(|node| &mut node.faces);
         faces.for_each(Replica::refill);
     }
 
-    /// Whether no message is under way and nobody is to come back.
-    pub(crate) fn is_quiet(&self) -> bool {
-        self.under_way.is_empty() && self.nodes.iter().all(|node| node.back.is_none())
+    /// A fingerprint of everybody's operations.
+    pub(crate) fn mark_of_all(&self) -> u64 {
+        let roots = self.nodes.iter().map(|node| node.state().ops_root());
+        let all = roots.fold(ROUND.fields(), |hash, root| hash.digest(&root)).finish();
+        u64::from_le_bytes(*all.as_bytes().first_chunk().expect("a digest is longer"))
     }
 
-    /// Forgets what is under way to a node.
-    pub(crate) fn drop_mail_to(&mut self, node: usize) {
-        self.under_way.values_mut().for_each(|mails| mails.retain(|mail| mail.to != node));
-        self.under_way.retain(|_, mails| !mails.is_empty());
-        self.held_back.retain(|mail| mail.to != node);
+    /// Whether nobody is to come back from a crash.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.nodes.iter().all(|node| node.back.is_none())
     }
 
-    fn reachable(&self, a: usize, b: usize) -> bool {
-        let together = self.parts.as_ref().is_none_or(|parts| parts[a] == parts[b]);
-        together && self.nodes[a].active && self.nodes[b].active
+    fn look(&self, node: usize, peer: usize) -> &MergeState {
+        self.nodes[node].faces[self.face(node, peer)].state()
     }
 
-    /// One push–pull exchange, started by `a`, to its end.
-    pub(crate) fn exchange(&mut self, a: usize, b: usize) -> Exchanged {
-        let mut exchanged = self.open_record(a, b);
-        if !self.reachable(a, b) {
-            exchanged.blocked = true;
-            self.close_record(&mut exchanged);
-            return exchanged;
-        }
-        let (face, to) = (self.face(a, b), self.ids[b]);
-        let mut effects = self.nodes[a].faces[face].start(to);
-        let besides = self.behaviours[a].besides().into_iter();
-        effects.extend(besides.map(|frame| Effect::Send { to, frame }));
-        let mut inbox = VecDeque::new();
-        self.send(a, effects, &mut inbox, &mut exchanged);
-        while let Some(mail) = inbox.pop_front() {
-            let effects = self.deliver(&mail, &mut exchanged);
-            self.send(mail.to, effects, &mut inbox, &mut exchanged);
-        }
-        self.close_record(&mut exchanged);
-        exchanged
-    }
-
-    /// The same on copies of the states at the start of the round; what is learnt is joined into
-    /// the nodes.
-    pub(crate) fn exchange_apart(
-        &mut self,
-        a: usize,
-        b: usize,
-        start: &[Vec<Replica>],
-    ) -> Exchanged {
-        let swap = |world: &mut Self, node: usize, faces| {
-            std::mem::replace(&mut world.nodes[node].faces, faces)
-        };
-        let kept = [a, b].map(|node| swap(self, node, start[node].clone()));
-        let exchanged = self.exchange(a, b);
-        for (node, faces) in [a, b].into_iter().zip(kept) {
-            let learnt = swap(self, node, faces);
-            for (face, learnt) in self.nodes[node].faces.iter_mut().zip(learnt) {
-                face.absorb(learnt).expect("replicas of one node share its policy");
-            }
-        }
-        exchanged
-    }
-
-    fn open_record(&self, a: usize, b: usize) -> Exchanged {
-        let side = |node: usize, peer: usize| {
-            let state = self.nodes[node].faces[self.face(node, peer)].state();
-            Side {
-                before: self.keep_states.then(|| state.clone()),
-                hashes: Some((state.state_hash(), state.state_hash())),
-                ..Side::default()
-            }
-        };
-        Exchanged { pair: [a, b], blocked: false, sides: [side(b, a), side(a, b)] }
-    }
-
-    fn close_record(&self, exchanged: &mut Exchanged) {
-        let [a, b] = exchanged.pair;
-        for (side, (node, peer)) in exchanged.sides.iter_mut().zip([(b, a), (a, b)]) {
-            let state = self.nodes[node].faces[self.face(node, peer)].state();
-            side.after = self.keep_states.then(|| state.clone());
-            side.hashes = side.hashes.map(|(before, _)| (before, state.state_hash()));
-        }
-    }
-
-    /// Puts what a node sends on its way, past the link's faults.
-    fn send(
-        &mut self,
-        from: usize,
-        effects: Vec<Effect>,
-        inbox: &mut VecDeque<Mail>,
-        exchanged: &mut Exchanged,
-    ) {
+    /// What a node lets out of what its replica wants to send.
+    fn let_out(&mut self, from: usize, effects: Vec<Effect>, out: &mut Outbox<Payload>) {
         for effect in self.behaviours[from].let_out(effects) {
             let (Effect::Send { to, .. } | Effect::Provide { to, .. }) = &effect;
             let Some(&to) = self.index.get(to) else { continue };
@@ -302,37 +168,59 @@ impl World {
                     parcel.map_or(Payload::Tensors(contents), Payload::Parcel)
                 }
             };
-            let copies = 1 + usize::from(self.dice.happens(self.faults.duplicate));
-            for _ in 0..copies {
-                let mail = Mail { from, to, payload: payload.clone() };
-                self.route(mail, inbox, exchanged);
+            out.push((to, payload));
+        }
+    }
+}
+
+impl Population for World {
+    type Message = Payload;
+    type Record = [Look; 2];
+    type Start = Vec<Vec<Replica>>;
+    type Kept = [Vec<Replica>; 2];
+
+    fn count(&self) -> usize {
+        self.nodes.len()
+    }
+
+    fn is_up(&self, node: usize) -> bool {
+        self.nodes[node].active
+    }
+
+    fn start(&mut self, from: usize, to: usize, out: &mut Outbox<Payload>) {
+        let (face, peer) = (self.face(from, to), self.ids[to]);
+        let mut effects = self.nodes[from].faces[face].start(peer);
+        let besides = self.behaviours[from].besides().into_iter();
+        effects.extend(besides.map(|frame| Effect::Send { to: peer, frame }));
+        self.let_out(from, effects, out);
+    }
+
+    fn receive(
+        &mut self,
+        from: usize,
+        to: usize,
+        message: Payload,
+        out: &mut Outbox<Payload>,
+    ) -> u32 {
+        let face = self.face(to, from);
+        let (sender, replica) = (self.ids[from], &mut self.nodes[to].faces[face]);
+        let received = match message {
+            Payload::Frame(frame) => {
+                self.behaviours[to].overhear(&frame);
+                replica.receive(sender, &frame).unwrap_or_default()
             }
-        }
+            Payload::Tensors(contents) => replica.content_arrived(&contents),
+            Payload::Parcel(Parcel { envelope, tensors }) => {
+                replica.content_delivered(&envelope, tensors).unwrap_or_default()
+            }
+        };
+        self.let_out(to, received.effects, out);
+        received.admitted as u32
     }
 
-    fn route(&mut self, mail: Mail, inbox: &mut VecDeque<Mail>, exchanged: &mut Exchanged) {
-        let side = usize::from(mail.to == exchanged.pair[0]);
-        let bytes = self.length(&mail.payload);
-        exchanged.sides[side].bytes += bytes;
-        self.sent_bytes += bytes;
-        let delay = self.dice.below(self.faults.delay as usize + 1) as u32;
-        if self.dice.happens(self.faults.loss) {
-            exchanged.sides[side].lost = true;
-        } else if delay > 0 {
-            exchanged.sides[side].lost = true;
-            let due = self.round.saturating_add(delay);
-            self.under_way.entry(due).or_default().push(mail);
-        } else if self.dice.happens(self.faults.reorder) {
-            exchanged.sides[side].lost = true;
-            self.held_back.push(mail);
-        } else {
-            inbox.push_back(mail);
-        }
-    }
-
-    /// Bytes on the wire. Tensors travel with a frame header and their address each.
-    fn length(&self, payload: &Payload) -> u64 {
-        match payload {
+    /// Tensors travel with a frame header and their address each.
+    fn bytes(&self, message: &Payload) -> u64 {
+        match message {
             Payload::Frame(frame) => frame.len() as u64,
             Payload::Tensors(contents) => {
                 let size = |digest| self.arena.store().get(digest).map_or(0, |c| c.len() as u64);
@@ -344,37 +232,46 @@ impl World {
         }
     }
 
-    /// Hands mail to its receiver. Bytes that it refuses change nothing.
-    fn deliver(&mut self, mail: &Mail, exchanged: &mut Exchanged) -> Vec<Effect> {
-        let face = self.face(mail.to, mail.from);
-        let (sender, replica) = (self.ids[mail.from], &mut self.nodes[mail.to].faces[face]);
-        let received = match &mail.payload {
-            Payload::Frame(frame) => {
-                self.behaviours[mail.to].overhear(frame);
-                replica.receive(sender, frame).unwrap_or_default()
-            }
-            Payload::Tensors(contents) => replica.content_arrived(contents),
-            Payload::Parcel(Parcel { envelope, tensors }) => {
-                replica.content_delivered(envelope, tensors.clone()).unwrap_or_default()
-            }
+    /// A frame's checksum; of tensors the beginning of the first one's address or of its hash.
+    fn mark(&self, message: &Payload) -> u64 {
+        let bytes = match message {
+            Payload::Frame(frame) => frame.get(HEADER_LEN - 8..HEADER_LEN),
+            Payload::Tensors(contents) => contents.first().map(|d| &d.as_bytes()[..8]),
+            Payload::Parcel(Parcel { envelope, .. }) => Some(&envelope.root.as_bytes()[..8]),
         };
-        let side = usize::from(mail.to == exchanged.pair[0]);
-        exchanged.sides[side].ops += received.admitted as u32;
-        received.effects
+        bytes.and_then(|b| b.try_into().ok()).map_or(0, u64::from_le_bytes)
     }
 
-    /// Delivers mail outside its exchange: a record of its own if the receiver learnt something.
-    fn deliver_late(&mut self, mail: Mail) -> Option<Exchanged> {
-        if !self.reachable(mail.from, mail.to) {
-            return None;
+    fn open(&self, [a, b]: [usize; 2]) -> [Look; 2] {
+        [(b, a), (a, b)].map(|(node, peer)| {
+            let state = self.look(node, peer);
+            let (before, hash) = (self.keep_states.then(|| state.clone()), state.state_hash());
+            Look { before, after: None, hashes: (hash, hash) }
+        })
+    }
+
+    fn close(&self, [a, b]: [usize; 2], record: &mut [Look; 2]) {
+        for (look, (node, peer)) in record.iter_mut().zip([(b, a), (a, b)]) {
+            let state = self.look(node, peer);
+            look.after = self.keep_states.then(|| state.clone());
+            look.hashes.1 = state.state_hash();
         }
-        let mut exchanged = self.open_record(mail.from, mail.to);
-        let mut inbox = VecDeque::from([mail]);
-        while let Some(mail) = inbox.pop_front() {
-            let effects = self.deliver(&mail, &mut exchanged);
-            self.send(mail.to, effects, &mut inbox, &mut exchanged);
+    }
+
+    fn snapshot(&self) -> Vec<Vec<Replica>> {
+        self.nodes.iter().map(|node| node.faces.clone()).collect()
+    }
+
+    fn set_apart(&mut self, pair: [usize; 2], start: &Vec<Vec<Replica>>) -> [Vec<Replica>; 2] {
+        pair.map(|node| std::mem::replace(&mut self.nodes[node].faces, start[node].clone()))
+    }
+
+    fn rejoin(&mut self, pair: [usize; 2], kept: [Vec<Replica>; 2]) {
+        for (node, faces) in pair.into_iter().zip(kept) {
+            let learnt = std::mem::replace(&mut self.nodes[node].faces, faces);
+            for (face, learnt) in self.nodes[node].faces.iter_mut().zip(learnt) {
+                face.absorb(learnt).expect("replicas of one node share its policy");
+            }
         }
-        self.close_record(&mut exchanged);
-        exchanged.sides.iter().any(|side| side.ops > 0).then_some(exchanged)
     }
 }

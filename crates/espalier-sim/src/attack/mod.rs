@@ -14,7 +14,7 @@ mod vectors;
 
 use crate::config::{ParseError, text_serde, unknown, wrong};
 use espalier_identity::Digest;
-use serde::{Deserialize, Serialize};
+
 use std::fmt;
 use std::str::FromStr;
 

@@ -53,19 +53,19 @@ pub fn simulate(
 ) -> Result<Report, SimError> {
     config.check()?;
     let harness = Harness { labels: Labels::deal(config) };
-    let mut run = Run::new(config, &harness, &mut || {
+    let mut run = Run::new(config, &harness, None, &mut || {
         let _ = watch(Progress::Training);
     })?;
     let labels = &harness.labels;
     let mut observer = Observer::new(config, &run.network, &run.task, &run.policy, labels);
-    observer.round(0, &mut run.world, &run.task, Vec::new());
+    observer.round(0, &mut run.engine, &run.task, Vec::new());
     for round in 1..=config.rounds {
         let exchanges = run.round(round)?;
         for (kind, nodes) in run.happened.drain(..) {
             observer.event(round, kind, &nodes);
         }
-        let distinct = observer.round(round, &mut run.world, &run.task, exchanges);
-        let quiet = distinct <= 1 && run.world.is_quiet() && round >= run.last_event;
+        let distinct = observer.round(round, &mut run.engine, &run.task, exchanges);
+        let quiet = distinct <= 1 && run.is_quiet() && round >= run.last_event;
         let stop = watch(Progress::Round { done: round, of: config.rounds, distinct }).is_break();
         if stop {
             // The report is of a run that was meant to be this long.
@@ -75,7 +75,7 @@ pub fn simulate(
             break;
         }
     }
-    Ok(observer.finish(&run.world, &run.task))
+    Ok(observer.finish(&run.engine, &run.task))
 }
 
 /// The harness as a run sees it: it casts the nodes and says nothing about them.

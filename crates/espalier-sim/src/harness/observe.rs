@@ -3,6 +3,7 @@
 
 use super::labels::Labels;
 use crate::config::Config;
+use crate::engine::{Engine, Exchanged};
 use crate::family::Task;
 use crate::measure::{Gallery, wire_bytes};
 use crate::report::{
@@ -11,7 +12,7 @@ use crate::report::{
 };
 use crate::seeds::Seeds;
 use crate::summary;
-use crate::world::{Exchanged, Node, World};
+use crate::world::{Look, Node, World};
 use espalier_identity::{Digest, PeerId};
 use espalier_replica::{MergeState, Policy, TrustTable};
 use espalier_topology::{Bounds, Network, Schedule, Topology, round_bound};
@@ -93,10 +94,11 @@ impl<'a> Observer<'a> {
     pub(super) fn round(
         &mut self,
         round: u32,
-        world: &mut World,
+        engine: &Engine<'_, World>,
         task: &Task,
-        exchanges: Vec<Exchanged>,
+        exchanges: Vec<Exchanged<[Look; 2]>>,
     ) -> u32 {
+        let world = &engine.peers;
         if round == 0 {
             self.introduce(world, task);
         }
@@ -108,8 +110,8 @@ impl<'a> Observer<'a> {
         let observers: Vec<usize> = self.sampled.iter().copied().filter(honest).collect();
 
         let looked_at = self.sampled.iter().map(|&i| world.nodes[i].state());
-        let sides = exchanges.iter().flat_map(|exchange| &exchange.sides);
-        let passed = sides.flat_map(|side| side.before.iter().chain(&side.after));
+        let looks = exchanges.iter().flat_map(|exchange| &exchange.record);
+        let passed = looks.flat_map(|look| look.before.iter().chain(&look.after));
         self.gallery.visit(looked_at.chain(passed), task);
         self.record_audit(round, world, exchanges);
 
@@ -119,8 +121,8 @@ impl<'a> Observer<'a> {
         let states: Vec<&MergeState> = nodes.iter().map(|node| node.state()).collect();
         let seen = |state: &&MergeState| self.gallery.get(&state.state_hash());
         let names = names(world);
-        let sent_bytes = world.sent_bytes - self.sent_before;
-        self.sent_before = world.sent_bytes;
+        let sent_bytes = engine.sent_bytes - self.sent_before;
+        self.sent_before = engine.sent_bytes;
         self.report.rounds.push(Round {
             round,
             mean_pairwise_l2: self.mean_pairwise(world, &observers),
@@ -218,16 +220,17 @@ impl<'a> Observer<'a> {
         }
     }
 
-    fn record_audit(&mut self, round: u32, world: &World, exchanges: Vec<Exchanged>) {
-        let sides = exchanges.iter().flat_map(|exchange| &exchange.sides);
+    fn record_audit(&mut self, round: u32, world: &World, exchanges: Vec<Exchanged<[Look; 2]>>) {
+        let looks = exchanges.iter().flat_map(|exchange| &exchange.record);
         let pairs: Vec<_> =
-            sides.filter_map(|side| side.before.as_ref().and(side.hashes)).collect();
+            looks.filter(|look| look.before.is_some()).map(|look| look.hashes).collect();
         let mut norms = self.gallery.distances(&world.arena, &pairs).into_iter();
         for exchange in exchanges {
             let [a, b] = exchange.pair;
-            for (side, (from, to)) in exchange.sides.into_iter().zip([(a, b), (b, a)]) {
-                let norm = side.before.as_ref().and_then(|_| norms.next()).flatten();
-                let Some((hash_before, hash_after)) = side.hashes else { continue };
+            let sides = exchange.sides.into_iter().zip(exchange.record);
+            for ((side, look), (from, to)) in sides.zip([(a, b), (b, a)]) {
+                let norm = look.before.as_ref().and_then(|_| norms.next()).flatten();
+                let (hash_before, hash_after) = look.hashes;
                 let outcome = match (exchange.blocked, side.ops > 0, side.lost) {
                     (true, ..) => Outcome::Blocked,
                     (_, true, _) => Outcome::Merged,
@@ -264,7 +267,8 @@ impl<'a> Observer<'a> {
         world.nodes.iter().filter(isolated).map(|node| node.name.clone()).collect()
     }
 
-    pub(super) fn finish(mut self, world: &World, task: &Task) -> Report {
+    pub(super) fn finish(mut self, engine: &Engine<'_, World>, task: &Task) -> Report {
+        let world = &engine.peers;
         let honest = |i: &usize| self.labels.is_honest(*i) && world.nodes[*i].active;
         let everybody: Vec<usize> = (0..world.nodes.len()).filter(honest).collect();
         let state = summary::commonest(everybody.iter().map(|&i| world.nodes[i].state()));
@@ -297,9 +301,11 @@ impl<'a> Observer<'a> {
             final_state_hash: state.state_hash(),
             final_model_hash: plan.and_then(Result::ok).map(|plan| plan.hash().root()),
             final_accuracy: seen.and_then(|seen| seen.accuracy),
-            bytes_over_optimum: summary::over_optimum(world, state),
+            bytes_over_optimum: summary::over_optimum(engine, state),
             exchanges: self.report.audit_total / 2,
-            sent_bytes: world.sent_bytes,
+            logged: engine.log.count(),
+            event_log: engine.log.hash(),
+            sent_bytes: engine.sent_bytes,
             isolated,
             detection,
         };

@@ -44,19 +44,19 @@ pub(crate) fn play(
 ) -> Result<Ended, SimError> {
     config.check()?;
     let harness = Harness { labels: Labels::deal(config) };
-    let mut run = Run::new(config, &harness, &mut || {})?;
-    look(&honest(&run.world.nodes, &harness.labels));
+    let mut run = Run::new(config, &harness, None, &mut || {})?;
+    look(&honest(&run.engine.peers.nodes, &harness.labels));
     for round in 1..=config.rounds {
         run.round(round)?;
-        let states = honest(&run.world.nodes, &harness.labels);
+        let states = honest(&run.engine.peers.nodes, &harness.labels);
         look(&states);
         let hashes: BTreeSet<_> = states.iter().map(|state| state.state_hash()).collect();
-        if hashes.len() <= 1 && round >= least && run.world.is_quiet() {
+        if hashes.len() <= 1 && round >= least && run.is_quiet() {
             break;
         }
     }
-    let Run { task, world, .. } = run;
-    Ok(Ended { task, nodes: world.nodes, labels: harness.labels })
+    let Run { task, engine, .. } = run;
+    Ok(Ended { task, nodes: engine.peers.nodes, labels: harness.labels })
 }
 
 fn honest<'a>(nodes: &'a [Node], labels: &Labels) -> Vec<&'a MergeState> {

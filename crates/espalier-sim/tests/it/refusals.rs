@@ -2,8 +2,8 @@
 
 use crate::{refused, small};
 use espalier_sim::{
-    Attack, Config, Family, LateJoiners, MAX_NODES, Metrics, PartitionSpec, Report, RetractSpec,
-    Share, Spread,
+    Attack, Config, Cut, Family, LateJoiners, MAX_NODES, Metrics, PartitionSpec, Report,
+    RetractSpec, Share, Spread,
 };
 
 /// The start of the message and something that must stand in it.
@@ -57,7 +57,7 @@ fn values_without_a_text_form() {
     let late_joiners = Some(LateJoiners { count: 1, round: 0 });
     check(Config { late_joiners, ..small() }, "--late-joiners", "COUNT@ROUND");
     for (parts, rounds) in [(0, 1..2), (2, 5..5), (2, 0..3)] {
-        let partition = Some(PartitionSpec { parts, rounds });
+        let partition = Some(PartitionSpec { cut: Cut::Split, parts, rounds });
         check(Config { partition, ..small() }, "--partition", "FROM < UNTIL");
     }
     let retract = vec![RetractSpec { node: 0, round: 0 }];

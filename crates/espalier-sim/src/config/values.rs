@@ -1,160 +1,10 @@
-//! Everything needed to run a simulation again: the flags of `espalier simulate` as one value.
+//! Values of flags that say what is merged, by whom, and what is looked at.
 
-use crate::attack::Attack;
-use crate::suggest::nearest;
-use espalier_identity::Digest;
-use espalier_replica::Exchange;
-use espalier_topology::{Order, Schedule, Topology};
-use espalier_trust::Profile;
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use super::{ParseError, text_serde, unknown, wrong};
 use std::fmt;
-use std::ops::Range;
 use std::str::FromStr;
 
-/// A simulation. The defaults are those of the command line.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Config {
-    /// How many nodes, 2 or more.
-    pub nodes: u32,
-    /// How many rounds at most.
-    pub rounds: u32,
-    /// Stop at the first round after which all honest active nodes are equal and nothing is still
-    /// to happen.
-    pub until_converged: bool,
-    /// Who knows whom.
-    pub topology: Topology,
-    /// Whom a node asks.
-    pub schedule: Schedule,
-    /// Whether exchanges of a round see each other.
-    pub order: Order,
-    /// What an exchange sends.
-    pub exchange: Exchange,
-    /// The merge strategy.
-    pub strategy: String,
-    /// Its parameters.
-    pub parameters: BTreeMap<String, String>,
-    /// What is merged.
-    pub model: Family,
-    /// The root of the base model that `model` names by path, so that a changed file shows.
-    pub base_root: Option<Digest>,
-    /// Nodes that join later.
-    pub late_joiners: Option<LateJoiners>,
-    /// A split of the network.
-    pub partition: Option<PartitionSpec>,
-    /// Probability that a message is lost.
-    pub loss: f64,
-    /// Probability that a message arrives twice.
-    pub duplicate: f64,
-    /// Probability that a message is held back until the other exchanges of its round are over.
-    pub reorder: f64,
-    /// A message is under way for 0 to this many rounds.
-    pub delay: u32,
-    /// Probability per round that a node crashes.
-    pub crash: f64,
-    /// Who retracts when.
-    pub retract: Vec<RetractSpec>,
-    /// How many nodes are Byzantine.
-    pub byzantine: Share,
-    /// What they do, dealt out among them in turn.
-    pub attack: Vec<Attack>,
-    /// How the nodes' data differ.
-    pub spread: Spread,
-    /// Train again from the merged model every so many rounds.
-    pub retrain: Option<u32>,
-    /// The constants of the trust score, by name.
-    pub profile: Profile,
-    /// Whether nodes measure each other's contributions on data of their own, where the family has
-    /// any, and say so.
-    pub attest: bool,
-    /// For how many nodes per-node figures are computed.
-    pub metrics: Metrics,
-    /// The seed of all randomness.
-    pub seed: u64,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            nodes: 8,
-            rounds: 20,
-            until_converged: false,
-            topology: Topology::Random,
-            schedule: Schedule::Random,
-            order: Order::Sequential,
-            exchange: Exchange::Delta,
-            strategy: "weight-average".into(),
-            parameters: BTreeMap::new(),
-            model: Family::Digits,
-            base_root: None,
-            late_joiners: None,
-            partition: None,
-            loss: 0.0,
-            duplicate: 0.0,
-            reorder: 0.0,
-            delay: 0,
-            crash: 0.0,
-            retract: Vec::new(),
-            byzantine: Share::Count(0),
-            attack: vec![Attack::SignFlip],
-            spread: Spread::Iid,
-            retrain: None,
-            profile: Profile::Strict,
-            attest: true,
-            metrics: Metrics::Auto,
-            seed: 1,
-        }
-    }
-}
-
-/// A value on the command line that cannot be read. The user's fault.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{given}` is not {expected}{}", did_you_mean(*.nearest))]
-pub struct ParseError {
-    given: String,
-    expected: String,
-    nearest: Option<&'static str>,
-}
-
-pub(crate) fn wrong(given: &str, expected: impl Into<String>) -> ParseError {
-    ParseError { given: given.into(), expected: expected.into(), nearest: None }
-}
-
-/// The same for a word that is none of some names.
-pub(crate) fn unknown(
-    given: &str,
-    expected: impl Into<String>,
-    names: &[&'static str],
-) -> ParseError {
-    let name = given.split(':').next().unwrap_or(given);
-    // A known name is not what is wrong.
-    let near = nearest(name, names).filter(|near| *near != name);
-    ParseError { nearest: near, ..wrong(given, expected) }
-}
-
-pub(crate) fn did_you_mean(nearest: Option<&str>) -> String {
-    nearest.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default()
-}
-
-/// Text on the command line and in JSON.
-macro_rules! text_serde {
-    ($($name:ty),*) => {$(
-        impl Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
-            }
-        }
-    )*};
-}
-pub(crate) use text_serde;
-text_serde!(Family, LateJoiners, PartitionSpec, RetractSpec, Share, Spread, Metrics);
+text_serde!(Family, LateJoiners, RetractSpec, Share, Spread, Metrics);
 
 /// What is merged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -213,7 +63,7 @@ pub struct LateJoiners {
     pub round: u32,
 }
 
-fn at<A: FromStr>(text: &str) -> Option<(A, &str)> {
+pub(super) fn at<A: FromStr>(text: &str) -> Option<(A, &str)> {
     let (before, after) = text.split_once('@')?;
     Some((before.parse().ok()?, after))
 }
@@ -231,37 +81,6 @@ impl FromStr for LateJoiners {
 impl fmt::Display for LateJoiners {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{}", self.count, self.round)
-    }
-}
-
-/// `PARTS@FROM..UNTIL`: in rounds `from` to `until - 1` nodes hear only their own part.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PartitionSpec {
-    /// How many parts, 2 or more.
-    pub parts: u32,
-    /// The rounds.
-    pub rounds: Range<u32>,
-}
-
-impl FromStr for PartitionSpec {
-    type Err = ParseError;
-    fn from_str(text: &str) -> Result<Self, ParseError> {
-        let parse = || {
-            let (parts, rounds) = at(text)?;
-            let (from, until) = rounds.split_once("..")?;
-            Some(Self { parts, rounds: from.parse().ok()?..until.parse().ok()? })
-        };
-        parse()
-            .filter(|spec: &Self| {
-                spec.parts >= 2 && !spec.rounds.is_empty() && spec.rounds.start > 0
-            })
-            .ok_or_else(|| wrong(text, "PARTS@FROM..UNTIL, with PARTS >= 2 and 1 <= FROM < UNTIL"))
-    }
-}
-
-impl fmt::Display for PartitionSpec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{}..{}", self.parts, self.rounds.start, self.rounds.end)
     }
 }
 
@@ -461,7 +280,6 @@ mod tests {
         }
         check::<Family>(&["digits", "synthetic:16x16", "synthetic:7", "some/model.safetensors"]);
         check::<LateJoiners>(&["2@5"]);
-        check::<PartitionSpec>(&["2@3..9"]);
         check::<RetractSpec>(&["0@4"]);
         check::<Share>(&["3", "34%", "12.5%"]);
         check::<Spread>(&["iid", "mild", "strong", "dirichlet:0.3", "clusters:2"]);
@@ -478,8 +296,6 @@ mod tests {
 
     #[test]
     fn nonsense_says_what_would_be_right() {
-        let error = "3@9..2".parse::<PartitionSpec>().expect_err("backwards");
-        assert!(error.to_string().contains("FROM < UNTIL"), "{error}");
         for shape in
             ["synthetic:", "synthetic:0", "synthetic:99999999999x9999999999999", "synthetic:4x"]
         {
@@ -488,17 +304,5 @@ mod tests {
         assert!("NaN%".parse::<Share>().is_err());
         assert!("101%".parse::<Share>().is_err());
         assert!("dirichlet:0".parse::<Spread>().is_err());
-    }
-
-    #[test]
-    fn a_configuration_survives_json() {
-        let config = Config {
-            partition: Some("2@3..9".parse().expect("parses")),
-            byzantine: Share::Percent(34.0),
-            ..Config::default()
-        };
-        let json = serde_json::to_string(&config).expect("writes");
-        assert_eq!(serde_json::from_str::<Config>(&json).expect("reads"), config);
-        assert!(serde_json::from_str::<Config>(r#"{"nodez": 3}"#).is_err());
     }
 }

@@ -1,0 +1,195 @@
+//! Everything needed to run a simulation again: the flags of `espalier simulate` as one value.
+
+mod network;
+mod values;
+
+use crate::attack::Attack;
+use crate::suggest::nearest;
+use espalier_identity::Digest;
+use espalier_replica::Exchange;
+use espalier_topology::{Order, Schedule, Topology};
+use espalier_trust::Profile;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+pub(crate) use network::text_of_file;
+pub use network::{Churn, Clock, Cut, Latency, Outage, PartitionSpec, Rate, Span};
+pub use values::{Family, LateJoiners, MAX_SYNTHETIC, Metrics, RetractSpec, Share, Spread};
+
+/// A simulation. The defaults are those of the command line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// How many nodes, 2 or more.
+    pub nodes: u32,
+    /// How many rounds at most.
+    pub rounds: u32,
+    /// Stop at the first round after which all honest active nodes are equal and nothing is still
+    /// to happen.
+    pub until_converged: bool,
+    /// Who knows whom.
+    pub topology: Topology,
+    /// Whom a node asks.
+    pub schedule: Schedule,
+    /// Whether exchanges of a round see each other.
+    pub order: Order,
+    /// What an exchange sends.
+    pub exchange: Exchange,
+    /// The merge strategy.
+    pub strategy: String,
+    /// Its parameters.
+    pub parameters: BTreeMap<String, String>,
+    /// What is merged.
+    pub model: Family,
+    /// The root of the base model that `model` names by path, so that a changed file shows.
+    pub base_root: Option<Digest>,
+    /// Nodes that join later.
+    pub late_joiners: Option<LateJoiners>,
+    /// A split of the network.
+    pub partition: Option<PartitionSpec>,
+    /// Probability that a message is lost.
+    pub loss: f64,
+    /// Probability that a message arrives twice.
+    pub duplicate: f64,
+    /// Probability that a message is held back until the other exchanges of its round are over.
+    pub reorder: f64,
+    /// A message is under way for 0 to this many rounds.
+    pub delay: u32,
+    /// Probability per round that a node crashes.
+    pub crash: f64,
+    /// Nodes that are down for some rounds.
+    pub outage: Vec<Outage>,
+    /// Nodes that leave and come back.
+    pub churn: Option<Churn>,
+    /// When nodes begin exchanges.
+    pub clock: Clock,
+    /// How long a round is in virtual time.
+    pub period: Span,
+    /// How long a message is under way.
+    pub latency: Latency,
+    /// How many bytes a link carries per second in each direction.
+    pub bandwidth: Option<Rate>,
+    /// Who retracts when.
+    pub retract: Vec<RetractSpec>,
+    /// How many nodes are Byzantine.
+    pub byzantine: Share,
+    /// What they do, dealt out among them in turn.
+    pub attack: Vec<Attack>,
+    /// How the nodes' data differ.
+    pub spread: Spread,
+    /// Train again from the merged model every so many rounds.
+    pub retrain: Option<u32>,
+    /// The constants of the trust score, by name.
+    pub profile: Profile,
+    /// Whether nodes measure each other's contributions on data of their own, where the family has
+    /// any, and say so.
+    pub attest: bool,
+    /// For how many nodes per-node figures are computed.
+    pub metrics: Metrics,
+    /// The seed of all randomness.
+    pub seed: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            nodes: 8,
+            rounds: 20,
+            until_converged: false,
+            topology: Topology::Random,
+            schedule: Schedule::Random,
+            order: Order::Sequential,
+            exchange: Exchange::Delta,
+            strategy: "weight-average".into(),
+            parameters: BTreeMap::new(),
+            model: Family::Digits,
+            base_root: None,
+            late_joiners: None,
+            partition: None,
+            loss: 0.0,
+            duplicate: 0.0,
+            reorder: 0.0,
+            delay: 0,
+            crash: 0.0,
+            outage: Vec::new(),
+            churn: None,
+            clock: Clock::Rounds,
+            period: Span::SECOND,
+            latency: Latency::None,
+            bandwidth: None,
+            retract: Vec::new(),
+            byzantine: Share::Count(0),
+            attack: vec![Attack::SignFlip],
+            spread: Spread::Iid,
+            retrain: None,
+            profile: Profile::Strict,
+            attest: true,
+            metrics: Metrics::Auto,
+            seed: 1,
+        }
+    }
+}
+
+/// A value on the command line that cannot be read. The user's fault.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{given}` is not {expected}{}", did_you_mean(*.nearest))]
+pub struct ParseError {
+    given: String,
+    expected: String,
+    nearest: Option<&'static str>,
+}
+
+pub(crate) fn wrong(given: &str, expected: impl Into<String>) -> ParseError {
+    ParseError { given: given.into(), expected: expected.into(), nearest: None }
+}
+
+/// The same for a word that is none of some names.
+pub(crate) fn unknown(
+    given: &str,
+    expected: impl Into<String>,
+    names: &[&'static str],
+) -> ParseError {
+    let name = given.split(':').next().unwrap_or(given);
+    // A known name is not what is wrong.
+    let near = nearest(name, names).filter(|near| *near != name);
+    ParseError { nearest: near, ..wrong(given, expected) }
+}
+
+pub(crate) fn did_you_mean(nearest: Option<&str>) -> String {
+    nearest.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default()
+}
+
+/// Text on the command line and in JSON.
+macro_rules! text_serde {
+    ($($name:ty),*) => {$(
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <String as serde::Deserialize>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    )*};
+}
+pub(crate) use text_serde;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_survives_json() {
+        let config = Config {
+            partition: Some("2@3..9".parse().expect("parses")),
+            byzantine: Share::Percent(34.0),
+            ..Config::default()
+        };
+        let json = serde_json::to_string(&config).expect("writes");
+        assert_eq!(serde_json::from_str::<Config>(&json).expect("reads"), config);
+        assert!(serde_json::from_str::<Config>(r#"{"nodez": 3}"#).is_err());
+    }
+}

@@ -1,0 +1,228 @@
+//! The event core: virtual time, links that fail, and exchanges between the members of a
+//! population, whatever these are.
+//!
+//! [`Engine`] moves messages and knows nothing of what is in them; a [`Population`] takes them in and
+//! answers. There are two ways to run it:
+//!
+//! * In rounds ([`rounds`]): an exchange runs to its end before the next begins, in no time, unless its
+//!   messages are held up for rounds. This is the model of most papers.
+//! * In virtual time ([`timed`]): messages take as long as their links do, nodes act by clocks of their
+//!   own, and exchanges overlap.
+//!
+//! Both share links, cuts, counting and the [`EventLog`].
+
+mod links;
+mod log;
+mod queue;
+mod rounds;
+mod timed;
+
+use crate::config::{Clock, Config};
+use crate::error::SimError;
+use crate::seeds::{Dice, Seeds};
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+pub(crate) use links::{Fate, Links};
+pub(crate) use log::{EventLog, Listener};
+pub use log::{Happening, Logged};
+pub(crate) use queue::{Queue, Time};
+
+/// What a node sends in answer to something: to whom, and what.
+pub(crate) type Outbox<M> = Vec<(usize, M)>;
+
+/// Nodes that exchange messages.
+pub(crate) trait Population {
+    /// What travels.
+    type Message: Clone + Debug;
+    /// What is noted of the two sides of an exchange besides counts.
+    type Record: Debug;
+    /// What exchanges of one round work on if none sees the others.
+    type Start;
+    /// What is put aside while such an exchange runs.
+    type Kept;
+
+    /// How many nodes there are.
+    fn count(&self) -> usize;
+    /// Whether a node takes part now.
+    fn is_up(&self, node: usize) -> bool;
+    /// Lets `from` begin an exchange with `to`.
+    fn start(&mut self, from: usize, to: usize, out: &mut Outbox<Self::Message>);
+    /// Hands a message to its receiver; how many operations were new to it. What it refuses changes
+    /// nothing.
+    fn receive(
+        &mut self,
+        from: usize,
+        to: usize,
+        message: Self::Message,
+        out: &mut Outbox<Self::Message>,
+    ) -> u32;
+    /// Bytes on the wire.
+    fn bytes(&self, message: &Self::Message) -> u64;
+    /// A fingerprint of a message.
+    fn mark(&self, message: &Self::Message) -> u64;
+    /// Notes how things stand before an exchange.
+    fn open(&self, pair: [usize; 2]) -> Self::Record;
+    /// Notes how they stand after it.
+    fn close(&self, pair: [usize; 2], record: &mut Self::Record);
+    /// The states at the start of a round.
+    fn snapshot(&self) -> Self::Start;
+    /// Puts both nodes of a pair back to the start of the round.
+    fn set_apart(&mut self, pair: [usize; 2], start: &Self::Start) -> Self::Kept;
+    /// Joins what they learnt since into what was put aside.
+    fn rejoin(&mut self, pair: [usize; 2], kept: Self::Kept);
+}
+
+/// A message under way, and the exchange it belongs to.
+#[derive(Debug, Clone)]
+pub(crate) struct Mail<M> {
+    from: usize,
+    to: usize,
+    message: M,
+    talk: u64,
+}
+
+/// One exchange: who started it, and per direction (towards the partner, back to the starter) what
+/// was sent and learnt.
+#[derive(Debug)]
+pub(crate) struct Exchanged<R> {
+    pub(crate) pair: [usize; 2],
+    pub(crate) blocked: bool,
+    pub(crate) sides: [Side; 2],
+    pub(crate) record: R,
+}
+
+/// One direction of an exchange.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Side {
+    pub(crate) bytes: u64,
+    pub(crate) ops: u32,
+    pub(crate) lost: bool,
+}
+
+impl<R> Exchanged<R> {
+    fn side(&mut self, to: usize) -> &mut Side {
+        &mut self.sides[usize::from(to == self.pair[0])]
+    }
+}
+
+/// What is still to happen.
+#[derive(Debug)]
+enum Event<M> {
+    Deliver(Mail<M>),
+    /// A node begins an exchange.
+    Wake(usize),
+}
+
+/// A population and the network between its members.
+#[derive(Debug)]
+pub(crate) struct Engine<'a, P: Population> {
+    pub(crate) peers: P,
+    pub(crate) links: Links,
+    pub(crate) log: EventLog<'a>,
+    pub(crate) sent_bytes: u64,
+    pub(crate) exchanges: u64,
+    clock: Clock,
+    period: Time,
+    queue: Queue<Event<P::Message>>,
+    /// Messages in the queue.
+    under_way: usize,
+    /// Held back until the exchanges of this round are over.
+    held_back: Vec<Mail<P::Message>>,
+    /// Exchanges in virtual time that are not over, with how many messages of theirs are under way.
+    talks: BTreeMap<u64, (Exchanged<P::Record>, u32)>,
+    /// The links' dice in rounds.
+    dice: Dice,
+    /// Each node's own in virtual time.
+    own: Vec<Dice>,
+    timers: timed::Timers,
+}
+
+impl<'a, P: Population> Engine<'a, P> {
+    /// # Errors
+    /// [`SimError::Flag`] if a file that describes the links cannot be used.
+    pub(crate) fn new(
+        peers: P,
+        config: &Config,
+        listener: Option<Listener<'a>>,
+    ) -> Result<Self, SimError> {
+        let (seeds, count) = (Seeds(config.seed), peers.count());
+        let timed = config.clock != Clock::Rounds;
+        let own = (0..if timed { count } else { 0 }).map(|i| seeds.rng("node", i as u64));
+        Ok(Self {
+            links: Links::open(config)?,
+            log: EventLog::new(listener),
+            sent_bytes: 0,
+            exchanges: 0,
+            clock: config.clock,
+            period: config.period.0,
+            queue: Queue::default(),
+            under_way: 0,
+            held_back: Vec::new(),
+            talks: BTreeMap::new(),
+            dice: seeds.rng("links", 0),
+            own: own.collect(),
+            timers: timed::Timers::new(config.clock, count),
+            peers,
+        })
+    }
+
+    /// Whether no message is under way.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.under_way == 0
+    }
+
+    fn begin_record(&self, pair: [usize; 2]) -> Exchanged<P::Record> {
+        let record = self.peers.open(pair);
+        Exchanged { pair, blocked: false, sides: [Side::default(); 2], record }
+    }
+
+    fn end_record(&self, mut exchanged: Exchanged<P::Record>) -> Exchanged<P::Record> {
+        self.peers.close(exchanged.pair, &mut exchanged.record);
+        exchanged
+    }
+
+    /// Whether a message that `from` sends now can get to `to`.
+    fn reaches(&self, from: usize, to: usize) -> bool {
+        self.links.pass(from, to) && self.peers.is_up(from) && self.peers.is_up(to)
+    }
+
+    /// Hands a message over.
+    fn hand_over(
+        &mut self,
+        mail: Mail<P::Message>,
+        exchanged: &mut Exchanged<P::Record>,
+        out: &mut Outbox<P::Message>,
+    ) {
+        let Mail { from, to, message, .. } = mail;
+        self.log.note(Happening::Deliver, from, to, self.peers.mark(&message));
+        exchanged.side(to).ops += self.peers.receive(from, to, message, out);
+    }
+
+    /// Counts a message that is sent and draws its fate.
+    fn dispatch(&mut self, mail: &Mail<P::Message>, exchanged: &mut Exchanged<P::Record>) -> Fate {
+        let bytes = self.peers.bytes(&mail.message);
+        let link = (mail.from, mail.to);
+        let side = exchanged.side(mail.to);
+        side.bytes += bytes;
+        self.sent_bytes += bytes;
+        let dice = self.own.get_mut(mail.from).unwrap_or(&mut self.dice);
+        let mut fate = self.links.fate(link, bytes, self.log.now(), dice);
+        // A cut in one direction swallows what is sent into it.
+        if !self.links.pass(mail.from, mail.to) {
+            fate = Fate::Lost;
+        }
+        side.lost |= matches!(fate, Fate::Lost | Fate::HeldBack | Fate::Rounds(1..));
+        if fate == Fate::Lost {
+            self.log.note(Happening::Lost, mail.from, mail.to, 0);
+        }
+        fate
+    }
+
+    /// How many copies of a message its link makes.
+    fn copies(&mut self, from: usize) -> usize {
+        let duplicate = self.links.duplicate;
+        let dice = self.own.get_mut(from).unwrap_or(&mut self.dice);
+        1 + usize::from(dice.happens(duplicate))
+    }
+}

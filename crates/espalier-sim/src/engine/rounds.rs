@@ -1,0 +1,120 @@
+//! Rounds: exchanges one after the other, each to its end and in no time.
+
+use super::{Engine, Event, Exchanged, Fate, Happening, Mail, Outbox, Population, Time};
+use std::collections::VecDeque;
+
+/// How often answers to messages that were held back may be held back again in one round.
+const TURNS: usize = 8;
+
+impl<P: Population> Engine<'_, P> {
+    /// Begins a round: delivers what was under way to it, in random order.
+    pub(crate) fn begin_round(&mut self) -> Vec<Exchanged<P::Record>> {
+        let mut due = Vec::new();
+        while let Some((_, event)) = self.queue.pop(self.log.now()) {
+            if let Event::Deliver(mail) = event {
+                self.under_way -= 1;
+                due.push(mail);
+            }
+        }
+        self.dice.shuffle(&mut due);
+        due.into_iter().filter_map(|mail| self.deliver_late(mail)).collect()
+    }
+
+    /// Ends a round: delivers what was held back, in an order of its own.
+    pub(crate) fn end_round(&mut self) -> Vec<Exchanged<P::Record>> {
+        let mut late = Vec::new();
+        for _ in 0..TURNS {
+            let mut mails = std::mem::take(&mut self.held_back);
+            self.dice.shuffle(&mut mails);
+            late.extend(mails.into_iter().filter_map(|mail| self.deliver_late(mail)));
+        }
+        for mail in std::mem::take(&mut self.held_back) {
+            self.hold_up(mail, 1);
+        }
+        late
+    }
+
+    fn hold_up(&mut self, mail: Mail<P::Message>, rounds: u32) {
+        let due = self.log.now().saturating_add(self.period.saturating_mul(Time::from(rounds)));
+        self.under_way += 1;
+        self.queue.push(due, Event::Deliver(mail));
+    }
+
+    /// One push–pull exchange, started by `a`, to its end.
+    pub(crate) fn exchange(&mut self, a: usize, b: usize) -> Exchanged<P::Record> {
+        let mut exchanged = self.begin_record([a, b]);
+        self.exchanges += 1;
+        if !self.reaches(a, b) {
+            exchanged.blocked = true;
+            self.log.note(Happening::Blocked, a, b, 0);
+            return self.end_record(exchanged);
+        }
+        self.log.note(Happening::Start, a, b, 0);
+        let mut out = Outbox::new();
+        self.peers.start(a, b, &mut out);
+        let mut inbox = VecDeque::new();
+        self.route(a, &mut out, &mut inbox, &mut exchanged);
+        self.run_to_end(&mut inbox, &mut out, &mut exchanged);
+        self.end_record(exchanged)
+    }
+
+    /// The same on copies of the states at the start of the round; what is learnt is joined into
+    /// the nodes.
+    pub(crate) fn exchange_apart(
+        &mut self,
+        pair: [usize; 2],
+        start: &P::Start,
+    ) -> Exchanged<P::Record> {
+        let kept = self.peers.set_apart(pair, start);
+        let exchanged = self.exchange(pair[0], pair[1]);
+        self.peers.rejoin(pair, kept);
+        exchanged
+    }
+
+    /// Delivers mail outside its exchange: a record of its own if somebody learnt something.
+    fn deliver_late(&mut self, mail: Mail<P::Message>) -> Option<Exchanged<P::Record>> {
+        if !self.reaches(mail.from, mail.to) {
+            self.log.note(Happening::Dropped, mail.from, mail.to, 0);
+            return None;
+        }
+        let mut exchanged = self.begin_record([mail.from, mail.to]);
+        let mut inbox = VecDeque::from([mail]);
+        self.run_to_end(&mut inbox, &mut Outbox::new(), &mut exchanged);
+        let exchanged = self.end_record(exchanged);
+        exchanged.sides.iter().any(|side| side.ops > 0).then_some(exchanged)
+    }
+
+    fn run_to_end(
+        &mut self,
+        inbox: &mut VecDeque<Mail<P::Message>>,
+        out: &mut Outbox<P::Message>,
+        exchanged: &mut Exchanged<P::Record>,
+    ) {
+        while let Some(mail) = inbox.pop_front().filter(|_| !self.log.is_stopped()) {
+            let by = mail.to;
+            self.hand_over(mail, exchanged, out);
+            self.route(by, out, inbox, exchanged);
+        }
+    }
+
+    /// Puts what a node sends on its way, past the link's faults.
+    fn route(
+        &mut self,
+        from: usize,
+        out: &mut Outbox<P::Message>,
+        inbox: &mut VecDeque<Mail<P::Message>>,
+        exchanged: &mut Exchanged<P::Record>,
+    ) {
+        for (to, message) in out.drain(..) {
+            for _ in 0..self.copies(from) {
+                let mail = Mail { from, to, message: message.clone(), talk: 0 };
+                match self.dispatch(&mail, exchanged) {
+                    Fate::Lost => {}
+                    Fate::HeldBack => self.held_back.push(mail),
+                    Fate::Rounds(0) | Fate::At(_) => inbox.push_back(mail),
+                    Fate::Rounds(rounds) => self.hold_up(mail, rounds),
+                }
+            }
+        }
+    }
+}

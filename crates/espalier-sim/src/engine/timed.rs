@@ -1,0 +1,204 @@
+//! Virtual time: nodes act by clocks of their own, messages take as long as their links do, and
+//! exchanges overlap.
+
+use super::{Engine, Event, Exchanged, Fate, Happening, Mail, Outbox, Population, Time};
+use crate::config::Clock;
+use crate::seeds::Dice;
+use espalier_topology::Network;
+
+/// How fast or slow a clock may be, as a share of the period: 1 in so many.
+const DRIFT: u64 = 100;
+
+/// The nodes' clocks.
+#[derive(Debug)]
+pub(crate) struct Timers {
+    /// Each node's own period, or whether it is to wake up already, where it has no clock.
+    of: Vec<Time>,
+    set: bool,
+}
+
+impl Timers {
+    pub(super) fn new(clock: Clock, nodes: usize) -> Self {
+        let timed = clock != Clock::Rounds;
+        Self { of: vec![0; if timed { nodes } else { 0 }], set: false }
+    }
+}
+
+impl<P: Population> Engine<'_, P> {
+    /// Runs everything that happens up to `end`, that time included.
+    pub(crate) fn run_until(&mut self, end: Time, network: &Network) -> Vec<Exchanged<P::Record>> {
+        self.set_clocks();
+        let (mut done, mut out) = (Vec::new(), Outbox::new());
+        while let Some((now, event)) = self.queue.pop(end) {
+            self.log.at(now);
+            match event {
+                Event::Wake(node) => self.wake(node, network, &mut out, &mut done),
+                Event::Deliver(mail) => {
+                    self.under_way -= 1;
+                    self.deliver(mail, &mut out, &mut done);
+                }
+            }
+            if self.log.is_stopped() {
+                break;
+            }
+        }
+        if !self.log.is_stopped() {
+            self.log.at(end);
+        }
+        done
+    }
+
+    /// Wakes a node that has something new and no clock.
+    pub(crate) fn tell(&mut self, node: usize) {
+        if self.clock == Clock::None && self.timers.of[node] == 0 {
+            self.timers.of[node] = 1;
+            self.queue.push(self.log.now(), Event::Wake(node));
+        }
+    }
+
+    /// Forgets what is under way to a node.
+    pub(crate) fn drop_mail_to(&mut self, node: usize) -> Vec<Exchanged<P::Record>> {
+        let to_node = |event: &Event<P::Message>| match event {
+            Event::Deliver(mail) => (mail.to == node).then_some(mail.talk),
+            Event::Wake(_) => None,
+        };
+        let talks = self.queue.remove(to_node);
+        self.under_way -= talks.len();
+        self.held_back.retain(|mail| mail.to != node);
+        talks.into_iter().filter_map(|talk| self.settle(talk)).collect()
+    }
+
+    /// Sets the clocks at the beginning: each node's at a phase of its own.
+    fn set_clocks(&mut self) {
+        if std::mem::replace(&mut self.timers.set, true) {
+            return;
+        }
+        for node in 0..self.timers.of.len() {
+            let dice = &mut self.own[node];
+            match self.clock {
+                Clock::Rounds => {}
+                Clock::None => self.tell(node),
+                Clock::Periodic => {
+                    let slack = self.period / DRIFT;
+                    let own = self.period - slack + dice.below(2 * slack as usize + 1) as Time;
+                    let phase = dice.below(own.max(1) as usize) as Time;
+                    self.timers.of[node] = own.max(1);
+                    self.queue.push(phase, Event::Wake(node));
+                }
+                Clock::Poisson => {
+                    let first = exponential(self.period, dice);
+                    self.queue.push(first, Event::Wake(node));
+                }
+            }
+        }
+    }
+
+    fn wake(
+        &mut self,
+        node: usize,
+        network: &Network,
+        out: &mut Outbox<P::Message>,
+        done: &mut Vec<Exchanged<P::Record>>,
+    ) {
+        let now = self.log.now();
+        match self.clock {
+            Clock::Rounds => {}
+            Clock::None => self.timers.of[node] = 0,
+            Clock::Periodic => self.queue.push(now + self.timers.of[node], Event::Wake(node)),
+            Clock::Poisson => {
+                let wait = exponential(self.period, &mut self.own[node]);
+                self.queue.push(now + wait, Event::Wake(node));
+            }
+        }
+        let choice = self.own[node].below(network.degree(node).max(1));
+        let Some(peer) = network.neighbour(node, choice).filter(|_| self.peers.is_up(node)) else {
+            return;
+        };
+        self.exchanges += 1;
+        let mut exchanged = self.begin_record([node, peer]);
+        if !self.reaches(node, peer) {
+            exchanged.blocked = true;
+            self.log.note(Happening::Blocked, node, peer, 0);
+            done.push(self.end_record(exchanged));
+            return;
+        }
+        self.log.note(Happening::Start, node, peer, 0);
+        self.peers.start(node, peer, out);
+        let talk = self.exchanges;
+        let sent = self.send_off(node, talk, out, &mut exchanged);
+        self.talks.insert(talk, (exchanged, sent + 1));
+        done.extend(self.settle(talk));
+    }
+
+    fn deliver(
+        &mut self,
+        mail: Mail<P::Message>,
+        out: &mut Outbox<P::Message>,
+        done: &mut Vec<Exchanged<P::Record>>,
+    ) {
+        let (talk, by) = (mail.talk, mail.to);
+        let Some((mut exchanged, left)) = self.talks.remove(&talk) else { return };
+        let mut sent = 0;
+        if self.reaches(mail.from, mail.to) {
+            let before = exchanged.sides;
+            self.hand_over(mail, &mut exchanged, out);
+            sent = self.send_off(by, talk, out, &mut exchanged);
+            let learnt = |(side, before): (&super::Side, &super::Side)| side.ops > before.ops;
+            if exchanged.sides.iter().zip(&before).any(learnt) {
+                self.tell(by);
+            }
+        } else {
+            self.log.note(Happening::Dropped, mail.from, mail.to, 0);
+            exchanged.side(by).lost = true;
+        }
+        self.talks.insert(talk, (exchanged, left + sent));
+        done.extend(self.settle(talk));
+    }
+
+    /// Puts what a node sends on its way; how many messages that are.
+    fn send_off(
+        &mut self,
+        from: usize,
+        talk: u64,
+        out: &mut Outbox<P::Message>,
+        exchanged: &mut Exchanged<P::Record>,
+    ) -> u32 {
+        let mut sent = 0;
+        for (to, message) in out.drain(..) {
+            for _ in 0..self.copies(from) {
+                let mail = Mail { from, to, message: message.clone(), talk };
+                let at = match self.dispatch(&mail, exchanged) {
+                    Fate::Lost => continue,
+                    Fate::At(at) => at,
+                    Fate::HeldBack | Fate::Rounds(_) => self.log.now(),
+                };
+                sent += 1;
+                self.under_way += 1;
+                self.queue.push(at, Event::Deliver(mail));
+            }
+        }
+        sent
+    }
+
+    /// One message of an exchange less is under way; the exchange if it was the last.
+    fn settle(&mut self, talk: u64) -> Option<Exchanged<P::Record>> {
+        let (_, left) = self.talks.get_mut(&talk)?;
+        *left -= 1;
+        if *left > 0 {
+            return None;
+        }
+        let (exchanged, _) = self.talks.remove(&talk)?;
+        if exchanged.sides[0].ops > 0 {
+            // As long as it finds peers to whom it is news, a node goes on telling it (Demers et
+            // al. 1987, rumor mongering with feedback).
+            self.tell(exchanged.pair[0]);
+        }
+        Some(self.end_record(exchanged))
+    }
+}
+
+/// Exponentially distributed with this mean, at least 1 microsecond.
+fn exponential(mean: Time, dice: &mut Dice) -> Time {
+    let draw = -libm::log(1.0 - dice.unit()) * mean as f64;
+    (draw + 1.0) as Time
+}
