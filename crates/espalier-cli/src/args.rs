@@ -3,8 +3,8 @@
 use clap::{Args, Parser, Subcommand};
 use espalier::replica::Exchange;
 use espalier::sim::{
-    Attack, Config, Family, LateJoiners, Metrics, PartitionSpec, RetractSpec, Retrain, Share,
-    Spread,
+    Attack, Churn, Clock, Config, Family, Latency, LateJoiners, Metrics, Outage, PartitionSpec,
+    Rate, RetractSpec, Retrain, Share, Span, Spread,
 };
 use espalier::topology::{Order, Schedule, Topology};
 use espalier::trust::Profile;
@@ -256,7 +256,8 @@ pub(crate) struct RunArgs {
     /// Nodes that join later, such as 2@5
     #[arg(long, value_name = "COUNT@ROUND", help_heading = "Faults")]
     late_joiners: Option<LateJoiners>,
-    /// Split the network for some rounds, such as 2@3..9
+    /// Cut the network for some rounds: 2@3..9, one-way:2@3..9 (back messages are lost) or
+    /// bridge:2@3..9 (node 0 hears both sides)
     #[arg(long, value_name = "PARTS@FROM..UNTIL", help_heading = "Faults")]
     partition: Option<PartitionSpec>,
     /// Probability that a message is lost
@@ -279,9 +280,31 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "P", default_value = "0", value_parser = probability)]
     #[arg(allow_negative_numbers = true, help_heading = "Faults")]
     crash: f64,
+    /// A node is down for some rounds, such as 0@3..6; may be repeated
+    #[arg(long, value_name = "NODE@FROM..UNTIL", help_heading = "Faults")]
+    outage: Vec<Outage>,
+    /// Nodes leave and come back: poisson:LEAVE:JOIN, rates per round, or file:PATH with lines
+    /// ROUND NODE leave|join|crash|restart
+    #[arg(long, value_name = "WHICH", help_heading = "Faults")]
+    churn: Option<Churn>,
     /// A node retracts its contribution, such as 3@6; may be repeated
     #[arg(long, value_name = "NODE@ROUND", help_heading = "Faults")]
     pub(crate) retract: Vec<RetractSpec>,
+
+    /// When nodes begin exchanges: rounds, or in virtual time periodic, poisson, or none (a node
+    /// passes on what it has just learnt)
+    #[arg(long, value_name = "WHICH", default_value = "rounds", help_heading = "Time")]
+    clock: Clock,
+    /// How long a round is in virtual time
+    #[arg(long, value_name = "TIME", default_value = "1s", help_heading = "Time")]
+    period: Span,
+    /// How long messages are under way: none, constant:TIME, uniform:TIME..TIME,
+    /// lognormal:MEDIAN:SIGMA, or file:PATH with a matrix of milliseconds between regions
+    #[arg(long, value_name = "WHICH", default_value = "none", help_heading = "Time")]
+    latency: Latency,
+    /// How much a link carries in each direction, such as 10MB/s
+    #[arg(long, value_name = "RATE", help_heading = "Time")]
+    bandwidth: Option<Rate>,
 
     /// How many nodes lie: a number or a share such as 34%
     #[arg(long, value_name = "COUNT|PERCENT%", default_value = "0", help_heading = "Liars")]
@@ -326,6 +349,12 @@ impl RunArgs {
             reorder: self.reorder,
             delay: self.delay,
             crash: self.crash,
+            outage: self.outage.clone(),
+            churn: self.churn.clone(),
+            clock: self.clock,
+            period: self.period,
+            latency: self.latency.clone(),
+            bandwidth: self.bandwidth,
             retract: self.retract.clone(),
             byzantine: self.byzantine,
             attack: self.attack.clone(),
