@@ -3,12 +3,12 @@
 use clap::{Args, Parser, Subcommand};
 use espalier::replica::Exchange;
 use espalier::sim::{
-    Attack, Churn, Clock, Config, Family, Latency, LateJoiners, Metrics, Outage, PartitionSpec,
+    Attack, Churn, Clock, Config, Family, LateJoiners, Latency, Metrics, Outage, PartitionSpec,
     Rate, RetractSpec, Retrain, Share, Span, Spread,
 };
 use espalier::topology::{Order, Schedule, Topology};
 use espalier::trust::Profile;
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 
 /// Merge models without a server: a CRDT of signed contributions, gossip, trust and provenance.
@@ -70,6 +70,11 @@ pub(crate) enum Command {
       seeded fine-tunes of a real model
   espalier simulate --byzantine 3 --attack sign-flip,equivocation,nan --spread mild
       three liars, and nobody is told who they are
+  espalier simulate --clock periodic --latency lognormal:80ms:0.5 --bandwidth 2MB/s --loss 0.05
+      in virtual time, over links that are slow and lose messages
+  espalier simulate --log events.jsonl, and then
+  espalier simulate --replay events.jsonl --until 120 --show node_3
+      the same run again up to its 120th event, and what node 3 knows then
 
 Open espalier-report/report.html when it is done.")]
 pub(crate) struct SimulateArgs {
@@ -87,6 +92,20 @@ pub(crate) struct SimulateArgs {
     /// Exit with 1 unless all honest active nodes end with one state
     #[arg(long, help_heading = "Output")]
     pub(crate) require_convergence: bool,
+    /// Write every event to this file, for --replay
+    #[arg(long, value_name = "FILE", help_heading = "Replay")]
+    pub(crate) log: Option<PathBuf>,
+    /// Run what this event log is of again, and compare event by event
+    #[arg(long, value_name = "LOG", help_heading = "Replay")]
+    #[arg(conflicts_with_all = ["RunArgs", "log", "require_convergence"])]
+    pub(crate) replay: Option<PathBuf>,
+    /// Stop the replay after this event and show the nodes
+    #[arg(long, value_name = "EVENT", requires = "replay", help_heading = "Replay")]
+    #[arg(value_parser = whole::<NonZeroU64>, allow_negative_numbers = true)]
+    pub(crate) until: Option<NonZeroU64>,
+    /// Which node to show, such as node_3 or 3; may be repeated [default: all, up to 16]
+    #[arg(long, value_name = "NODE", requires = "replay", help_heading = "Replay")]
+    pub(crate) show: Vec<String>,
 }
 
 /// `trace`: a report to read, or a small run to make.

@@ -6,6 +6,7 @@
 mod args;
 mod byzantine;
 mod console;
+mod replay;
 mod selfcheck;
 mod simulate;
 mod trace;

@@ -3,6 +3,7 @@
 use crate::Failure;
 use crate::args::{RunArgs, SimulateArgs};
 use crate::console::{self, Bar};
+use crate::replay;
 use anyhow::Context as _;
 use espalier::sim::{
     self, Config, Family, HTML_FILE, JSON_FILE, OutputError, Progress, Report, SimError,
@@ -10,6 +11,7 @@ use espalier::sim::{
 };
 use std::fmt::Write as _;
 use std::io::Read as _;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 /// How many rounds the summary lists at most.
@@ -18,15 +20,22 @@ const ROUNDS_SHOWN: usize = 12;
 const NAMES_SHOWN: usize = 6;
 
 pub(crate) fn run(args: &SimulateArgs, quiet: bool) -> Result<(), Failure> {
+    if let Some(log) = &args.replay {
+        return replay::run(log, args);
+    }
     let config = configure(&args.run, 8, 20, Family::Digits)?;
     // Better to say so now than after a long run.
     let to_stdout = args.json.as_deref() == Some(Path::new("-"));
     let json = args.json.clone().filter(|path| !to_stdout && path.exists());
-    if let (Some(path), false) = (existing_report(&args.out).or(json), args.force) {
+    let log = args.log.clone().filter(|path| path.exists());
+    if let (Some(path), false) = (existing_report(&args.out).or(json).or(log), args.force) {
         return Err(Failure::input(OutputError::Exists(path)));
     }
     let say = !quiet && !to_stdout;
-    let report = simulate(&config, quiet, say)?;
+    let report = match &args.log {
+        None => simulate(&config, quiet, say)?,
+        Some(path) => replay::record(&config, path, &mut progress(&config, quiet, say))?,
+    };
     sim::write_report(&report, &args.out, args.force).map_err(|error| match error {
         OutputError::Exists(_) => Failure::input(error),
         OutputError::Io { .. } => Failure::environment(error),
@@ -98,22 +107,31 @@ pub(crate) fn read_report(path: &Path) -> Result<String, Failure> {
 /// Runs with a progress bar. With `say` it first says what it runs, the seed included, so that a
 /// run that does not end can be repeated.
 pub(crate) fn simulate(config: &Config, quiet: bool, say: bool) -> Result<Report, Failure> {
+    sim::simulate(config, &mut progress(config, quiet, say)).map_err(failure)
+}
+
+fn progress(config: &Config, quiet: bool, say: bool) -> impl FnMut(Progress) -> ControlFlow<()> {
     let mut bar = Bar::new(quiet);
-    let mut watch = |progress| {
-        if say && progress == Progress::Training {
+    let announcement = say.then(|| announce(config));
+    move |progress| {
+        if let (Some(text), Progress::Training) = (&announcement, progress) {
             // A reader who has gone away is noticed when the summary is printed.
-            let _ = console::print(&format!("{}\n", announce(config)));
+            let _ = console::print(&format!("{text}\n"));
         }
         bar.watch(progress)
-    };
-    sim::simulate(config, &mut watch).map_err(|error| match error {
+    }
+}
+
+/// Whose fault it is that a run could not be made.
+pub(crate) fn failure(error: SimError) -> Failure {
+    match error {
         SimError::Model(espalier::tensor::TensorError::Io { ref source, .. })
             if source.kind() != std::io::ErrorKind::NotFound =>
         {
             Failure::environment(error)
         }
         _ => Failure::input(error),
-    })
+    }
 }
 
 fn write_json(report: &Report, path: &Path) -> Result<(), Failure> {

@@ -43,6 +43,7 @@ mod measure;
 mod measure_peers;
 mod membership;
 mod output;
+mod replay;
 mod report;
 mod run;
 mod seeds;
@@ -70,6 +71,7 @@ pub use harness::{Progress, simulate};
 pub use output::{
     AUDIT_FILE, HTML_FILE, JSON_FILE, OutputError, existing_report, write_file, write_report,
 };
+pub use replay::{Divergence, NodeView, ReplayError, Replayed, replay, simulate_logged};
 pub use report::{
     AuditEntry, Detection, Event, EventKind, ModelInfo, NodeInfo, Outcome, Report, Round,
     RoundTrip, Summary, TopologyInfo, TraceEntry, TrustRow,

@@ -179,15 +179,16 @@ impl<'a> Run<'a> {
             done.extend(self.exchange(round));
             done.extend(self.engine.end_round());
         } else {
-            while let Some((time, node, change)) = self.membership.next(end) {
+            while let Some((time, node, change)) = self.membership.next(end - 1) {
                 done.extend(self.engine.run_until(time, &self.network));
                 done.extend(self.change(time, node, change)?);
             }
-            done.extend(self.engine.run_until(end, &self.network));
+            done.extend(self.engine.run_until(end - 1, &self.network));
         }
         if self.engine.log.is_stopped() {
             return Ok(done);
         }
+        self.engine.log.at(end);
         if self.config.attest {
             self.measure()?;
         }

@@ -1,7 +1,7 @@
 //! Golden values: small computations whose bits are specified. `espalier selfcheck` recomputes
 //! them; a machine that gets other values cannot take part in a federation.
 
-use crate::config::Config;
+use crate::config::{Churn, Clock, Config, Family, Latency, Rate, Span};
 use crate::harness::simulate;
 use crate::seeds::Seeds;
 use crate::tensors::map_floats;
@@ -87,6 +87,19 @@ pub fn vectors() -> Vec<Vector> {
     let config = Config { nodes: 5, rounds: 6, loss: 0.1, ..Config::default() };
     let report = simulate(&config, &mut |_| ControlFlow::Continue(())).expect("runs");
     push("report of a small run", digest(report.to_json().as_bytes()));
+    let restless = Config {
+        clock: Clock::Poisson,
+        latency: Latency::LogNormal(Span(80_000), 0.6),
+        bandwidth: Some(Rate(100_000)),
+        churn: Some(Churn::Poisson { leave: 0.1, join: 0.5 }),
+        crash: 0.1,
+        duplicate: 0.1,
+        reorder: 0.2,
+        model: Family::Synthetic(vec![32]),
+        ..config
+    };
+    let report = simulate(&restless, &mut |_| ControlFlow::Continue(())).expect("runs");
+    push("event log in virtual time", report.summary.event_log.to_string());
     out
 }
 

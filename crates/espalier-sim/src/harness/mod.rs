@@ -12,6 +12,7 @@ mod play;
 use crate::attack::Gang;
 use crate::behaviour::{Behaviour, Honest};
 use crate::config::Config;
+use crate::engine::Listener;
 use crate::error::SimError;
 use crate::report::Report;
 use crate::run::Run;
@@ -22,7 +23,7 @@ use observe::Observer;
 use std::ops::ControlFlow;
 
 pub(crate) use forgery::Forgery;
-pub(crate) use play::{Ended, play};
+pub(crate) use play::{Ended, play, play_until};
 
 /// How far a run has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,9 +52,18 @@ pub fn simulate(
     config: &Config,
     watch: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Report, SimError> {
+    simulate_heard(config, None, watch)
+}
+
+/// The same; `listener` hears every record of the event log.
+pub(crate) fn simulate_heard<'a>(
+    config: &'a Config,
+    listener: Option<Listener<'a>>,
+    watch: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+) -> Result<Report, SimError> {
     config.check()?;
     let harness = Harness { labels: Labels::deal(config) };
-    let mut run = Run::new(config, &harness, None, &mut || {
+    let mut run = Run::new(config, &harness, listener, &mut || {
         let _ = watch(Progress::Training);
     })?;
     let labels = &harness.labels;
@@ -66,7 +76,8 @@ pub fn simulate(
         }
         let distinct = observer.round(round, &mut run.engine, &run.task, exchanges);
         let quiet = distinct <= 1 && run.is_quiet() && round >= run.last_event;
-        let stop = watch(Progress::Round { done: round, of: config.rounds, distinct }).is_break();
+        let stop = watch(Progress::Round { done: round, of: config.rounds, distinct }).is_break()
+            || run.engine.log.is_stopped();
         if stop {
             // The report is of a run that was meant to be this long.
             observer.cut_short(round);

@@ -2,6 +2,7 @@
 
 use super::{Harness, Labels};
 use crate::config::Config;
+use crate::engine::Listener;
 use crate::error::SimError;
 use crate::family::Task;
 use crate::run::Run;
@@ -57,6 +58,27 @@ pub(crate) fn play(
     }
     let Run { task, engine, .. } = run;
     Ok(Ended { task, nodes: engine.peers.nodes, labels: harness.labels })
+}
+
+/// Runs a simulation to its last round or until `listener` has heard enough, and hands over the
+/// nodes as they are then.
+///
+/// # Errors
+/// As [`super::simulate`].
+pub(crate) fn play_until<'a>(
+    config: &'a Config,
+    listener: Listener<'a>,
+) -> Result<Vec<Node>, SimError> {
+    config.check()?;
+    let harness = Harness { labels: Labels::deal(config) };
+    let mut run = Run::new(config, &harness, Some(listener), &mut || {})?;
+    for round in 1..=config.rounds {
+        run.round(round)?;
+        if run.engine.log.is_stopped() {
+            break;
+        }
+    }
+    Ok(run.engine.peers.nodes)
 }
 
 fn honest<'a>(nodes: &'a [Node], labels: &Labels) -> Vec<&'a MergeState> {

@@ -11,6 +11,8 @@ mod metrics;
 mod output;
 mod protocol;
 mod refusals;
+mod replays;
+mod time;
 mod verify;
 
 use espalier_sim::{Config, Report, Round, simulate};

@@ -1,0 +1,120 @@
+//! `espalier simulate --log` and `--replay`.
+
+use crate::Failure;
+use crate::args::SimulateArgs;
+use crate::console;
+use crate::simulate::failure;
+use anyhow::{Context as _, anyhow};
+use espalier::sim::{self, Config, NodeView, Progress, ReplayError, Replayed, Report};
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{BufReader, BufWriter};
+use std::ops::ControlFlow;
+use std::path::Path;
+
+/// How many nodes are shown if none was asked for.
+const NODES_SHOWN: usize = 16;
+/// How many names a line lists at most.
+const NAMES_SHOWN: usize = 12;
+
+/// Runs a simulation and writes its event log, whole or not at all.
+pub(crate) fn record(
+    config: &Config,
+    path: &Path,
+    watch: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+) -> Result<Report, Failure> {
+    let cannot = || format!("cannot write {}", path.display());
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")));
+    let file = file.with_context(cannot).map_err(Failure::Environment)?;
+    let report = sim::simulate_logged(config, BufWriter::new(&file), watch).map_err(blame)?;
+    file.persist(path).with_context(cannot).map_err(Failure::Environment)?;
+    Ok(report)
+}
+
+fn blame(error: ReplayError) -> Failure {
+    match error {
+        ReplayError::Io(_) => Failure::environment(error),
+        ReplayError::Run(error) => failure(error),
+        ReplayError::Format { .. } => Failure::input(error),
+    }
+}
+
+/// Replays a log, compares, and shows nodes.
+pub(crate) fn run(path: &Path, args: &SimulateArgs) -> Result<(), Failure> {
+    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()));
+    let file = BufReader::new(file.map_err(Failure::Input)?);
+    let until = args.until.map(u64::from);
+    let replayed = sim::replay(file, until).map_err(blame)?;
+    let nodes = chosen(&replayed, &args.show)?;
+    if args.json.as_deref() == Some(Path::new("-")) {
+        let json = serde_json::to_string_pretty(&nodes).map_err(Failure::environment)?;
+        console::print(&format!("{json}\n"))?;
+    } else {
+        console::print(&text(&replayed, &nodes, until.is_some() || !args.show.is_empty()))?;
+    }
+    match (&replayed.divergence, until) {
+        (Some(_), _) => Err(Failure::Check),
+        (None, Some(until)) if replayed.events < until => {
+            Err(Failure::Input(anyhow!("--until: the log has only {} events", replayed.events)))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn chosen<'a>(replayed: &'a Replayed, show: &[String]) -> Result<Vec<&'a NodeView>, Failure> {
+    if show.is_empty() {
+        return Ok(replayed.nodes.iter().take(NODES_SHOWN).collect());
+    }
+    let find = |name: &String| {
+        let is = |node: &&NodeView| node.name == *name || node.name == format!("node_{name}");
+        replayed.nodes.iter().find(is).ok_or_else(|| {
+            let most = replayed.nodes.len() - 1;
+            Failure::Input(anyhow!("--show: there are node_0 to node_{most}, no `{name}`"))
+        })
+    };
+    show.iter().map(find).collect()
+}
+
+fn text(replayed: &Replayed, nodes: &[&NodeView], show: bool) -> String {
+    let mut text = String::new();
+    if let Some(divergence) = &replayed.divergence {
+        let or_end = |record: &Option<sim::Logged>| {
+            record.map_or("nothing more".to_owned(), |record| record.to_string())
+        };
+        let _ = writeln!(text, "event {} differs", divergence.event);
+        let _ = writeln!(text, "  in the log  {}", or_end(&divergence.logged));
+        let _ = writeln!(text, "  now         {}", or_end(&divergence.happened));
+    } else {
+        let _ = writeln!(text, "{} events, all as in the log", replayed.events);
+    }
+    if let Some(last) = &replayed.last {
+        let _ = writeln!(text, "last: event {}, {last}", replayed.events);
+    }
+    if show {
+        nodes.iter().for_each(|node| describe(node, &mut text));
+    }
+    text
+}
+
+fn describe(node: &NodeView, text: &mut String) {
+    let down = if node.active { "" } else { ", not there" };
+    let _ = writeln!(text, "\n{}{down}", node.name);
+    let mut line = |name: &str, value: String| {
+        let _ = writeln!(text, "  {name:<14} {value}");
+    };
+    let some = |values: Vec<String>| {
+        let more = values.len().saturating_sub(NAMES_SHOWN);
+        let shown = values.into_iter().take(NAMES_SHOWN).collect::<Vec<_>>().join(", ");
+        if more > 0 { format!("{shown} and {more} more") } else { shown }
+    };
+    line("operations", node.operations.to_string());
+    line("visible", some(node.visible.clone()));
+    line("tombstones", node.tombstones.to_string());
+    line("clock", some(node.clock.iter().map(|(who, seq)| format!("{who} {seq}")).collect()));
+    let doubted = node.trust.iter().filter(|(_, trust)| **trust < 1.0);
+    let doubted: Vec<_> = doubted.map(|(who, trust)| format!("{who} {trust:.3}")).collect();
+    line("trust below 1", if doubted.is_empty() { "nobody".into() } else { some(doubted) });
+    line("state hash", node.state_hash.to_string());
+    line("bound root", node.bound_root.to_string());
+}

@@ -1,0 +1,244 @@
+//! Event logs as files: a run writes one, and replaying it runs the same again, compares event by
+//! event, and can stop at one to look at the nodes.
+//!
+//! A log is lines of JSON: a head with the configuration, a record per event, and an end with the
+//! number of events and the hash over them. The records are not needed to run it again; they are
+//! there to be compared and read.
+
+use crate::config::Config;
+use crate::engine::Logged;
+use crate::error::SimError;
+use crate::harness::{Progress, play_until, simulate_heard};
+use crate::report::Report;
+use crate::world::Node;
+use espalier_identity::{Digest, PeerId};
+use espalier_trust::Tick;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, Read as _, Write};
+use std::ops::ControlFlow;
+
+/// The version of the format.
+const VERSION: u32 = 1;
+/// The longest line that is read, in bytes.
+const MAX_LINE: u64 = 1 << 20;
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Head {
+    espalier_event_log: u32,
+    config: Config,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct End {
+    events: u64,
+    hash: Digest,
+}
+
+/// Why a log cannot be written or replayed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The environment.
+    #[error("cannot read or write the event log: {0}")]
+    Io(#[from] io::Error),
+    /// It is no event log.
+    #[error("line {line} of the event log: {problem}")]
+    Format {
+        /// From 1.
+        line: u64,
+        /// What is wrong.
+        problem: String,
+    },
+    /// Its configuration does not run.
+    #[error("the configuration of the event log cannot be run: {0}")]
+    Run(#[from] SimError),
+}
+
+/// Where a run does something else than the log says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Divergence {
+    /// The number of the event, from 1.
+    pub event: u64,
+    /// What the log says; `None` where it has ended.
+    pub logged: Option<Logged>,
+    /// What the run did; `None` where it has ended.
+    pub happened: Option<Logged>,
+}
+
+/// What became of a replay.
+#[derive(Debug)]
+pub struct Replayed {
+    /// The configuration of the log.
+    pub config: Config,
+    /// How many events happened.
+    pub events: u64,
+    /// The last of them.
+    pub last: Option<Logged>,
+    /// The first difference, at which the replay stopped.
+    pub divergence: Option<Divergence>,
+    /// The nodes as they were then.
+    pub nodes: Vec<NodeView>,
+}
+
+/// What can be seen of a node at a moment.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NodeView {
+    /// Its name.
+    pub name: String,
+    /// Its key.
+    pub id: PeerId,
+    /// Whether it took part.
+    pub active: bool,
+    /// How many operations it held.
+    pub operations: u64,
+    /// Whose contributions were visible.
+    pub visible: Vec<String>,
+    /// How many contributions were made and are gone.
+    pub tombstones: u64,
+    /// Sequence numbers by author; −1 for a forked one.
+    pub clock: BTreeMap<String, i64>,
+    /// Overall trust in each author that is known.
+    pub trust: BTreeMap<String, f64>,
+    /// Its state hash.
+    pub state_hash: Digest,
+    /// Its bound root.
+    pub bound_root: Digest,
+}
+
+/// [`crate::simulate`], with every event written to `log`.
+///
+/// # Errors
+/// [`ReplayError`].
+pub fn simulate_logged(
+    config: &Config,
+    mut log: impl Write,
+    watch: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+) -> Result<Report, ReplayError> {
+    put(&mut log, &Head { espalier_event_log: VERSION, config: config.clone() })?;
+    let mut failed = None;
+    let mut listener = |_: u64, record: &Logged| {
+        failed = put(&mut log, record).err();
+        failed.is_none()
+    };
+    let report = simulate_heard(config, Some(&mut listener), watch)?;
+    if let Some(error) = failed {
+        return Err(error.into());
+    }
+    put(&mut log, &End { events: report.summary.logged, hash: report.summary.event_log })?;
+    log.flush()?;
+    Ok(report)
+}
+
+fn put(out: &mut impl Write, line: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, line)?;
+    out.write_all(b"\n")
+}
+
+/// The lines of a log.
+struct Lines<R> {
+    from: R,
+    line: u64,
+}
+
+impl<R: BufRead> Lines<R> {
+    fn next(&mut self) -> Result<Option<String>, ReplayError> {
+        let mut text = String::new();
+        self.line += 1;
+        let read = (&mut self.from).take(MAX_LINE).read_line(&mut text);
+        match read {
+            Ok(0) => Ok(None),
+            Ok(_) if text.ends_with('\n') => Ok(Some(text)),
+            Ok(_) => Err(self.wrong("it is cut off, or longer than 1 MiB")),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                Err(self.wrong("it is no text"))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn wrong(&self, problem: impl ToString) -> ReplayError {
+        ReplayError::Format { line: self.line, problem: problem.to_string() }
+    }
+
+    fn head(&mut self) -> Result<Config, ReplayError> {
+        let text = self.next()?.unwrap_or_default();
+        let head: Head = serde_json::from_str(&text).map_err(|error| self.wrong(error))?;
+        if head.espalier_event_log != VERSION {
+            return Err(self.wrong(format!("it is of version {}", head.espalier_event_log)));
+        }
+        Ok(head.config)
+    }
+
+    /// The next record; `None` at the end. A log that was cut off after a line is compared as far as
+    /// it goes.
+    fn record(&mut self) -> Result<Option<Logged>, ReplayError> {
+        let Some(text) = self.next()? else { return Ok(None) };
+        match serde_json::from_str(&text) {
+            Ok(record) => Ok(Some(record)),
+            Err(_) if serde_json::from_str::<End>(&text).is_ok() => Ok(None),
+            Err(error) => Err(self.wrong(error)),
+        }
+    }
+}
+
+/// Runs the configuration of an event log again and compares event by event; stops at the first
+/// difference, or after event number `until`.
+///
+/// # Errors
+/// [`ReplayError`].
+pub fn replay(log: impl BufRead, until: Option<u64>) -> Result<Replayed, ReplayError> {
+    let mut lines = Lines { from: log, line: 0 };
+    let config = lines.head()?;
+    let (mut events, mut last, mut divergence, mut failed) = (0, None, None, None);
+    let mut listener = |event: u64, record: &Logged| {
+        match lines.record() {
+            Err(error) => failed = Some(error),
+            Ok(logged) if logged != Some(*record) => {
+                divergence = Some(Divergence { event, logged, happened: Some(*record) });
+            }
+            Ok(_) => (events, last) = (event, Some(*record)),
+        }
+        failed.is_none() && divergence.is_none() && until.is_none_or(|until| event < until)
+    };
+    let nodes = play_until(&config, &mut listener)?;
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    if divergence.is_none()
+        && until.is_none_or(|until| events < until)
+        && let Some(logged) = lines.record()?
+    {
+        let logged = Some(logged);
+        divergence = Some(Divergence { event: events + 1, logged, happened: None });
+    }
+    let names = nodes.iter().map(|node| (node.id, node.name.as_str())).collect();
+    let nodes = nodes.iter().map(|node| view(node, &names)).collect();
+    Ok(Replayed { config, events, last, divergence, nodes })
+}
+
+fn view(node: &Node, names: &BTreeMap<PeerId, &str>) -> NodeView {
+    let state = node.state();
+    let name =
+        |peer: &PeerId| names.get(peer).map_or_else(|| peer.short(), |name| (*name).to_owned());
+    let tick = |(author, tick): (&PeerId, Tick)| match tick {
+        Tick::Seq(seq) => (name(author), i64::try_from(seq).unwrap_or(i64::MAX)),
+        Tick::Forked => (name(author), -1),
+    };
+    let trust = state.trust().map(|table| {
+        table.iter().map(|(peer, trust)| (name(peer), trust.overall().to_f64())).collect()
+    });
+    NodeView {
+        name: node.name.clone(),
+        id: node.id,
+        active: node.active,
+        operations: state.op_count() as u64,
+        visible: state.visible().map(|entry| name(&entry.op().op().author)).collect(),
+        tombstones: state.tombstones(),
+        clock: state.clock().ticks().map(tick).collect(),
+        trust: trust.unwrap_or_default(),
+        state_hash: state.state_hash(),
+        bound_root: state.bound_root(),
+    }
+}
