@@ -91,5 +91,35 @@ fn drive(pair: &mut [Replica; 2]) {
     }
 }
 
-criterion_group!(benches, merge, exchange);
+/// The way of a real node: an arena of its own, a few new operations, then the roots.
+fn node(c: &mut Criterion) {
+    let mut group = c.benchmark_group("apply in an arena of one's own, then the roots");
+    for (held, new) in [(128, 1), (128, 16), (1024, 1), (1024, 16)] {
+        let keys = keys(held + new);
+        let policy = policy(&keys);
+        let all = state(&policy, &Arena::default(), &keys[..held]);
+        let bytes = all.to_bytes(Tensors::ByReference);
+        let ops: Vec<_> = keys[held..]
+            .iter()
+            .map(|key| state(&policy, &Arena::default(), std::slice::from_ref(key)))
+            .flat_map(|state| state.ops().map(|op| op.signed().clone()).collect::<Vec<_>>())
+            .collect();
+        let fresh = || {
+            let state = MergeState::from_bytes(&bytes).expect("its own bytes");
+            black_box(state.bound_root());
+            state
+        };
+        group.throughput(Throughput::Elements(new as u64));
+        group.bench_function(format!("{new} to {held}"), |bench| {
+            let apply = |state: &mut MergeState| {
+                let taken = state.apply(ops.clone()).expect("signed");
+                (taken, state.bound_root())
+            };
+            bench.iter_batched_ref(fresh, |state| black_box(apply(state)), BatchSize::SmallInput);
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, merge, exchange, node);
 criterion_main!(benches);

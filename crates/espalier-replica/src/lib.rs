@@ -38,6 +38,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod apply;
 mod arena;
 mod bits;
 mod blob;
@@ -48,11 +49,15 @@ mod envelope;
 mod error;
 mod explain;
 mod fault;
+mod federation;
 mod findings;
 mod frame;
 mod gossip;
 mod heads;
+mod index;
 mod intake;
+mod join;
+mod lazy;
 pub mod legal;
 mod magnitude;
 mod message;
@@ -61,13 +66,17 @@ mod past;
 mod policy;
 mod pool;
 mod provenance;
+mod reach;
 mod records;
 mod roster;
+mod slot;
 mod space;
 mod state;
 mod track;
 mod trust;
 mod view;
+mod visible;
+pub mod wire;
 
 pub use arena::{Arena, Entry};
 pub use blob::Blob;
