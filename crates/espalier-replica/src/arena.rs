@@ -7,17 +7,19 @@
 use crate::bits::Bits;
 use crate::fault::{Conviction, Judged};
 use crate::federation::{Federation, Federations};
+use crate::gain::Gain;
 use crate::index::Index;
 use crate::magnitude::{self, Bound};
 use crate::op::{Contribution, OpId, VerifiedOp};
 use crate::policy::Policy;
 use crate::space::Spaces;
-use espalier_identity::{Digest, Domain};
+use crate::tally::Tally;
+use espalier_identity::{Digest, Domain, PeerId};
 use espalier_resolve::SelectionCache;
 use espalier_tensor::{Dtype, Manifest, Model, Store, TensorError};
 use espalier_trust::Geometry;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 static INTEGERS: Domain = Domain::new("espalier integer tensors v1");
@@ -68,6 +70,9 @@ struct Shared {
     /// Whether some place of a chain holds more operations than a state may keep. Whoever has a set
     /// with such a place has it from where this was written before.
     crowded: AtomicBool,
+    /// How many operations there are.
+    len: AtomicUsize,
+    tally: RwLock<Tally>,
     federations: Federations,
     store: Store,
     models: RwLock<BTreeMap<Digest, Arc<Model>>>,
@@ -134,7 +139,39 @@ impl Arena {
         if ops.push(entry.clone()) {
             self.0.crowded.store(true, Ordering::Relaxed);
         }
+        self.0.len.store(ops.len(), Ordering::Relaxed);
         entry
+    }
+
+    /// What `theirs` has and `ours` has not. Beside it the operations whose contents are not
+    /// counted yet, see [`Arena::count_contents`], and whether one of their authors may be
+    /// convicted.
+    pub(crate) fn count(&self, ours: &Bits, theirs: &Bits) -> (Gain, Vec<u32>, bool) {
+        let count = |tally: &Tally| {
+            let (gain, odd) = tally.count(ours, theirs);
+            let suspected = !odd.is_empty() && tally.suspects_any(&read(&self.0.ops), &odd);
+            (gain, odd, suspected)
+        };
+        // Whoever has a set has it from where this was written before.
+        let len = self.0.len.load(Ordering::Relaxed);
+        let tally = read(&self.0.tally);
+        if tally.len() >= len {
+            return count(&tally);
+        }
+        drop(tally);
+        let mut tally = write(&self.0.tally);
+        tally.learn(&read(&self.0.ops));
+        count(&tally)
+    }
+
+    /// The contents that come with the operations `odd` of [`Arena::count`].
+    pub(crate) fn count_contents(
+        &self,
+        sets: (&Bits, &Bits),
+        odd: &[u32],
+        silent: impl Fn(&PeerId) -> bool,
+    ) -> Gain {
+        read(&self.0.tally).contents(&read(&self.0.ops), sets, odd, silent)
     }
 
     /// What `theirs` adds to `ours` where not all may be kept; normally nothing, at the price of

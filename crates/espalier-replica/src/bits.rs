@@ -27,7 +27,7 @@ impl Bits {
     }
 
     /// Whether both are one bitmap.
-    fn is_same(&self, other: &Self) -> bool {
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
