@@ -14,7 +14,8 @@
 //!
 //! Counts are those of [`Gain`](crate::Gain), frontiers those of
 //! [`MergeState::frontier_len`](crate::MergeState::frontier_len). Operations that do not fit into
-//! one message come with later exchanges; then these lengths are no longer those of one.
+//! one message come with later exchanges; then these lengths are no longer those of one. A replica
+//! that admits somebody while it takes operations in asks for that one's tensors apart.
 
 use crate::frame::HEADER_LEN;
 use espalier_identity::canonical;

@@ -6,6 +6,7 @@ mod deltas;
 mod driver;
 mod evidence;
 mod fixtures;
+mod gain;
 mod gossip;
 mod guilt;
 mod histories;
