@@ -95,3 +95,77 @@ impl MergeState {
         state
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arena::Arena;
+    use crate::fault::Judged;
+    use crate::op::{Body, Op};
+    use crate::policy::PolicySpec;
+    use espalier_identity::Keypair;
+    use std::collections::BTreeSet;
+
+    /// States of one operation each, in one arena.
+    fn crowd(n: u64) -> Vec<MergeState> {
+        let key = |i: u64| {
+            let mut seed = [7; 32];
+            seed[..8].copy_from_slice(&i.to_le_bytes());
+            Keypair::from_seed(seed)
+        };
+        let keys: Vec<_> = (0..n).map(key).collect();
+        let roster = keys.iter().map(Keypair::peer_id).collect();
+        let policy = Policy::new(PolicySpec { roster, ..PolicySpec::default() });
+        let (policy, arena) = (policy.expect("legal"), Arena::default());
+        let alone = |key: &Keypair| {
+            let (author, body) = (key.peer_id(), Body::Retract { targets: Vec::new() });
+            let op = Op { author, seq: 1, prev: None, deps: Vec::new(), lamport: 1, body };
+            let judged = Judged::new(op.sign_own(key).expect("legal"));
+            let mut state = MergeState::with_arena(policy.clone(), arena.clone());
+            state.join(vec![arena.insert(judged)]);
+            state
+        };
+        keys.iter().map(alone).collect()
+    }
+
+    #[test]
+    fn ten_thousand_states_are_joined_without_a_view() {
+        let mut states = crowd(10_000);
+        let n = states.len();
+        for step in (0..).map(|k| 1 << k).take_while(|step| *step < n) {
+            // Everybody hears from the state so far behind it, as that was before the round.
+            let before = states.clone();
+            for (i, state) in states.iter_mut().enumerate() {
+                assert!(state.merge(&before[(i + n - step) % n]).expect("one policy"));
+            }
+        }
+        assert!(states.iter().all(|state| *state == states[0] && state.op_count() == n));
+        assert!(states.iter().all(|state| !state.lazy.is_made()));
+        assert_eq!(states[0].federation.views.made(), 0);
+        let roots: Vec<_> = states.iter().map(MergeState::ops_root).collect();
+        assert!(roots.iter().all(|root| *root == roots[0]));
+        assert_eq!(states[0].federation.views.made(), 1);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_state_is_as_small_as_a_cache_line() {
+        assert_eq!(size_of::<MergeState>(), 64);
+    }
+
+    #[test]
+    fn views_go_with_the_last_state_that_holds_them() {
+        let mut states = crowd(300);
+        let views = states[0].federation.clone();
+        let roots: BTreeSet<_> = states.iter().map(MergeState::ops_root).collect();
+        assert_eq!(roots.len(), 300);
+        assert_eq!(views.views.made(), 300);
+        let all = states.split_off(1).into_iter().fold(states[0].clone(), |mut all, state| {
+            all.merge(&state).expect("one policy");
+            all
+        });
+        assert_eq!(views.views.alive(), 1, "the first state's");
+        assert!(!roots.contains(&all.ops_root()));
+        assert_eq!(views.views.alive(), 2);
+    }
+}

@@ -33,6 +33,8 @@ struct Known {
     by_set: BTreeMap<u64, Weak<Built>>,
     /// How many there were after the last sweep.
     swept: usize,
+    #[cfg(test)]
+    made: usize,
 }
 
 impl Views {
@@ -51,6 +53,10 @@ impl Views {
             return earlier;
         }
         known.by_set.insert(fingerprint, Arc::downgrade(&built));
+        #[cfg(test)]
+        {
+            known.made += 1;
+        }
         if known.by_set.len() > MIN_KNOWN.max(2 * known.swept) {
             known.by_set.retain(|_, built| built.strong_count() > 0);
             known.swept = known.by_set.len();
@@ -111,6 +117,26 @@ impl Lazy {
         };
         let built = Arc::new(Built { set: set.clone(), view });
         if alone { built } else { views.remember(built) }
+    }
+}
+
+#[cfg(test)]
+impl Views {
+    /// How many views were made and remembered.
+    pub(crate) fn made(&self) -> usize {
+        lock(&self.0).made
+    }
+
+    /// How many of them somebody holds.
+    pub(crate) fn alive(&self) -> usize {
+        lock(&self.0).by_set.values().filter(|built| built.strong_count() > 0).count()
+    }
+}
+
+#[cfg(test)]
+impl Lazy {
+    pub(crate) fn is_made(&self) -> bool {
+        self.current.get().is_some()
     }
 }
 

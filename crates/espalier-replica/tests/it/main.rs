@@ -2,6 +2,7 @@
 //! trust, codecs, gossip, provenance. Histories are random and half of the authors may lie.
 
 mod codec;
+mod crowds;
 mod deltas;
 mod driver;
 mod evidence;
