@@ -55,6 +55,8 @@ pub(crate) struct View {
     roster: Roster,
     /// Votes are to be counted again.
     voted: bool,
+    /// Of whom something is new.
+    touched: BTreeSet<PeerId>,
     pub(crate) trust: OnceLock<Arc<TrustTable>>,
 }
 
@@ -72,7 +74,7 @@ impl View {
         let roster = Roster::accepting(votes.will_accept(policy));
         let mut view = Self { roster, ..Self::default() };
         entries.iter().for_each(|entry| view.read(policy, entry));
-        view.count_votes(policy);
+        view.settle(policy);
         view
     }
 
@@ -84,7 +86,7 @@ impl View {
             let held: Vec<_> = self.held().cloned().collect();
             *self = Self::of(policy, &held);
         }
-        self.count_votes(policy);
+        self.settle(policy);
     }
 
     fn read(&mut self, policy: &Policy, entry: &Arc<Entry>) {
@@ -131,9 +133,8 @@ impl View {
         let counts = |c: &&Conviction| self.accepts(policy, &c.accused());
         if let Some(conviction) = entry.carried.as_ref().filter(counts) {
             self.convict(conviction.clone());
-            self.refresh(policy, conviction.accused());
         }
-        self.refresh(policy, dot.actor);
+        self.touched.insert(dot.actor);
     }
 
     /// Compares an operation with those before and after it in its chain (E5).
@@ -173,18 +174,24 @@ impl View {
         }
     }
 
-    /// Counts the votes if there are new ones, or a voter was convicted.
-    fn count_votes(&mut self, policy: &Policy) {
+    /// Counts the votes if there are new ones or a voter was convicted, and brings up to date who
+    /// is heard with what: those who said something or were convicted, and everybody if the roster
+    /// or the round up to which contributions are visible is another.
+    fn settle(&mut self, policy: &Policy) {
+        let mut authors: Vec<_> = std::mem::take(&mut self.touched).into_iter().collect();
+        let everybody = |view: &Self| view.tops.keys().copied().collect();
         if std::mem::take(&mut self.voted) {
             let evidence = &self.evidence;
             if self.roster.count(policy, |voter| !evidence.convicts(voter)) {
                 self.trust = OnceLock::new();
-                let authors: Vec<_> = self.tops.keys().copied().collect();
-                authors.iter().for_each(|author| self.note_round(policy, *author));
-                self.visible.advance(self.roster_len(policy));
-                authors.into_iter().for_each(|author| self.choose(policy, author));
+                authors = everybody(self);
             }
         }
+        authors.iter().for_each(|author| self.note_round(policy, *author));
+        if self.visible.advance(self.roster_len(policy)) {
+            authors = everybody(self);
+        }
+        authors.into_iter().for_each(|author| self.choose(policy, author));
     }
 
     fn take_effect(&mut self, policy: &Policy, entry: &Entry) {
@@ -230,24 +237,13 @@ impl View {
         }
         // A convicted voter is silent.
         self.voted = true;
+        self.touched.insert(accused);
         // What the convicted measured no longer counts, so it no longer shows in the state hash.
         for (subject, dimension, observer, ..) in self.attestations.iter() {
             if observer == accused {
                 let key = canonical::encode(&(observer, subject, dimension));
                 self.attestation_tree.remove(&ATTESTATION_KEY.hash(&key));
             }
-        }
-    }
-
-    /// Brings `author`'s place among the visible up to date, and everybody's if the round up to
-    /// which contributions are visible moved.
-    fn refresh(&mut self, policy: &Policy, author: PeerId) {
-        self.note_round(policy, author);
-        if self.visible.advance(self.roster_len(policy)) {
-            let authors: Vec<_> = self.tops.keys().copied().collect();
-            authors.into_iter().for_each(|author| self.choose(policy, author));
-        } else {
-            self.choose(policy, author);
         }
     }
 
