@@ -14,7 +14,8 @@
 //! * [`MergeState`]: the CRDT. [`Policy`]: what a federation agrees on beforehand.
 //! * [`Op`], [`SignedOp`], [`VerifiedOp`]: what peers sign. [`Fault`]: what convicts them.
 //! * [`Replica`]: push–pull anti-entropy as a state machine. Bytes go in, [`Effect`]s come out.
-//! * [`Arena`]: what the replicas of one process share.
+//! * [`Arena`]: what the replicas of one process share. A state is a bitmap over it.
+//! * [`Gain`], [`wire`]: what a join brings, and how many bytes that would be, in counts.
 //!
 //! This crate knows no sockets, no files, no threads and no clocks.
 //!

@@ -39,9 +39,9 @@ impl MergeState {
     /// made.
     #[must_use]
     pub fn frontier_len(&self) -> u64 {
-        if self.reach().is_known() {
+        if self.reach.is_known() {
             // One byte for each author up to the last, and no author by key.
-            let by_position = u64::from(self.reach().0);
+            let by_position = u64::from(self.reach.0);
             return wire::list_len(by_position, by_position) + wire::list_len(0, 0);
         }
         canonical::encode(&Seen::new(&self.frontier(), self.policy())).len() as u64

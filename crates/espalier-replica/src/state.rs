@@ -120,10 +120,6 @@ impl MergeState {
         self.lazy.get(&self.federation, &self.ops)
     }
 
-    pub(crate) fn reach(&self) -> Reach {
-        self.reach
-    }
-
     /// All operations of the set, also those of authors who are not accepted, as the arena numbers
     /// them.
     pub(crate) fn held(&self) -> Vec<Arc<Entry>> {
@@ -144,6 +140,8 @@ impl MergeState {
     }
 
     // --- views ---------------------------------------------------------------------------------
+    //
+    // Costs are those once the views are made; whoever asks first makes them.
 
     /// How far this state has seen each author.
     #[must_use]
