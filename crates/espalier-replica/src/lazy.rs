@@ -19,6 +19,8 @@ const MIN_KNOWN: usize = 64;
 #[derive(Debug, Clone)]
 struct Built {
     set: Bits,
+    /// How many operations that is.
+    len: usize,
     view: View,
 }
 
@@ -102,20 +104,21 @@ impl Lazy {
             return found;
         }
         let Federation { policy, arena, views } = &**federation;
-        let useful =
-            |built: &Arc<Built>| set.is_superset(&built.set) && 2 * built.set.len() >= set.len();
-        let view = match basis.filter(useful) {
-            Some(basis) => {
-                let (had, mut view) = match Arc::try_unwrap(basis) {
-                    Ok(built) => (built.set, built.view),
-                    Err(shared) => (shared.set.clone(), shared.view.clone()),
-                };
-                view.extend(policy, &in_order(arena, set.minus(&had)));
-                view
-            }
-            None => View::of(policy, &in_order(arena, set.iter())),
-        };
-        let built = Arc::new(Built { set: set.clone(), view });
+        let extended = basis.and_then(|basis| {
+            let new: Vec<_> = set.minus(&basis.set).collect();
+            let len = basis.len + new.len();
+            let useful = new.len() <= basis.len && set.is_superset(&basis.set);
+            useful.then(|| {
+                let own = Arc::try_unwrap(basis);
+                let mut view = own.map_or_else(|shared| shared.view.clone(), |own| own.view);
+                view.extend(policy, &in_order(arena, new));
+                Built { set: set.clone(), len, view }
+            })
+        });
+        let built = Arc::new(extended.unwrap_or_else(|| {
+            let entries = in_order(arena, set.iter());
+            Built { set: set.clone(), len: entries.len(), view: View::of(policy, &entries) }
+        }));
         if alone { built } else { views.remember(built) }
     }
 }
@@ -141,8 +144,8 @@ impl Lazy {
 }
 
 /// The operations with these numbers by (author, seq, id).
-fn in_order(arena: &Arena, indices: impl Iterator<Item = u32>) -> Vec<Arc<Entry>> {
-    let mut entries = arena.entries(indices);
+fn in_order(arena: &Arena, indices: impl IntoIterator<Item = u32>) -> Vec<Arc<Entry>> {
+    let mut entries = arena.entries(indices.into_iter());
     entries.sort_by_cached_key(|entry| (entry.op.op().dot(), entry.op.id()));
     entries
 }
