@@ -1,8 +1,9 @@
-//! Merge throughput of whole states: in one arena, across arenas, from bytes, by gossip.
+//! Merge throughput of whole states: in one arena, from bytes, by gossip, as bitmaps; and views.
 
-use benches::{keys, policy, state};
+use benches::{alone, keys, policy, state, union};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use espalier::prelude::*;
+use espalier::provenance::MerkleMap;
 use std::hint::black_box;
 
 const AUTHORS: usize = 128;
@@ -91,5 +92,114 @@ fn drive(pair: &mut [Replica; 2]) {
     }
 }
 
-criterion_group!(benches, merge, exchange);
+/// The way of a real node: an arena of its own, a few new operations, then the roots.
+fn node(c: &mut Criterion) {
+    let mut group = c.benchmark_group("apply in an arena of one's own, then the roots");
+    for (held, new) in [(128, 1), (128, 16), (1024, 1), (1024, 16)] {
+        let keys = keys(held + new);
+        let policy = policy(&keys);
+        let all = state(&policy, &Arena::default(), &keys[..held]);
+        let bytes = all.to_bytes(Tensors::ByReference);
+        let ops: Vec<_> = keys[held..]
+            .iter()
+            .map(|key| state(&policy, &Arena::default(), std::slice::from_ref(key)))
+            .flat_map(|state| state.ops().map(|op| op.signed().clone()).collect::<Vec<_>>())
+            .collect();
+        let fresh = || {
+            let state = MergeState::from_bytes(&bytes).expect("its own bytes");
+            black_box(state.bound_root());
+            state
+        };
+        group.throughput(Throughput::Elements(new as u64));
+        group.bench_function(format!("{new} to {held}"), |bench| {
+            let apply = |state: &mut MergeState| {
+                let taken = state.apply(ops.clone()).expect("signed");
+                (taken, state.bound_root())
+            };
+            bench.iter_batched_ref(fresh, |state| black_box(apply(state)), BatchSize::SmallInput);
+        });
+    }
+    group.finish();
+}
+
+/// Two states of which each holds half of many operations, joined as bitmaps. The limit beside it:
+/// an or of as many words.
+fn bitmaps(c: &mut Criterion) {
+    for n in [1_000, 100_000] {
+        let keys = keys(n);
+        let alone = alone(&policy(&keys), &keys);
+        // Every second one, so that both sides have something new in every word. A half is put
+        // together of two parts, so that each has a bitmap of its own.
+        let every = |of: usize, first: usize| {
+            let states: Vec<_> = alone.iter().skip(first).step_by(of).cloned().collect();
+            union(&states)
+        };
+        let (parts, b) = ([every(4, 0), every(4, 2)], every(2, 1));
+        let half = || {
+            let mut half = parts[0].clone();
+            half.merge(&parts[1]).expect("one policy");
+            half
+        };
+        let all = union(&[half(), b.clone()]);
+        assert_eq!((half().op_count(), b.op_count(), all.op_count()), (n / 2, n / 2, n));
+        let words = vec![0x5555_5555_5555_5555_u64; n.div_ceil(64)];
+        let others: Vec<u64> = words.iter().map(|word| word << 1).collect();
+
+        let mut group = c.benchmark_group(format!("two halves of {n} operations in one arena"));
+        let batch = BatchSize::NumIterations(if n < 10_000 { 1_000 } else { 16 });
+        group.bench_function("plain or of two word vectors", |bench| {
+            let or = |words: &mut Vec<u64>| {
+                words.iter_mut().zip(black_box(&others)).for_each(|(word, other)| *word |= other);
+            };
+            bench.iter_batched_ref(|| words.clone(), or, batch);
+        });
+        group.bench_function("merge", |bench| {
+            let merge = |state: &mut MergeState| state.merge(black_box(&b)).expect("one policy");
+            bench.iter_batched_ref(half, merge, batch);
+        });
+        group.bench_function("merge_counted", |bench| {
+            let merge =
+                |state: &mut MergeState| state.merge_counted(black_box(&b)).expect("one policy");
+            bench.iter_batched_ref(half, merge, batch);
+        });
+        group.bench_function("gain", |bench| {
+            let half = half();
+            bench.iter(|| black_box(half.gain(&b).expect("one policy")));
+        });
+        group.bench_function("merge, nothing new", |bench| {
+            let mut all = all.clone();
+            bench.iter(|| black_box(all.merge(&b).expect("one policy")));
+        });
+        group.bench_function("merge, one bitmap", |bench| {
+            let (mut state, other) = (all.clone(), all.clone());
+            bench.iter(|| black_box(state.merge(&other).expect("one policy")));
+        });
+        group.finish();
+        if n == 100_000 {
+            views(c, &all);
+        }
+    }
+}
+
+/// Views from nothing. The limit beside it: the Merkle map of the identifiers alone.
+fn views(c: &mut Criterion, all: &MergeState) {
+    let mut group = c.benchmark_group(format!("views of {} operations", all.op_count()));
+    group.sample_size(10);
+    group.bench_function("from nothing", |bench| {
+        // Nobody holds the views afterwards, so that they are made again.
+        bench.iter_batched_ref(
+            || all.clone(),
+            |state| black_box(state.ops_root()),
+            BatchSize::PerIteration,
+        );
+    });
+    let ids: Vec<_> = all.clone().ops().map(|op| op.id()).collect();
+    group.bench_function("the map of identifiers alone", |bench| {
+        let map = || ids.iter().map(|id| (*id, Digest::ZERO)).collect::<MerkleMap>();
+        bench.iter_with_large_drop(map);
+    });
+    group.finish();
+}
+
+criterion_group!(benches, merge, exchange, node, bitmaps);
 criterion_main!(benches);

@@ -43,3 +43,32 @@ pub fn state(policy: &Policy, arena: &Arena, authors: &[Keypair]) -> MergeState 
     }
     state
 }
+
+/// States of one contribution each, in one arena: of every author a small model.
+///
+/// # Panics
+/// Never: everybody contributes what the policy allows.
+#[must_use]
+pub fn alone(policy: &Policy, authors: &[Keypair]) -> Vec<MergeState> {
+    let arena = Arena::default();
+    let alone = |(i, key): (usize, &Keypair)| {
+        let mut state = MergeState::with_arena(policy.clone(), arena.clone());
+        let model = Model::from_f32(&[("w", &[2], &[i as f32, 1.0])]).expect("one tensor");
+        state.add(key, Draft::new("bench", model)).expect("allowed");
+        state
+    };
+    authors.iter().enumerate().map(alone).collect()
+}
+
+/// The join of states.
+///
+/// # Panics
+/// If they are of different federations, or there are none.
+#[must_use]
+pub fn union(states: &[MergeState]) -> MergeState {
+    let (first, rest) = states.split_first().expect("some");
+    rest.iter().fold(first.clone(), |mut all, state| {
+        all.merge(state).expect("one policy");
+        all
+    })
+}

@@ -4,15 +4,22 @@
 //! Nothing in here is state of a replica: two replicas with different arenas and equal operations
 //! agree on everything. A real node has an arena of its own.
 
+use crate::bits::Bits;
 use crate::fault::{Conviction, Judged};
+use crate::federation::{Federation, Federations};
+use crate::gain::Gain;
+use crate::index::Index;
 use crate::magnitude::{self, Bound};
 use crate::op::{Contribution, OpId, VerifiedOp};
+use crate::policy::Policy;
 use crate::space::Spaces;
-use espalier_identity::{Digest, Domain};
+use crate::tally::Tally;
+use espalier_identity::{Digest, Domain, PeerId};
 use espalier_resolve::SelectionCache;
 use espalier_tensor::{Dtype, Manifest, Model, Store, TensorError};
 use espalier_trust::Geometry;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 static INTEGERS: Domain = Domain::new("espalier integer tensors v1");
@@ -58,16 +65,15 @@ impl Entry {
 }
 
 #[derive(Debug, Default)]
-struct Ops {
-    entries: Vec<Arc<Entry>>,
-    by_id: BTreeMap<OpId, u32>,
-    /// Contributions by the root of their tensors.
-    by_root: BTreeMap<Digest, Vec<u32>>,
-}
-
-#[derive(Debug, Default)]
 struct Shared {
-    ops: RwLock<Ops>,
+    ops: RwLock<Index>,
+    /// Whether some place of a chain holds more operations than a state may keep. Whoever has a set
+    /// with such a place has it from where this was written before.
+    crowded: AtomicBool,
+    /// How many operations there are.
+    len: AtomicUsize,
+    tally: RwLock<Tally>,
+    federations: Federations,
     store: Store,
     models: RwLock<BTreeMap<Digest, Arc<Model>>>,
     spaces: Spaces,
@@ -105,13 +111,19 @@ impl Arena {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    pub(crate) fn find(&self, id: &OpId) -> Option<Arc<Entry>> {
-        let ops = read(&self.0.ops);
-        ops.by_id.get(id).map(|index| ops.entries[*index as usize].clone())
+    /// What the states in this arena under `policy` share.
+    pub(crate) fn federation(&self, policy: Policy) -> Arc<Federation> {
+        self.0.federations.get(self, policy)
     }
 
-    pub(crate) fn get(&self, index: u32) -> Arc<Entry> {
-        read(&self.0.ops).entries[index as usize].clone()
+    pub(crate) fn find(&self, id: &OpId) -> Option<Arc<Entry>> {
+        read(&self.0.ops).find(id).cloned()
+    }
+
+    /// The operations with these numbers, in their order.
+    pub(crate) fn entries(&self, indices: impl Iterator<Item = u32>) -> Vec<Arc<Entry>> {
+        let ops = read(&self.0.ops);
+        indices.map(|index| ops.get(index).clone()).collect()
     }
 
     pub(crate) fn insert(&self, judged: Judged) -> Arc<Entry> {
@@ -119,24 +131,77 @@ impl Arena {
         let Judged { op, guilt, carried } = judged;
         let roots = op.contribution().map(|c| of(&c.manifest));
         let mut ops = write(&self.0.ops);
-        if let Some(index) = ops.by_id.get(&op.id()) {
-            return ops.entries[*index as usize].clone();
+        if let Some(known) = ops.find(&op.id()) {
+            return known.clone();
         }
-        let index = ops.entries.len() as u32;
+        let index = ops.len() as u32;
         let entry = Arc::new(Entry { index, op, roots, guilt, carried, model: OnceLock::new() });
-        ops.by_id.insert(entry.op.id(), index);
-        if let Some((root, ..)) = roots {
-            ops.by_root.entry(root).or_default().push(index);
+        if ops.push(entry.clone()) {
+            self.0.crowded.store(true, Ordering::Relaxed);
         }
-        ops.entries.push(entry.clone());
+        self.0.len.store(ops.len(), Ordering::Relaxed);
         entry
+    }
+
+    /// What `theirs` has and `ours` has not. Beside it the operations whose contents are not
+    /// counted yet, see [`Arena::count_contents`], and whether one of their authors may be
+    /// convicted.
+    pub(crate) fn count(&self, ours: &Bits, theirs: &Bits) -> (Gain, Vec<u32>, bool) {
+        let count = |tally: &Tally| {
+            let (gain, odd) = tally.count(ours, theirs);
+            let suspected = !odd.is_empty() && tally.suspects_any(&read(&self.0.ops), &odd);
+            (gain, odd, suspected)
+        };
+        // Whoever has a set has it from where this was written before.
+        let len = self.0.len.load(Ordering::Relaxed);
+        let tally = read(&self.0.tally);
+        if tally.len() >= len {
+            return count(&tally);
+        }
+        drop(tally);
+        let mut tally = write(&self.0.tally);
+        tally.learn(&read(&self.0.ops));
+        count(&tally)
+    }
+
+    /// The contents that come with the operations `odd` of [`Arena::count`].
+    pub(crate) fn count_contents(
+        &self,
+        sets: (&Bits, &Bits),
+        odd: &[u32],
+        silent: impl Fn(&PeerId) -> bool,
+    ) -> Gain {
+        read(&self.0.tally).contents(&read(&self.0.ops), sets, odd, silent)
+    }
+
+    /// What `theirs` adds to `ours` where not all may be kept; normally nothing, at the price of
+    /// reading a flag.
+    pub(crate) fn crowded_among(&self, ours: &Bits, theirs: &Bits) -> Vec<u32> {
+        if !self.0.crowded.load(Ordering::Relaxed) {
+            return Vec::new();
+        }
+        read(&self.0.ops).crowded_among(ours, theirs)
+    }
+
+    /// Takes out of `set` what `policy` leaves out at the places of `new`; true if there was any.
+    pub(crate) fn prune(
+        &self,
+        policy: &Policy,
+        set: &mut Bits,
+        new: impl IntoIterator<Item = u32>,
+    ) -> bool {
+        let crowded = self.0.crowded.load(Ordering::Relaxed);
+        crowded && read(&self.0.ops).prune(policy, set, new)
+    }
+
+    /// Whether `policy` leaves an operation out of `set` that is not here yet.
+    pub(crate) fn refuses(&self, policy: &Policy, set: &Bits, judged: &Judged) -> bool {
+        read(&self.0.ops).refuses(policy, set, judged)
     }
 
     /// Whether an operation here that `is` true of contributes the tensors with this root.
     pub(crate) fn contributes(&self, root: &Digest, is: impl Fn(&Entry) -> bool) -> bool {
-        let ops = read(&self.0.ops);
-        let same = ops.by_root.get(root).into_iter().flatten();
-        same.into_iter().any(|index| is(&ops.entries[*index as usize]))
+        read(&self.0.ops).with_root(root).any(|entry| is(entry))
     }
 
     /// Makes a model's tensors available under their content, and the model under its root.

@@ -51,7 +51,8 @@ impl MergeState {
 
     /// The addresses of the tensors of live contributions; one content may come several times.
     pub fn live_contents(&self) -> impl Iterator<Item = Digest> {
-        self.contents_of(self.view().contributions().entries())
+        let held = (!self.ops.is_empty()).then(|| self.view().contributions().entries());
+        self.contents_of(held.into_iter().flatten())
     }
 
     /// The same for one author.

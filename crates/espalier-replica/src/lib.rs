@@ -14,7 +14,8 @@
 //! * [`MergeState`]: the CRDT. [`Policy`]: what a federation agrees on beforehand.
 //! * [`Op`], [`SignedOp`], [`VerifiedOp`]: what peers sign. [`Fault`]: what convicts them.
 //! * [`Replica`]: push–pull anti-entropy as a state machine. Bytes go in, [`Effect`]s come out.
-//! * [`Arena`]: what the replicas of one process share.
+//! * [`Arena`]: what the replicas of one process share. A state is a bitmap over it.
+//! * [`Gain`], [`wire`]: what a join brings, and how many bytes that would be, in counts.
 //!
 //! This crate knows no sockets, no files, no threads and no clocks.
 //!
@@ -38,6 +39,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod apply;
 mod arena;
 mod bits;
 mod blob;
@@ -48,11 +50,16 @@ mod envelope;
 mod error;
 mod explain;
 mod fault;
+mod federation;
 mod findings;
 mod frame;
+mod gain;
 mod gossip;
 mod heads;
+mod index;
 mod intake;
+mod join;
+mod lazy;
 pub mod legal;
 mod magnitude;
 mod message;
@@ -61,13 +68,18 @@ mod past;
 mod policy;
 mod pool;
 mod provenance;
+mod reach;
 mod records;
 mod roster;
+mod slot;
 mod space;
 mod state;
+mod tally;
 mod track;
 mod trust;
 mod view;
+mod visible;
+pub mod wire;
 
 pub use arena::{Arena, Entry};
 pub use blob::Blob;
@@ -79,6 +91,7 @@ pub use error::{ApplyError, ChangeError, DecodeError};
 pub use explain::Explanation;
 pub use fault::{Conviction, Fault, FaultError};
 pub use frame::{FrameError, HEADER_LEN, MAX_MESSAGE_LEN};
+pub use gain::Gain;
 pub use gossip::{Effect, Exchange, ReceiveError, Received, Replica};
 pub use magnitude::Bound;
 pub use message::MessageError;

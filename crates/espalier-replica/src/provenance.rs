@@ -85,8 +85,7 @@ impl MergeState {
         entries.sort_by_key(|entry| entry.op().order());
         let mut view = View::default();
         for entry in entries {
-            view.apply(self.policy(), entry);
-            view.settle(self.policy());
+            view.extend(self.policy(), std::slice::from_ref(entry));
             visit(TraceStep {
                 op: entry.op(),
                 state_hash: view.state_hash(self.policy()),

@@ -1,22 +1,25 @@
-//! What follows from a set of operations: every view of the state, kept up to date operation by
-//! operation.
+//! What follows from a set of operations: every view of the state, made at once or brought up to
+//! date operation by operation.
 //!
-//! A view is a function of the set. The order in which operations arrive shows nowhere; the tests
-//! compare against a view built from scratch in another order.
+//! A view is a function of the set. The order in which operations are read shows nowhere; the tests
+//! compare against a view made from scratch in another order. Which of an equivocator's operations
+//! a set holds is settled before, see [`Rule`](crate::slot::Rule).
 
 use crate::arena::Entry;
-use crate::fault::{self, Conviction, Fault, Judged, Occasion};
+use crate::fault::{self, Conviction, Fault, Occasion};
 use crate::heads::Heads;
 use crate::op::{Body, OpId};
 use crate::policy::Policy;
 use crate::roster::Roster;
+use crate::slot::Slot;
 use crate::trust::TrustTable;
+use crate::visible::{Visible, round_of};
 use espalier_identity::{Digest, Domain, PeerId, canonical};
 use espalier_lattice::{Dot, Join};
 use espalier_orset::OrSet;
 use espalier_provenance::MerkleMap;
 use espalier_trust::{
-    Attestations, CausalTrustClock, Evidence, FaultKind, Measurement, Record, Tick, frontier_round,
+    Attestations, CausalTrustClock, Evidence, FaultKind, Measurement, Record, Tick,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
@@ -26,56 +29,6 @@ static BOUND: Domain = Domain::new("espalier bound root v1");
 static EVIDENCE_KEY: Domain = Domain::new("espalier evidence key v1");
 static ATTESTATION_KEY: Domain = Domain::new("espalier attestation key v1");
 static ATTESTATION: Domain = Domain::new("espalier attestation v1");
-
-/// The operations at one place of an author's chain, ascending by id. An honest author has one. Of
-/// an equivocator the two of least id are kept, which convict it, and for every other conviction
-/// that an operation here shows the one of least id: no fork takes a conviction back.
-#[derive(Debug, Clone)]
-struct Slot {
-    least: Arc<Entry>,
-    more: Vec<Arc<Entry>>,
-}
-
-impl Slot {
-    fn iter(&self) -> impl Iterator<Item = &Arc<Entry>> {
-        std::iter::once(&self.least).chain(&self.more)
-    }
-
-    fn find(&self, id: &OpId) -> Option<&Arc<Entry>> {
-        self.iter().find(|entry| entry.op.id() == *id)
-    }
-
-    /// Adds an operation that is not here. What lost its place, which may be the newcomer.
-    fn add(&mut self, policy: &Policy, entry: Arc<Entry>) -> Vec<Arc<Entry>> {
-        let mut all: Vec<_> = self.iter().cloned().chain([entry]).collect();
-        all.sort_unstable_by_key(|entry| entry.op.id());
-        let mut shown = BTreeSet::new();
-        let (kept, lost): (Vec<_>, Vec<_>) =
-            all.into_iter().enumerate().partition(|(at, entry)| {
-                let convicts = entry.convictions().filter(|c| policy.admits(&c.accused()));
-                let news = convicts.fold(false, |news, c| shown.insert(key_of(c)) | news);
-                *at < 2 || news
-            });
-        let mut kept = kept.into_iter().map(|(_, entry)| entry);
-        if let Some(least) = kept.next() {
-            (self.least, self.more) = (least, kept.collect());
-        }
-        lost.into_iter().map(|(_, entry)| entry).collect()
-    }
-}
-
-/// What became of an operation.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Kept {
-    /// It was there already.
-    Known,
-    /// It is in.
-    New,
-    /// Its place holds two operations of lesser id.
-    Refused,
-    /// It is in, and the operations with these indices lost their place.
-    Evicting(Vec<u32>),
-}
 
 /// The views of one set of operations.
 #[derive(Debug, Clone, Default)]
@@ -95,53 +48,69 @@ pub(crate) struct View {
     occasions: BTreeMap<Occasion, Arc<Entry>>,
     /// Contributions by the root of their tensors.
     by_root: BTreeMap<Digest, Vec<Arc<Entry>>>,
-    /// The last round of each author with a live contribution and no conviction.
-    rounds: BTreeMap<PeerId, u64>,
-    frontier_round: u64,
-    visible: BTreeMap<PeerId, Arc<Entry>>,
-    /// Of authors who are heard, live contributions of earlier rounds that the score averages over,
-    /// latest first.
-    past: BTreeMap<PeerId, Vec<Arc<Entry>>>,
-    /// The visible ones and those before them.
-    visible_tree: MerkleMap,
+    visible: Visible,
     encoded_len: usize,
     /// A fork changed what was taken in before: only `slots` and `tops` are right.
     stale: bool,
     roster: Roster,
     /// Votes are to be counted again.
     voted: bool,
+    /// Of whom something is new.
+    touched: BTreeSet<PeerId>,
     pub(crate) trust: OnceLock<Arc<TrustTable>>,
 }
 
 impl View {
-    /// Takes an operation in. [`View::settle`] must follow before anything is read.
-    pub(crate) fn apply(&mut self, policy: &Policy, entry: &Arc<Entry>) -> Kept {
+    /// The views of a set, its operations by (author, seq, id): in that order nothing comes late,
+    /// so each is read once. O(n log n).
+    pub(crate) fn of(policy: &Policy, entries: &[Arc<Entry>]) -> Self {
+        let mut votes = Roster::default();
+        for entry in entries {
+            if let (Body::Vote { subject, admit }, None) = (&entry.op.op().body, &entry.guilt) {
+                let Dot { actor, seq } = entry.op.op().dot();
+                votes.vote(policy, actor, *subject, (seq, entry.op.id(), *admit));
+            }
+        }
+        let roster = Roster::accepting(votes.will_accept(policy));
+        let mut view = Self { roster, ..Self::default() };
+        entries.iter().for_each(|entry| view.read(policy, entry));
+        view.settle(policy);
+        view
+    }
+
+    /// Takes in operations that the set did not hold, in any order. O(log n) each; O(n log n) if a
+    /// fork changed what was read before, or somebody is accepted now.
+    pub(crate) fn extend(&mut self, policy: &Policy, entries: &[Arc<Entry>]) {
+        entries.iter().for_each(|entry| self.read(policy, entry));
+        if self.stale {
+            let held: Vec<_> = self.held().cloned().collect();
+            *self = Self::of(policy, &held);
+        }
+        self.settle(policy);
+    }
+
+    fn read(&mut self, policy: &Policy, entry: &Arc<Entry>) {
         let dot = entry.op.op().dot();
         let id = entry.op.id();
         let twin = match self.slots.get_mut(&dot) {
             None => {
-                self.slots.insert(dot, Slot { least: entry.clone(), more: Vec::new() });
+                self.slots.insert(dot, Slot::new(entry.clone()));
                 None
             }
-            Some(slot) if slot.find(&id).is_some() => return Kept::Known,
+            Some(slot) if slot.find(&id).is_some() => return,
             Some(slot) => {
-                let (twin, forked) = (slot.least.clone(), !slot.more.is_empty());
-                let lost = slot.add(policy, entry.clone());
-                if lost.iter().any(|lost| lost.op.id() == id) {
-                    return Kept::Refused;
-                }
-                let in_pair = slot.iter().take(2).any(|entry| entry.op.id() == id);
-                if forked && (in_pair || !lost.is_empty()) {
-                    // Another pair convicts now, or what the evicted said no longer holds.
+                let (twin, forked) = (slot.least().clone(), slot.is_forked());
+                let in_pair = slot.add(entry.clone()) < 2;
+                if forked && in_pair {
+                    // Another pair convicts now.
                     self.stale = true;
-                    self.trust = OnceLock::new();
-                    return Kept::Evicting(lost.iter().map(|entry| entry.index).collect());
+                    return;
                 }
                 (!forked).then_some(twin)
             }
         };
         if !self.accepts(policy, &dot.actor) {
-            return Kept::New;
+            return;
         }
         self.trust = OnceLock::new();
         self.encoded_len += entry.op.encoded_len();
@@ -164,25 +133,8 @@ impl View {
         let counts = |c: &&Conviction| self.accepts(policy, &c.accused());
         if let Some(conviction) = entry.carried.as_ref().filter(counts) {
             self.convict(conviction.clone());
-            self.refresh(policy, conviction.accused());
         }
-        self.refresh(policy, dot.actor);
-        Kept::New
-    }
-
-    /// Whether an operation would be [`Kept::Refused`].
-    pub(crate) fn refuses(&self, policy: &Policy, judged: &Judged) -> bool {
-        let id = judged.op.id();
-        let Some(slot) = self.slots.get(&judged.op.op().dot()) else { return false };
-        if slot.more.first().is_none_or(|second| id <= second.op.id()) {
-            return false;
-        }
-        let shown = |key: &(PeerId, FaultKind)| {
-            let lesser = slot.iter().filter(|entry| entry.op.id() < id);
-            lesser.flat_map(|entry| entry.convictions()).any(|c| key_of(c) == *key)
-        };
-        let convictions = judged.convictions().filter(|c| policy.admits(&c.accused()));
-        convictions.map(key_of).all(|key| shown(&key))
+        self.touched.insert(dot.actor);
     }
 
     /// Compares an operation with those before and after it in its chain (E5).
@@ -222,35 +174,24 @@ impl View {
         }
     }
 
-    /// Builds the views anew if a fork made them stale or an author was accepted, and counts the
-    /// votes if there are new ones. O(n log n) then.
-    pub(crate) fn settle(&mut self, policy: &Policy) {
-        if self.stale {
-            let mut votes = Roster::default();
-            for entry in self.held() {
-                if let (Body::Vote { subject, admit }, None) = (&entry.op.op().body, &entry.guilt) {
-                    let Dot { actor, seq } = entry.op.op().dot();
-                    votes.vote(policy, actor, *subject, (seq, entry.op.id(), *admit));
-                }
-            }
-            let accepted = Roster::accepting(votes.will_accept(policy));
-            let mut view = Self { roster: accepted, ..Self::default() };
-            // Ascending by (author, seq, id): no operation evicts another.
-            for entry in self.held() {
-                view.apply(policy, entry);
-            }
-            *self = view;
-        }
+    /// Counts the votes if there are new ones or a voter was convicted, and brings up to date who
+    /// is heard with what: those who said something or were convicted, and everybody if the roster
+    /// or the round up to which contributions are visible is another.
+    fn settle(&mut self, policy: &Policy) {
+        let mut authors: Vec<_> = std::mem::take(&mut self.touched).into_iter().collect();
+        let everybody = |view: &Self| view.tops.keys().copied().collect();
         if std::mem::take(&mut self.voted) {
             let evidence = &self.evidence;
             if self.roster.count(policy, |voter| !evidence.convicts(voter)) {
                 self.trust = OnceLock::new();
-                let authors: Vec<_> = self.tops.keys().copied().collect();
-                authors.iter().for_each(|author| self.note_round(policy, *author));
-                self.frontier_round = self.majority_round(policy);
-                authors.into_iter().for_each(|author| self.choose(policy, author));
+                authors = everybody(self);
             }
         }
+        authors.iter().for_each(|author| self.note_round(policy, *author));
+        if self.visible.advance(self.roster_len(policy)) {
+            authors = everybody(self);
+        }
+        authors.into_iter().for_each(|author| self.choose(policy, author));
     }
 
     fn take_effect(&mut self, policy: &Policy, entry: &Entry) {
@@ -296,6 +237,7 @@ impl View {
         }
         // A convicted voter is silent.
         self.voted = true;
+        self.touched.insert(accused);
         // What the convicted measured no longer counts, so it no longer shows in the state hash.
         for (subject, dimension, observer, ..) in self.attestations.iter() {
             if observer == accused {
@@ -305,69 +247,27 @@ impl View {
         }
     }
 
-    /// Brings `author`'s place among the visible up to date, and everybody's if the round up to
-    /// which contributions are visible moved.
-    fn refresh(&mut self, policy: &Policy, author: PeerId) {
-        self.note_round(policy, author);
-        let frontier = self.majority_round(policy);
-        if std::mem::replace(&mut self.frontier_round, frontier) == frontier {
-            self.choose(policy, author);
-        } else {
-            let authors: Vec<_> = self.tops.keys().copied().collect();
-            authors.into_iter().for_each(|author| self.choose(policy, author));
-        }
-    }
-
     /// Whether `author` may be heard: on the roster, and not convicted.
     fn is_heard(&self, policy: &Policy, author: &PeerId) -> bool {
         self.on_roster(policy, author) && !self.evidence.convicts(author)
     }
 
     fn note_round(&mut self, policy: &Policy, author: PeerId) {
-        match self.live_of(&author).map(|entry| round_of(entry)).max() {
-            Some(round) if self.is_heard(policy, &author) => self.rounds.insert(author, round),
-            _ => self.rounds.remove(&author),
-        };
+        let heard = self.is_heard(policy, &author);
+        let last = self.live_of(&author).map(|entry| round_of(entry)).max();
+        self.visible.note_round(author, last.filter(|_| heard));
     }
 
-    fn majority_round(&self, policy: &Policy) -> u64 {
-        frontier_round(self.roster_len(policy), self.rounds.values().copied())
-    }
-
-    /// Chooses the contribution by which `author` is heard: the latest live one that is not from
-    /// a round beyond the majority's next. Those of the rounds before, one each, speak for it.
     fn choose(&mut self, policy: &Policy, author: PeerId) {
-        let mut chosen: Vec<Arc<Entry>> = Vec::new();
-        if self.is_heard(policy, &author) {
-            let live = self.live_of(&author);
-            chosen.extend(live.filter(|e| round_of(e) <= self.frontier_round + 1).cloned());
-            let key = |entry: &Arc<Entry>| (round_of(entry), entry.op.op().seq, entry.op.id());
-            chosen.sort_unstable_by_key(|entry| std::cmp::Reverse(key(entry)));
-            chosen.dedup_by_key(|entry| round_of(entry));
-            let history = u64::from(policy.spec().constants.history);
-            let latest = chosen.first().map_or(0, |entry| round_of(entry));
-            chosen.retain(|entry| round_of(entry) + history > latest);
-        }
-        let before = self.visible.remove(&author).into_iter();
-        for before in before.chain(self.past.remove(&author).into_iter().flatten()) {
-            self.visible_tree.remove(&before.op.id());
-        }
-        for entry in &chosen {
-            let root = entry.roots.map_or(Digest::ZERO, |(root, ..)| root);
-            self.visible_tree.insert(entry.op.id(), root);
-        }
-        let mut chosen = chosen.into_iter();
-        if let Some(visible) = chosen.next() {
-            self.visible.insert(author, visible);
-        }
-        if chosen.len() > 0 {
-            self.past.insert(author, chosen.collect());
-        }
+        let history = u64::from(policy.spec().constants.history);
+        let heard = self.is_heard(policy, &author);
+        let live: Vec<_> = self.live_of(&author).filter(|_| heard).cloned().collect();
+        self.visible.choose(author, &live, history);
     }
 
     /// The contributions of `author` before the visible one, latest first.
     pub(crate) fn past(&self, author: &PeerId) -> &[Arc<Entry>] {
-        self.past.get(author).map_or(&[], Vec::as_slice)
+        self.visible.past(author)
     }
 
     fn live_of(&self, author: &PeerId) -> impl Iterator<Item = &Arc<Entry>> {
@@ -404,7 +304,7 @@ impl View {
         STATE
             .fields()
             .digest(&policy.hash())
-            .digest(&self.visible_tree.root())
+            .digest(&self.visible.root())
             .digest(&self.attestation_tree.root())
             .number(self.roster_len(policy) as u64)
             .digest(&self.roster.root())
@@ -428,7 +328,7 @@ impl View {
     }
 
     pub(crate) fn visible(&self) -> &BTreeMap<PeerId, Arc<Entry>> {
-        &self.visible
+        self.visible.latest()
     }
 
     pub(crate) fn contributions(&self) -> &OrSet<PeerId, OpId> {
@@ -498,14 +398,6 @@ impl View {
         }
         clock
     }
-}
-
-fn key_of(conviction: &Conviction) -> (PeerId, FaultKind) {
-    (conviction.accused(), conviction.kind())
-}
-
-fn round_of(entry: &Entry) -> u64 {
-    entry.op.contribution().map_or(0, |c| c.round)
 }
 
 /// How `bound_root` is made of its parts.

@@ -35,6 +35,8 @@ pub(crate) struct Net {
     pub(crate) weather: Weather,
     /// How many tensors were moved.
     pub(crate) moved: usize,
+    /// Which tensors, and by whom.
+    pub(crate) provided: Vec<(usize, Digest)>,
     /// Frames in the order of sending, if they are kept.
     pub(crate) sent: Vec<(usize, Vec<u8>)>,
     mail: VecDeque<Mail>,
@@ -57,8 +59,8 @@ impl Net {
     }
 
     pub(crate) fn of(replicas: Vec<Replica>, seed: u64) -> Self {
-        let (mail, sent) = (VecDeque::new(), Vec::new());
-        Self { replicas, dice: Dice(seed), weather: CALM, moved: 0, sent, mail }
+        let (mail, sent, provided) = (VecDeque::new(), Vec::new(), Vec::new());
+        Self { replicas, dice: Dice(seed), weather: CALM, moved: 0, provided, sent, mail }
     }
 
     /// One exchange, started by `a`, and everything that follows from it.
@@ -126,6 +128,7 @@ impl Net {
             }
             Payload::Tensors(contents) => {
                 self.moved += contents.len();
+                self.provided.extend(contents.iter().map(|digest| (mail.from, *digest)));
                 for digest in contents {
                     let content = self.replicas[mail.from].state().arena().store().get(digest);
                     let content = content.expect("a replica holds what it provides");

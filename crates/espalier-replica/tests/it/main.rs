@@ -2,10 +2,12 @@
 //! trust, codecs, gossip, provenance. Histories are random and half of the authors may lie.
 
 mod codec;
+mod crowds;
 mod deltas;
 mod driver;
 mod evidence;
 mod fixtures;
+mod gain;
 mod gossip;
 mod guilt;
 mod histories;

@@ -50,8 +50,7 @@ pub(crate) fn naive(n: usize, ops: Vec<SignedOp>) -> Naive {
         }
     }
     verdicts.extend(side_by_side(&kept));
-    let guilty = |op: &VerifiedOp| shown(op).iter().any(|verdict| proves_alone(op, verdict));
-    let legal: Vec<_> = kept.iter().filter(|op| !guilty(op)).collect();
+    let legal: Vec<_> = kept.iter().filter(|op| !convicts_itself(op)).collect();
     let (mut context, mut live) = (BTreeSet::new(), BTreeMap::new());
     let mut removed = BTreeSet::new();
     for op in &legal {
@@ -98,7 +97,7 @@ fn votes(genesis: &BTreeSet<PeerId>, ops: &[&VerifiedOp]) -> Vec<Vote> {
 
 /// Whose operations count: the genesis, and for whom more than half of it ever voted.
 fn accepted(genesis: &BTreeSet<PeerId>, kept: &[VerifiedOp]) -> BTreeSet<PeerId> {
-    let innocent = |op: &&VerifiedOp| !shown(op).iter().any(|verdict| proves_alone(op, verdict));
+    let innocent = |op: &&VerifiedOp| !convicts_itself(op);
     let votes = votes(genesis, &kept.iter().filter(innocent).collect::<Vec<_>>());
     let subjects: BTreeSet<_> = votes.iter().map(|vote| vote.3).collect();
     let voters = |subject: &PeerId| -> BTreeSet<PeerId> {
@@ -187,6 +186,18 @@ fn shown(op: &VerifiedOp) -> Vec<Verdict> {
         }
     }
     shown
+}
+
+/// Whether an operation convicts its author all by itself, and so has no other effect.
+pub(crate) fn convicts_itself(op: &VerifiedOp) -> bool {
+    shown(op).iter().any(|verdict| proves_alone(op, verdict))
+}
+
+/// What an operation removes, if it is legal.
+pub(crate) fn removes(op: &VerifiedOp) -> impl Iterator<Item = Dot<PeerId>> {
+    // A contribution that names itself stays: adds win.
+    let own = op.contribution().map(|_| op.op().dot());
+    legal::removed(op.op()).iter().copied().filter(move |target| Some(*target) != own)
 }
 
 /// Whether a verdict is about the operation itself, not about what it carries.

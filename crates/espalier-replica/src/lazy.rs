@@ -1,0 +1,155 @@
+//! Views on demand: made when somebody asks, and once for each distinct set.
+//!
+//! A set of operations changes at every join, and most sets are never looked at. So a state keeps
+//! its set, and beside it a cell for the views, empty until somebody asks. What was in it when the
+//! set changes is the basis from which the next views are made. Views are functions of the set:
+//! who asks first, on which thread, and from which basis, shows nowhere.
+
+use crate::arena::{Arena, Entry};
+use crate::bits::Bits;
+use crate::federation::Federation;
+use crate::view::View;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+
+/// Below how many sets the memory of views is never swept.
+const MIN_KNOWN: usize = 64;
+
+/// A set and its views.
+#[derive(Debug, Clone)]
+struct Built {
+    set: Bits,
+    /// How many operations that is.
+    len: usize,
+    view: View,
+}
+
+/// The views that the states of a federation hold, by set. Only remembered: they go with the last
+/// state that holds them.
+#[derive(Debug, Default)]
+pub(crate) struct Views(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    /// By fingerprint of the set. Of two sets with one fingerprint the later is remembered.
+    by_set: BTreeMap<u64, Weak<Built>>,
+    /// How many there were after the last sweep.
+    swept: usize,
+    #[cfg(test)]
+    made: usize,
+}
+
+impl Views {
+    fn find(&self, set: &Bits) -> Option<Arc<Built>> {
+        let fingerprint = set.fingerprint();
+        let found = lock(&self.0).by_set.get(&fingerprint).and_then(Weak::upgrade);
+        found.filter(|built| built.set == *set)
+    }
+
+    /// Remembers views; returns those that are held already if there are any of this set.
+    fn remember(&self, built: Arc<Built>) -> Arc<Built> {
+        let fingerprint = built.set.fingerprint();
+        let mut known = lock(&self.0);
+        let earlier = known.by_set.get(&fingerprint).and_then(Weak::upgrade);
+        if let Some(earlier) = earlier.filter(|earlier| earlier.set == built.set) {
+            return earlier;
+        }
+        known.by_set.insert(fingerprint, Arc::downgrade(&built));
+        #[cfg(test)]
+        {
+            known.made += 1;
+        }
+        if known.by_set.len() > MIN_KNOWN.max(2 * known.swept) {
+            known.by_set.retain(|_, built| built.strong_count() > 0);
+            known.swept = known.by_set.len();
+        }
+        built
+    }
+}
+
+/// A cell for the views of a state's set.
+#[derive(Debug, Default)]
+pub(crate) struct Lazy {
+    current: OnceLock<Arc<Built>>,
+    /// The views of an earlier set of the same state.
+    basis: Mutex<Option<Arc<Built>>>,
+}
+
+impl Clone for Lazy {
+    fn clone(&self) -> Self {
+        let basis = lock(&self.basis).clone();
+        Self { current: self.current.clone(), basis: Mutex::new(basis) }
+    }
+}
+
+impl Lazy {
+    /// The set is another now.
+    pub(crate) fn changed(&mut self) {
+        if let Some(built) = self.current.take() {
+            *self.basis.get_mut().unwrap_or_else(PoisonError::into_inner) = Some(built);
+        }
+    }
+
+    /// The views of `set`, which is what it was since the last change. O(new · log n) from a basis,
+    /// O(n log n) from nothing, O(words) if another state holds them.
+    pub(crate) fn get(&self, federation: &Arc<Federation>, set: &Bits) -> &View {
+        &self.current.get_or_init(|| self.make(federation, set)).view
+    }
+
+    fn make(&self, federation: &Arc<Federation>, set: &Bits) -> Arc<Built> {
+        let basis = lock(&self.basis).take();
+        // A state that is alone has nobody to share with.
+        let alone = Arc::strong_count(federation) == 1;
+        if !alone && let Some(found) = federation.views.find(set) {
+            return found;
+        }
+        let Federation { policy, arena, views } = &**federation;
+        let extended = basis.and_then(|basis| {
+            let new: Vec<_> = set.minus(&basis.set).collect();
+            let len = basis.len + new.len();
+            let useful = new.len() <= basis.len && set.is_superset(&basis.set);
+            useful.then(|| {
+                let own = Arc::try_unwrap(basis);
+                let mut view = own.map_or_else(|shared| shared.view.clone(), |own| own.view);
+                view.extend(policy, &in_order(arena, new));
+                Built { set: set.clone(), len, view }
+            })
+        });
+        let built = Arc::new(extended.unwrap_or_else(|| {
+            let entries = in_order(arena, set.iter());
+            Built { set: set.clone(), len: entries.len(), view: View::of(policy, &entries) }
+        }));
+        if alone { built } else { views.remember(built) }
+    }
+}
+
+#[cfg(test)]
+impl Views {
+    /// How many views were made and remembered.
+    pub(crate) fn made(&self) -> usize {
+        lock(&self.0).made
+    }
+
+    /// How many of them somebody holds.
+    pub(crate) fn alive(&self) -> usize {
+        lock(&self.0).by_set.values().filter(|built| built.strong_count() > 0).count()
+    }
+}
+
+#[cfg(test)]
+impl Lazy {
+    pub(crate) fn is_made(&self) -> bool {
+        self.current.get().is_some()
+    }
+}
+
+/// The operations with these numbers by (author, seq, id).
+fn in_order(arena: &Arena, indices: impl IntoIterator<Item = u32>) -> Vec<Arc<Entry>> {
+    let mut entries = arena.entries(indices.into_iter());
+    entries.sort_by_cached_key(|entry| (entry.op.op().dot(), entry.op.id()));
+    entries
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

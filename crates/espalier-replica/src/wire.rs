@@ -1,0 +1,65 @@
+//! How long frames are, from counts: for whoever moves sets instead of bytes and has to say what
+//! the bytes would have been.
+//!
+//! Every length is that of the frame which a replica makes, header included. An exchange is
+//!
+//! ```text
+//! A → B  Hello                        HELLO_LEN
+//! B → A  Same, or Differs             SAME_LEN, differs_len(frontier of B)
+//! A → B  Delta with A's frontier      delta_len(Some(frontier of A), operations B lacks)
+//! B → A  Delta                        delta_len(None, operations A lacks)
+//! each   Want, if something lacks     want_len(contents)
+//!        tensors                      tensors_len(contents, their bytes)
+//! ```
+//!
+//! Counts are those of [`Gain`](crate::Gain), frontiers those of
+//! [`MergeState::frontier_len`](crate::MergeState::frontier_len). Operations that do not fit into
+//! one message come with later exchanges; then these lengths are no longer those of one. A replica
+//! that admits somebody while it takes operations in asks for that one's tensors apart.
+
+use crate::frame::HEADER_LEN;
+use espalier_identity::canonical;
+
+const HEADER: u64 = HEADER_LEN as u64;
+/// The number of a variant, and whether an option is there.
+const TAG: u64 = 1;
+/// A digest, and a key.
+const DIGEST: u64 = 32;
+/// What stands before the operations of a batch: the relay and its signature.
+const ENVELOPE: u64 = DIGEST + 64;
+
+/// A greeting with policy and root.
+pub const HELLO_LEN: u64 = HEADER + TAG + 2 * DIGEST;
+
+/// The answer of an equal.
+pub const SAME_LEN: u64 = HEADER + TAG;
+
+/// The answer of who has seen something else, with a frontier of so many bytes.
+#[must_use]
+pub fn differs_len(seen: u64) -> u64 {
+    HEADER + TAG + seen
+}
+
+/// So many operations of so many bytes together, with a frontier of `seen` bytes or without.
+#[must_use]
+pub fn delta_len(seen: Option<u64>, ops: u64, op_bytes: u64) -> u64 {
+    let batch = if ops == 0 { 0 } else { ENVELOPE + list_len(ops, op_bytes) };
+    HEADER + TAG + (TAG + seen.unwrap_or(0)) + (TAG + batch)
+}
+
+/// A request for so many contents.
+#[must_use]
+pub fn want_len(contents: u64) -> u64 {
+    HEADER + TAG + list_len(contents, contents * DIGEST)
+}
+
+/// So many tensors of so many bytes together, each with a header and its address.
+#[must_use]
+pub fn tensors_len(contents: u64, bytes: u64) -> u64 {
+    bytes + contents * (HEADER + DIGEST)
+}
+
+/// A list of so many elements of so many bytes together.
+pub(crate) fn list_len(count: u64, bytes: u64) -> u64 {
+    canonical::encode(&count).len() as u64 + bytes
+}
