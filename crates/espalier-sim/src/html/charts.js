@@ -138,6 +138,30 @@ function wholeAxis(width, numbers, extra = {}) {
   };
 }
 
+// Zero has no place on a logarithmic axis: it is drawn one decade below the least value.
+function logFloor(values) {
+  const positive = values.filter((value) => value > 0);
+  if (positive.length === 0) return 0.1;
+  return 10 ** (Math.floor(Math.log10(Math.min(...positive))) - 1);
+}
+
+function decade(value) {
+  const power = Math.round(Math.log10(value));
+  return Math.abs(power) <= 3 ? String(value) : `10<sup>${power}</sup>`;
+}
+
+function logAxis(values, floor) {
+  const top = Math.ceil(Math.log10(Math.max(...values, floor * 10)) + 0.02);
+  const bottom = Math.round(Math.log10(floor));
+  const step = Math.max(1, Math.ceil((top - bottom) / 7));
+  const ticks = [];
+  for (let power = bottom + 1; power <= top; power += step) ticks.push(10 ** power);
+  return {
+    type: 'log', tickvals: [floor, ...ticks], ticktext: ['0', ...ticks.map(decade)],
+    range: [bottom - 0.25, top + 0.1],
+  };
+}
+
 // Ticks at round numbers of the binary unit that suits `greatest`.
 function byteAxis(greatest, extra = {}) {
   const power = greatest >= 1 ? Math.floor(Math.log2(greatest) / 10) : 0;
