@@ -92,12 +92,13 @@ fn a_partition_costs_its_rounds_and_few_more() {
     assert!(found.rounds("whole") < 6.0);
     for name in ["two parts", "four parts", "one way"] {
         let rounds = found.rounds(name);
-        assert!((10.0..15.0).contains(&rounds), "{name}: {rounds}");
+        assert!((16.0..21.0).contains(&rounds), "{name}: {rounds}");
     }
     assert!(found.rounds("two parts and a bridge") <= found.rounds("two parts"));
-    let before_heal = |name: &str| found.run(name).curves.distinct_states.mean[9];
-    assert_eq!(before_heal("two parts"), Some(2.0));
-    assert_eq!(before_heal("four parts"), Some(4.0));
+    for (name, parts) in [("two parts", 2.0), ("four parts", 4.0), ("one way", 2.0)] {
+        let before_heal = found.run(name).curves.distinct_states.mean[15].unwrap();
+        assert!((parts..parts + 2.0).contains(&before_heal), "{name}: {before_heal}");
+    }
 }
 
 #[test]
@@ -118,7 +119,7 @@ fn churn_delays_and_loses_nothing() {
     let converged: u32 = found.0.summaries.iter().map(|run| run.converged).sum();
     assert!(converged + 2 >= seeds, "{converged} of {seeds}");
     for name in ["churn, churn poisson:0.1:0.5", "crashes, crash 0.1", "churn and crashes"] {
-        assert!(found.rounds(name) >= found.rounds("calm"), "{name}");
+        assert!(found.rounds(name) > found.rounds("calm"), "{name}");
     }
 }
 
