@@ -74,7 +74,7 @@ pub(crate) fn blame(error: ScenarioError) -> Failure {
     match error {
         ScenarioError::Run { run, seed, error } => {
             let seed = seed.map_or(String::new(), |seed| format!(" with seed {seed}"));
-            within(failure(error), format!("run `{run}`{seed}"))
+            within(failure(*error), format!("run `{run}`{seed}"))
         }
         error => Failure::input(error),
     }

@@ -7,7 +7,7 @@
 //! * [`Config`]: a run; the flags of `espalier simulate`. [`simulate`]: runs it.
 //! * [`Report`]: what it leaves behind. [`write_report`]: as JSON, CSV and a page.
 //! * [`verify_report`]: runs a report's configuration again and compares.
-//! * [`Scenario`]: several runs over several seeds, from a file. [`run_scenario`]: runs and compares them.
+//! * [`Scenario`]: several runs over several seeds, from a file. [`run_scenario`]: compares them.
 //! * [`vectors`]: golden values that tell whether a machine computes the specified bits.
 //!
 //! Who lies is known to the harness in here and to the report. Nothing below can see it.

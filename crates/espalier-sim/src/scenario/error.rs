@@ -39,7 +39,7 @@ pub enum ScenarioError {
         /// With which seed, if it was started.
         seed: Option<u64>,
         /// Why.
-        error: SimError,
+        error: Box<SimError>,
     },
 }
 

@@ -53,7 +53,8 @@ impl Estimator {
 }
 
 /// The probability that Student's t with `freedom` degrees of freedom lies within ± `t`
-/// (Abramowitz and Stegun 1964, 26.7.3 and 26.7.4: finite sums, exact for whole degrees). O(freedom).
+/// (Abramowitz and Stegun 1964, 26.7.3 and 26.7.4: finite sums, exact for whole degrees).
+/// O(freedom).
 fn within(t: f64, freedom: u32) -> f64 {
     let nu = f64::from(freedom);
     let length = (nu + t * t).sqrt();

@@ -88,6 +88,12 @@ pub struct ScenarioRun {
     pub config: Config,
 }
 
+impl ScenarioRun {
+    fn failed(&self, seed: Option<u64>, error: SimError) -> ScenarioError {
+        ScenarioError::Run { run: self.name.clone(), seed, error: Box::new(error) }
+    }
+}
+
 impl Scenario {
     /// Takes `count` seeds from `first` on; what is `None` stays: the number of seeds, or the
     /// first of them.
@@ -126,8 +132,7 @@ impl Scenario {
             if !names.insert(&run.name) {
                 return Err(ScenarioError::Limit(format!("two runs are called `{}`", run.name)));
             }
-            let failed = |error| ScenarioError::Run { run: run.name.clone(), seed: None, error };
-            run.config.check().map_err(failed)?;
+            run.config.check().map_err(|error| run.failed(None, error))?;
         }
         Ok(())
     }
@@ -139,15 +144,11 @@ impl Scenario {
     }
 
     fn simulate(&self, (run, seed): (usize, u64)) -> Result<Done, ScenarioError> {
-        let ScenarioRun { name, config } = &self.runs[run];
-        let config = Config { seed, ..config.clone() };
+        let run = &self.runs[run];
+        let config = Config { seed, ..run.config.clone() };
         let report = simulate(&config, &mut |_| ControlFlow::Continue(()));
-        let report = report.map_err(|error: SimError| ScenarioError::Run {
-            run: name.clone(),
-            seed: Some(seed),
-            error,
-        })?;
-        Ok(Done { result: RunResult::of(name, &report), base_root: report.config.base_root })
+        let report = report.map_err(|error| run.failed(Some(seed), error))?;
+        Ok(Done { result: RunResult::of(&run.name, &report), base_root: report.config.base_root })
     }
 }
 

@@ -100,7 +100,7 @@ impl Reader<'_> {
             self.wrong(at, error.message().replace('\n', ", "))
         })?;
         let root = root.get_ref();
-        for key in root.keys().filter(|key| !TOP.contains(&&**key.get_ref())) {
+        if let Some(key) = root.keys().find(|key| !TOP.contains(&&**key.get_ref())) {
             let hint = did_you_mean(nearest(key.get_ref(), &TOP));
             let problem = format!("`{}` does not belong here{hint}", key.get_ref());
             let runs = "; at the top stand title, description, seeds, [defaults] and [[run]]";

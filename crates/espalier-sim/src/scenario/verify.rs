@@ -15,7 +15,8 @@ pub fn is_scenario_report(json: &str) -> bool {
 }
 
 /// Runs the scenario of a `scenario.json` again and compares every field. The first few
-/// differences; none if it is true. `each` hears every result as it comes, and of how many it is one.
+/// differences; none if it is true. `each` hears every result as it comes, and of how many it is
+/// one.
 ///
 /// # Errors
 /// [`ScenarioError`].

@@ -355,7 +355,11 @@ fn hostile_files_are_refused_in_bounded_time() {
 proptest! {
     /// Whatever stands in a file, it is read or refused.
     #[test]
-    fn no_text_brings_the_reader_down(text in "\\PC{0,200}", at in 0..400_usize, cut in 0..40_usize) {
+    fn no_text_brings_the_reader_down(
+        text in "\\PC{0,200}",
+        at in 0..400_usize,
+        cut in 0..40_usize,
+    ) {
         let _ = parse(&text);
         let mut damaged: Vec<char> = SMALL.chars().collect();
         let at = at.min(damaged.len());

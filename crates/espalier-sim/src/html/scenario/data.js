@@ -22,9 +22,11 @@ const fixed = (value) => (known(value) ? value.toFixed(2) : MISSING);
 // `write` is for single values, `average` for means where these are written otherwise. `partial`:
 // over the converged simulations alone. `dull`: not worth a column if nothing is greater.
 const ALL_FIGURES = [
-  { key: 'rounds_to_converge', head: 'Rounds to converge', write: few, average: fixed, partial: true },
+  { key: 'rounds_to_converge', head: 'Rounds to converge', write: few, average: fixed,
+    partial: true },
   { key: 'sent_bytes', head: 'Bytes sent', write: bytes },
-  { key: 'bytes_over_optimum', head: 'Bytes over the least', write: few, average: fixed, partial: true },
+  { key: 'bytes_over_optimum', head: 'Bytes over the least', write: few, average: fixed,
+    partial: true },
   { key: 'final_accuracy', head: 'Final accuracy', write: percent },
   { key: 'distinct_states', head: 'States at the end', write: few, average: fixed, dull: 1 },
   { key: 'isolated', head: 'Isolated nodes', write: few, average: fixed, dull: 0 },
