@@ -106,7 +106,9 @@ fn announce(scenario: &Scenario) -> String {
     let (runs, seeds) = (scenario.runs.len(), scenario.seeds.len());
     let first = scenario.seeds.first().copied().unwrap_or(0);
     let title = &scenario.title;
-    format!("{title}\n{runs} runs, each with {seeds} seeds from {first} on\n")
+    let plural = |count: usize| if count == 1 { "" } else { "s" };
+    let (of_runs, of_seeds) = (plural(runs), plural(seeds));
+    format!("{title}\n{runs} run{of_runs}, each with {seeds} seed{of_seeds} from {first} on\n")
 }
 
 /// A column of the table: head, whether numbers stand in it, and its cells.
@@ -177,7 +179,9 @@ fn summary(report: &ScenarioReport) -> String {
     let row = |at: usize| columns.iter().map(|(.., cells)| cells[at].clone()).collect();
     let rows: Vec<Vec<String>> = (0..runs.len()).map(row).collect();
     let mut text = format!("\n{}", console::table(&heads, &right, &rows));
-    text.push_str("\n± is half of the 95 % confidence interval over the seeds.\n");
+    if runs.iter().any(|run| run.seeds > 1) {
+        text.push_str("\n± is half of the 95 % confidence interval over the seeds.\n");
+    }
     if runs.iter().any(|run| run.converged < run.seeds) {
         let _ = writeln!(text, "Rounds and × least are over the seeds that converged.");
     }

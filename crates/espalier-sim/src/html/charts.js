@@ -27,9 +27,9 @@ function theme() {
     [name.replace('-', ''), style.getPropertyValue(`--${name}`).trim()]));
 }
 
-// Plotly reads a small markup in its texts; names must not be able to use it.
-const inert = (text) =>
-  String(text).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+// Plotly reads a small markup and, in some texts, placeholders; names must not be able to use them.
+const inert = (text) => String(text).replaceAll('&', '&amp;').replaceAll('<', '&lt;')
+  .replaceAll('>', '&gt;').replaceAll('%{', '%&#123;');
 
 // A name as it fits at an axis.
 function tickName(name) {

@@ -55,6 +55,7 @@ function estimateText(figure, write) {
 // Mean and interval, and below it the range.
 function estimateCell(figure, { write, average }) {
   if (!figure) return MISSING;
+  if (figure.n === 1) return write(figure.mean);
   const range = `${write(figure.min)} to ${write(figure.max)}`;
   return [estimateText(figure, average), el('span', { class: 'range' },
     figure.min === figure.max ? 'all equal' : range)];

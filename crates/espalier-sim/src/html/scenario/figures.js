@@ -43,15 +43,25 @@ function rowNames(colours, figure, width) {
   });
 }
 
+// Ticks between two numbers of bytes that may be near each other, so not from 0 on.
+function byteTicks([least, greatest]) {
+  const power = Math.max(0, Math.floor(Math.log2(Math.max(greatest, 1)) / 10));
+  const step = niceStep((greatest - least) / 1024 ** power / 4) * 1024 ** power;
+  const first = Math.ceil(Math.max(least, 0) / step);
+  const ticks = Array.from({ length: 8 }, (_, at) => (first + at) * step)
+    .filter((tick) => tick <= greatest);
+  return { tickvals: ticks, ticktext: ticks.map((tick) =>
+    `${Number((tick / 1024 ** power).toPrecision(6))} ${UNITS[power]}`) };
+}
+
 function dotsChart(colours, width, figure) {
   const all = runs.flatMap((run) => run.figures[figure.key] ?? [])
     .flatMap((one) => [one.min, one.max, one.low ?? one.mean, one.high ?? one.mean]);
   const [least, greatest] = [Math.min(...all), Math.max(...all)];
   const room = 0.05 * ((greatest - least) || Math.abs(greatest) || 1);
-  const xaxis = figure.key === 'sent_bytes'
-    ? { ...byteAxis(greatest), range: [least - room, greatest + room] }
-    : { range: [least - room, greatest + room],
-      tickformat: figure.write === percent ? '.0%' : undefined };
+  const range = [least - room, greatest + room];
+  const xaxis = { range, ...(figure.key === 'sent_bytes' ? byteTicks(range)
+    : { tickformat: figure.write === percent ? '.0%' : undefined }) };
   return { data: dotTraces(colours, figure),
     layout: { annotations: rowNames(colours, figure, width),
       xaxis: { title: { text: figure.head.toLowerCase() }, ...xaxis },

@@ -22,14 +22,18 @@ const seedsText = () => {
   return seeds.length > 8 ? `${seeds.slice(0, 8).join(', ')} and more` : seeds.join(', ');
 };
 
+// The run that converges soonest and the one that does so latest, or never.
 function extremeTiles() {
-  const timed = runs.filter((run) => run.figures.rounds_to_converge && run.converged === run.seeds);
-  if (timed.length < 2) return [];
-  const mean = (run) => run.figures.rounds_to_converge.mean;
-  const most = timed.reduce((a, b) => (mean(b) > mean(a) ? b : a));
-  const least = timed.reduce((a, b) => (mean(b) < mean(a) ? b : a));
-  return [tile('Soonest', fixed(mean(least)), `rounds: ${least.run}`),
-    tile('Latest', fixed(mean(most)), `rounds: ${most.run}`)];
+  if (runs.length < 2) return [];
+  const when = (run) => run.figures.rounds_to_converge?.mean ?? Infinity;
+  const most = runs.reduce((a, b) => (when(b) > when(a) ? b : a));
+  const least = runs.reduce((a, b) => (when(b) < when(a) ? b : a));
+  const one = (name, run) => {
+    const partly = run.converged && run.converged < run.seeds
+      ? `, over ${count(run.converged)} of ${plural(run.seeds, 'seed')}` : '';
+    return tile(name, run.converged ? fixed(when(run)) : 'never', `rounds: ${run.run}${partly}`);
+  };
+  return [one('Soonest', least), one('Latest', most)];
 }
 
 function tiles() {
@@ -56,9 +60,10 @@ function showHeader() {
   host.append(el('p', { class: 'verdict' }, scenario.title), about(),
     el('p', { class: 'lede' }, verdict()), tiles(), el('h3', {}, 'Every run'));
   const some = runs.some((run) => run.converged < run.seeds);
-  host.append(caption('Means over the seeds ± half of the 95 % confidence interval; below it the '
-    + 'range.', some ? ' Rounds to converge and bytes over the least are over the simulations that '
-    + 'converged: the others would add to them.' : ''));
+  host.append(caption(seeds.length === 1 ? 'One seed, so there are no intervals.'
+    : 'Means over the seeds ± half of the 95 % confidence interval; below it the range.',
+  some ? ' Rounds to converge and bytes over the least are over the simulations that converged: the '
+    + 'others would add to them.' : ''));
   runTable(host);
   host.append(el('h3', {}, 'Run it again and compare'),
     commandBlock(['espalier verify', 'scenario.json']));
