@@ -62,8 +62,8 @@ function showHeader() {
   const some = runs.some((run) => run.converged < run.seeds);
   host.append(caption(seeds.length === 1 ? 'One seed, so there are no intervals.'
     : 'Means over the seeds ± half of the 95 % confidence interval; below it the range.',
-  some ? ' Rounds to converge and bytes over the least are over the simulations that converged: the '
-    + 'others would add to them.' : ''));
+  some ? ' Rounds to converge and bytes over the least are over the simulations that converged: '
+    + 'the others would add to them.' : ''));
   runTable(host);
   host.append(el('h3', {}, 'Run it again and compare'),
     commandBlock(['espalier verify', 'scenario.json']));
