@@ -42,7 +42,7 @@ pub(crate) enum Command {
     Trace(Box<TraceArgs>),
     /// Measure a grid of attacks: what is found, what it costs, and what rules do that are told f
     Byzantine(Box<ByzantineArgs>),
-    /// Check a report by running its configuration again, or records of evidence by themselves
+    /// Check a report or a scenario's by running it again, or records of evidence by themselves
     Verify(VerifyArgs),
     /// Recompute golden values: does this machine produce the specified bits?
     Selfcheck,
@@ -72,24 +72,35 @@ pub(crate) enum Command {
       three liars, and nobody is told who they are
   espalier simulate --clock periodic --latency lognormal:80ms:0.5 --bandwidth 2MB/s --loss 0.05
       in virtual time, over links that are slow and lose messages
-  espalier simulate --log events.jsonl, and then
+  espalier simulate --log events.jsonl
+      with every event in a file, for
   espalier simulate --replay events.jsonl --until 120 --show node_3
       the same run again up to its 120th event, and what node 3 knows then
+  espalier simulate --scenario churn.toml --seeds 5
+      several runs, each with five seeds, compared with intervals
 
 Open espalier-report/report.html when it is done.")]
 pub(crate) struct SimulateArgs {
+    /// Make all runs of this scenario file with all its seeds, in place of one run
+    #[arg(long, value_name = "FILE", conflicts_with_all = of_one_run(), help_heading = "Scenario")]
+    pub(crate) scenario: Option<PathBuf>,
+    /// With how many seeds [default: as in the file]
+    #[arg(long, value_name = "N", requires = "scenario", help_heading = "Scenario")]
+    #[arg(value_parser = whole::<NonZeroU32>, allow_negative_numbers = true)]
+    pub(crate) seeds: Option<NonZeroU32>,
     #[command(flatten)]
     pub(crate) run: RunArgs,
-    /// Folder for report.html, report.json and audit.csv
-    #[arg(long, value_name = "DIR", default_value = "espalier-report", help_heading = "Output")]
-    pub(crate) out: PathBuf,
+    /// Folder for report.html, report.json and audit.csv, or for scenario.html, scenario.json,
+    /// scenario.csv and summary.csv [default: espalier-report, or espalier-scenario]
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub(crate) out: Option<PathBuf>,
     /// Overwrite an existing report
     #[arg(long, help_heading = "Output")]
     pub(crate) force: bool,
     /// Also write the JSON report to this file, or to standard output with `-`
     #[arg(long, value_name = "FILE|-", help_heading = "Output")]
     pub(crate) json: Option<PathBuf>,
-    /// Exit with 1 unless all honest active nodes end with one state
+    /// Exit with 1 unless all honest active nodes end with one state, in all runs of a scenario
     #[arg(long, help_heading = "Output")]
     pub(crate) require_convergence: bool,
     /// Write every event to this file, for --replay
@@ -196,11 +207,11 @@ pub(crate) struct ByzantineArgs {
 #[derive(Debug, Args)]
 #[command(after_long_help = "Examples:
   espalier verify espalier-report/report.json
-      run it again and compare
+      run it again and compare; likewise espalier-scenario/scenario.json
   espalier verify --evidence evidence.json
       who is convicted of what, and why: each record proves itself, offline")]
 pub(crate) struct VerifyArgs {
-    /// A report.json, or the folder it is in
+    /// A report.json or scenario.json, or the folder it is in
     #[arg(value_name = "REPORT", required_unless_present = "evidence")]
     pub(crate) report: Option<PathBuf>,
     /// Check the records in this file: one or a list of them in JSON, a state in JSON or binary
@@ -239,10 +250,11 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "delta|full-state", default_value = "delta", value_parser = exchange)]
     #[arg(help_heading = "Federation")]
     exchange: Exchange,
-    /// Seed of all randomness
-    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Federation")]
+    /// Seed of all randomness, in a scenario the first one [default: 1, in a scenario as in its
+    /// file]
+    #[arg(long, value_name = "N", help_heading = "Federation")]
     #[arg(value_parser = whole::<u64>, allow_negative_numbers = true)]
-    seed: u64,
+    pub(crate) seed: Option<u64>,
 
     /// What is merged: digits, synthetic:SHAPE, a .safetensors file, a sharded index, or a folder
     /// with one model per node [default: digits, in `trace` synthetic:16x16]
@@ -382,9 +394,18 @@ impl RunArgs {
             profile: self.profile,
             attest: !self.no_attest,
             metrics: self.metrics,
-            seed: self.seed,
+            seed: self.seed.unwrap_or(1),
         }
     }
+}
+
+/// The flags that describe one run, so that a scenario says it instead. Its first seed is no such
+/// thing.
+fn of_one_run() -> Vec<clap::Id> {
+    let run = RunArgs::augment_args(clap::Command::new("run"));
+    let flags = run.get_arguments().map(|flag| flag.get_id().clone());
+    let others = ["log", "replay"].map(clap::Id::from);
+    flags.filter(|id| id != "seed").chain(others).collect()
 }
 
 fn exchange(text: &str) -> Result<Exchange, String> {

@@ -7,6 +7,7 @@ mod args;
 mod byzantine;
 mod console;
 mod replay;
+mod scenario;
 mod selfcheck;
 mod simulate;
 mod trace;

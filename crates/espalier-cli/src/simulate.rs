@@ -3,7 +3,7 @@
 use crate::Failure;
 use crate::args::{RunArgs, SimulateArgs};
 use crate::console::{self, Bar};
-use crate::replay;
+use crate::{replay, scenario};
 use anyhow::Context as _;
 use espalier::sim::{
     self, Config, Family, HTML_FILE, JSON_FILE, OutputError, Progress, Report, SimError,
@@ -23,12 +23,16 @@ pub(crate) fn run(args: &SimulateArgs, quiet: bool) -> Result<(), Failure> {
     if let Some(log) = &args.replay {
         return replay::run(log, args);
     }
+    if let Some(file) = &args.scenario {
+        return scenario::run(file, args, quiet);
+    }
+    let out = args.out.as_deref().unwrap_or(Path::new("espalier-report"));
     let config = configure(&args.run, 8, 20, Family::Digits)?;
     // Better to say so now than after a long run.
     let to_stdout = args.json.as_deref() == Some(Path::new("-"));
     let json = args.json.clone().filter(|path| !to_stdout && path.exists());
     let log = args.log.clone().filter(|path| path.exists());
-    if let (Some(path), false) = (existing_report(&args.out).or(json).or(log), args.force) {
+    if let (Some(path), false) = (existing_report(out).or(json).or(log), args.force) {
         return Err(Failure::input(OutputError::Exists(path)));
     }
     let say = !quiet && !to_stdout;
@@ -36,7 +40,7 @@ pub(crate) fn run(args: &SimulateArgs, quiet: bool) -> Result<(), Failure> {
         None => simulate(&config, quiet, say)?,
         Some(path) => replay::record(&config, path, &mut progress(&config, quiet, say))?,
     };
-    sim::write_report(&report, &args.out, args.force).map_err(|error| match error {
+    sim::write_report(&report, out, args.force).map_err(|error| match error {
         OutputError::Exists(_) => Failure::input(error),
         OutputError::Io { .. } => Failure::environment(error),
     })?;
@@ -47,7 +51,7 @@ pub(crate) fn run(args: &SimulateArgs, quiet: bool) -> Result<(), Failure> {
     }
     if say {
         console::print(&summary(&report))?;
-        let page = args.out.join(HTML_FILE);
+        let page = out.join(HTML_FILE);
         console::print(&format!("\nOpen {} to see it.\n", page.display()))?;
     }
     if args.require_convergence && !report.summary.converged {
@@ -77,7 +81,7 @@ pub(crate) fn configure(
 }
 
 /// What is to happen after the last round would never happen, without a word.
-fn within_rounds(config: &Config) -> Result<(), Failure> {
+pub(crate) fn within_rounds(config: &Config) -> Result<(), Failure> {
     let late = config.late_joiners.map(|late| ("--late-joiners", late.round));
     let split = config.partition.as_ref().map(|split| ("--partition", split.rounds.start));
     let retract = config.retract.iter().map(|retract| ("--retract", retract.round));

@@ -2,11 +2,15 @@
 
 use crate::Failure;
 use crate::args::VerifyArgs;
-use crate::console::{self, Bar};
+use crate::console::{self, Bar, Cells};
+use crate::scenario::{blame, within};
 use crate::simulate::read_report;
 use anyhow::{Context as _, anyhow};
 use espalier::replica::Fault;
-use espalier::sim::{MAX_REPORT_LEN, verify_report};
+use espalier::sim::{
+    Difference, JSON_FILE, MAX_REPORT_LEN, SCENARIO_JSON, is_scenario_report, verify_report,
+    verify_scenario,
+};
 use std::io::Read as _;
 use std::path::Path;
 
@@ -18,27 +22,40 @@ pub(crate) fn run(args: &VerifyArgs, quiet: bool) -> Result<(), Failure> {
     }
 }
 
-fn rerun(report: &Path, quiet: bool) -> Result<(), Failure> {
-    let json = read_report(report)?;
-    let differences = {
+fn rerun(path: &Path, quiet: bool) -> Result<(), Failure> {
+    let scenario = path.join(SCENARIO_JSON);
+    let only_scenario = scenario.exists() && !path.join(JSON_FILE).exists();
+    let path = if only_scenario { &scenario } else { path };
+    let json = read_report(path)?;
+    let (what, differences) = if is_scenario_report(&json) {
+        ("scenario", again(&json, path, quiet)?)
+    } else {
         let mut bar = Bar::new(quiet);
-        verify_report(&json, &mut |progress| bar.watch(progress))
+        let differences = verify_report(&json, &mut |progress| bar.watch(progress));
+        let named = || path.display().to_string();
+        ("configuration", differences.with_context(named).map_err(Failure::Input)?)
     };
-    let differences =
-        differences.with_context(|| report.display().to_string()).map_err(Failure::Input)?;
     if differences.is_empty() {
         if !quiet {
-            console::print("PASS: running the configuration again gives the same report\n")?;
+            console::print(&format!("PASS: running the {what} again gives the same report\n"))?;
         }
         return Ok(());
     }
-    let mut text = String::from("FAIL: running the configuration again gives another report\n");
-    for difference in &differences {
-        let espalier::sim::Difference { place, reported, computed } = difference;
+    let mut text = format!("FAIL: running the {what} again gives another report\n");
+    for Difference { place, reported, computed } in &differences {
         text.push_str(&format!("  {place}: the report says {reported}, the run {computed}\n"));
     }
     console::print(&text)?;
     Err(Failure::Check)
+}
+
+/// Where running a scenario again differs from what its report says.
+fn again(json: &str, path: &Path, quiet: bool) -> Result<Vec<Difference>, Failure> {
+    let mut bar = None;
+    let differences = verify_scenario(json, &mut |result, of| {
+        bar.get_or_insert_with(|| Cells::new(quiet, of, 0)).done(&result.run);
+    });
+    differences.map_err(|error| within(blame(error), path.display().to_string()))
 }
 
 /// Says of every record whether it proves what it claims, and why.

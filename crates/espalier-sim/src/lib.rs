@@ -7,6 +7,7 @@
 //! * [`Config`]: a run; the flags of `espalier simulate`. [`simulate`]: runs it.
 //! * [`Report`]: what it leaves behind. [`write_report`]: as JSON, CSV and a page.
 //! * [`verify_report`]: runs a report's configuration again and compares.
+//! * [`Scenario`]: several runs over several seeds, from a file. [`run_scenario`]: compares them.
 //! * [`vectors`]: golden values that tell whether a machine computes the specified bits.
 //!
 //! Who lies is known to the harness in here and to the report. Nothing below can see it.
@@ -46,6 +47,7 @@ mod output;
 mod replay;
 mod report;
 mod run;
+mod scenario;
 mod seeds;
 mod suggest;
 mod summary;
@@ -77,5 +79,11 @@ pub use report::{
     RoundTrip, Summary, TopologyInfo, TraceEntry, TrustRow,
 };
 
+pub use scenario::{
+    Curve, Estimate, MAX_RUNS, MAX_SEEDS, MAX_SIMULATIONS, RunCurves, RunResult, RunSummary,
+    SCENARIO_CSV, SCENARIO_HTML, SCENARIO_JSON, SUMMARY_CSV, Scenario, ScenarioError,
+    ScenarioReport, ScenarioRun, SummaryCurves, existing_scenario, is_scenario_report,
+    run_scenario, verify_scenario, write_scenario,
+};
 pub use vectors::{Vector, golden_vectors, vectors};
 pub use verify::{Difference, MAX_REPORT_LEN, VerifyError, verify_report};

@@ -4,7 +4,7 @@
 const NEAR: f64 = 0.75;
 
 /// The candidate of which `name` is probably a misspelling.
-pub(crate) fn nearest(name: &str, candidates: &[&'static str]) -> Option<&'static str> {
+pub(crate) fn nearest<'a>(name: &str, candidates: &[&'a str]) -> Option<&'a str> {
     // Comparing is quadratic, and names may come from anywhere.
     let name: String = name.chars().take(64).collect::<String>().to_ascii_lowercase();
     let scored = candidates.iter().map(|known| (strsim::jaro_winkler(&name, known), *known));

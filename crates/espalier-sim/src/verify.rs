@@ -62,7 +62,7 @@ pub fn verify_report(
 
 /// The first few of each field, so that one that differs throughout does not hide the others;
 /// plain values before lists.
-fn differences_of(a: &Value, b: &Value) -> Vec<Difference> {
+pub(crate) fn differences_of(a: &Value, b: &Value) -> Vec<Difference> {
     let (Some(a), Some(b)) = (a.as_object(), b.as_object()) else { return Vec::new() };
     let mut keys: Vec<_> = a.keys().collect();
     keys.sort_by_key(|key| (a[*key].is_object() || a[*key].is_array(), a[*key].is_array()));

@@ -107,6 +107,8 @@ fn the_manual_has_a_page_per_command() {
 fn the_examples_work() {
     let place = Place::new();
     std::fs::write(place.path().join("model.safetensors"), small_model()).unwrap();
+    let churn = espalier_testkit::fixture_path("scenarios/churn.toml");
+    std::fs::copy(churn, place.path().join("churn.toml")).unwrap();
     for command in ["simulate", "trace"] {
         let text = place.ok(&[command, "--help"]);
         let (_, examples) = text.split_once("Examples:").unwrap();

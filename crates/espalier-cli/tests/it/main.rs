@@ -6,6 +6,7 @@ mod help;
 mod output;
 mod refusals;
 mod reports;
+mod scenario;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

@@ -27,9 +27,9 @@ function theme() {
     [name.replace('-', ''), style.getPropertyValue(`--${name}`).trim()]));
 }
 
-// Plotly reads a small markup in its texts; names must not be able to use it.
-const inert = (text) =>
-  String(text).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+// Plotly reads a small markup and, in some texts, placeholders; names must not be able to use them.
+const inert = (text) => String(text).replaceAll('&', '&amp;').replaceAll('<', '&lt;')
+  .replaceAll('>', '&gt;').replaceAll('%{', '%&#123;');
 
 // A name as it fits at an axis.
 function tickName(name) {
@@ -135,6 +135,30 @@ function wholeAxis(width, numbers, extra = {}) {
   return {
     tick0: 0, dtick: step, tickangle: 0, showgrid: false,
     range: [(numbers[0] ?? 0) - 0.5, (numbers.at(-1) ?? 0) + 0.5], ...extra,
+  };
+}
+
+// Zero has no place on a logarithmic axis: it is drawn one decade below the least value.
+function logFloor(values) {
+  const positive = values.filter((value) => value > 0);
+  if (positive.length === 0) return 0.1;
+  return 10 ** (Math.floor(Math.log10(Math.min(...positive))) - 1);
+}
+
+function decade(value) {
+  const power = Math.round(Math.log10(value));
+  return Math.abs(power) <= 3 ? String(value) : `10<sup>${power}</sup>`;
+}
+
+function logAxis(values, floor) {
+  const top = Math.ceil(Math.log10(Math.max(...values, floor * 10)) + 0.02);
+  const bottom = Math.round(Math.log10(floor));
+  const step = Math.max(1, Math.ceil((top - bottom) / 7));
+  const ticks = [];
+  for (let power = bottom + 1; power <= top; power += step) ticks.push(10 ** power);
+  return {
+    type: 'log', tickvals: [floor, ...ticks], ticktext: ['0', ...ticks.map(decade)],
+    range: [bottom - 0.25, top + 0.1],
   };
 }
 

@@ -2,30 +2,6 @@
 
 const MANY_ROUNDS = rounds.length > 60;
 
-// Zero has no place on a logarithmic axis: it is drawn one decade below the least value.
-function logFloor(values) {
-  const positive = values.filter((value) => value > 0);
-  if (positive.length === 0) return 0.1;
-  return 10 ** (Math.floor(Math.log10(Math.min(...positive))) - 1);
-}
-
-function decade(value) {
-  const power = Math.round(Math.log10(value));
-  return Math.abs(power) <= 3 ? String(value) : `10<sup>${power}</sup>`;
-}
-
-function logAxis(values, floor) {
-  const top = Math.ceil(Math.log10(Math.max(...values, floor * 10)) + 0.02);
-  const bottom = Math.round(Math.log10(floor));
-  const step = Math.max(1, Math.ceil((top - bottom) / 7));
-  const ticks = [];
-  for (let power = bottom + 1; power <= top; power += step) ticks.push(10 ** power);
-  return {
-    type: 'log', tickvals: [floor, ...ticks], ticktext: ['0', ...ticks.map(decade)],
-    range: [bottom - 0.25, top + 0.1],
-  };
-}
-
 function distanceTraces(colours, scale) {
   const values = rounds.map((round) => round.mean_pairwise_l2);
   const some = values.filter(known);

@@ -10,8 +10,10 @@ mod grid;
 mod metrics;
 mod output;
 mod protocol;
+mod ready_scenarios;
 mod refusals;
 mod replays;
+mod scenario;
 mod time;
 mod verify;
 

@@ -1,0 +1,189 @@
+//! `espalier simulate --scenario`.
+
+use crate::Failure;
+use crate::args::SimulateArgs;
+use crate::console::{self, Cells};
+use crate::simulate::{failure, within_rounds};
+use anyhow::Context as _;
+use espalier::sim::{
+    Estimate, OutputError, RunSummary, SCENARIO_HTML, Scenario, ScenarioError, ScenarioReport,
+    existing_scenario, run_scenario, write_file, write_scenario,
+};
+use std::fmt::Write as _;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+pub(crate) fn run(file: &Path, args: &SimulateArgs, quiet: bool) -> Result<(), Failure> {
+    let scenario = open(file, args)?;
+    let out = args.out.as_deref().unwrap_or(Path::new("espalier-scenario"));
+    let to_stdout = args.json.as_deref() == Some(Path::new("-"));
+    // Better to say so now than after many runs.
+    let json = args.json.clone().filter(|path| !to_stdout && path.exists());
+    if let (Some(path), false) = (existing_scenario(out).or(json), args.force) {
+        return Err(Failure::input(OutputError::Exists(path)));
+    }
+    // What goes to standard output with `--json -` is JSON and nothing else.
+    let say = !quiet && !to_stdout;
+    if say {
+        console::print(&announce(&scenario))?;
+    }
+    let report = play(&scenario, quiet)?;
+    write_scenario(&report, out).map_err(Failure::environment)?;
+    match &args.json {
+        Some(_) if to_stdout => console::print(&report.to_json())?,
+        Some(path) => write_file(path, report.to_json().as_bytes())
+            .with_context(|| format!("cannot write {}", path.display()))
+            .map_err(Failure::Environment)?,
+        None => {}
+    }
+    if say {
+        console::print(&summary(&report))?;
+        console::print(&format!("\nOpen {} to see it.\n", out.join(SCENARIO_HTML).display()))?;
+    }
+    if args.require_convergence { converged(&report) } else { Ok(()) }
+}
+
+fn open(file: &Path, args: &SimulateArgs) -> Result<Scenario, Failure> {
+    let mut scenario = Scenario::open(file).map_err(blame)?;
+    if args.seeds.is_some() || args.run.seed.is_some() {
+        let count = args.seeds.map(|count| count.get() as usize);
+        scenario = scenario.with_seeds(count, args.run.seed).map_err(blame)?;
+    }
+    scenario.check().map_err(blame)?;
+    for run in &scenario.runs {
+        within_rounds(&run.config)
+            .map_err(|failed| within(failed, format!("{}: run `{}`", file.display(), run.name)))?;
+    }
+    Ok(scenario)
+}
+
+/// Makes all runs, with a progress bar.
+fn play(scenario: &Scenario, quiet: bool) -> Result<ScenarioReport, Failure> {
+    let mut bar = Cells::new(quiet, scenario.runs.len() * scenario.seeds.len(), 0);
+    let report = run_scenario(scenario, &mut |result| {
+        bar.done(&result.run);
+        ControlFlow::Continue(())
+    });
+    drop(bar);
+    let stopped = || Failure::Environment(anyhow::anyhow!("the scenario was stopped"));
+    report.map_err(blame)?.ok_or_else(stopped)
+}
+
+/// Whose fault it is that a scenario could not be run.
+pub(crate) fn blame(error: ScenarioError) -> Failure {
+    match error {
+        ScenarioError::Run { run, seed, error } => {
+            let seed = seed.map_or(String::new(), |seed| format!(" with seed {seed}"));
+            within(failure(*error), format!("run `{run}`{seed}"))
+        }
+        error => Failure::input(error),
+    }
+}
+
+pub(crate) fn within(failed: Failure, place: String) -> Failure {
+    match failed {
+        Failure::Check => Failure::Check,
+        Failure::Input(error) => Failure::Input(error.context(place)),
+        Failure::Environment(error) => Failure::Environment(error.context(place)),
+    }
+}
+
+fn converged(report: &ScenarioReport) -> Result<(), Failure> {
+    let open: Vec<_> = report.summaries.iter().filter(|run| run.converged < run.seeds).collect();
+    if open.is_empty() {
+        return Ok(());
+    }
+    for RunSummary { run, seeds, converged, .. } in open {
+        console::complain(&format!(
+            "not converged: `{run}` with {} of {seeds} seeds",
+            seeds - converged
+        ));
+    }
+    Err(Failure::Check)
+}
+
+fn announce(scenario: &Scenario) -> String {
+    let (runs, seeds) = (scenario.runs.len(), scenario.seeds.len());
+    let first = scenario.seeds.first().copied().unwrap_or(0);
+    let title = &scenario.title;
+    let plural = |count: usize| if count == 1 { "" } else { "s" };
+    let (of_runs, of_seeds) = (plural(runs), plural(seeds));
+    format!("{title}\n{runs} run{of_runs}, each with {seeds} seed{of_seeds} from {first} on\n")
+}
+
+/// A column of the table: head, whether numbers stand in it, and its cells.
+type Column = (&'static str, bool, Vec<String>);
+
+/// Writes the middle of an estimate or half of its interval.
+type Write = fn(f64) -> String;
+
+const MISSING: &str = "–";
+
+fn plain(value: f64) -> String {
+    format!("{value:.2}")
+}
+
+fn percent(value: f64) -> String {
+    format!("{:.1}", 100.0 * value)
+}
+
+fn bytes(value: f64) -> String {
+    console::bytes(value as u64)
+}
+
+fn estimate(figure: Estimate, write: Write) -> String {
+    let mean = write(figure.mean);
+    figure.high.map_or(mean.clone(), |high| format!("{mean} ± {}", write(high - figure.mean)))
+}
+
+fn range(figure: Estimate) -> String {
+    format!("{} to {}", figure.min, figure.max)
+}
+
+/// The runs in a table. Columns in which nothing stands are left out.
+fn summary(report: &ScenarioReport) -> String {
+    let runs = &report.summaries;
+    let cells = |cell: &dyn Fn(&RunSummary) -> Option<String>| {
+        runs.iter().map(|run| cell(run).unwrap_or(MISSING.into())).collect::<Vec<_>>()
+    };
+    let of = |name: &'static str, write: Write| {
+        cells(&|run| Some(estimate(run.figures.get(name).copied().flatten()?, write)))
+    };
+    let rounds = |run: &RunSummary| run.figures.get("rounds_to_converge").copied().flatten();
+    let mut columns: Vec<Column> = vec![
+        ("run", false, cells(&|run| Some(run.run.clone()))),
+        ("converged", true, cells(&|run| Some(format!("{} of {}", run.converged, run.seeds)))),
+        ("rounds", true, of("rounds_to_converge", plain)),
+        ("from to", true, cells(&|run| rounds(run).map(range))),
+        ("sent", true, of("sent_bytes", bytes)),
+        ("× least", true, of("bytes_over_optimum", plain)),
+        ("accuracy %", true, of("final_accuracy", percent)),
+        ("states", true, of("distinct_states", plain)),
+        ("isolated", true, of("isolated", plain)),
+        ("honest isolated", true, of("honest_isolated", plain)),
+        ("recall %", true, of("recall", percent)),
+        ("precision %", true, of("precision", percent)),
+    ];
+    let says = |name: &str, nothing: f64| {
+        let figures = runs.iter().filter_map(|run| run.figures.get(name).copied().flatten());
+        figures.clone().any(|figure| figure.max > nothing)
+    };
+    let (split, out) = (says("distinct_states", 1.0), says("isolated", 0.0));
+    columns.retain(|(head, _, cells)| match *head {
+        "states" => split,
+        "isolated" | "honest isolated" => out,
+        _ => cells.iter().any(|cell| cell != MISSING),
+    });
+    let heads: Vec<&str> = columns.iter().map(|(head, ..)| *head).collect();
+    let right: Vec<bool> = columns.iter().map(|(_, right, _)| *right).collect();
+    let row = |at: usize| columns.iter().map(|(.., cells)| cells[at].clone()).collect();
+    let rows: Vec<Vec<String>> = (0..runs.len()).map(row).collect();
+    let mut text = format!("\n{}", console::table(&heads, &right, &rows));
+    if runs.iter().any(|run| run.seeds > 1) {
+        text.push_str("\n± is half of the 95 % confidence interval over the seeds.\n");
+    }
+    if runs.iter().any(|run| run.converged < run.seeds) {
+        let _ = writeln!(text, "Rounds and × least are over the seeds that converged.");
+    }
+    text
+}

@@ -1,0 +1,48 @@
+//! Why a scenario is not run.
+
+use crate::error::SimError;
+use std::io;
+use std::path::PathBuf;
+
+/// A scenario that cannot be run. Nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum ScenarioError {
+    /// The file cannot be read: the user's fault if it is not there, else the environment's.
+    #[error("cannot read {}: {source}", .path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Something in the file is wrong: the user's fault.
+    #[error("{}, line {line}: {problem}", .path.display())]
+    Wrong {
+        /// Which file.
+        path: PathBuf,
+        /// Where, from 1.
+        line: usize,
+        /// The key, what is wrong, and what would be right.
+        problem: String,
+    },
+    /// A text that is no `scenario.json`: the user's fault.
+    #[error("not what a scenario found: {0}")]
+    Parse(serde_json::Error),
+    /// Too much or nothing to run: the user's fault.
+    #[error("{0}")]
+    Limit(String),
+    /// One of its runs cannot be made. As far as known the user's fault; `error` says more.
+    #[error("run `{run}`{}: {error}", with_seed(*.seed))]
+    Run {
+        /// Which run.
+        run: String,
+        /// With which seed, if it was started.
+        seed: Option<u64>,
+        /// Why.
+        error: Box<SimError>,
+    },
+}
+
+fn with_seed(seed: Option<u64>) -> String {
+    seed.map_or(String::new(), |seed| format!(" with seed {seed}"))
+}

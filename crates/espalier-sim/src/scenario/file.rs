@@ -1,0 +1,139 @@
+//! What a scenario leaves behind: JSON, two tables and a page.
+
+use super::summary::FIGURES;
+use super::{RunResult, ScenarioReport, page};
+use crate::output::{OutputError, write_file};
+use std::path::{Path, PathBuf};
+
+/// Everything, and what is needed to run it again.
+pub const SCENARIO_JSON: &str = "scenario.json";
+/// A row per run and seed.
+pub const SCENARIO_CSV: &str = "scenario.csv";
+/// A row per run.
+pub const SUMMARY_CSV: &str = "summary.csv";
+/// The page.
+pub const SCENARIO_HTML: &str = "scenario.html";
+
+/// The first file of a scenario that `folder` holds already.
+#[must_use]
+pub fn existing_scenario(folder: &Path) -> Option<PathBuf> {
+    let names = [SCENARIO_HTML, SCENARIO_JSON, SCENARIO_CSV, SUMMARY_CSV];
+    names.iter().map(|name| folder.join(name)).find(|path| path.exists())
+}
+
+/// Writes `scenario.json`, `scenario.csv`, `summary.csv` and `scenario.html` into `folder`, which
+/// is made if it is not there. What is there already is overwritten.
+///
+/// # Errors
+/// [`OutputError::Io`]; each file is whole or not there.
+pub fn write_scenario(report: &ScenarioReport, folder: &Path) -> Result<(), OutputError> {
+    let failed = |path: PathBuf| move |source| OutputError::Io { path, source };
+    std::fs::create_dir_all(folder).map_err(failed(folder.to_owned()))?;
+    let json = report.to_json();
+    let files = [
+        (SCENARIO_CSV, report.results_csv()),
+        (SUMMARY_CSV, report.summary_csv()),
+        (SCENARIO_HTML, page::page(&json)),
+        (SCENARIO_JSON, json),
+    ];
+    files.into_iter().try_for_each(|(name, text)| {
+        let path = folder.join(name);
+        write_file(&path, text.as_bytes()).map_err(failed(path))
+    })
+}
+
+impl ScenarioReport {
+    /// The JSON form, one line.
+    ///
+    /// # Panics
+    /// Never: every field has a JSON form.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("every field has a JSON form") + "\n"
+    }
+
+    /// A row per run and seed; what a run has not got is empty.
+    #[must_use]
+    pub fn results_csv(&self) -> String {
+        let head = [
+            "run",
+            "seed",
+            "rounds",
+            "rounds_to_converge",
+            "sent_bytes",
+            "bytes_over_optimum",
+            "final_accuracy",
+            "final_mean_l2",
+            "distinct_states",
+            "liars",
+            "isolated",
+            "honest_isolated",
+            "recall",
+            "precision",
+            "final_state_hash",
+            "final_model_hash",
+        ];
+        table(head.map(str::to_owned).to_vec(), self.results.iter().map(row))
+    }
+
+    /// A row per run: how many seeds, with how many it converged, and of each figure n, mean,
+    /// interval, least and greatest.
+    #[must_use]
+    pub fn summary_csv(&self) -> String {
+        let mut head: Vec<String> = ["run", "seeds", "converged"].map(str::to_owned).to_vec();
+        for (name, _) in FIGURES {
+            let parts = ["n", "mean", "low", "high", "min", "max"];
+            head.extend(parts.map(|part| format!("{name}_{part}")));
+        }
+        let rows = self.summaries.iter().map(|summary| {
+            let mut row =
+                vec![summary.run.clone(), summary.seeds.to_string(), summary.converged.to_string()];
+            for (name, _) in FIGURES {
+                let figure = summary.figures.get(name).copied().flatten();
+                row.push(figure.map_or(0, |figure| figure.n).to_string());
+                row.push(maybe(figure.map(|figure| figure.mean)));
+                row.push(maybe(figure.and_then(|figure| figure.low)));
+                row.push(maybe(figure.and_then(|figure| figure.high)));
+                row.push(maybe(figure.map(|figure| figure.min)));
+                row.push(maybe(figure.map(|figure| figure.max)));
+            }
+            row
+        });
+        table(head, rows)
+    }
+}
+
+fn maybe<T: ToString>(value: Option<T>) -> String {
+    value.map_or(String::new(), |value| value.to_string())
+}
+
+fn row(result: &RunResult) -> Vec<String> {
+    vec![
+        result.run.clone(),
+        result.seed.to_string(),
+        result.rounds.to_string(),
+        maybe(result.rounds_to_converge),
+        result.sent_bytes.to_string(),
+        maybe(result.bytes_over_optimum),
+        maybe(result.final_accuracy),
+        maybe(result.curves.mean_pairwise_l2.last().copied().flatten()),
+        result.distinct_states.to_string(),
+        result.liars.to_string(),
+        result.isolated.to_string(),
+        result.honest_isolated.to_string(),
+        maybe(result.recall),
+        maybe(result.precision),
+        result.final_state_hash.to_string(),
+        maybe(result.final_model_hash),
+    ]
+}
+
+/// Names of runs may hold commas and quotes, so the fields are quoted where they must be.
+fn table(head: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> String {
+    let mut table = csv::Writer::from_writer(Vec::new());
+    for row in std::iter::once(head).chain(rows) {
+        table.write_record(row).expect("writing to memory does not fail");
+    }
+    let bytes = table.into_inner().expect("writing to memory does not fail");
+    String::from_utf8_lossy(&bytes).into_owned()
+}
