@@ -1,9 +1,8 @@
 //! The command line: help, completions and manual all come from this one definition.
 
 use clap::{Args, Parser, Subcommand};
-use espalier::replica::Exchange;
 use espalier::sim::{
-    Attack, Churn, Clock, Config, Family, LateJoiners, Latency, Metrics, Outage, PartitionSpec,
+    Attack, Churn, Clock, Config, Exchange, Family, LateJoiners, Latency, Metrics, Outage, PartitionSpec,
     Rate, RetractSpec, Retrain, Share, Span, Spread,
 };
 use espalier::topology::{Order, Schedule, Topology};
@@ -235,8 +234,9 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "sequential|synchronous", default_value = "sequential")]
     #[arg(help_heading = "Federation")]
     order: Order,
-    /// What an exchange sends
-    #[arg(long, value_name = "delta|full-state", default_value = "delta", value_parser = exchange)]
+    /// What nodes send each other: what the other lacks, everything, or fresh operations by
+    /// broadcast trees
+    #[arg(long, value_name = "delta|full-state|broadcast", default_value = "delta")]
     #[arg(help_heading = "Federation")]
     exchange: Exchange,
     /// Seed of all randomness
@@ -384,14 +384,6 @@ impl RunArgs {
             metrics: self.metrics,
             seed: self.seed,
         }
-    }
-}
-
-fn exchange(text: &str) -> Result<Exchange, String> {
-    match text {
-        "delta" => Ok(Exchange::Delta),
-        "full-state" => Ok(Exchange::FullState),
-        _ => Err("it is delta or full-state".into()),
     }
 }
 

@@ -59,7 +59,7 @@ impl Replica {
                 self.waiting.push_back(waiting);
             }
         }
-        let mut received = Received { effects: Vec::new(), admitted };
+        let mut received = Received { effects: self.answer_wishes(contents), admitted };
         self.take_admitted(true, &mut received);
         received
     }
@@ -81,11 +81,16 @@ impl Replica {
             self.suspect_sender(envelope, &tensors, &address);
             return Err(ReceiveError::Content { address, found });
         }
-        let wanted = |address: &Digest| self.waiting.iter().any(|w| w.missing.contains(address));
-        let kept: Vec<_> = tensors.into_iter().filter(|(address, _)| wanted(address)).collect();
+        let wanted = |(address, _): &(Digest, Content)| self.waits_for(address);
+        let kept: Vec<_> = tensors.into_iter().filter(wanted).collect();
         let arrived = kept.into_iter().map(|(_, c)| self.state.arena().store().put(c));
         let arrived: Vec<_> = arrived.collect();
         Ok(self.content_arrived(&arrived))
+    }
+
+    /// Whether operations here wait for a tensor.
+    pub(crate) fn waits_for(&self, content: &Digest) -> bool {
+        self.waiting.iter().any(|waiting| waiting.missing.contains(content))
     }
 
     /// Takes operations in, or lets them wait for their tensors and asks for these.

@@ -57,7 +57,7 @@ mod world;
 pub use attack::{Attack, Scene, Target};
 pub use check::MAX_NODES;
 pub use config::{
-    Churn, Clock, Config, Cut, Family, LateJoiners, Latency, MAX_SYNTHETIC, Metrics, Outage,
+    Churn, Clock, Config, Cut, Exchange, Family, LateJoiners, Latency, MAX_SYNTHETIC, Metrics, Outage,
     ParseError, PartitionSpec, Rate, RetractSpec, Share, Span, Spread,
 };
 pub use engine::{Happening, Logged};

@@ -87,7 +87,7 @@ impl<'a> Run<'a> {
             nodes.push(Node {
                 id: key.peer_id(),
                 name: format!("node_{i}"),
-                faces: vec![Replica::new(key.clone(), state, config.exchange)],
+                faces: vec![Replica::new(key.clone(), state, config.exchange.of_replicas())],
                 active: !absent(&i),
                 away: if absent(&i) { Away::Absent } else { Away::Down },
                 back: None,
