@@ -43,6 +43,7 @@ mod measure;
 mod measure_peers;
 mod membership;
 mod output;
+mod protocols;
 mod replay;
 mod report;
 mod run;
