@@ -148,7 +148,8 @@ impl Run<'_> {
     fn restart(&mut self, i: usize) {
         let node = &mut self.engine.peers.nodes[i];
         let state = node.disk.read(&self.policy, &self.engine.peers.arena);
-        node.faces = vec![Replica::new(self.keys[i].clone(), state, self.config.exchange.of_replicas())];
+        node.faces =
+            vec![Replica::new(self.keys[i].clone(), state, self.config.exchange.of_replicas())];
         node.measured = Default::default();
         (node.active, node.back) = (true, None);
         self.engine.log.note(Happening::Restart, i, i, 0);

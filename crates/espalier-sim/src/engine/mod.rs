@@ -151,6 +151,15 @@ impl<R> Exchanged<R> {
     }
 }
 
+/// A moment, and what was sent up to then.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct News {
+    pub(crate) time: Time,
+    pub(crate) messages: u64,
+    pub(crate) bytes: u64,
+    pub(crate) tensor_bytes: u64,
+}
+
 /// What is still to happen.
 #[derive(Debug)]
 enum Event<M> {
@@ -169,10 +178,10 @@ pub(crate) struct Engine<'a, P: Population> {
     pub(crate) log: EventLog<'a>,
     pub(crate) sent_bytes: u64,
     /// How many of them were of tensors.
-    pub(crate) tensor_bytes: u64,
-    pub(crate) messages: u64,
-    /// When somebody last learnt something.
-    pub(crate) news: Time,
+    tensor_bytes: u64,
+    messages: u64,
+    /// How things stood when somebody last learnt something.
+    pub(crate) news: News,
     /// How many exchanges there were; what a node sends others in the course of one begins another.
     exchanges: u64,
     clock: Clock,
@@ -210,7 +219,7 @@ impl<'a, P: Population> Engine<'a, P> {
             sent_bytes: 0,
             tensor_bytes: 0,
             messages: 0,
-            news: 0,
+            news: News::default(),
             exchanges: 0,
             clock: config.clock,
             period: config.period.0,
@@ -264,7 +273,12 @@ impl<'a, P: Population> Engine<'a, P> {
 
     fn learnt(&mut self, ops: u32) {
         if ops > 0 {
-            self.news = self.log.now();
+            self.news = News {
+                time: self.log.now(),
+                messages: self.messages,
+                bytes: self.sent_bytes,
+                tensor_bytes: self.tensor_bytes,
+            };
         }
     }
 
@@ -307,7 +321,8 @@ impl<'a, P: Population> Engine<'a, P> {
         side.bytes += bytes;
         self.sent_bytes += bytes;
         self.tensor_bytes += self.peers.tensor_bytes(&mail.message);
-        self.messages += 1;
+        // What has no bytes is not a message, but something that is noticed.
+        self.messages += u64::from(bytes > 0);
         let dice = self.own.get_mut(mail.from).unwrap_or(&mut self.dice);
         let mut fate = self.links.fate(link, bytes, self.log.now(), dice);
         // A cut in one direction swallows what is sent into it.
@@ -315,7 +330,8 @@ impl<'a, P: Population> Engine<'a, P> {
             fate = Fate::Lost;
             self.unreached(mail.from, mail.to);
         }
-        exchanged.side(mail.to).lost |= matches!(fate, Fate::Lost | Fate::HeldBack | Fate::Rounds(1..));
+        exchanged.side(mail.to).lost |=
+            matches!(fate, Fate::Lost | Fate::HeldBack | Fate::Rounds(1..));
         if fate == Fate::Lost {
             self.log.note(Happening::Lost, mail.from, mail.to, 0);
         }

@@ -26,7 +26,7 @@ impl<P: Population> Engine<'_, P> {
         done
     }
 
-    /// Wakes a node; what it sends each peer then is an exchange of its own.
+    /// Wakes a node; what it sends then is an exchange of its own each, unless it is blocked.
     fn wake_up(&mut self, node: usize, token: u64, done: &mut Vec<Exchanged<P::Record>>) {
         let mut out = Outbox::new();
         if !self.ring(node, token, &mut out) {
@@ -35,6 +35,13 @@ impl<P: Population> Engine<'_, P> {
         for (to, message) in std::mem::take(&mut out.mail) {
             let (mut exchanged, mut inbox) = (self.begin_record([node, to]), VecDeque::new());
             self.exchanges += 1;
+            if !self.reaches(node, to) {
+                exchanged.blocked = true;
+                self.log.note(Happening::Blocked, node, to, 0);
+                self.unreached(node, to);
+                done.push(self.end_record(exchanged));
+                continue;
+            }
             out.push((to, message));
             self.route(node, &mut out, &mut inbox, &mut exchanged);
             self.run_to_end(&mut inbox, &mut out, &mut exchanged);

@@ -32,6 +32,9 @@ const KNOWN: usize = 8;
 const CONTACTS: usize = 3;
 /// Bytes of a message that only say which topic it is of; a connection has one stream for each.
 const TOPIC_LEN: usize = 32;
+/// How long it takes to close a link, in microseconds. Were it no time, nodes that push each other
+/// out could do so forever at one moment.
+const CLOSING: Time = 10_000;
 /// Bytes before a message on its stream: its length.
 const PREFIX_LEN: usize = 4;
 
@@ -47,6 +50,8 @@ pub(crate) struct Broadcast {
     alarms: BTreeMap<u64, Alarm>,
     /// The next token.
     next: u64,
+    /// Pairs with an open link, the lesser key first.
+    links: BTreeSet<[PeerId; 2]>,
 }
 
 /// A node's part of them.
@@ -79,6 +84,8 @@ struct Alarm {
 enum What {
     Join,
     Announce,
+    /// A link is closed.
+    Close(PeerId),
     /// A link that brought nothing through is given up.
     GiveUp(PeerId),
     Tree(proto::Timer<PeerId>),
@@ -93,9 +100,10 @@ enum Outcome {
     Wake(Timer),
 }
 
-/// How many bytes a message of a tree has on the wire: length and message, without the topic.
+/// How many bytes a message of a tree has on the wire: length and message, without the topic. That a
+/// link is closed is said below.
 pub(crate) fn wire_len(message: &[u8]) -> u64 {
-    (PREFIX_LEN + message.len().saturating_sub(TOPIC_LEN)) as u64
+    message.len().checked_sub(TOPIC_LEN).map_or(0, |len| (PREFIX_LEN + len) as u64)
 }
 
 /// A fingerprint of a message of a tree.
@@ -126,6 +134,7 @@ impl Broadcast {
             members: ids.iter().enumerate().map(member).collect(),
             alarms: BTreeMap::new(),
             next: 0,
+            links: BTreeSet::new(),
         }
     }
 
@@ -185,12 +194,21 @@ impl Broadcast {
         self.handle(node, proto::InEvent::Command(self.topic, command), now)
     }
 
-    /// Takes a message of a tree.
+    /// Takes a message of a tree. An empty one says that the link was closed.
     fn hear(&mut self, node: usize, from: PeerId, message: &[u8], now: Time) -> Vec<Outcome> {
+        if message.is_empty() {
+            return self.handle(node, proto::InEvent::PeerDisconnected(from), now);
+        }
+        self.links.insert(self.link(node, from));
         match canonical::decode(message) {
             Ok(message) => self.handle(node, proto::InEvent::RecvMessage(from, message), now),
             Err(_) => Vec::new(),
         }
+    }
+
+    fn link(&self, node: usize, peer: PeerId) -> [PeerId; 2] {
+        let id = self.members[node].id;
+        [id.min(peer), id.max(peer)]
     }
 
     fn handle(&mut self, node: usize, event: proto::InEvent<PeerId>, now: Time) -> Vec<Outcome> {
@@ -207,10 +225,11 @@ impl Broadcast {
                 let after = Time::try_from(after.as_micros()).unwrap_or(Time::MAX);
                 Some(Outcome::Wake(self.alarm(node, after, What::Tree(timer))))
             }
-            // Links are not kept open in here, and nobody has an address.
-            proto::OutEvent::EmitEvent(..)
-            | proto::OutEvent::DisconnectPeer(_)
-            | proto::OutEvent::PeerData(..) => None,
+            proto::OutEvent::DisconnectPeer(peer) => {
+                let closes = self.links.remove(&self.link(node, peer));
+                closes.then(|| Outcome::Wake(self.alarm(node, CLOSING, What::Close(peer))))
+            }
+            proto::OutEvent::EmitEvent(..) | proto::OutEvent::PeerData(..) => None,
         };
         events.into_iter().filter_map(outcome).collect()
     }
@@ -254,6 +273,9 @@ impl World {
                 trees.members[node].silent.remove(&peer);
                 trees.handle(node, proto::InEvent::PeerDisconnected(peer), out.now)
             }
+            // Unless it has been opened again.
+            Some(What::Close(peer)) if trees.links.contains(&trees.link(node, peer)) => return 0,
+            Some(What::Close(peer)) => vec![Outcome::Send(peer, Vec::new())],
             Some(What::Tree(timer)) => {
                 trees.handle(node, proto::InEvent::TimerExpired(timer), out.now)
             }
@@ -297,12 +319,7 @@ impl World {
         outcomes
     }
 
-    fn carry_out(
-        &mut self,
-        node: usize,
-        outcomes: Vec<Outcome>,
-        out: &mut Outbox<Payload>,
-    ) -> u32 {
+    fn carry_out(&mut self, node: usize, outcomes: Vec<Outcome>, out: &mut Outbox<Payload>) -> u32 {
         let mut learnt = 0;
         for outcome in outcomes {
             match outcome {
