@@ -16,6 +16,8 @@ mod links;
 mod log;
 mod queue;
 mod rounds;
+#[cfg(test)]
+mod tests;
 mod timed;
 
 use crate::config::{Clock, Config};
