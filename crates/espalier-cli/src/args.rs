@@ -241,6 +241,9 @@ pub(crate) struct ExchangesArgs {
     /// Also write the JSON to this file, or to standard output with `-`, in place of the table
     #[arg(long, value_name = "FILE|-", help_heading = "Output")]
     pub(crate) json: Option<PathBuf>,
+    /// Overwrite that file
+    #[arg(long, requires = "json", help_heading = "Output")]
+    pub(crate) force: bool,
 }
 
 /// `verify`: what to check.

@@ -6,7 +6,8 @@ use crate::console::{self, Cells};
 use crate::simulate::failure;
 use anyhow::Context as _;
 use espalier::sim::{
-    Clock, Config, Estimate, Exchanges, ExchangesConfig, Protocol, ProtocolResult, run_exchanges,
+    Clock, Config, Estimate, Exchanges, ExchangesConfig, OutputError, Protocol, ProtocolResult,
+    run_exchanges,
 };
 use std::fmt::Write as _;
 use std::path::Path;
@@ -19,7 +20,12 @@ pub(crate) fn run(args: &ExchangesArgs, quiet: bool) -> Result<(), Failure> {
     let config = configure(args)?;
     config.check().map_err(failure)?;
     // What goes to standard output with `--json -` is JSON and nothing else.
-    let quiet = quiet || args.json.as_deref() == Some(Path::new("-"));
+    let to_stdout = args.json.as_deref() == Some(Path::new("-"));
+    let quiet = quiet || to_stdout;
+    let existing = args.json.clone().filter(|path| !to_stdout && !args.force && path.exists());
+    if let Some(path) = existing {
+        return Err(Failure::input(OutputError::Exists(path)));
+    }
     // A probe for each protocol comes on top.
     let runs = config.protocols.len() * (config.seeds.len() + 1);
     let bar = Mutex::new(Cells::new(quiet, runs, 0));
@@ -32,7 +38,7 @@ pub(crate) fn run(args: &ExchangesArgs, quiet: bool) -> Result<(), Failure> {
     drop(bar);
     if let Some(path) = &args.json {
         let json = result.to_json() + "\n";
-        if path == Path::new("-") {
+        if to_stdout {
             return console::print(&json);
         }
         espalier::sim::write_file(path, json.as_bytes())
