@@ -14,8 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// How many wishes are noted. Who is not among them asks again in a later exchange.
 const MAX_WISHES: usize = 4096;
 
-/// No frame is longer than its operations by more bytes: its header, the envelope and how many there
-/// are.
+/// No frame is longer than its operations by more bytes: its header, the envelope and how many
+/// there are.
 const OVERHEAD: usize = HEADER_LEN + 2 + 1 + 32 + 64 + 10;
 
 /// Who asked for tensors for which a replica waits.
@@ -47,9 +47,9 @@ impl Wishes {
 
 impl Replica {
     /// Frames to be broadcast, with the operations that this replica's own author has signed after
-    /// its `after`-th, in their order, in this replica's envelope. No frame is longer than `max_len`;
-    /// from the first operation on that does not fit into one they are left to exchanges, as nobody
-    /// takes in what follows on what it does not have.
+    /// its `after`-th, in their order, in this replica's envelope. No frame is longer than
+    /// `max_len`; from the first operation on that does not fit into one they are left to
+    /// exchanges, as nobody takes in what follows on what it does not have.
     ///
     /// Whoever gets such a frame by whatever way hands it to [`Replica::receive`] as from the peer
     /// that passed it on, and asks that peer for the tensors. One signature for each frame.

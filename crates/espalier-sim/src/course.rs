@@ -40,7 +40,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Lets a node that comes, or comes back, find its place in the broadcast trees, if there are any.
+    /// Lets a node that comes, or comes back, find its place in the broadcast trees, if there are
+    /// any.
     pub(crate) fn come(&mut self, i: usize) {
         let timers = self.engine.peers.broadcast.as_mut().map(|trees| trees.come(i));
         for timer in timers.into_iter().flatten() {

@@ -1,16 +1,16 @@
 //! The event core: virtual time, links that fail, and exchanges between the members of a
 //! population, whatever these are.
 //!
-//! [`Engine`] moves messages and knows nothing of what is in them; a [`Population`] takes them in and
-//! answers. There are two ways to run it:
+//! [`Engine`] moves messages and knows nothing of what is in them; a [`Population`] takes them in
+//! and answers. There are two ways to run it:
 //!
-//! * In rounds ([`rounds`]): an exchange runs to its end before the next begins, in no time, unless its
-//!   messages are held up for rounds. This is the model of most papers.
-//! * In virtual time ([`timed`]): messages take as long as their links do, nodes act by clocks of their
-//!   own, and exchanges overlap.
+//! * In rounds ([`rounds`]): an exchange runs to its end before the next begins, in no time, unless
+//!   its messages are held up for rounds. This is the model of most papers.
+//! * In virtual time ([`timed`]): messages take as long as their links do, nodes act by clocks of
+//!   their own, and exchanges overlap.
 //!
-//! Both share links, cuts, counting and the [`EventLog`], and the timers by which a population wakes
-//! its members: at their time in virtual time, at the beginning of the next round in rounds.
+//! Both share links, cuts, counting and the [`EventLog`], and the timers by which a population
+//! wakes its members: at their time in virtual time, at the beginning of the next round in rounds.
 
 mod links;
 mod log;

@@ -23,8 +23,8 @@ use std::time::{Duration, Instant};
 
 static TOPIC: Domain = Domain::new("espalier simulation topic v1");
 
-/// The longest message of a tree, in bytes. What is broadcast may be half as long: above the limit a
-/// node's sending ends without a word.
+/// The longest message of a tree, in bytes. What is broadcast may be half as long: above the limit
+/// a node's sending ends without a word.
 const MAX_MESSAGE: usize = 16 << 10;
 /// Whom a node knows at first.
 const KNOWN: usize = 8;
@@ -100,8 +100,8 @@ enum Outcome {
     Wake(Timer),
 }
 
-/// How many bytes a message of a tree has on the wire: length and message, without the topic. That a
-/// link is closed is said below.
+/// How many bytes a message of a tree has on the wire: length and message, without the topic. That
+/// a link is closed is said below.
 pub(crate) fn wire_len(message: &[u8]) -> u64 {
     message.len().checked_sub(TOPIC_LEN).map_or(0, |len| (PREFIX_LEN + len) as u64)
 }
@@ -138,8 +138,8 @@ impl Broadcast {
         }
     }
 
-    /// Lets a node that comes, or comes back, begin anew: it asks some peers that it knows to be let
-    /// in, and announces what it has signed a little later, when the tree has formed.
+    /// Lets a node that comes, or comes back, begin anew: it asks some peers that it knows to be
+    /// let in, and announces what it has signed a little later, when the tree has formed.
     pub(crate) fn come(&mut self, node: usize) -> [Timer; 2] {
         let (seeds, period) = (self.seeds, self.period);
         let member = &mut self.members[node];

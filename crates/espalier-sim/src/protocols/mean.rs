@@ -2,14 +2,14 @@
 //! flows down.
 //!
 //! Each of the n − 1 links of a breadth-first tree carries the tensors once up and once down, so it
-//! costs 2 (n − 1) T bytes of tensors, where exchanging the contributions costs n (n − 1) T. What it
-//! cannot do: nobody learns what anybody contributed, so there is no trust, no other strategy and no
-//! way to take something back; who comes late is not in it; and all wait for the slowest.
+//! costs 2 (n − 1) T bytes of tensors, where exchanging the contributions costs n (n − 1) T. What
+//! it cannot do: nobody learns what anybody contributed, so there is no trust, no other strategy
+//! and no way to take something back; who comes late is not in it; and all wait for the slowest.
 //!
-//! A partial sum travels as the mean of a subtree with the subtree's weight, so that it fits into the
-//! tensors' type. A node adds in f64, its own tensors first and then its children's in the order of
-//! their numbers, and rounds once. With u the rounding unit of the type, m the greatest absolute
-//! value and d the depth of the tree, the result is within (d + 1) u m of the exact mean.
+//! A partial sum travels as the mean of a subtree with the subtree's weight, so that it fits into
+//! the tensors' type. A node adds in f64, its own tensors first and then its children's in the
+//! order of their numbers, and rounds once. With u the rounding unit of the type, m the greatest
+//! absolute value and d the depth of the tree, the result is within (d + 1) u m of the exact mean.
 //!
 //! What is lost is sent again by a timer that doubles, until it is acknowledged.
 
@@ -296,8 +296,8 @@ impl Layout {
         self.0.iter().map(|(_, len)| *len as u64).sum()
     }
 
-    /// The weighted mean of a node's own tensors and its children's parts, and their weight. What is
-    /// no float is the node's own.
+    /// The weighted mean of a node's own tensors and its children's parts, and their weight. What
+    /// is no float is the node's own.
     fn mean_of(&self, member: &Member) -> (u64, Vec<u8>) {
         let parts = || member.parts.values().map(|(weight, tensors)| (*weight, tensors));
         let all = || std::iter::once((member.weight, &member.own)).chain(parts());

@@ -2,7 +2,8 @@
 //!
 //! * [`broadcast`]: fresh operations over PlumTree and HyParView, with exchanges for repair. A part
 //!   of the world: its nodes are the replicas.
-//! * [`mean`]: partial sums up a tree and the mean down, a population of its own; [`drive`] runs it.
+//! * [`mean`]: partial sums up a tree and the mean down, a population of its own; [`drive`] runs
+//!   it.
 //! * [`compare`]: all of them on one network.
 
 pub(crate) mod broadcast;
