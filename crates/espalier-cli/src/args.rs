@@ -73,7 +73,8 @@ pub(crate) enum Command {
       three liars, and nobody is told who they are
   espalier simulate --clock periodic --latency lognormal:80ms:0.5 --bandwidth 2MB/s --loss 0.05
       in virtual time, over links that are slow and lose messages
-  espalier simulate --log events.jsonl, and then
+  espalier simulate --log events.jsonl
+      with every event in a file, and then
   espalier simulate --replay events.jsonl --until 120 --show node_3
       the same run again up to its 120th event, and what node 3 knows then
 
