@@ -1,10 +1,9 @@
 //! The command line: help, completions and manual all come from this one definition.
 
 use clap::{Args, Parser, Subcommand};
-use espalier::replica::Exchange;
 use espalier::sim::{
-    Attack, Churn, Clock, Config, Family, LateJoiners, Latency, Metrics, Outage, PartitionSpec,
-    Rate, RetractSpec, Retrain, Share, Span, Spread,
+    Attack, Churn, Clock, Config, Exchange, Family, LateJoiners, Latency, Metrics, Outage,
+    PartitionSpec, Rate, RetractSpec, Retrain, Share, Span, Spread,
 };
 use espalier::topology::{Order, Schedule, Topology};
 use espalier::trust::Profile;
@@ -42,6 +41,8 @@ pub(crate) enum Command {
     Trace(Box<TraceArgs>),
     /// Measure a grid of attacks: what is found, what it costs, and what rules do that are told f
     Byzantine(Box<ByzantineArgs>),
+    /// Compare ways to spread contributions: rounds or seconds, messages, bytes, guarantees
+    Exchanges(Box<ExchangesArgs>),
     /// Check a report or a scenario's by running it again, or records of evidence by themselves
     Verify(VerifyArgs),
     /// Recompute golden values: does this machine produce the specified bits?
@@ -203,6 +204,59 @@ pub(crate) struct ByzantineArgs {
     pub(crate) json: Option<PathBuf>,
 }
 
+/// `exchanges`: the network on which all are compared.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Examples:
+  espalier exchanges
+      all of them over a complete network of 64 nodes
+  espalier exchanges --topology ring --model synthetic:128x128 --loss 0.1
+      64 KiB each, around a ring on which every tenth message is lost
+  espalier exchanges --clock periodic --latency lognormal:80ms:0.5
+      in seconds, over slow links; `scheduled` is left out, as it is about rounds
+
+Figures are up to the moment when the last node learnt the last thing.")]
+pub(crate) struct ExchangesArgs {
+    /// Number of nodes
+    #[arg(long, value_name = "N", default_value_t = 64, help_heading = "Network")]
+    #[arg(value_parser = whole::<u32>, allow_negative_numbers = true)]
+    pub(crate) nodes: u32,
+    /// Who knows whom, as for `simulate`
+    #[arg(long, value_name = "NAME", default_value = "complete", help_heading = "Network")]
+    pub(crate) topology: Topology,
+    /// What is spread: synthetic:SHAPE, digits or a path
+    #[arg(long, value_name = "MODEL", default_value = "synthetic:16x16", help_heading = "Network")]
+    pub(crate) model: Family,
+    /// Probability that a message is lost
+    #[arg(long, value_name = "P", default_value = "0", value_parser = probability)]
+    #[arg(allow_negative_numbers = true, help_heading = "Network")]
+    pub(crate) loss: f64,
+    /// When nodes begin exchanges: rounds, periodic, poisson or none [default: broadcast periodic,
+    /// the others rounds]
+    #[arg(long, value_name = "WHICH", help_heading = "Network")]
+    pub(crate) clock: Option<Clock>,
+    /// How long messages are under way, as for `simulate`
+    #[arg(long, value_name = "WHICH", default_value = "none", help_heading = "Network")]
+    pub(crate) latency: Latency,
+    /// How many seeds
+    #[arg(long, value_name = "COUNT", default_value = "5", help_heading = "Runs")]
+    #[arg(value_parser = whole::<NonZeroU32>)]
+    pub(crate) seeds: NonZeroU32,
+    /// The first of them
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Runs")]
+    #[arg(value_parser = whole::<u64>)]
+    pub(crate) seed: u64,
+    /// After how many rounds or periods a run ends that is not equal by then [default: 20 for each
+    /// node, and 200]
+    #[arg(long, value_name = "N", value_parser = whole::<NonZeroU32>, help_heading = "Runs")]
+    pub(crate) rounds: Option<NonZeroU32>,
+    /// Also write the JSON to this file, or to standard output with `-`, in place of the table
+    #[arg(long, value_name = "FILE|-", help_heading = "Output")]
+    pub(crate) json: Option<PathBuf>,
+    /// Overwrite that file
+    #[arg(long, requires = "json", help_heading = "Output")]
+    pub(crate) force: bool,
+}
+
 /// `verify`: what to check.
 #[derive(Debug, Args)]
 #[command(after_long_help = "Examples:
@@ -246,8 +300,9 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "sequential|synchronous", default_value = "sequential")]
     #[arg(help_heading = "Federation")]
     order: Order,
-    /// What an exchange sends
-    #[arg(long, value_name = "delta|full-state", default_value = "delta", value_parser = exchange)]
+    /// What nodes send each other: what the other lacks, everything, or fresh operations by
+    /// broadcast trees
+    #[arg(long, value_name = "delta|full-state|broadcast", default_value = "delta")]
     #[arg(help_heading = "Federation")]
     exchange: Exchange,
     /// Seed of all randomness, in a scenario the first one [default: 1, in a scenario as in its
@@ -406,14 +461,6 @@ fn of_one_run() -> Vec<clap::Id> {
     let flags = run.get_arguments().map(|flag| flag.get_id().clone());
     let others = ["log", "replay"].map(clap::Id::from);
     flags.filter(|id| id != "seed").chain(others).collect()
-}
-
-fn exchange(text: &str) -> Result<Exchange, String> {
-    match text {
-        "delta" => Ok(Exchange::Delta),
-        "full-state" => Ok(Exchange::FullState),
-        _ => Err("it is delta or full-state".into()),
-    }
 }
 
 fn profile(text: &str) -> Result<Profile, String> {

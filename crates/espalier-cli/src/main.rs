@@ -6,6 +6,7 @@
 mod args;
 mod byzantine;
 mod console;
+mod exchanges;
 mod replay;
 mod scenario;
 mod selfcheck;
@@ -86,6 +87,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Simulate(args) => simulate::run(&args, cli.quiet),
         Command::Trace(args) => trace::run(&args, cli.quiet),
         Command::Byzantine(args) => byzantine::run(&args, cli.quiet),
+        Command::Exchanges(args) => exchanges::run(&args, cli.quiet),
         Command::Verify(args) => verify::run(&args, cli.quiet),
         Command::Selfcheck => selfcheck::run(cli.quiet),
         Command::Completions { shell } => {

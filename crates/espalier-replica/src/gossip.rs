@@ -19,6 +19,7 @@
 //! Whatever carries operations or tensors is signed by the hop that sends it, see
 //! [`Envelope`]: a relay answers for passing on only what it has checked.
 
+use crate::announce::Wishes;
 use crate::budget::{BUDGET, Budget};
 use crate::envelope::Envelope;
 use crate::error::{ApplyError, ChangeError};
@@ -120,6 +121,7 @@ pub struct Replica {
     pub(crate) budget: Budget,
     pub(crate) pool: Pool,
     pub(crate) findings: Findings,
+    pub(crate) wishes: Wishes,
     /// How often each peer was told what it lacks.
     unequal: BTreeMap<PeerId, u32>,
 }
@@ -131,8 +133,8 @@ impl Replica {
         let held = state.live_contents().collect();
         let (waiting, budget) = (VecDeque::new(), Budget::new(BUDGET));
         let (pool, findings) = (Pool::default(), Findings::default());
-        let unequal = BTreeMap::new();
-        Self { key, state, exchange, held, waiting, budget, pool, findings, unequal }
+        let (wishes, unequal) = (Wishes::default(), BTreeMap::new());
+        Self { key, state, exchange, held, waiting, budget, pool, findings, wishes, unequal }
     }
 
     /// Who it is.
@@ -222,9 +224,7 @@ impl Replica {
             }
             Message::Want { contents } => {
                 bounded(contents.len())?;
-                let contents: BTreeSet<_> =
-                    contents.into_iter().filter(|digest| self.held.contains(digest)).collect();
-                nothing(provide(from, contents))
+                nothing(self.answer_want(from, contents))
             }
             Message::Whole { policy, reply, batch } => {
                 self.same_policy(policy)?;
@@ -269,7 +269,7 @@ impl Replica {
     }
 
     /// Puts operations into the envelope of this hop. All were checked when they came in.
-    fn seal_batch(&self, ops: Vec<&VerifiedOp>) -> Option<Batch> {
+    pub(crate) fn seal_batch(&self, ops: Vec<&VerifiedOp>) -> Option<Batch> {
         if ops.is_empty() {
             return None;
         }
@@ -408,7 +408,7 @@ pub(crate) fn send(to: PeerId, message: &Message) -> Effect {
     Effect::Send { to, frame: message.to_frame() }
 }
 
-fn provide(to: PeerId, contents: BTreeSet<Digest>) -> Vec<Effect> {
+pub(crate) fn provide(to: PeerId, contents: BTreeSet<Digest>) -> Vec<Effect> {
     if contents.is_empty() {
         return Vec::new();
     }

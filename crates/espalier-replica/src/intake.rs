@@ -15,10 +15,11 @@ use espalier_trust::Record as _;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many batches of operations may wait for their tensors; the oldest gives way.
-const MAX_WAITING: usize = 64;
+const MAX_WAITING: usize = 2048;
 
-/// How many of them may come from one peer, so that none pushes the others' out.
-const MAX_WAITING_PER_PEER: usize = 4;
+/// How many of them may come from one peer, so that none pushes the others' out. Over a broadcast
+/// tree one peer passes on the operations of many, each a batch of its own.
+const MAX_WAITING_PER_PEER: usize = 128;
 
 /// How many bytes of operations may wait altogether.
 const MAX_WAITING_LEN: usize = 2 * MAX_MESSAGE_LEN;
@@ -59,7 +60,7 @@ impl Replica {
                 self.waiting.push_back(waiting);
             }
         }
-        let mut received = Received { effects: Vec::new(), admitted };
+        let mut received = Received { effects: self.answer_wishes(contents), admitted };
         self.take_admitted(true, &mut received);
         received
     }
@@ -81,11 +82,16 @@ impl Replica {
             self.suspect_sender(envelope, &tensors, &address);
             return Err(ReceiveError::Content { address, found });
         }
-        let wanted = |address: &Digest| self.waiting.iter().any(|w| w.missing.contains(address));
-        let kept: Vec<_> = tensors.into_iter().filter(|(address, _)| wanted(address)).collect();
+        let wanted = |(address, _): &(Digest, Content)| self.waits_for(address);
+        let kept: Vec<_> = tensors.into_iter().filter(wanted).collect();
         let arrived = kept.into_iter().map(|(_, c)| self.state.arena().store().put(c));
         let arrived: Vec<_> = arrived.collect();
         Ok(self.content_arrived(&arrived))
+    }
+
+    /// Whether operations here wait for a tensor.
+    pub(crate) fn waits_for(&self, content: &Digest) -> bool {
+        self.waiting.iter().any(|waiting| waiting.missing.contains(content))
     }
 
     /// Takes operations in, or lets them wait for their tensors and asks for these.
@@ -99,7 +105,7 @@ impl Replica {
         let Some(Batch { relay, signature, ops }) = batch else { return Ok(Received::default()) };
         let accepted = |signed: &SignedOp| self.state.accepts(&signed.op.author);
         let (ops, strangers): (Vec<_>, Vec<_>) = ops.into_iter().partition(accepted);
-        let checks = self.waiting_checks();
+        let checks = self.waiting_checks(&ops);
         let (ops, left) = self.budget.cut(&self.state, &checks, ops, len);
         let ops = match self.state.prepare(ops, &checks) {
             Ok(ops) => ops,
@@ -119,7 +125,7 @@ impl Replica {
     /// Takes in from the pool what strangers signed who are none any more.
     fn take_admitted(&mut self, ask: bool, received: &mut Received) {
         while let Some((from, ops)) = self.pool.take(|author| self.state.accepts(author)) {
-            let checks = self.waiting_checks();
+            let checks = self.waiting_checks(&ops);
             let (ops, _) = self.budget.cut(&self.state, &checks, ops, usize::MAX);
             // Nobody had checked them. What is refused the next exchange brings anew, or nobody.
             let Ok(ops) = self.state.prepare(ops, &checks) else { continue };
@@ -160,11 +166,15 @@ impl Replica {
         (Prepared::default(), rest.and(complete))
     }
 
-    /// What waits, so that it is neither checked nor paid for again. A chain of which the tensors
-    /// in the middle are gone thus grows tick by tick until it can be taken in as a whole.
-    fn waiting_checks(&self) -> Checks {
+    /// What of these operations waits, so that it is neither checked nor paid for again. A chain of
+    /// which the tensors in the middle are gone thus grows tick by tick until it can be taken in as
+    /// a whole.
+    fn waiting_checks(&self, ops: &[SignedOp]) -> Checks {
+        let ids: BTreeSet<_> = ops.iter().map(SignedOp::id).collect();
         let candidates = self.waiting.iter().flat_map(|waiting| waiting.ops.candidates());
-        candidates.map(|candidate| (candidate.op().id(), candidate.clone())).collect()
+        let waiting = candidates.map(|candidate| (candidate.op().id(), candidate));
+        let again = waiting.filter(|(id, _)| ids.contains(id));
+        again.map(|(id, candidate)| (id, candidate.clone())).collect()
     }
 
     /// Lets a batch wait, in place of those of the same peer that it covers.

@@ -152,7 +152,7 @@ impl MergeState {
     /// The highest sequence number of `author` that this state has seen; 0 if none.
     #[must_use]
     pub fn last_seq(&self, author: &PeerId) -> u64 {
-        self.view.top(author)
+        self.view().top(author)
     }
 
     /// Commits to the policy and to everything from which `resolve` computes: the visible

@@ -1,6 +1,6 @@
 //! What must hold before a run starts.
 
-use crate::config::{Churn, Clock, Config, Latency, ParseError, Span};
+use crate::config::{Churn, Clock, Config, Exchange, Latency, ParseError, Span};
 use crate::error::{SimError, flag};
 use espalier_resolve::{Strategy, StrategyError, registry};
 use espalier_topology::{Order, Schedule};
@@ -65,14 +65,19 @@ fn check_clock(config: &Config) -> Result<(), SimError> {
         return Err(flag("--period", "must be 1ms to 24h"));
     }
     if config.clock == Clock::Rounds {
-        let links = [
+        let only_there = [
             ("--latency", config.latency != Latency::None),
             ("--bandwidth", config.bandwidth.is_some()),
+            ("--exchange broadcast", config.exchange == Exchange::Broadcast),
         ];
-        return match links.into_iter().find(|(_, given)| *given) {
+        return match only_there.into_iter().find(|(_, given)| *given) {
             None => Ok(()),
             Some((name, _)) => Err(flag(name, "needs virtual time: add --clock periodic")),
         };
+    }
+    if config.clock == Clock::None && config.exchange == Exchange::Broadcast {
+        let problem = "needs a clock for its repairs: add --clock periodic or poisson";
+        return Err(flag("--exchange broadcast", problem));
     }
     let rounds = [
         ("--schedule", config.schedule == Schedule::Scheduled),

@@ -40,9 +40,19 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Lets a node that comes, or comes back, find its place in the broadcast trees, if there are
+    /// any.
+    pub(crate) fn come(&mut self, i: usize) {
+        let timers = self.engine.peers.broadcast.as_mut().map(|trees| trees.come(i));
+        for timer in timers.into_iter().flatten() {
+            self.engine.set_timer(i, timer);
+        }
+    }
+
     /// A node that was not there yet comes with what it trained.
     fn appear(&mut self, i: usize) -> Result<(), SimError> {
         self.engine.peers.nodes[i].active = true;
+        self.come(i);
         if let Some(model) = self.late.remove(&i) {
             self.contribute(i, model, 0)?;
         }
@@ -104,6 +114,7 @@ impl Run<'_> {
             }
             Change::Join if !active && away == Away::Left => {
                 self.engine.peers.nodes[i].active = true;
+                self.come(i);
                 self.engine.log.note(Happening::Join, i, i, 0);
                 self.happened.push((EventKind::Join, vec![i]));
             }
@@ -138,12 +149,14 @@ impl Run<'_> {
     fn restart(&mut self, i: usize) {
         let node = &mut self.engine.peers.nodes[i];
         let state = node.disk.read(&self.policy, &self.engine.peers.arena);
-        node.faces = vec![Replica::new(self.keys[i].clone(), state, self.config.exchange)];
+        node.faces =
+            vec![Replica::new(self.keys[i].clone(), state, self.config.exchange.of_replicas())];
         node.measured = Default::default();
         (node.active, node.back) = (true, None);
         self.engine.log.note(Happening::Restart, i, i, 0);
         self.happened.push((EventKind::Restart, vec![i]));
         self.engine.tell(i);
+        self.come(i);
     }
 
     /// Own sequence numbers become durable before anybody else sees them; the rest of the state
@@ -163,7 +176,8 @@ impl Run<'_> {
         for face in node.faces.iter_mut().filter(|_| publishes) {
             face.publish();
         }
-        if !self.disks && self.config.clock != Clock::None {
+        let broadcasts = self.engine.peers.broadcast.is_some();
+        if !self.disks && !broadcasts && self.config.clock != Clock::None {
             return;
         }
         let own = node.state().last_seq(&node.id);
@@ -178,6 +192,8 @@ impl Run<'_> {
         }
         if news {
             self.engine.tell(i);
+            let timer = self.engine.peers.broadcast.as_mut().and_then(|trees| trees.news(i));
+            timer.into_iter().for_each(|timer| self.engine.set_timer(i, timer));
         }
     }
 }

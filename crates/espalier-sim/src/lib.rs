@@ -8,6 +8,7 @@
 //! * [`Report`]: what it leaves behind. [`write_report`]: as JSON, CSV and a page.
 //! * [`verify_report`]: runs a report's configuration again and compares.
 //! * [`Scenario`]: several runs over several seeds, from a file. [`run_scenario`]: compares them.
+//! * [`run_exchanges`]: compares ways to spread contributions.
 //! * [`vectors`]: golden values that tell whether a machine computes the specified bits.
 //!
 //! Who lies is known to the harness in here and to the report. Nothing below can see it.
@@ -44,6 +45,7 @@ mod measure;
 mod measure_peers;
 mod membership;
 mod output;
+mod protocols;
 mod replay;
 mod report;
 mod run;
@@ -59,8 +61,8 @@ mod world;
 pub use attack::{Attack, Scene, Target};
 pub use check::MAX_NODES;
 pub use config::{
-    Churn, Clock, Config, Cut, Family, LateJoiners, Latency, MAX_SYNTHETIC, Metrics, Outage,
-    ParseError, PartitionSpec, Rate, RetractSpec, Share, Span, Spread,
+    Churn, Clock, Config, Cut, Exchange, Family, LateJoiners, Latency, MAX_SYNTHETIC, Metrics,
+    Outage, ParseError, PartitionSpec, Rate, RetractSpec, Share, Span, Spread,
 };
 pub use engine::{Happening, Logged};
 pub use error::SimError;
@@ -72,6 +74,10 @@ pub use grid::{
 pub use harness::{Progress, simulate};
 pub use output::{
     AUDIT_FILE, HTML_FILE, JSON_FILE, OutputError, existing_report, write_file, write_report,
+};
+pub use protocols::{
+    Estimate, Exchanges, ExchangesConfig, LeftOut, Protocol, ProtocolResult, ProtocolRun,
+    run_exchanges,
 };
 pub use replay::{Divergence, NodeView, ReplayError, Replayed, replay, simulate_logged};
 pub use report::{

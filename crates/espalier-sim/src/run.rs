@@ -1,6 +1,6 @@
 //! A run: set-up and rounds.
 
-use crate::config::{Clock, Config, Family};
+use crate::config::{Clock, Config, Exchange, Family};
 use crate::disk::Disk;
 use crate::engine::{Engine, Exchanged, Happening, Listener, Population as _, Time};
 use crate::error::{SimError, flag};
@@ -8,6 +8,7 @@ use crate::family::Task;
 use crate::harness::{Forgery, Harness};
 use crate::measure_peers as measure;
 use crate::membership::Membership;
+use crate::protocols::broadcast::Broadcast;
 use crate::report::EventKind;
 use crate::seeds::{Dice, Seeds};
 use crate::world::{Away, Look, Node, World};
@@ -87,7 +88,7 @@ impl<'a> Run<'a> {
             nodes.push(Node {
                 id: key.peer_id(),
                 name: format!("node_{i}"),
-                faces: vec![Replica::new(key.clone(), state, config.exchange)],
+                faces: vec![Replica::new(key.clone(), state, config.exchange.of_replicas())],
                 active: !absent(&i),
                 away: if absent(&i) { Away::Absent } else { Away::Down },
                 back: None,
@@ -99,7 +100,9 @@ impl<'a> Run<'a> {
         }
         let keep_states = config.metrics.count(config.nodes) > 0 && config.nodes <= 256;
         let cast = harness.cast(config, &network);
-        let world = World::new(nodes, cast, arena, keep_states);
+        let mut world = World::new(nodes, cast, arena, keep_states);
+        world.broadcast = (config.exchange == Exchange::Broadcast)
+            .then(|| Broadcast::new(config, &network, &world.ids));
         let engine = Engine::new(world, config, listener)?;
         let last_event = last_event(config).max(rounds_until(membership.last, config));
         let dice = seeds.rng("schedule", 0);
@@ -122,6 +125,11 @@ impl<'a> Run<'a> {
             disks: config.may_crash(),
             tears: seeds.rng("tears", 0),
         };
+        for i in 0..count {
+            if run.engine.peers.nodes[i].active {
+                run.come(i);
+            }
+        }
         run.contribute_all(models.into_iter().map(Some).collect(), &|_| None, 0)?;
         run.persist();
         Ok(run)

@@ -3,8 +3,9 @@
 
 use crate::behaviour::{Behaviour, Parcel, Turn};
 use crate::disk::Disk;
-use crate::engine::{Outbox, Population};
+use crate::engine::{Outbox, Population, Timer};
 use crate::measure_peers::Measured;
+use crate::protocols::broadcast::{self, Broadcast};
 use espalier_identity::{Digest, Domain, Keypair, PeerId};
 use espalier_replica::{Arena, ChangeError, Draft, Effect, HEADER_LEN, MergeState, Replica};
 use espalier_tensor::Model;
@@ -69,6 +70,8 @@ pub(crate) enum Payload {
     Tensors(Vec<Digest>),
     /// With bytes of their own.
     Parcel(Parcel),
+    /// A message of the broadcast trees.
+    Gossip(Vec<u8>),
 }
 
 /// How the receiving side of one direction of an exchange stood before and after.
@@ -85,10 +88,12 @@ pub(crate) struct World {
     pub(crate) nodes: Vec<Node>,
     pub(crate) arena: Arena,
     /// How each node behaves.
-    behaviours: Vec<Box<dyn Behaviour>>,
+    pub(crate) behaviours: Vec<Box<dyn Behaviour>>,
     /// Everybody's key, by node number.
-    ids: Vec<PeerId>,
-    index: BTreeMap<PeerId, usize>,
+    pub(crate) ids: Vec<PeerId>,
+    pub(crate) index: BTreeMap<PeerId, usize>,
+    /// The trees over which fresh operations are broadcast, if they are.
+    pub(crate) broadcast: Option<Broadcast>,
     round: u32,
     /// Whether exchanges keep the states before and after, for their distance.
     keep_states: bool,
@@ -103,7 +108,7 @@ impl World {
     ) -> Self {
         let ids = nodes.iter().map(|node| node.id).collect();
         let index = nodes.iter().enumerate().map(|(at, node)| (node.id, at)).collect();
-        Self { nodes, arena, behaviours, ids, index, round: 0, keep_states }
+        Self { nodes, arena, behaviours, ids, index, broadcast: None, round: 0, keep_states }
     }
 
     pub(crate) fn behaviour(&self, node: usize) -> &dyn Behaviour {
@@ -193,6 +198,7 @@ impl Population for World {
         let besides = self.behaviours[from].besides().into_iter();
         effects.extend(besides.map(|frame| Effect::Send { to: peer, frame }));
         self.let_out(from, effects, out);
+        self.rejoin(from, peer, out);
     }
 
     fn receive(
@@ -213,21 +219,40 @@ impl Population for World {
             Payload::Parcel(Parcel { envelope, tensors }) => {
                 replica.content_delivered(&envelope, tensors).unwrap_or_default()
             }
+            Payload::Gossip(message) => return self.hear(from, to, &message, out),
         };
         self.let_out(to, received.effects, out);
         received.admitted as u32
     }
 
+    fn timer(&mut self, node: usize, token: u64, out: &mut Outbox<Payload>) -> u32 {
+        self.wake(node, token, out)
+    }
+
+    fn unreached(&mut self, from: usize, to: usize) -> Option<Timer> {
+        self.broadcast.as_mut()?.unreached(from, self.ids[to])
+    }
+
     /// Tensors travel with a frame header and their address each.
     fn bytes(&self, message: &Payload) -> u64 {
+        let tensors = match message {
+            Payload::Frame(frame) => return frame.len() as u64,
+            Payload::Gossip(message) => return broadcast::wire_len(message),
+            Payload::Tensors(contents) => contents.len(),
+            Payload::Parcel(Parcel { tensors, .. }) => tensors.len(),
+        };
+        self.tensor_bytes(message) + (tensors * (HEADER_LEN + 32)) as u64
+    }
+
+    fn tensor_bytes(&self, message: &Payload) -> u64 {
         match message {
-            Payload::Frame(frame) => frame.len() as u64,
+            Payload::Frame(_) | Payload::Gossip(_) => 0,
             Payload::Tensors(contents) => {
                 let size = |digest| self.arena.store().get(digest).map_or(0, |c| c.len() as u64);
-                contents.iter().map(|digest| size(digest) + HEADER_LEN as u64 + 32).sum()
+                contents.iter().map(size).sum()
             }
             Payload::Parcel(Parcel { tensors, .. }) => {
-                tensors.iter().map(|(_, c)| (c.len() + HEADER_LEN + 32) as u64).sum()
+                tensors.iter().map(|(_, content)| content.len() as u64).sum()
             }
         }
     }
@@ -235,6 +260,7 @@ impl Population for World {
     /// A frame's checksum; of tensors the beginning of the first one's address or of its hash.
     fn mark(&self, message: &Payload) -> u64 {
         let bytes = match message {
+            Payload::Gossip(message) => return broadcast::mark(message),
             Payload::Frame(frame) => frame.get(HEADER_LEN - 8..HEADER_LEN),
             Payload::Tensors(contents) => contents.first().map(|d| &d.as_bytes()[..8]),
             Payload::Parcel(Parcel { envelope, .. }) => Some(&envelope.root.as_bytes()[..8]),

@@ -8,7 +8,7 @@ const SIMULATE: &str = "\
 --topology random|ring|star|complete|line|torus|hypercube|regular:K|\
 erdos-renyi:P|watts-strogatz:K:B|barabasi-albert:M|file:PATH [random]
 --schedule random|scheduled [random] --order sequential|synchronous [sequential]
---exchange delta|full-state [delta]
+--exchange delta|full-state|broadcast [delta]
 --strategy NAME [weight-average] --param KEY=VALUE --model digits|synthetic:SHAPE|PATH [digits]
 --late-joiners COUNT@ROUND --partition PARTS@FROM..UNTIL --loss P --duplicate P --reorder P
 --delay ROUNDS --crash P --retract NODE@ROUND --byzantine COUNT|PERCENT%
@@ -57,9 +57,10 @@ fn simulate_has_every_flag_form_and_default_of_its_specification() {
 #[test]
 fn every_command_has_help_with_what_it_takes() {
     let place = Place::new();
-    let expected: [(&[&str], &[&str]); 6] = [
+    let expected: [(&[&str], &[&str]); 7] = [
         (&["trace"], &["--report", "--json", "--nodes", "--retract", "Examples:", "in `trace` 4"]),
         (&["verify"], &["[REPORT]", "report.json", "--evidence"]),
+        (&["exchanges"], &["--nodes", "--latency", "--json", "Examples:", "[default: complete]"]),
         (&["selfcheck"], &["--quiet", "--threads"]),
         (&["completions"], &["bash", "zsh", "fish", "elvish", "powershell"]),
         (&["man"], &["--out"]),

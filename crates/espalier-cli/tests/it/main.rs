@@ -2,6 +2,7 @@
 
 mod byzantine;
 mod evidence;
+mod exchanges;
 mod help;
 mod output;
 mod refusals;

@@ -1,6 +1,7 @@
 //! What the replica promises, through its public interface: joins, deltas, removal, evidence,
 //! trust, codecs, gossip, provenance. Histories are random and half of the authors may lie.
 
+mod announce;
 mod codec;
 mod crowds;
 mod deltas;

@@ -1,17 +1,18 @@
 //! Everything needed to run a simulation again: the flags of `espalier simulate` as one value.
 
+mod exchange;
 mod network;
 mod values;
 
 use crate::attack::Attack;
 use crate::suggest::nearest;
 use espalier_identity::Digest;
-use espalier_replica::Exchange;
 use espalier_topology::{Order, Schedule, Topology};
 use espalier_trust::Profile;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+pub use exchange::Exchange;
 pub(crate) use network::text_of_file;
 pub use network::{Churn, Clock, Cut, Latency, Outage, PartitionSpec, Rate, Span};
 pub use values::{Family, LateJoiners, MAX_SYNTHETIC, Metrics, RetractSpec, Share, Spread};
@@ -33,7 +34,7 @@ pub struct Config {
     pub schedule: Schedule,
     /// Whether exchanges of a round see each other.
     pub order: Order,
-    /// What an exchange sends.
+    /// What nodes send each other.
     pub exchange: Exchange,
     /// The merge strategy.
     pub strategy: String,

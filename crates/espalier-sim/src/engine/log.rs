@@ -43,6 +43,8 @@ pub enum Happening {
     Retract,
     /// A round ended; `mark` is of all nodes' operations.
     Round,
+    /// A node was woken as it had wished; `mark` is the token by which it knows what for.
+    Timer,
 }
 
 /// A record.

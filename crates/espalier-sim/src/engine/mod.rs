@@ -1,20 +1,23 @@
 //! The event core: virtual time, links that fail, and exchanges between the members of a
 //! population, whatever these are.
 //!
-//! [`Engine`] moves messages and knows nothing of what is in them; a [`Population`] takes them in and
-//! answers. There are two ways to run it:
+//! [`Engine`] moves messages and knows nothing of what is in them; a [`Population`] takes them in
+//! and answers. There are two ways to run it:
 //!
-//! * In rounds ([`rounds`]): an exchange runs to its end before the next begins, in no time, unless its
-//!   messages are held up for rounds. This is the model of most papers.
-//! * In virtual time ([`timed`]): messages take as long as their links do, nodes act by clocks of their
-//!   own, and exchanges overlap.
+//! * In rounds ([`rounds`]): an exchange runs to its end before the next begins, in no time, unless
+//!   its messages are held up for rounds. This is the model of most papers.
+//! * In virtual time ([`timed`]): messages take as long as their links do, nodes act by clocks of
+//!   their own, and exchanges overlap.
 //!
-//! Both share links, cuts, counting and the [`EventLog`].
+//! Both share links, cuts, counting and the [`EventLog`], and the timers by which a population
+//! wakes its members: at their time in virtual time, at the beginning of the next round in rounds.
 
 mod links;
 mod log;
 mod queue;
 mod rounds;
+#[cfg(test)]
+mod tests;
 mod timed;
 
 use crate::config::{Clock, Config};
@@ -28,8 +31,33 @@ pub(crate) use log::{EventLog, Listener};
 pub use log::{Happening, Logged};
 pub(crate) use queue::{Queue, Time};
 
-/// What a node sends in answer to something: to whom, and what.
-pub(crate) type Outbox<M> = Vec<(usize, M)>;
+/// What a node does in answer to something: what it sends to whom, and when it is to be woken.
+#[derive(Debug)]
+pub(crate) struct Outbox<M> {
+    /// The virtual time at which it happens.
+    pub(crate) now: Time,
+    mail: Vec<(usize, M)>,
+    timers: Vec<Timer>,
+}
+
+/// After how long, and what the population has to know then.
+pub(crate) type Timer = (Time, u64);
+
+impl<M> Outbox<M> {
+    pub(crate) fn new() -> Self {
+        Self { now: 0, mail: Vec::new(), timers: Vec::new() }
+    }
+
+    /// Sends somebody something.
+    pub(crate) fn push(&mut self, mail: (usize, M)) {
+        self.mail.push(mail);
+    }
+
+    /// Wakes the node later, with a token by which its population knows what for.
+    pub(crate) fn set_timer(&mut self, timer: Timer) {
+        self.timers.push(timer);
+    }
+}
 
 /// Nodes that exchange messages.
 pub(crate) trait Population {
@@ -41,6 +69,8 @@ pub(crate) trait Population {
     type Start;
     /// What is put aside while such an exchange runs.
     type Kept;
+    /// Whether nodes begin exchanges by their clocks.
+    const CLOCKED: bool = true;
 
     /// How many nodes there are.
     fn count(&self) -> usize;
@@ -57,8 +87,25 @@ pub(crate) trait Population {
         message: Self::Message,
         out: &mut Outbox<Self::Message>,
     ) -> u32;
+    /// Wakes a node that is up as it wished, with the token that it gave; how many operations it
+    /// took in.
+    fn timer(&mut self, node: usize, token: u64, out: &mut Outbox<Self::Message>) -> u32 {
+        let _ = (node, token, out);
+        0
+    }
+    /// Hears that a message did not get from one node to another, as that is down or out of reach;
+    /// when `from` is to be woken about it, if it is.
+    fn unreached(&mut self, from: usize, to: usize) -> Option<Timer> {
+        let _ = (from, to);
+        None
+    }
     /// Bytes on the wire.
     fn bytes(&self, message: &Self::Message) -> u64;
+    /// How many of them are the bytes of tensors.
+    fn tensor_bytes(&self, message: &Self::Message) -> u64 {
+        let _ = message;
+        0
+    }
     /// A fingerprint of a message.
     fn mark(&self, message: &Self::Message) -> u64;
     /// Notes how things stand before an exchange.
@@ -106,12 +153,23 @@ impl<R> Exchanged<R> {
     }
 }
 
+/// A moment, and what was sent up to then.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct News {
+    pub(crate) time: Time,
+    pub(crate) messages: u64,
+    pub(crate) bytes: u64,
+    pub(crate) tensor_bytes: u64,
+}
+
 /// What is still to happen.
 #[derive(Debug)]
 enum Event<M> {
     Deliver(Mail<M>),
     /// A node begins an exchange.
     Wake(usize),
+    /// A population wakes a node, with its token.
+    Timer(usize, u64),
 }
 
 /// A population and the network between its members.
@@ -121,9 +179,17 @@ pub(crate) struct Engine<'a, P: Population> {
     pub(crate) links: Links,
     pub(crate) log: EventLog<'a>,
     pub(crate) sent_bytes: u64,
-    pub(crate) exchanges: u64,
+    /// How many of them were of tensors.
+    tensor_bytes: u64,
+    messages: u64,
+    /// How things stood when somebody last learnt something.
+    pub(crate) news: News,
+    /// How many exchanges there were; what a node sends others in the course of one begins another.
+    exchanges: u64,
     clock: Clock,
     period: Time,
+    /// How long it is from one exchange that a node begins to its next.
+    every: Time,
     queue: Queue<Event<P::Message>>,
     /// Messages in the queue.
     under_way: usize,
@@ -153,9 +219,13 @@ impl<'a, P: Population> Engine<'a, P> {
             links: Links::open(config)?,
             log: EventLog::new(listener),
             sent_bytes: 0,
+            tensor_bytes: 0,
+            messages: 0,
+            news: News::default(),
             exchanges: 0,
             clock: config.clock,
             period: config.period.0,
+            every: config.period.0.saturating_mul(config.exchange.every()),
             queue: Queue::default(),
             under_way: 0,
             held_back: Vec::new(),
@@ -196,7 +266,53 @@ impl<'a, P: Population> Engine<'a, P> {
     ) {
         let Mail { from, to, message, .. } = mail;
         self.log.note(Happening::Deliver, from, to, self.peers.mark(&message));
-        exchanged.side(to).ops += self.peers.receive(from, to, message, out);
+        out.now = self.log.now();
+        let learnt = self.peers.receive(from, to, message, out);
+        exchanged.side(to).ops += learnt;
+        self.learnt(learnt);
+        self.file_timers(to, out);
+    }
+
+    fn learnt(&mut self, ops: u32) {
+        if ops > 0 {
+            self.news = News {
+                time: self.log.now(),
+                messages: self.messages,
+                bytes: self.sent_bytes,
+                tensor_bytes: self.tensor_bytes,
+            };
+        }
+    }
+
+    /// Wakes a node after some time.
+    pub(crate) fn set_timer(&mut self, node: usize, (after, token): Timer) {
+        self.queue.push(self.log.now().saturating_add(after), Event::Timer(node, token));
+    }
+
+    fn file_timers(&mut self, node: usize, out: &mut Outbox<P::Message>) {
+        for timer in out.timers.drain(..) {
+            self.set_timer(node, timer);
+        }
+    }
+
+    /// Wakes a node as it wished, unless it has gone down since; whether it was.
+    fn ring(&mut self, node: usize, token: u64, out: &mut Outbox<P::Message>) -> bool {
+        if !self.peers.is_up(node) {
+            return false;
+        }
+        self.log.note(Happening::Timer, node, node, token);
+        out.now = self.log.now();
+        let learnt = self.peers.timer(node, token, out);
+        self.learnt(learnt);
+        self.file_timers(node, out);
+        true
+    }
+
+    /// Tells the population that a message did not get through.
+    fn unreached(&mut self, from: usize, to: usize) {
+        if let Some(timer) = self.peers.unreached(from, to) {
+            self.set_timer(from, timer);
+        }
     }
 
     /// Counts a message that is sent and draws its fate.
@@ -206,13 +322,18 @@ impl<'a, P: Population> Engine<'a, P> {
         let side = exchanged.side(mail.to);
         side.bytes += bytes;
         self.sent_bytes += bytes;
+        self.tensor_bytes += self.peers.tensor_bytes(&mail.message);
+        // What has no bytes is not a message, but something that is noticed.
+        self.messages += u64::from(bytes > 0);
         let dice = self.own.get_mut(mail.from).unwrap_or(&mut self.dice);
         let mut fate = self.links.fate(link, bytes, self.log.now(), dice);
         // A cut in one direction swallows what is sent into it.
         if !self.links.pass(mail.from, mail.to) {
             fate = Fate::Lost;
+            self.unreached(mail.from, mail.to);
         }
-        side.lost |= matches!(fate, Fate::Lost | Fate::HeldBack | Fate::Rounds(1..));
+        exchanged.side(mail.to).lost |=
+            matches!(fate, Fate::Lost | Fate::HeldBack | Fate::Rounds(1..));
         if fate == Fate::Lost {
             self.log.note(Happening::Lost, mail.from, mail.to, 0);
         }

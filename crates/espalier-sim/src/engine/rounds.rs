@@ -7,17 +7,46 @@ use std::collections::VecDeque;
 const TURNS: usize = 8;
 
 impl<P: Population> Engine<'_, P> {
-    /// Begins a round: delivers what was under way to it, in random order.
+    /// Begins a round: wakes whom a timer is to wake, in the order of time, and then delivers what
+    /// was under way to this round, in random order.
     pub(crate) fn begin_round(&mut self) -> Vec<Exchanged<P::Record>> {
-        let mut due = Vec::new();
+        let (mut due, mut done) = (Vec::new(), Vec::new());
         while let Some((_, event)) = self.queue.pop(self.log.now()) {
-            if let Event::Deliver(mail) = event {
-                self.under_way -= 1;
-                due.push(mail);
+            match event {
+                Event::Deliver(mail) => {
+                    self.under_way -= 1;
+                    due.push(mail);
+                }
+                Event::Timer(node, token) => self.wake_up(node, token, &mut done),
+                Event::Wake(_) => {}
             }
         }
         self.dice.shuffle(&mut due);
-        due.into_iter().filter_map(|mail| self.deliver_late(mail)).collect()
+        done.extend(due.into_iter().filter_map(|mail| self.deliver_late(mail)));
+        done
+    }
+
+    /// Wakes a node; what it sends then is an exchange of its own each, unless it is blocked.
+    fn wake_up(&mut self, node: usize, token: u64, done: &mut Vec<Exchanged<P::Record>>) {
+        let mut out = Outbox::new();
+        if !self.ring(node, token, &mut out) {
+            return;
+        }
+        for (to, message) in std::mem::take(&mut out.mail) {
+            let (mut exchanged, mut inbox) = (self.begin_record([node, to]), VecDeque::new());
+            self.exchanges += 1;
+            if !self.reaches(node, to) {
+                exchanged.blocked = true;
+                self.log.note(Happening::Blocked, node, to, 0);
+                self.unreached(node, to);
+                done.push(self.end_record(exchanged));
+                continue;
+            }
+            out.push((to, message));
+            self.route(node, &mut out, &mut inbox, &mut exchanged);
+            self.run_to_end(&mut inbox, &mut out, &mut exchanged);
+            done.push(self.end_record(exchanged));
+        }
     }
 
     /// Ends a round: delivers what was held back, in an order of its own.
@@ -51,7 +80,9 @@ impl<P: Population> Engine<'_, P> {
         }
         self.log.note(Happening::Start, a, b, 0);
         let mut out = Outbox::new();
+        out.now = self.log.now();
         self.peers.start(a, b, &mut out);
+        self.file_timers(a, &mut out);
         let mut inbox = VecDeque::new();
         self.route(a, &mut out, &mut inbox, &mut exchanged);
         self.run_to_end(&mut inbox, &mut out, &mut exchanged);
@@ -75,6 +106,7 @@ impl<P: Population> Engine<'_, P> {
     fn deliver_late(&mut self, mail: Mail<P::Message>) -> Option<Exchanged<P::Record>> {
         if !self.reaches(mail.from, mail.to) {
             self.log.note(Happening::Dropped, mail.from, mail.to, 0);
+            self.unreached(mail.from, mail.to);
             return None;
         }
         let mut exchanged = self.begin_record([mail.from, mail.to]);
@@ -105,7 +137,8 @@ impl<P: Population> Engine<'_, P> {
         inbox: &mut VecDeque<Mail<P::Message>>,
         exchanged: &mut Exchanged<P::Record>,
     ) {
-        for (to, message) in out.drain(..) {
+        let mut mail = std::mem::take(&mut out.mail);
+        for (to, message) in mail.drain(..) {
             for _ in 0..self.copies(from) {
                 let mail = Mail { from, to, message: message.clone(), talk: 0 };
                 match self.dispatch(&mail, exchanged) {
@@ -116,5 +149,7 @@ impl<P: Population> Engine<'_, P> {
                 }
             }
         }
+        // The buffer is used again.
+        out.mail = mail;
     }
 }

@@ -33,6 +33,10 @@ impl<P: Population> Engine<'_, P> {
             self.log.at(now);
             match event {
                 Event::Wake(node) => self.wake(node, network, &mut out, &mut done),
+                Event::Timer(node, token) => {
+                    self.ring(node, token, &mut out);
+                    self.begin_talks(node, &mut out, &mut done);
+                }
                 Event::Deliver(mail) => {
                     self.under_way -= 1;
                     self.deliver(mail, &mut out, &mut done);
@@ -50,7 +54,7 @@ impl<P: Population> Engine<'_, P> {
 
     /// Wakes a node that has something new and no clock.
     pub(crate) fn tell(&mut self, node: usize) {
-        if self.clock == Clock::None && self.timers.of[node] == 0 {
+        if P::CLOCKED && self.clock == Clock::None && self.timers.of[node] == 0 {
             self.timers.of[node] = 1;
             self.queue.push(self.log.now(), Event::Wake(node));
         }
@@ -60,7 +64,7 @@ impl<P: Population> Engine<'_, P> {
     pub(crate) fn drop_mail_to(&mut self, node: usize) -> Vec<Exchanged<P::Record>> {
         let to_node = |event: &Event<P::Message>| match event {
             Event::Deliver(mail) => (mail.to == node).then_some(mail.talk),
-            Event::Wake(_) => None,
+            Event::Wake(_) | Event::Timer(..) => None,
         };
         let talks = self.queue.remove(to_node);
         self.under_way -= talks.len();
@@ -70,7 +74,7 @@ impl<P: Population> Engine<'_, P> {
 
     /// Sets the clocks at the beginning: each node's at a phase of its own.
     fn set_clocks(&mut self) {
-        if std::mem::replace(&mut self.timers.set, true) {
+        if std::mem::replace(&mut self.timers.set, true) || !P::CLOCKED {
             return;
         }
         for node in 0..self.timers.of.len() {
@@ -79,14 +83,14 @@ impl<P: Population> Engine<'_, P> {
                 Clock::Rounds => {}
                 Clock::None => self.tell(node),
                 Clock::Periodic => {
-                    let slack = self.period / DRIFT;
-                    let own = self.period - slack + dice.below(2 * slack as usize + 1) as Time;
+                    let slack = self.every / DRIFT;
+                    let own = self.every - slack + dice.below(2 * slack as usize + 1) as Time;
                     let phase = dice.below(own.max(1) as usize) as Time;
                     self.timers.of[node] = own.max(1);
                     self.queue.push(phase, Event::Wake(node));
                 }
                 Clock::Poisson => {
-                    let first = exponential(self.period, dice);
+                    let first = exponential(self.every, dice);
                     self.queue.push(first, Event::Wake(node));
                 }
             }
@@ -106,7 +110,7 @@ impl<P: Population> Engine<'_, P> {
             Clock::None => self.timers.of[node] = 0,
             Clock::Periodic => self.queue.push(now + self.timers.of[node], Event::Wake(node)),
             Clock::Poisson => {
-                let wait = exponential(self.period, &mut self.own[node]);
+                let wait = exponential(self.every, &mut self.own[node]);
                 self.queue.push(now + wait, Event::Wake(node));
             }
         }
@@ -123,11 +127,31 @@ impl<P: Population> Engine<'_, P> {
             return;
         }
         self.log.note(Happening::Start, node, peer, 0);
+        out.now = now;
         self.peers.start(node, peer, out);
+        self.file_timers(node, out);
         let talk = self.exchanges;
         let sent = self.send_off(node, talk, out, &mut exchanged);
         self.talks.insert(talk, (exchanged, sent + 1));
         done.extend(self.settle(talk));
+        self.begin_talks(node, out, done);
+    }
+
+    /// Sends what a node has to send outside the exchange that it is in; with each peer that is an
+    /// exchange of its own.
+    fn begin_talks(
+        &mut self,
+        from: usize,
+        out: &mut Outbox<P::Message>,
+        done: &mut Vec<Exchanged<P::Record>>,
+    ) {
+        while let Some(&(to, _)) = out.mail.first() {
+            self.exchanges += 1;
+            let (talk, mut exchanged) = (self.exchanges, self.begin_record([from, to]));
+            let sent = self.send_off(from, talk, out, &mut exchanged);
+            self.talks.insert(talk, (exchanged, sent + 1));
+            done.extend(self.settle(talk));
+        }
     }
 
     fn deliver(
@@ -149,13 +173,16 @@ impl<P: Population> Engine<'_, P> {
             }
         } else {
             self.log.note(Happening::Dropped, mail.from, mail.to, 0);
+            self.unreached(mail.from, mail.to);
             exchanged.side(by).lost = true;
         }
         self.talks.insert(talk, (exchanged, left + sent));
         done.extend(self.settle(talk));
+        self.begin_talks(by, out, done);
     }
 
-    /// Puts what a node sends on its way; how many messages that are.
+    /// Puts what a node sends its partner in an exchange on its way; how many messages that are.
+    /// What it sends others stays where it is.
     fn send_off(
         &mut self,
         from: usize,
@@ -164,7 +191,14 @@ impl<P: Population> Engine<'_, P> {
         exchanged: &mut Exchanged<P::Record>,
     ) -> u32 {
         let mut sent = 0;
-        for (to, message) in out.drain(..) {
+        let [a, b] = exchanged.pair;
+        let partner = if from == a { b } else { a };
+        let (mut mail, mut others) = (std::mem::take(&mut out.mail), Vec::new());
+        for (to, message) in mail.drain(..) {
+            if to != partner {
+                others.push((to, message));
+                continue;
+            }
             for _ in 0..self.copies(from) {
                 let mail = Mail { from, to, message: message.clone(), talk };
                 let at = match self.dispatch(&mail, exchanged) {
@@ -177,6 +211,9 @@ impl<P: Population> Engine<'_, P> {
                 self.queue.push(at, Event::Deliver(mail));
             }
         }
+        // The buffer is used again.
+        mail.append(&mut others);
+        out.mail = mail;
         sent
     }
 

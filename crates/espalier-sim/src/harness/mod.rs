@@ -23,7 +23,7 @@ use observe::Observer;
 use std::ops::ControlFlow;
 
 pub(crate) use forgery::Forgery;
-pub(crate) use play::{Ended, play, play_until};
+pub(crate) use play::{Ended, play, play_until, tally};
 
 /// How far a run has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,13 +68,13 @@ pub(crate) fn simulate_heard<'a>(
     })?;
     let labels = &harness.labels;
     let mut observer = Observer::new(config, &run.network, &run.task, &run.policy, labels);
-    observer.round(0, &mut run.engine, &run.task, Vec::new());
+    observer.round(0, &run.engine, &run.task, Vec::new());
     for round in 1..=config.rounds {
         let exchanges = run.round(round)?;
         for (kind, nodes) in run.happened.drain(..) {
             observer.event(round, kind, &nodes);
         }
-        let distinct = observer.round(round, &mut run.engine, &run.task, exchanges);
+        let distinct = observer.round(round, &run.engine, &run.task, exchanges);
         let quiet = distinct <= 1 && run.is_quiet() && round >= run.last_event;
         let stop = watch(Progress::Round { done: round, of: config.rounds, distinct }).is_break()
             || run.engine.log.is_stopped();

@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::engine::Listener;
 use crate::error::SimError;
 use crate::family::Task;
+use crate::protocols::Tally;
 use crate::run::Run;
 use crate::world::Node;
 use espalier_identity::PeerId;
@@ -58,6 +59,28 @@ pub(crate) fn play(
     }
     let Run { task, engine, .. } = run;
     Ok(Ended { task, nodes: engine.peers.nodes, labels: harness.labels })
+}
+
+/// Runs a simulation of honest nodes until those who are there hold the same operations and nothing
+/// is still to happen, or to its last round, and counts.
+///
+/// # Errors
+/// As [`super::simulate`].
+pub(crate) fn tally(config: &Config) -> Result<Tally, SimError> {
+    config.check()?;
+    let harness = Harness { labels: Labels::deal(config) };
+    let mut run = Run::new(config, &harness, None, &mut || {})?;
+    let mut ended = false;
+    for round in 1..=config.rounds {
+        run.round(round)?;
+        let states = honest(&run.engine.peers.nodes, &harness.labels);
+        let equal = states.windows(2).all(|pair| pair[0].ops_root() == pair[1].ops_root());
+        ended = equal && round >= run.last_event && run.engine.peers.is_whole();
+        if ended {
+            break;
+        }
+    }
+    Ok(Tally { exact: ended, ..Tally::of(&run.engine, config, ended) })
 }
 
 /// Runs a simulation to its last round or until `listener` has heard enough, and hands over the

@@ -1,9 +1,8 @@
 //! Every topology, strategy, order, schedule and exchange brings the nodes to one model.
 
 use crate::{assert_nobody_honest_convicted, assert_one_model, run, small};
-use espalier_replica::Exchange;
 use espalier_resolve::registry;
-use espalier_sim::Config;
+use espalier_sim::{Config, Exchange};
 use espalier_topology::{Order, Schedule};
 use std::io::Write as _;
 

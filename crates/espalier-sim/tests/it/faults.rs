@@ -42,9 +42,7 @@ fn mixes() -> Vec<(&'static str, Config)> {
 fn every_mix_of_faults_ends_equal_with_either_order_and_exchange() {
     for (what, config) in mixes() {
         for order in ["sequential", "synchronous"] {
-            for exchange in
-                [espalier_replica::Exchange::Delta, espalier_replica::Exchange::FullState]
-            {
+            for exchange in [espalier_sim::Exchange::Delta, espalier_sim::Exchange::FullState] {
                 let order = order.parse().unwrap();
                 let report = run(&Config { order, exchange, ..config.clone() });
                 let what = format!("{what}, {order}, {exchange:?}");

@@ -3,6 +3,7 @@
 mod attacks;
 mod convergence;
 mod determinism;
+mod exchanges;
 mod families;
 mod faults;
 mod fixtures;

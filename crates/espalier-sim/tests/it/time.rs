@@ -98,7 +98,7 @@ fn a_one_way_cut_lets_news_pass_in_one_direction() {
     let config = Config {
         partition: "one-way:2@1..30".parse().ok(),
         rounds: 29,
-        exchange: espalier_replica::Exchange::FullState,
+        exchange: espalier_sim::Exchange::FullState,
         topology: Topology::Complete,
         ..small()
     };

@@ -1,0 +1,141 @@
+//! `espalier exchanges`.
+
+use crate::Failure;
+use crate::args::ExchangesArgs;
+use crate::console::{self, Cells};
+use crate::simulate::failure;
+use anyhow::Context as _;
+use espalier::sim::{
+    Clock, Config, Estimate, Exchanges, ExchangesConfig, OutputError, Protocol, ProtocolResult,
+    run_exchanges,
+};
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Mutex;
+
+/// The most seeds of one comparison.
+const MAX_SEEDS: u32 = 10_000;
+
+pub(crate) fn run(args: &ExchangesArgs, quiet: bool) -> Result<(), Failure> {
+    let config = configure(args)?;
+    config.check().map_err(failure)?;
+    // What goes to standard output with `--json -` is JSON and nothing else.
+    let to_stdout = args.json.as_deref() == Some(Path::new("-"));
+    let quiet = quiet || to_stdout;
+    let existing = args.json.clone().filter(|path| !to_stdout && !args.force && path.exists());
+    if let Some(path) = existing {
+        return Err(Failure::input(OutputError::Exists(path)));
+    }
+    // A probe for each protocol comes on top.
+    let runs = config.protocols.len() * (config.seeds.len() + 1);
+    let bar = Mutex::new(Cells::new(quiet, runs, 0));
+    let watch = |protocol: Protocol| {
+        if let Ok(mut bar) = bar.lock() {
+            bar.done(&protocol.to_string());
+        }
+    };
+    let result = run_exchanges(&config, &watch).map_err(failure)?;
+    drop(bar);
+    if let Some(path) = &args.json {
+        let json = result.to_json() + "\n";
+        if to_stdout {
+            return console::print(&json);
+        }
+        espalier::sim::write_file(path, json.as_bytes())
+            .with_context(|| format!("cannot write {}", path.display()))
+            .map_err(Failure::Environment)?;
+    }
+    if quiet { Ok(()) } else { console::print(&summary(&result)) }
+}
+
+fn configure(args: &ExchangesArgs) -> Result<ExchangesConfig, Failure> {
+    let seeds = args.seeds.get();
+    if seeds > MAX_SEEDS {
+        let problem = format!("--seeds: must be 1 to {MAX_SEEDS}, not {seeds}");
+        return Err(Failure::Input(anyhow::anyhow!(problem)));
+    }
+    let most = args.nodes.saturating_mul(20).saturating_add(200);
+    let network = Config {
+        nodes: args.nodes,
+        rounds: args.rounds.map_or(most, |rounds| rounds.get()),
+        topology: args.topology.clone(),
+        model: args.model.clone(),
+        loss: args.loss,
+        latency: args.latency.clone(),
+        ..Config::default()
+    };
+    Ok(ExchangesConfig {
+        network,
+        clock: args.clock,
+        protocols: Protocol::ALL.to_vec(),
+        seeds: (0..u64::from(seeds)).map(|i| args.seed.wrapping_add(i)).collect(),
+    })
+}
+
+/// The comparison as a table.
+fn summary(all: &Exchanges) -> String {
+    let Config { nodes, topology, model, loss, .. } = &all.config.network;
+    let (each, least) = (console::bytes(all.model_bytes), console::bytes(all.optimum));
+    let mut text = format!("{nodes} nodes, {topology}, {model} of {each}");
+    if *loss > 0.0 {
+        let _ = write!(text, ", {loss} of the messages lost");
+    }
+    let runs = all.config.seeds.len();
+    let _ = write!(
+        text,
+        "\n{runs} runs each; means with 95 % intervals. Every contribution at every node: at least \
+         {least}\n\n"
+    );
+    let head = [
+        "exchange",
+        "until all equal",
+        "messages",
+        "bytes",
+        "× optimum",
+        "tensors ×",
+        "exact sets",
+        "survives loss",
+    ];
+    let right = [false, true, true, true, true, true, false, false];
+    let rows: Vec<_> = all.results.iter().map(|result| row(result, runs)).collect();
+    text.push_str(&console::table(&head, &right, &rows));
+    for left in &all.left_out {
+        let _ = writeln!(text, "{} is left out: {}", left.protocol, left.reason);
+    }
+    text
+}
+
+fn row(result: &ProtocolResult, runs: usize) -> Vec<String> {
+    let unit = if result.clock == Clock::Rounds { "rounds" } else { "s" };
+    let until = match &result.until_equal {
+        None => "not equal".into(),
+        Some(until) if (result.ended as usize) < runs => {
+            format!("{} {unit} in {} runs", interval(until, 2), result.ended)
+        }
+        Some(until) => format!("{} {unit}", interval(until, 2)),
+    };
+    let of = |estimate: &Option<Estimate>, digits| {
+        estimate.as_ref().map_or("–".into(), |estimate| interval(estimate, digits))
+    };
+    let bytes = result.bytes.map_or("–".into(), |bytes| console::bytes(bytes.mean as u64));
+    let yes = |is: bool| if is { "yes" } else { "no" }.to_owned();
+    vec![
+        result.protocol.to_string(),
+        until,
+        of(&result.messages, 0),
+        bytes,
+        of(&result.over_optimum, 3),
+        of(&result.tensors_over_optimum, 3),
+        yes(result.exact_sets),
+        yes(result.survives_loss),
+    ]
+}
+
+/// A mean, and half its interval if that is not nothing.
+fn interval(estimate: &Estimate, digits: usize) -> String {
+    let mean = format!("{:.digits$}", estimate.mean);
+    match estimate.half_width {
+        Some(half) if half > 0.0 => format!("{mean} ± {half:.digits$}"),
+        _ => mean,
+    }
+}

@@ -1,0 +1,91 @@
+//! Fresh operations for a broadcast that passes them on, and tensors for those who ask before they
+//! are here.
+//!
+//! A broadcast tree hands an operation on before whoever does so holds its tensors. So a replica
+//! notes who asks for tensors that it waits for itself, and provides them when they arrive: tensors
+//! follow their operation down the tree, once over each of its links.
+
+use crate::frame::HEADER_LEN;
+use crate::gossip::{Effect, Replica, provide};
+use crate::message::Message;
+use espalier_identity::{Digest, PeerId};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How many wishes are noted. Who is not among them asks again in a later exchange.
+const MAX_WISHES: usize = 4096;
+
+/// No frame is longer than its operations by more bytes: its header, the envelope and how many
+/// there are.
+const OVERHEAD: usize = HEADER_LEN + 2 + 1 + 32 + 64 + 10;
+
+/// Who asked for tensors for which a replica waits.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Wishes {
+    by_content: BTreeMap<Digest, BTreeSet<PeerId>>,
+    count: usize,
+}
+
+impl Wishes {
+    fn note(&mut self, content: Digest, peer: PeerId) {
+        if self.count < MAX_WISHES && self.by_content.entry(content).or_default().insert(peer) {
+            self.count += 1;
+        }
+    }
+
+    /// Who wants what of `arrived`, by peer.
+    fn take(&mut self, arrived: &[Digest]) -> BTreeMap<PeerId, BTreeSet<Digest>> {
+        let mut of_peer = BTreeMap::<PeerId, BTreeSet<Digest>>::new();
+        for content in arrived {
+            for peer in self.by_content.remove(content).unwrap_or_default() {
+                self.count -= 1;
+                of_peer.entry(peer).or_default().insert(*content);
+            }
+        }
+        of_peer
+    }
+}
+
+impl Replica {
+    /// Frames to be broadcast, with the operations that this replica's own author has signed after
+    /// its `after`-th, in their order, in this replica's envelope. No frame is longer than
+    /// `max_len`; from the first operation on that does not fit into one they are left to
+    /// exchanges, as nobody takes in what follows on what it does not have.
+    ///
+    /// Whoever gets such a frame by whatever way hands it to [`Replica::receive`] as from the peer
+    /// that passed it on, and asks that peer for the tensors. One signature for each frame.
+    #[must_use]
+    pub fn announcements(&self, after: u64, max_len: usize) -> Vec<Vec<u8>> {
+        let mut chain = self.state().view().chain(self.id(), after.saturating_add(1)).peekable();
+        let mut frames = Vec::new();
+        while chain.peek().is_some() {
+            let (mut len, mut ops) = (OVERHEAD, Vec::new());
+            while let Some(entry) = chain.next_if(|e| len + e.op().encoded_len() <= max_len) {
+                len += entry.op().encoded_len();
+                ops.push(entry.op());
+            }
+            if ops.is_empty() {
+                break;
+            }
+            frames.push(Message::Delta { seen: None, batch: self.seal_batch(ops) }.to_frame());
+        }
+        frames
+    }
+
+    /// Provides what is here of what a peer asks for, and notes what this replica waits for itself.
+    pub(crate) fn answer_want(&mut self, from: PeerId, contents: Vec<Digest>) -> Vec<Effect> {
+        let (held, absent): (BTreeSet<_>, BTreeSet<_>) =
+            contents.into_iter().partition(|content| self.held.contains(content));
+        for content in absent {
+            if self.waits_for(&content) {
+                self.wishes.note(content, from);
+            }
+        }
+        provide(from, held)
+    }
+
+    /// Provides tensors that have just arrived to those who asked for them before.
+    pub(crate) fn answer_wishes(&mut self, arrived: &[Digest]) -> Vec<Effect> {
+        let wishes = self.wishes.take(arrived).into_iter();
+        wishes.flat_map(|(peer, contents)| provide(peer, contents)).collect()
+    }
+}
