@@ -6,7 +6,7 @@ use crate::console::{self, Cells};
 use crate::simulate::{failure, within_rounds};
 use anyhow::Context as _;
 use espalier::sim::{
-    Estimate, OutputError, RunSummary, SCENARIO_HTML, Scenario, ScenarioError, ScenarioReport,
+    Interval, OutputError, RunSummary, SCENARIO_HTML, Scenario, ScenarioError, ScenarioReport,
     existing_scenario, run_scenario, write_file, write_scenario,
 };
 use std::fmt::Write as _;
@@ -131,12 +131,12 @@ fn bytes(value: f64) -> String {
     console::bytes(value as u64)
 }
 
-fn estimate(figure: Estimate, write: Write) -> String {
+fn estimate(figure: Interval, write: Write) -> String {
     let mean = write(figure.mean);
     figure.high.map_or(mean.clone(), |high| format!("{mean} ± {}", write(high - figure.mean)))
 }
 
-fn range(figure: Estimate) -> String {
+fn range(figure: Interval) -> String {
     format!("{} to {}", figure.min, figure.max)
 }
 

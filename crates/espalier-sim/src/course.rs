@@ -1,4 +1,5 @@
-//! What happens to the nodes and the network in the course of a run: joining, leaving, cuts, crashes,
+//! What happens to the nodes and the network in the course of a run: joining, leaving, cuts,
+//! crashes,
 //! and what nodes write to their disks.
 
 use crate::config::Clock;

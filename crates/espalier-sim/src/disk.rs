@@ -1,7 +1,8 @@
 //! A node's disk: a log of signed operations of which a crash tears the end off.
 //!
 //! What was written and not yet synchronised survives up to a random byte, and what is left of the
-//! last record may be damaged. A record is its length, a checksum and the operation; reading stops at
+//! last record may be damaged. A record is its length, a checksum and the operation; reading
+//! stops at
 //! the first that is not whole, so that a torn end costs what was in it and nothing else.
 
 use crate::seeds::Dice;

@@ -86,8 +86,8 @@ pub use report::{
 };
 
 pub use scenario::{
-    Curve, Estimate, MAX_RUNS, MAX_SEEDS, MAX_SIMULATIONS, RunCurves, RunResult, RunSummary,
-    SCENARIO_CSV, SCENARIO_HTML, SCENARIO_JSON, SUMMARY_CSV, Scenario, ScenarioError,
+    Curve, Estimate as Interval, MAX_RUNS, MAX_SEEDS, MAX_SIMULATIONS, RunCurves, RunResult,
+    RunSummary, SCENARIO_CSV, SCENARIO_HTML, SCENARIO_JSON, SUMMARY_CSV, Scenario, ScenarioError,
     ScenarioReport, ScenarioRun, SummaryCurves, existing_scenario, is_scenario_report,
     run_scenario, verify_scenario, write_scenario,
 };

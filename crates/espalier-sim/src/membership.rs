@@ -23,7 +23,8 @@ pub(crate) enum Change {
 #[derive(Debug)]
 pub(crate) struct Membership {
     due: Queue<(usize, Change)>,
-    /// Mean times in microseconds until a node leaves and until it comes back, and each node's dice.
+    /// Mean times in microseconds until a node leaves and until it comes back, and each node's
+    /// dice.
     poisson: Option<(f64, f64, Vec<Dice>)>,
     /// Nodes that are not there at the beginning.
     pub(crate) absent: BTreeSet<usize>,

@@ -171,7 +171,8 @@ impl<R: BufRead> Lines<R> {
         Ok(head.config)
     }
 
-    /// The next record; `None` at the end. A log that was cut off after a line is compared as far as
+    /// The next record; `None` at the end. A log that was cut off after a line is compared as
+    /// far as
     /// it goes.
     fn record(&mut self) -> Result<Option<Logged>, ReplayError> {
         let Some(text) = self.next()? else { return Ok(None) };

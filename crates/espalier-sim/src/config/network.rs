@@ -251,7 +251,8 @@ pub enum Latency {
     Uniform(Span, Span),
     /// Log-normal: the median, and the standard deviation of the logarithm.
     LogNormal(Span, f64),
-    /// From a file: k rows of k milliseconds, from the region of the row to that of the column. Of n
+    /// From a file: k rows of k milliseconds, from the region of the row to that of the column.
+    /// Of n
     /// nodes the i-th is in region i k / n, rounded down.
     File(String),
 }
