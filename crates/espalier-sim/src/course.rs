@@ -92,7 +92,8 @@ impl Run<'_> {
         done
     }
 
-    /// Lets a node come or go. What cannot be, because it is so already or nobody would be left, does
+    /// Lets a node come or go. What cannot be, because it is so already or nobody would be left,
+    /// does
     /// not happen.
     pub(crate) fn change(
         &mut self,

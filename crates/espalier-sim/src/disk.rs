@@ -25,7 +25,8 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
-    /// Appends the operations that are not in the log yet, by (author, seq). O(n log n) if there are
+    /// Appends the operations that are not in the log yet, by (author, seq). O(n log n) if there
+    /// are
     /// any.
     pub(crate) fn write(&mut self, state: &MergeState) {
         if self.root.replace(state.ops_root()) == self.root {

@@ -168,7 +168,7 @@ fn matrix(path: &str, nodes: usize) -> Result<Delays, SimError> {
     let regions = rows.len();
     if let Some(row) = rows.iter().position(|row| row.len() != regions) {
         let problem = format!(
-            "{path}: row {} has {} numbers, but there are {regions} rows; the matrix must be square",
+            "{path}: row {} has {} numbers, but there are {regions} rows; it must be square",
             row + 1,
             rows[row].len()
         );
