@@ -4,6 +4,7 @@ use benches::{alone, keys, policy, state, union};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use espalier::prelude::*;
 use espalier::provenance::MerkleMap;
+use espalier::replica::Gain;
 use std::hint::black_box;
 
 const AUTHORS: usize = 128;
@@ -201,5 +202,57 @@ fn views(c: &mut Criterion, all: &MergeState) {
     group.finish();
 }
 
-criterion_group!(benches, merge, exchange, node, bitmaps);
+/// Push-pull with random partners until all hold everything; what came, and what frontiers would
+/// have cost, is counted. How many exchanges that took.
+fn gossip(states: &mut [MergeState]) -> u64 {
+    let (n, mut exchanges, mut gain, mut frontiers) = (states.len(), 0, Gain::default(), 0);
+    let mut dice = Dice(88_172_645_463_325_252);
+    while states.iter().any(|state| *state != states[0]) {
+        for i in 0..n {
+            let j = (i + 1 + dice.below(n - 1)) % n;
+            let [a, b] = states.get_disjoint_mut([i, j]).expect("two of them");
+            exchanges += 1;
+            if a != b {
+                frontiers += a.frontier_len() + b.frontier_len();
+                gain += a.merge_counted(b).expect("one policy");
+                gain += b.merge_counted(a).expect("one policy");
+            }
+        }
+    }
+    black_box(frontiers);
+    assert_eq!(gain.ops, (n * (n - 1)) as u64);
+    exchanges
+}
+
+/// Random numbers by xorshift (Marsaglia, *Xorshift RNGs*, 2003).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % n as u64) as usize
+    }
+}
+
+fn all_to_all(c: &mut Criterion) {
+    let mut group = c.benchmark_group("push-pull of sets until all are equal");
+    group.sample_size(10);
+    for n in [1_000, 10_000] {
+        let keys = keys(n);
+        let alone = alone(&policy(&keys), &keys);
+        group.throughput(Throughput::Elements(gossip(&mut alone.clone())));
+        group.bench_function(format!("{n} replicas"), |bench| {
+            bench.iter_batched_ref(
+                || alone.clone(),
+                |states| gossip(states),
+                BatchSize::PerIteration,
+            );
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, merge, exchange, node, bitmaps, all_to_all);
 criterion_main!(benches);

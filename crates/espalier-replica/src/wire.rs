@@ -18,7 +18,6 @@
 //! that admits somebody while it takes operations in asks for that one's tensors apart.
 
 use crate::frame::HEADER_LEN;
-use espalier_identity::canonical;
 
 const HEADER: u64 = HEADER_LEN as u64;
 /// The number of a variant, and whether an option is there.
@@ -61,5 +60,25 @@ pub fn tensors_len(contents: u64, bytes: u64) -> u64 {
 
 /// A list of so many elements of so many bytes together.
 pub(crate) fn list_len(count: u64, bytes: u64) -> u64 {
-    canonical::encode(&count).len() as u64 + bytes
+    number_len(count) + bytes
+}
+
+/// A number: seven bits in each byte.
+fn number_len(number: u64) -> u64 {
+    u64::from((u64::BITS - (number | 1).leading_zeros()).div_ceil(7))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use espalier_identity::canonical;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn numbers_are_as_long_as_they_are_written(number: u64, shift in 0..64_u32) {
+            let number = number >> shift;
+            prop_assert_eq!(number_len(number), canonical::encode(&number).len() as u64);
+        }
+    }
 }
