@@ -6,6 +6,7 @@
 mod args;
 mod byzantine;
 mod console;
+mod maelstrom;
 mod selfcheck;
 mod simulate;
 mod trace;
@@ -86,6 +87,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Byzantine(args) => byzantine::run(&args, cli.quiet),
         Command::Verify(args) => verify::run(&args, cli.quiet),
         Command::Selfcheck => selfcheck::run(cli.quiet),
+        Command::Maelstrom(args) => maelstrom::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "espalier", &mut script);

@@ -1,0 +1,1 @@
+//! Requests that are wrong, and lines that are none.
