@@ -38,7 +38,7 @@ impl Incoming {
 
 /// What nodes say to each other: a step of an exchange.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(tag = "type", rename = "gossip", deny_unknown_fields)]
+#[serde(tag = "type", rename = "gossip")]
 pub(super) struct Gossip {
     /// Even from whoever began the exchange, from 0; odd from the other side.
     pub(super) step: u64,

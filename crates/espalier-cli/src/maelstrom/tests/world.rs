@@ -28,7 +28,7 @@ pub(super) struct World {
     pub(super) latency: u64,
     scheduled: u64,
     /// Messages between nodes that were sent.
-    pub(super) sent: u64,
+    pub(super) overheard: Vec<String>,
     pub(super) complaints: Vec<String>,
 }
 
@@ -45,7 +45,7 @@ impl World {
             now: 0,
             latency: 0,
             scheduled: 0,
-            sent: 0,
+            overheard: Vec::new(),
             complaints: Vec::new(),
         };
         for node in 0..nodes {
@@ -87,6 +87,11 @@ impl World {
         (0..self.nodes.len()).for_each(|node| self.read(node));
     }
 
+    /// How many messages nodes sent each other.
+    pub(super) fn sent(&self) -> u64 {
+        self.overheard.len() as u64
+    }
+
     /// Gives a node a line now.
     pub(super) fn deliver(&mut self, node: usize, line: &str) {
         let outputs = self.nodes[node].line(line);
@@ -119,7 +124,7 @@ impl World {
             }
             self.run(PERIOD);
         }
-        panic!("not everybody has everything after {periods} quiet periods");
+        panic!("not everybody has everything after {periods} periods: {:?}", self.complaints);
     }
 
     fn schedule(&mut self, after: u64, event: Event) {
@@ -142,7 +147,7 @@ impl World {
             match number(message["dest"].as_str().expect("a name")) {
                 None => self.judge.hear(node, &message["body"]),
                 Some(dest) => {
-                    self.sent += 1;
+                    self.overheard.push(line.clone());
                     for delay in self.faults.fate(node, dest) {
                         // Nothing arrives in the moment in which it is sent.
                         self.schedule(self.latency + delay + 1, Event::Line(dest, line.clone()));

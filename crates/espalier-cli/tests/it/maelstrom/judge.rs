@@ -20,7 +20,8 @@ pub(crate) struct Judge {
     next_id: u64,
     /// Requests without a reply.
     pub(crate) open: BTreeMap<u64, Asked>,
-    sent: BTreeSet<String>,
+    /// Elements that a client sent.
+    pub(crate) sent: BTreeSet<String>,
     /// Elements that a node said it has.
     pub(crate) acknowledged: BTreeSet<String>,
     /// What each node's latest read showed.
