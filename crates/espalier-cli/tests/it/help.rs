@@ -57,10 +57,11 @@ fn simulate_has_every_flag_form_and_default_of_its_specification() {
 #[test]
 fn every_command_has_help_with_what_it_takes() {
     let place = Place::new();
-    let expected: [(&[&str], &[&str]); 6] = [
+    let expected: [(&[&str], &[&str]); 7] = [
         (&["trace"], &["--report", "--json", "--nodes", "--retract", "Examples:", "in `trace` 4"]),
         (&["verify"], &["[REPORT]", "report.json", "--evidence"]),
         (&["selfcheck"], &["--quiet", "--threads"]),
+        (&["maelstrom"], &["broadcast", "g-set", "--period", "[default: 100]", "--bin ./node"]),
         (&["completions"], &["bash", "zsh", "fish", "elvish", "powershell"]),
         (&["man"], &["--out"]),
         (&[], &["simulate", "trace", "verify", "selfcheck", "completions", "man", "Exit codes"]),
@@ -94,7 +95,9 @@ fn the_manual_has_a_page_per_command() {
     assert!(page.contains(".TH espalier 1") && page.contains("espalier\\-simulate(1)"), "{page}");
     assert_eq!(place.ok(&["man", "--out", "pages/deep"]), "");
     let pages = place.files("pages/deep");
-    for name in ["", "-simulate", "-trace", "-verify", "-selfcheck", "-completions", "-man"] {
+    for name in
+        ["", "-simulate", "-trace", "-verify", "-selfcheck", "-maelstrom", "-completions", "-man"]
+    {
         assert!(pages.contains(&format!("espalier{name}.1")), "{name}: {pages:?}");
     }
     assert!(place.read("pages/deep/espalier-simulate.1").contains("\\-\\-until\\-converged"));

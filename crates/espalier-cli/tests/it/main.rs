@@ -3,6 +3,7 @@
 mod byzantine;
 mod evidence;
 mod help;
+mod maelstrom;
 mod output;
 mod refusals;
 mod reports;
