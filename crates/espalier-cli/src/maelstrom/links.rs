@@ -2,9 +2,9 @@
 //!
 //! An exchange has steps: whoever begins it sends the even ones, from 0, the other side answers
 //! with the odd ones. Every step tells the sender's root. So a node knows of each peer whether it
-//! may lack something: what the peer said last is not its own root. Of two that differ one knows.
-//! For roots only grow: if each had last heard from the other the root that it has itself, each
-//! would have had the other's before its own.
+//! may lack something: the root that came last from the peer is not the node's own. Of two that
+//! differ one knows, whatever is lost, repeated or late. For sets of operations only grow: if each
+//! had heard from the other the root that it has now, each would hold all that the other holds.
 //!
 //! * News go to the neighbours whose root is another, at once or, if there was an exchange with
 //!   them in this tick, in the next one: per tick one exchange for each link that is asked for, and
@@ -22,7 +22,7 @@ static TURN: Domain = Domain::new("espalier maelstrom turn v1");
 /// one within a tree of degree four has that did not bring the news.
 const FANOUT: usize = 4;
 
-/// After how many ticks an exchange is given up.
+/// After how many ticks an exchange is given up, or an answer doubted.
 const PATIENCE: u64 = 5;
 
 /// Every how many ticks anybody is asked.
@@ -31,8 +31,11 @@ const PROBE_EVERY: u64 = 10;
 /// What a node knows of a peer.
 #[derive(Debug, Clone, Default)]
 struct Link {
-    /// The root that the peer said last. Nodes begin without operations.
+    /// The root that came last from the peer. Nodes begin without operations.
     heard: Digest,
+    /// Our root when we last answered with all that the peer lacked, and the tick. It has the same
+    /// then, unless the answer is lost: then it may be asked again after a while.
+    told: Option<(Digest, u64)>,
     /// The tick in which the latest exchange began, whoever began it.
     since: Option<u64>,
     /// That exchange is not over.
@@ -50,6 +53,12 @@ impl Link {
 
     fn is_ready(&self, tick: u64) -> bool {
         !self.is_open(tick) && self.since.is_none_or(|since| since < tick)
+    }
+
+    /// Whether the peer may lack something of what we have, our root being `root`.
+    fn may_lack(&self, root: Digest, tick: u64) -> bool {
+        let told = |(told, since)| told == root && tick - since < PATIENCE;
+        self.heard != root && !self.told.is_some_and(told)
     }
 
     fn begin(&mut self, tick: u64, ours: bool) {
@@ -120,7 +129,7 @@ impl Links {
                 break;
             }
             let Some(link) = self.by_peer.get_mut(peer) else { continue };
-            if link.heard != root && link.is_ready(tick) {
+            if link.may_lack(root, tick) && link.is_ready(tick) {
                 link.begin(tick, true);
                 self.begun += 1;
                 due.push(*peer);
@@ -152,10 +161,9 @@ impl Links {
             return;
         }
         if step >= 2 {
-            // It will have what we have. If our answer is lost, it asks again.
-            link.heard = root;
+            link.told = Some((root, self.tick));
         }
-        link.open &= link.heard != root;
+        link.open &= link.may_lack(root, self.tick);
     }
 
     /// Which of `contents` were never shared with `peer`; now they are. Others are forgotten.

@@ -69,6 +69,23 @@ fn after_the_faults_every_node_shows_everything() {
     assert!(longest <= 40, "{longest} periods");
 }
 
+/// Where there are many nodes a probe of anybody in turn would not come in time.
+#[test]
+fn a_large_lossy_grid_settles_as_quickly() {
+    for seed in 0..10 {
+        let mut world = World::new(Workload::Broadcast, 25, seed);
+        world.set_topology(&grid(5));
+        (world.faults.loss, world.faults.twice, world.faults.delay) = (40, 20, PERIOD);
+        for i in 0..50 {
+            let node = world.faults.below(25) as usize;
+            world.add(node, &json!(i));
+            world.run(PERIOD / 5);
+        }
+        world.faults.heal();
+        world.settle(40);
+    }
+}
+
 #[test]
 fn same_seed_same_run() {
     for seed in 0..4 {
