@@ -145,6 +145,8 @@ impl Elements {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use espalier::identity::Keypair;
+    use espalier::replica::{Draft, Policy, PolicySpec};
     use proptest::prelude::*;
 
     fn text(json: &str) -> Result<String, ElementError> {
@@ -192,7 +194,40 @@ mod tests {
         })
     }
 
+    /// The names in a state, by looking at all of it.
+    fn naive(state: &MergeState) -> Vec<String> {
+        let names = state.ops().filter_map(|op| op.contribution().map(|c| c.name.clone()));
+        names.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+    }
+
     proptest! {
+        /// Three replicas of two authors, so that one forks its chain; what is new comes piece by
+        /// piece, and forks come late.
+        #[test]
+        fn elements_that_are_kept_up_to_date_are_those_of_the_state(
+            steps in prop::collection::vec((0..3_usize, 0..3_usize, 0..40_u64), 1..25),
+        ) {
+            let policy = Policy::new(PolicySpec::default()).expect("the default");
+            let keys = [1, 1, 2].map(|i| Keypair::from_seed([i; 32]));
+            let mut states = [(); 3].map(|()| MergeState::new(policy.clone()));
+            let mut elements = [(); 3].map(|()| Elements::default());
+            for (at, from, value) in steps {
+                if at == from {
+                    let author = keys[at].peer_id();
+                    let seq = states[at].frontier().0.get(&author).map_or(1, |seq| seq + 1);
+                    let model = model(&author, seq).expect("a legal model");
+                    let name = canonical(&value.into()).expect("a small number");
+                    states[at].add(&keys[at], Draft::new(name, model)).expect("legal");
+                } else {
+                    let other = states[from].clone();
+                    states[at].merge(&other).expect("one policy");
+                }
+                elements[at].refresh(&states[at]);
+                let texts: Vec<_> = elements[at].by_text.keys().cloned().collect();
+                prop_assert_eq!(texts, naive(&states[at]));
+            }
+        }
+
         #[test]
         fn a_text_reads_back_as_its_value_and_stays_itself(value in values()) {
             if let Ok(text) = canonical(&value) {

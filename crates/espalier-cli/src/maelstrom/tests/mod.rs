@@ -7,5 +7,6 @@ mod judge;
 
 mod economy;
 mod hostile;
+mod links;
 mod networks;
 mod world;
