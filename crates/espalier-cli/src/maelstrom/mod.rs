@@ -1,5 +1,5 @@
-//! `espalier maelstrom`: a node for Maelstrom, the workbench of Jepsen, so that an outside judge can
-//! test our replication.
+//! `espalier maelstrom`: a node for Maelstrom, the workbench of Jepsen, so that an outside judge
+//! can test our replication.
 //!
 //! Maelstrom starts nodes as processes and is their network: messages are lines of JSON on standard
 //! input and output (its `doc/protocol.md`). The node is a [`Replica`](espalier::replica::Replica)

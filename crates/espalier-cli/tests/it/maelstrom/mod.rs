@@ -220,7 +220,8 @@ fn bad_input_is_complained_about_and_the_node_goes_on() {
     let mut input = node.stdin.take().unwrap();
     input.write_all(b"{\n\xff\xfe\n\n{\"src\":\"c1\",\"dest\":\"n0\",\"body\":{}}\n").unwrap();
     let read = r#"{"src":"c1","dest":"n0","body":{"type":"read","msg_id":1}}"#;
-    let init = r#"{"src":"c1","dest":"n0","body":{"type":"init","msg_id":2,"node_id":"n0","node_ids":["n0"]}}"#;
+    let body = r#"{"type":"init","msg_id":2,"node_id":"n0","node_ids":["n0"]}"#;
+    let init = format!(r#"{{"src":"c1","dest":"n0","body":{body}}}"#);
     // The last line has no end.
     write!(input, "{read}\n{init}\n{read}").unwrap();
     drop(input);
