@@ -1,5 +1,6 @@
 //! The command line: help, completions and manual all come from this one definition.
 
+use crate::maelstrom::Workload;
 use clap::{Args, Parser, Subcommand};
 use espalier::sim::{
     Attack, Churn, Clock, Config, Exchange, Family, LateJoiners, Latency, Metrics, Outage,
@@ -47,6 +48,8 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Recompute golden values: does this machine produce the specified bits?
     Selfcheck,
+    /// Be a node of Maelstrom's tests, on standard input and output
+    Maelstrom(MaelstromArgs),
     /// Print a completion script
     Completions {
         /// For which shell
@@ -272,6 +275,26 @@ pub(crate) struct VerifyArgs {
     /// form, or a report that has some
     #[arg(long, value_name = "FILE", conflicts_with = "report")]
     pub(crate) evidence: Option<PathBuf>,
+}
+
+/// `maelstrom`: what to serve.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Examples:
+  maelstrom test -w broadcast --bin ./node --node-count 5 --nemesis partition
+      with a script ./node of two lines: `#!/bin/sh` and
+      `exec espalier maelstrom broadcast`
+  maelstrom test -w g-set --bin ./node --node-count 5 --nemesis partition
+      the same with `g-set`
+
+The keys of these nodes follow from their names: anybody can compute them.")]
+pub(crate) struct MaelstromArgs {
+    /// The workload
+    pub(crate) workload: Workload,
+    /// Milliseconds between rounds of gossip; news go out at once, but at most once per round to
+    /// each neighbour
+    #[arg(long, value_name = "MS", default_value = "100")]
+    #[arg(value_parser = whole::<NonZeroU32>, allow_negative_numbers = true)]
+    pub(crate) period: NonZeroU32,
 }
 
 /// A run.

@@ -7,6 +7,7 @@ mod args;
 mod byzantine;
 mod console;
 mod exchanges;
+mod maelstrom;
 mod replay;
 mod scenario;
 mod selfcheck;
@@ -90,6 +91,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Exchanges(args) => exchanges::run(&args, cli.quiet),
         Command::Verify(args) => verify::run(&args, cli.quiet),
         Command::Selfcheck => selfcheck::run(cli.quiet),
+        Command::Maelstrom(args) => maelstrom::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "espalier", &mut script);

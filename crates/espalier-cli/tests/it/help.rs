@@ -62,6 +62,7 @@ fn every_command_has_help_with_what_it_takes() {
         (&["verify"], &["[REPORT]", "report.json", "--evidence"]),
         (&["exchanges"], &["--nodes", "--latency", "--json", "Examples:", "[default: complete]"]),
         (&["selfcheck"], &["--quiet", "--threads"]),
+        (&["maelstrom"], &["broadcast", "g-set", "--period", "[default: 100]", "--bin ./node"]),
         (&["completions"], &["bash", "zsh", "fish", "elvish", "powershell"]),
         (&["man"], &["--out"]),
         (&[], &["simulate", "trace", "verify", "selfcheck", "completions", "man", "Exit codes"]),
@@ -95,7 +96,9 @@ fn the_manual_has_a_page_per_command() {
     assert!(page.contains(".TH espalier 1") && page.contains("espalier\\-simulate(1)"), "{page}");
     assert_eq!(place.ok(&["man", "--out", "pages/deep"]), "");
     let pages = place.files("pages/deep");
-    for name in ["", "-simulate", "-trace", "-verify", "-selfcheck", "-completions", "-man"] {
+    for name in
+        ["", "-simulate", "-trace", "-verify", "-selfcheck", "-maelstrom", "-completions", "-man"]
+    {
         assert!(pages.contains(&format!("espalier{name}.1")), "{name}: {pages:?}");
     }
     assert!(place.read("pages/deep/espalier-simulate.1").contains("\\-\\-until\\-converged"));
