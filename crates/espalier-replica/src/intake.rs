@@ -36,6 +36,11 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
+    /// The operations.
+    pub(crate) fn ops(&self) -> impl Iterator<Item = &VerifiedOp> {
+        self.ops.iter()
+    }
+
     fn ids(&self) -> BTreeSet<OpId> {
         self.ops.iter().map(VerifiedOp::id).collect()
     }

@@ -62,6 +62,7 @@ mod policy;
 mod pool;
 mod provenance;
 mod records;
+mod repair;
 mod roster;
 mod space;
 mod state;
