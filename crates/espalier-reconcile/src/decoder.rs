@@ -141,37 +141,46 @@ impl Decoder {
         Some(difference)
     }
 
-    /// About how many differences there are, if the other side has `theirs` elements. Exact if only
-    /// one side lacks something; else an estimate from the counts that are left, which for k symbols
-    /// is right to about a factor of 1 ± sqrt(2 / k), and too small from some ten thousand on.
+    /// About how many differences there are, if the other side has `theirs` elements: what is known
+    /// to differ, and an estimate from the counts that are left, which for k symbols is right to
+    /// about a factor of 1 ± sqrt(2 / k), and too small from some ten thousand on.
     #[must_use]
     pub fn estimate(&self, theirs: u64) -> u64 {
+        self.at_deviation(theirs, 0.0)
+    }
+
+    /// How many symbols in all to ask for: what nine of ten differences need that are one standard
+    /// deviation smaller than [`Decoder::estimate`], or as small as they can be. So hardly ever much
+    /// too many, and with more symbols the estimate gets better. For d differences 11/8 d +
+    /// 3 sqrt(d) + 2, the constants from counting.
+    #[must_use]
+    pub fn suggest(&self, theirs: u64) -> u64 {
+        let d = self.at_deviation(theirs, -1.0).min(1 << 40);
+        d * 11 / 8 + d.isqrt() * 3 + 2
+    }
+
+    fn at_deviation(&self, theirs: u64, deviations: f64) -> u64 {
         let found = self.found.len() as u64;
         let sides: i64 = self.found.values().map(|(_, side)| i64::from(*side)).sum();
         // Of what is left, so many more are theirs than ours.
         let more = theirs as f64 - self.ours.len() as f64 - sides as f64;
-        // The count at index i is a difference of two binomials of probability ρ: of d elements,
-        // its square is on average d ρ (1 − ρ) + more² ρ². Beyond 127 counts wrap around.
-        let (mut squares, mut variance) = (0.0, 0.0);
+        // The count at index i is a difference of two binomials of probability ρ: of d elements it
+        // has the mean ρ × more and the variance d ρ (1 − ρ). Beyond 127 it wraps around.
+        let (mut squares, mut variance, mut used) = (0.0, 0.0, 0.0);
         for (at, cell) in self.cells.iter().enumerate().skip(1) {
             let rho = 2.0 / (at as f64 + 2.0);
             let mean = more * rho;
             if mean.abs() < 64.0 {
-                let count = f64::from(cell.count());
-                squares += count * count - mean * mean;
+                let off = f64::from(cell.count()) - mean;
+                squares += off * off;
                 variance += rho * (1.0 - rho);
+                used += 1.0;
             }
         }
-        let guess = if variance > 0.0 { squares / variance } else { 0.0 };
+        let mut guess = 0.0;
+        if used > 0.0 {
+            guess = squares / variance * (1.0 + deviations * (2.0_f64 / used).sqrt().min(1.0));
+        }
         found.saturating_add(guess.max(more.abs()).ceil() as u64)
-    }
-
-    /// How many symbols in all should be enough, in about nine of ten cases as far as
-    /// [`Decoder::estimate`] is right: 11/8 d + 3 sqrt(d) + 2 for d differences, the constants
-    /// from counting.
-    #[must_use]
-    pub fn suggest(&self, theirs: u64) -> u64 {
-        let d = self.estimate(theirs).min(1 << 40);
-        d * 11 / 8 + d.isqrt() * 3 + 2
     }
 }

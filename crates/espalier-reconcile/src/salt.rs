@@ -32,6 +32,12 @@ impl Salt {
         Self(bytes)
     }
 
+    /// Its bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
     /// The short form of an identifier.
     #[must_use]
     pub fn short(&self, id: &[u8; 32]) -> Short {

@@ -10,8 +10,8 @@
 //! ```
 //!
 //! The cost is that of the difference, whatever both hold in common; see [`espalier_reconcile`].
-//! Where the difference is too large for that, B asks for lists of identifiers in its place, a
-//! bounded range after the other:
+//! Where the difference is too large for that, B asks for lists of identifiers in its place, one
+//! bounded range after the other, beginning anywhere:
 //!
 //! ```text
 //! B → A  List     your operations from this identifier on
@@ -62,19 +62,11 @@ pub(crate) struct Comparisons {
     limits: Limits,
     /// How many were begun, so that no two have one salt.
     begun: u64,
-    going_on: VecDeque<Comparison>,
+    going_on: VecDeque<(PeerId, Comparison)>,
 }
 
 #[derive(Debug, Clone)]
-struct Comparison {
-    peer: PeerId,
-    progress: Progress,
-    /// From where on the peer is to list its operations, if it comes to that.
-    cursor: u64,
-}
-
-#[derive(Debug, Clone)]
-enum Progress {
+enum Comparison {
     /// The peer's symbols from index 0 on, which were not enough.
     Symbols(Symbols),
     /// The one under this salt is over: what still comes of it is stale.
@@ -93,28 +85,28 @@ enum Arrived {
 
 impl Comparisons {
     fn of(&mut self, peer: &PeerId) -> Option<&mut Comparison> {
-        self.going_on.iter_mut().find(|comparison| comparison.peer == *peer)
+        self.going_on.iter_mut().find(|(with, _)| with == peer).map(|(_, comparison)| comparison)
     }
 
     /// Notes how far the comparison with `peer` is.
-    fn set(&mut self, peer: PeerId, progress: Progress) {
+    fn set(&mut self, peer: PeerId, comparison: Comparison) {
         if let Some(known) = self.of(&peer) {
-            known.progress = progress;
+            *known = comparison;
             return;
         }
         if self.going_on.len() >= MAX_COMPARISONS {
             self.going_on.pop_front();
         }
-        self.going_on.push_back(Comparison { peer, progress, cursor: 0 });
+        self.going_on.push_back((peer, comparison));
     }
 
     /// Puts symbols to those that came before.
     fn arrive(&mut self, peer: PeerId, news: Symbols) -> Arrived {
         let end = news.first.saturating_add(news.symbols.len() as u64);
-        match self.of(&peer).map(|comparison| &mut comparison.progress) {
-            Some(Progress::Over(salt)) if *salt == news.scope.salt => Arrived::Stale,
+        match self.of(&peer) {
             _ if news.first == 0 => Arrived::Next(news),
-            Some(Progress::Symbols(known)) if known.is_continued_by(&news) => {
+            Some(Comparison::Over(salt)) if *salt == news.scope.salt => Arrived::Stale,
+            Some(Comparison::Symbols(known)) if known.is_continued_by(&news) => {
                 let len = known.symbols.len() as u64;
                 if news.first > len {
                     return Arrived::Gap { first: len, count: end - len };
@@ -146,6 +138,22 @@ impl Symbols {
 /// By what identifiers are put into ranges.
 fn prefix(id: &OpId) -> u64 {
     id.as_bytes().iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+/// Where lists begin under a salt. They go up from there, then on from 0, so that whatever is lost
+/// on the way, every range has its turn in some comparison.
+fn beginning(salt: &Salt) -> u64 {
+    salt.as_bytes().iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+/// Where the list after this one begins; None if all have had their turn.
+fn after(salt: &Salt, list: &RangeInclusive<u64>) -> Option<u64> {
+    let (beginning, next) = (beginning(salt), list.end().checked_add(1));
+    if *list.start() < beginning {
+        next.filter(|next| *next < beginning)
+    } else {
+        next.or((beginning > 0).then_some(0))
+    }
 }
 
 /// Whether operations are within a scope.
@@ -235,18 +243,19 @@ impl Replica {
         let mut decoder = Decoder::new(&scope.salt, ours, limit as usize);
         let decoded = decoder.extend(&all.symbols);
         if let Some(difference) = decoder.difference() {
-            self.comparisons.set(from, Progress::Over(scope.salt));
+            self.comparisons.set(from, Comparison::Over(scope.salt));
             return Ok(self.settle(from, scope.salt, &difference));
         }
         let suggested = decoder.suggest(theirs);
         if decoded.is_err() || have >= limit || suggested > limits.symbols {
-            self.comparisons.set(from, Progress::Over(scope.salt));
-            return Ok(vec![self.ask_for_list(from, scope)]);
+            self.comparisons.set(from, Comparison::Over(scope.salt));
+            let first = beginning(&scope.salt);
+            return Ok(vec![send(from, &Message::List { scope, from: first })]);
         }
         // An estimate may be too low, so there are always half as many more.
         let count = suggested.max(have + have.div_ceil(2)).min(limit) - have;
         let count = count.min(limits.step);
-        self.comparisons.set(from, Progress::Symbols(all));
+        self.comparisons.set(from, Comparison::Symbols(all));
         Ok(vec![send(from, &Message::More { scope, first: have, count })])
     }
 
@@ -278,11 +287,6 @@ impl Replica {
         needed.then(|| send(to, &Message::Repair { batch, salt, want }))
     }
 
-    fn ask_for_list(&mut self, from: PeerId, scope: Scope) -> Effect {
-        let first = self.comparisons.of(&from).map_or(0, |comparison| comparison.cursor);
-        send(from, &Message::List { scope, from: first })
-    }
-
     /// This replica's operations whose identifiers begin with `first` or a greater number, as many
     /// as one message takes.
     pub(crate) fn list(&self, to: PeerId, scope: Scope, first: u64) -> Effect {
@@ -305,7 +309,7 @@ impl Replica {
 
     /// Compares a list with what is here, and goes on with the next one.
     pub(crate) fn on_ids(
-        &mut self,
+        &self,
         from: PeerId,
         scope: Scope,
         range: RangeInclusive<u64>,
@@ -319,13 +323,159 @@ impl Replica {
         let ours = ours.filter(|id| !theirs.contains(id)).collect();
         let difference = Difference { theirs: theirs.difference(&known).copied().collect(), ours };
         let mut effects = self.settle(from, scope.salt, &difference);
-        let next = range.end().checked_add(1).filter(|_| range.start() <= range.end());
-        if let Some(comparison) = self.comparisons.of(&from) {
-            comparison.cursor = next.unwrap_or(0);
-        }
-        if let Some(first) = next {
+        if let Some(first) = after(&scope.salt, &range) {
             effects.push(send(from, &Message::List { scope, from: first }));
         }
         Ok(effects)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::Draft;
+    use crate::gossip::Exchange;
+    use crate::policy::{Policy, PolicySpec};
+    use crate::state::MergeState;
+    use crate::{Body, SignedOp};
+    use espalier_identity::Keypair;
+
+    const FEW: Limits = Limits { first: 2, step: 4, symbols: 8, ids: 5 };
+
+    fn statements(author: u8, lamport: u64, count: u64) -> Vec<SignedOp> {
+        let mut state = MergeState::new(Policy::new(PolicySpec::default()).expect("legal"));
+        let key = Keypair::from_seed([author; 32]);
+        for _ in 0..count {
+            let mut op = state.next_op(key.peer_id(), Body::Retract { targets: Vec::new() });
+            op.lamport += lamport;
+            state.apply(vec![op.sign(&key)]).expect("well formed");
+        }
+        state.ops().map(|op| op.signed().clone()).collect()
+    }
+
+    /// Two replicas with chains of this length of which nothing but the length is the same.
+    fn forked(length: u64, limits: Limits) -> [Replica; 2] {
+        [1, 2].map(|side| {
+            let policy = Policy::new(PolicySpec::default()).expect("legal");
+            let key = Keypair::from_seed([100 + side; 32]);
+            let mut replica = Replica::new(key, MergeState::new(policy), Exchange::Delta);
+            let ops = (0..4).flat_map(|author| statements(author, u64::from(side), length));
+            let taken = replica.change(|state, _| {
+                state.apply(ops.collect()).expect("well formed");
+                Ok(())
+            });
+            taken.expect("nothing fails");
+            replica.comparisons.limits = limits;
+            replica
+        })
+    }
+
+    /// One exchange of which every `lost`-th message is lost; how many messages it took.
+    fn exchange(pair: &mut [Replica; 2], lost: &mut impl FnMut() -> bool) -> usize {
+        let ids = pair.each_ref().map(Replica::id);
+        let mut mail: VecDeque<_> = pair[0].start(ids[1]).into_iter().map(|e| (1, e)).collect();
+        let mut sent = 0;
+        while let Some((to, effect)) = mail.pop_front() {
+            let Effect::Send { frame, .. } = effect else { panic!("there are no tensors") };
+            sent += 1;
+            let message = Message::from_frame(&frame).expect("a message");
+            match &message {
+                Message::Symbols(s) => assert!(s.symbols.len() as u64 <= FEW.step),
+                Message::Ids { ids, .. } => assert!(ids.len() <= FEW.ids),
+                _ => {}
+            }
+            if lost() {
+                continue;
+            }
+            let received = pair[to].receive(ids[1 - to], &frame).expect("honest");
+            mail.extend(received.effects.into_iter().map(|effect| (1 - to, effect)));
+        }
+        sent
+    }
+
+    #[test]
+    fn differences_beyond_the_limits_are_repaired_list_by_list() {
+        let mut pair = forked(10, FEW);
+        let sent = exchange(&mut pair, &mut || false);
+        assert_eq!(pair[0].state, pair[1].state, "in one exchange");
+        assert_eq!(pair[0].state.op_count(), 80);
+        assert!(sent < 80, "{sent} messages");
+    }
+
+    #[test]
+    fn lists_that_are_cut_off_all_have_their_turn() {
+        for seed in 0..8_u32 {
+            let mut pair = forked(10, FEW);
+            let mut random = seed;
+            let mut lost = || {
+                random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                random >> 24 < 64
+            };
+            let mut exchanges = 0;
+            while pair[0].state != pair[1].state {
+                exchange(&mut pair, &mut lost);
+                // Whatever was remembered of it is lost too.
+                pair.iter_mut().for_each(|replica| replica.comparisons.going_on.clear());
+                exchanges += 1;
+                assert!(exchanges < 200, "seed {seed}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_forgotten_of_a_comparison_comes_again() {
+        // Decodes within its limits, but remembers nothing from one message to the next.
+        let limits = Limits { first: 2, step: 64, symbols: 64, ids: 5 };
+        let mut pair = forked(4, limits);
+        let ids = pair.each_ref().map(Replica::id);
+        let mut mail = VecDeque::from([(1, pair[0].compare(ids[1], None))]);
+        let mut asked = 0;
+        while let Some((to, effect)) = mail.pop_front() {
+            let Effect::Send { frame, .. } = effect else { panic!("there are no tensors") };
+            let message = Message::from_frame(&frame).expect("a message");
+            assert!(!matches!(message, Message::List { .. }), "it decodes");
+            asked += u32::from(matches!(message, Message::More { .. }));
+            let received = pair[to].receive(ids[1 - to], &frame).expect("honest");
+            mail.extend(received.effects.into_iter().map(|effect| (1 - to, effect)));
+            pair.iter_mut().for_each(|replica| replica.comparisons.going_on.clear());
+        }
+        assert_eq!(pair[0].state, pair[1].state);
+        assert!(asked < 12, "{asked} times");
+    }
+
+    #[test]
+    fn ranges_go_round_once() {
+        for begin in [0, 1, 77, u64::MAX] {
+            let mut bytes = [0; 16];
+            bytes[..8].copy_from_slice(&begin.to_be_bytes());
+            let salt = Salt::new(bytes);
+            let (mut first, mut turns) = (begin, Vec::new());
+            loop {
+                let list = first..=first.saturating_add(u64::MAX / 3);
+                turns.push(list.clone());
+                let Some(next) = after(&salt, &list) else { break };
+                first = next;
+            }
+            assert!((3..=6).contains(&turns.len()), "{turns:?}");
+            let covered = |id: u64| turns.iter().any(|list| list.contains(&id));
+            for id in [0, 1, 76, 77, 78, u64::MAX / 2, u64::MAX - 1, u64::MAX] {
+                assert!(covered(id), "{id} from {begin}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_scope_leaves_out_what_one_side_cannot_have() {
+        let mut pair = forked(3, Limits::default());
+        let ids = pair.each_ref().map(Replica::id);
+        // The first side goes on, with a contribution whose tensors the other would have to ask for.
+        let model = espalier_tensor::Model::from_f32(&[("w", &[1], &[1.0])]).expect("legal");
+        pair[0].change(|state, key| state.add(key, Draft::new("m", model))).expect("legal");
+        let theirs = pair[1].state.frontier();
+        let Effect::Send { frame, .. } = pair[0].compare(ids[1], Some(&theirs)) else {
+            panic!("a message")
+        };
+        let Ok(Message::Symbols(symbols)) = Message::from_frame(&frame) else { panic!("symbols") };
+        assert_eq!(symbols.size, 12, "all but the newcomer");
     }
 }

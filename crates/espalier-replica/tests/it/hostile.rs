@@ -120,7 +120,7 @@ fn lists_without_end_are_refused_and_long_ones_answered_in_time() {
         message(5, &(scope, u64::MAX, u64::MAX)),
         message(9, &(scope, 0_u64)),
         message(10, &(scope, 5_u64, 2_u64, &shorts[..2])),
-        message(4, &(scope, u64::MAX, symbols[0], u64::MAX, &symbols[..2])),
+        message(4, &([1_u8; 16], scope.1, u64::MAX, symbols[0], u64::MAX, &symbols[..2])),
     ];
     for frame in much {
         let answer = node.receive(address(9), &frame).expect("well formed");
