@@ -149,7 +149,9 @@ fn beginning(salt: &Salt) -> u64 {
 /// Where the list after this one begins; None if all have had their turn.
 fn after(salt: &Salt, list: &RangeInclusive<u64>) -> Option<u64> {
     let (beginning, next) = (beginning(salt), list.end().checked_add(1));
-    if *list.start() < beginning {
+    if list.is_empty() {
+        None
+    } else if *list.start() < beginning {
         next.filter(|next| *next < beginning)
     } else {
         next.or((beginning > 0).then_some(0))
