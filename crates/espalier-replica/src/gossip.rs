@@ -44,7 +44,7 @@ const MAX_BATCH_LEN: usize = MAX_MESSAGE_LEN / 2;
 const COMPARE_EVERY: u32 = 8;
 
 /// For how many peers these answers are counted; then the count begins anew.
-const MAX_COUNTED: usize = 4096;
+pub(crate) const MAX_COUNTED: usize = 4096;
 
 /// What an exchange sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -122,6 +122,8 @@ pub struct Replica {
     /// How often each peer was told what it lacks.
     unequal: BTreeMap<PeerId, u32>,
     pub(crate) comparisons: Comparisons,
+    /// Who was asked in this tick for what waiting operations lack.
+    pub(crate) asked: BTreeSet<PeerId>,
 }
 
 impl Replica {
@@ -129,10 +131,19 @@ impl Replica {
     #[must_use]
     pub fn new(key: Keypair, state: MergeState, exchange: Exchange) -> Self {
         let held = state.live_contents().collect();
-        let (waiting, budget) = (VecDeque::new(), Budget::new(BUDGET));
-        let (pool, findings) = (Pool::default(), Findings::default());
-        let (unequal, comparisons) = (BTreeMap::new(), Comparisons::default());
-        Self { key, state, exchange, held, waiting, budget, pool, findings, unequal, comparisons }
+        Self {
+            key,
+            state,
+            exchange,
+            held,
+            waiting: VecDeque::new(),
+            budget: Budget::new(BUDGET),
+            pool: Pool::default(),
+            findings: Findings::default(),
+            unequal: BTreeMap::new(),
+            comparisons: Comparisons::default(),
+            asked: BTreeSet::new(),
+        }
     }
 
     /// Who it is.
@@ -166,7 +177,10 @@ impl Replica {
         match self.exchange {
             Exchange::Delta => {
                 let (policy, root) = (self.state.policy().hash(), self.state.ops_root());
-                vec![send(peer, &Message::Hello { policy, root })]
+                // What is still lacking comes first: then it is there when how far this replica has
+                // seen is told.
+                let want = self.still_missing().map(|want| send(peer, &want));
+                want.into_iter().chain([send(peer, &Message::Hello { policy, root })]).collect()
             }
             Exchange::FullState => self.whole(peer, true),
         }
@@ -184,7 +198,8 @@ impl Replica {
                 let equal = root == self.state.ops_root();
                 let seen = || self.seen();
                 let answer = if equal { Message::Same } else { Message::Differs { seen: seen() } };
-                nothing(vec![send(from, &answer)])
+                let want = self.ask_again(from);
+                nothing(want.into_iter().chain([send(from, &answer)]).collect())
             }
             Message::Same => nothing(Vec::new()),
             Message::Differs { seen } => {
@@ -327,6 +342,7 @@ impl Replica {
         self.held.extend(other.held);
         self.findings.absorb(other.findings);
         self.budget.absorb(other.budget);
+        self.asked.extend(other.asked);
         self.comparisons.absorb(&other.comparisons);
         for (peer, times) in other.unequal {
             let ours = self.unequal.entry(peer).or_default();
@@ -341,6 +357,7 @@ impl Replica {
     /// or a second.
     pub fn refill(&mut self) {
         self.budget.refill();
+        self.asked.clear();
     }
 
     /// Sets how many bytes of new operations of one author it takes in per tick; see [`BUDGET`].
