@@ -11,9 +11,9 @@
 //!    ⇄   Want and tensors by content hash
 //! ```
 //!
-//! If both have seen equally far and the roots still differ, somebody forked; then the chains are
-//! compared by fingerprint and operations asked for by identifier. With a peer that has never seen
-//! equally far this is done now and then. An operation is taken in only when its tensors are here,
+//! If both have seen equally far and the roots still differ, somebody forked; then the sets are
+//! reconciled, see [`crate::repair`]. With a peer that has never seen equally far this is done now
+//! and then. An operation is taken in only when its tensors are here,
 //! so a replica can serve whatever it offers.
 //!
 //! Whatever carries operations or tensors is signed by the hop that sends it, see
@@ -26,17 +26,16 @@ use crate::error::{ApplyError, ChangeError};
 use crate::findings::Findings;
 use crate::frame::MAX_MESSAGE_LEN;
 use crate::intake::Waiting;
-use crate::message::{Batch, Fingerprint, MAX_IDS, Message, MessageError, Seen};
-use crate::op::{OpId, VerifiedOp};
+use crate::message::{Batch, MAX_IDS, Message, MessageError, Seen};
+use crate::op::VerifiedOp;
 use crate::pool::Pool;
+use crate::repair::Comparisons;
 use crate::state::{Frontier, MergeState};
-use espalier_identity::{Digest, Domain, Keypair, PeerId};
+use espalier_identity::{Digest, Keypair, PeerId};
 use espalier_trust::{FaultKind, Record as _};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::iter::Peekable;
-
-static CHAIN: Domain = Domain::new("espalier chain fingerprint v1");
 
 /// How many bytes of operations go into one message; the next exchange brings the rest.
 const MAX_BATCH_LEN: usize = MAX_MESSAGE_LEN / 2;
@@ -46,7 +45,7 @@ const MAX_BATCH_LEN: usize = MAX_MESSAGE_LEN / 2;
 const COMPARE_EVERY: u32 = 8;
 
 /// For how many peers these answers are counted; then the count begins anew.
-const MAX_COUNTED: usize = 4096;
+pub(crate) const MAX_COUNTED: usize = 4096;
 
 /// What an exchange sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -124,6 +123,9 @@ pub struct Replica {
     pub(crate) wishes: Wishes,
     /// How often each peer was told what it lacks.
     unequal: BTreeMap<PeerId, u32>,
+    pub(crate) comparisons: Comparisons,
+    /// Who was asked in this tick for what waiting operations lack.
+    pub(crate) asked: BTreeSet<PeerId>,
 }
 
 impl Replica {
@@ -131,10 +133,20 @@ impl Replica {
     #[must_use]
     pub fn new(key: Keypair, state: MergeState, exchange: Exchange) -> Self {
         let held = state.live_contents().collect();
-        let (waiting, budget) = (VecDeque::new(), Budget::new(BUDGET));
-        let (pool, findings) = (Pool::default(), Findings::default());
-        let (wishes, unequal) = (Wishes::default(), BTreeMap::new());
-        Self { key, state, exchange, held, waiting, budget, pool, findings, wishes, unequal }
+        Self {
+            key,
+            state,
+            exchange,
+            held,
+            waiting: VecDeque::new(),
+            budget: Budget::new(BUDGET),
+            pool: Pool::default(),
+            findings: Findings::default(),
+            wishes: Wishes::default(),
+            unequal: BTreeMap::new(),
+            comparisons: Comparisons::default(),
+            asked: BTreeSet::new(),
+        }
     }
 
     /// Who it is.
@@ -168,7 +180,10 @@ impl Replica {
         match self.exchange {
             Exchange::Delta => {
                 let (policy, root) = (self.state.policy().hash(), self.state.ops_root());
-                vec![send(peer, &Message::Hello { policy, root })]
+                // What is still lacking comes first: then it is there when how far this replica has
+                // seen is told.
+                let want = self.still_missing().map(|want| send(peer, &want));
+                want.into_iter().chain([send(peer, &Message::Hello { policy, root })]).collect()
             }
             Exchange::FullState => self.whole(peer, true),
         }
@@ -186,19 +201,22 @@ impl Replica {
                 let equal = root == self.state.ops_root();
                 let seen = || self.seen();
                 let answer = if equal { Message::Same } else { Message::Differs { seen: seen() } };
-                nothing(vec![send(from, &answer)])
+                let want = self.ask_again(from);
+                nothing(want.into_iter().chain([send(from, &answer)]).collect())
             }
             Message::Same => nothing(Vec::new()),
             Message::Differs { seen } => {
                 let theirs = seen.frontier(self.state.policy());
                 if theirs == self.state.frontier() {
-                    let chains = self.chains();
-                    return nothing(vec![send(from, &Message::Chains { chains })]);
+                    return nothing(vec![self.compare(from, None)]);
                 }
                 let batch = self.lacking(&theirs);
-                let delta = send(from, &Message::Delta { seen: Some(self.seen()), batch });
-                let chains = self.compare_now_and_then(from, &theirs);
-                nothing(std::iter::once(delta).chain(chains).collect())
+                let mut effects =
+                    vec![send(from, &Message::Delta { seen: Some(self.seen()), batch })];
+                if self.compare_now(from) {
+                    effects.push(self.compare(from, Some(&theirs)));
+                }
+                nothing(effects)
             }
             Message::Delta { seen, batch } => {
                 let mut received = self.take(from, batch, frame.len(), true)?;
@@ -209,17 +227,19 @@ impl Replica {
                 }
                 Ok(received)
             }
-            Message::Chains { chains } => nothing(self.compare_chains(from, chains)?),
-            Message::Ids { ids, authors } => nothing(self.answer_ids(from, &ids, &authors)?),
-            Message::Repair { batch, want } => {
+            Message::Symbols(symbols) => nothing(self.on_symbols(from, symbols)?),
+            Message::More { scope, first, count } => {
+                nothing(vec![send(from, &self.symbols(scope, first, count))])
+            }
+            Message::List { scope, from: first } => nothing(vec![self.list(from, scope, first)]),
+            Message::Ids { scope, from: first, to, ids } => {
+                nothing(self.on_ids(from, scope, first..=to, ids)?)
+            }
+            Message::Repair { batch, salt, want } => {
                 bounded(want.len())?;
                 let mut received = self.take(from, batch, frame.len(), true)?;
-                if !want.is_empty() {
-                    let want: BTreeSet<_> = want.into_iter().collect();
-                    let batch = self.chosen(|op| want.contains(&op.id()));
-                    let answer = Message::Repair { batch, want: Vec::new() };
-                    received.effects.insert(0, send(from, &answer));
-                }
+                let answer = self.repair(from, salt, &want.into_iter().collect(), Vec::new());
+                received.effects.splice(0..0, answer);
                 Ok(received)
             }
             Message::Want { contents } => {
@@ -264,7 +284,7 @@ impl Replica {
         self.seal_batch(fill(&mut ops.peekable()))
     }
 
-    fn chosen(&self, choose: impl Fn(&VerifiedOp) -> bool) -> Option<Batch> {
+    pub(crate) fn chosen(&self, choose: impl Fn(&VerifiedOp) -> bool) -> Option<Batch> {
         self.seal_batch(fill(&mut self.state.ops().filter(|op| choose(op)).peekable()))
     }
 
@@ -302,69 +322,15 @@ impl Replica {
         effects
     }
 
-    /// Every [`COMPARE_EVERY`] times the chains that are as long as the peer's own will be once it
-    /// has what it lacks.
-    fn compare_now_and_then(&mut self, peer: PeerId, theirs: &Frontier) -> Option<Effect> {
+    /// Whether the operations are to be compared with this peer's, although it has not seen equally
+    /// far.
+    fn compare_now(&mut self, peer: PeerId) -> bool {
         if self.unequal.len() >= MAX_COUNTED {
             self.unequal.clear();
         }
         let times = self.unequal.entry(peer).or_default();
         *times = times.wrapping_add(1);
-        if !times.is_multiple_of(COMPARE_EVERY) {
-            return None;
-        }
-        let view = self.state.view();
-        let longer = |author: &PeerId| theirs.0.get(author).is_some_and(|t| *t > view.top(author));
-        let chains = self.chains().into_iter().filter(|(author, _)| !longer(author)).collect();
-        Some(send(peer, &Message::Chains { chains }))
-    }
-
-    fn chains(&self) -> Vec<(PeerId, Fingerprint)> {
-        let mut chains = BTreeMap::<PeerId, Vec<u8>>::new();
-        for op in self.state.ops() {
-            chains.entry(op.op().author).or_default().extend(op.id().as_bytes());
-        }
-        let fingerprint = |ids: Vec<u8>| {
-            let mut out = Fingerprint::default();
-            out.copy_from_slice(&CHAIN.hash(&ids).as_bytes()[..8]);
-            out
-        };
-        chains.into_iter().map(|(author, ids)| (author, fingerprint(ids))).collect()
-    }
-
-    fn compare_chains(
-        &self,
-        from: PeerId,
-        theirs: Vec<(PeerId, Fingerprint)>,
-    ) -> Result<Vec<Effect>, ReceiveError> {
-        bounded(theirs.len())?;
-        let theirs: BTreeMap<_, _> = theirs.into_iter().collect();
-        let differs = |(author, ours): &(PeerId, Fingerprint)| {
-            theirs.get(author).is_some_and(|theirs| theirs != ours)
-        };
-        let authors: Vec<_> = self.chains().into_iter().filter(differs).map(|(a, _)| a).collect();
-        let ids = self.state.ops().filter(|op| authors.binary_search(&op.op().author).is_ok());
-        let ids = ids.map(VerifiedOp::id).collect();
-        if authors.is_empty() {
-            return Ok(Vec::new());
-        }
-        Ok(vec![send(from, &Message::Ids { ids, authors })])
-    }
-
-    fn answer_ids(
-        &self,
-        from: PeerId,
-        ids: &[OpId],
-        authors: &[PeerId],
-    ) -> Result<Vec<Effect>, ReceiveError> {
-        bounded(ids.len().max(authors.len()))?;
-        let theirs: BTreeSet<_> = ids.iter().copied().collect();
-        let authors: BTreeSet<_> = authors.iter().copied().collect();
-        let ours: BTreeSet<_> = self.state.ops().map(VerifiedOp::id).collect();
-        let lacking =
-            |op: &VerifiedOp| authors.contains(&op.op().author) && !theirs.contains(&op.id());
-        let (batch, want) = (self.chosen(lacking), theirs.difference(&ours).copied().collect());
-        Ok(vec![send(from, &Message::Repair { batch, want })])
+        times.is_multiple_of(COMPARE_EVERY)
     }
 
     /// Joins what another replica of the same node has received meanwhile: its operations, its
@@ -377,6 +343,8 @@ impl Replica {
         self.held.extend(other.held);
         self.findings.absorb(other.findings);
         self.budget.absorb(other.budget);
+        self.asked.extend(other.asked);
+        self.comparisons.absorb(&other.comparisons);
         for (peer, times) in other.unequal {
             let ours = self.unequal.entry(peer).or_default();
             *ours = times.max(*ours);
@@ -390,6 +358,7 @@ impl Replica {
     /// or a second.
     pub fn refill(&mut self) {
         self.budget.refill();
+        self.asked.clear();
     }
 
     /// Sets how many bytes of new operations of one author it takes in per tick; see [`BUDGET`].
@@ -425,6 +394,6 @@ fn fill<'a>(ops: &mut Peekable<impl Iterator<Item = &'a VerifiedOp>>) -> Vec<&'a
     filled
 }
 
-fn bounded(len: usize) -> Result<(), ReceiveError> {
+pub(crate) fn bounded(len: usize) -> Result<(), ReceiveError> {
     if len > MAX_IDS { Err(ReceiveError::TooMany) } else { Ok(()) }
 }

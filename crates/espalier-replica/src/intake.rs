@@ -4,8 +4,8 @@
 use crate::envelope::Envelope;
 use crate::fault;
 use crate::frame::MAX_MESSAGE_LEN;
-use crate::gossip::{ReceiveError, Received, Replica, send};
-use crate::message::{Batch, Message};
+use crate::gossip::{Effect, MAX_COUNTED, ReceiveError, Received, Replica, send};
+use crate::message::{Batch, MAX_IDS, Message};
 use crate::op::{Body, OpId, SignedOp, VerifiedOp};
 use crate::state::{Candidate, Checks, Prepared};
 use espalier_identity::{Digest, PeerId};
@@ -37,6 +37,11 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
+    /// The operations.
+    pub(crate) fn ops(&self) -> impl Iterator<Item = &VerifiedOp> {
+        self.ops.iter()
+    }
+
     fn ids(&self) -> BTreeSet<OpId> {
         self.ops.iter().map(VerifiedOp::id).collect()
     }
@@ -92,6 +97,22 @@ impl Replica {
     /// Whether operations here wait for a tensor.
     pub(crate) fn waits_for(&self, content: &Digest) -> bool {
         self.waiting.iter().any(|waiting| waiting.missing.contains(content))
+    }
+
+    /// The tensors for which operations still wait, to be asked for from anybody.
+    pub(crate) fn still_missing(&self) -> Option<Message> {
+        let missing = self.waiting.iter().flat_map(|waiting| &waiting.missing);
+        let contents: BTreeSet<_> = missing.copied().collect();
+        let contents: Vec<_> = contents.into_iter().take(MAX_IDS).collect();
+        (!contents.is_empty()).then_some(Message::Want { contents })
+    }
+
+    /// Asks a peer that begins an exchange for them, once a tick: whoever brought the operations
+    /// may be out of reach, and with them less has to succeed in a row.
+    pub(crate) fn ask_again(&mut self, from: PeerId) -> Option<Effect> {
+        let want = self.still_missing()?;
+        let first = self.asked.len() < MAX_COUNTED && self.asked.insert(from);
+        first.then(|| send(from, &want))
     }
 
     /// Takes operations in, or lets them wait for their tensors and asks for these.

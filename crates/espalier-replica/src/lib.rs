@@ -71,6 +71,7 @@ mod pool;
 mod provenance;
 mod reach;
 mod records;
+mod repair;
 mod roster;
 mod slot;
 mod space;

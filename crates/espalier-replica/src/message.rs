@@ -1,11 +1,12 @@
 //! What replicas say to each other. `docs/PROTOCOL.md` shows the bytes.
 
 use crate::frame::{self, FrameError, MAX_MESSAGE_LEN};
-use crate::op::{OpId, SignedOp};
+use crate::op::SignedOp;
 use crate::policy::Policy;
 use crate::state::Frontier;
 use espalier_identity::canonical::{self, CanonicalError};
 use espalier_identity::{Digest, PeerId, Signature};
+use espalier_reconcile::{Salt, Short, Symbol};
 use serde::{Deserialize, Serialize};
 
 /// The most operation identifiers or content addresses in one message.
@@ -43,8 +44,27 @@ impl Seen {
     }
 }
 
-/// The first bytes of a hash over an author's operation identifiers.
-pub(crate) type Fingerprint = [u8; 8];
+/// Which operations of both sides are compared, and under which salt. Every message of a comparison
+/// says it again, so that none needs the one before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Scope {
+    pub(crate) salt: Salt,
+    /// Only those up to here, as both have seen that far; absent for all.
+    pub(crate) upto: Option<Seen>,
+}
+
+/// Coded symbols of the sender's operations.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Symbols {
+    pub(crate) scope: Scope,
+    /// How many operations these are.
+    pub(crate) size: u64,
+    /// Symbol 0, the sum of all: tells whether these are still the operations of the message before.
+    pub(crate) whole: Symbol,
+    /// The index of the first of those that follow.
+    pub(crate) first: u64,
+    pub(crate) symbols: Vec<Symbol>,
+}
 
 /// Operations in a message, with the envelope of the hop that sends them. Root and number of
 /// entries follow from the operations, the policy from the federation.
@@ -66,16 +86,21 @@ pub(crate) enum Message {
     Differs { seen: Seen },
     /// This is what you lack. With `seen`: tell me what I lack.
     Delta { seen: Option<Seen>, batch: Option<Batch> },
-    /// We have seen equally far and still differ: my chains.
-    Chains { chains: Vec<(PeerId, Fingerprint)> },
-    /// These are my operations of the authors in whose chains we differ.
-    Ids { ids: Vec<OpId>, authors: Vec<PeerId> },
-    /// Operations by identifier, and the identifiers of operations I want.
-    Repair { batch: Option<Batch>, want: Vec<OpId> },
+    /// Coded symbols of my operations: find out in which we differ.
+    Symbols(Symbols),
+    /// These were not enough: send me so many more from this index on.
+    More { scope: Scope, first: u64, count: u64 },
+    /// Operations in which we differ, and which others I want, short under this salt.
+    Repair { batch: Option<Batch>, salt: Salt, want: Vec<Short> },
     /// Send me these tensors.
     Want { contents: Vec<Digest> },
     /// My whole state; its tensors follow. With `reply`: send me yours.
     Whole { policy: Digest, reply: bool, batch: Option<Batch> },
+    /// We differ too much for symbols: list your operations whose identifiers begin with this number
+    /// or a greater one.
+    List { scope: Scope, from: u64 },
+    /// All of mine whose identifiers begin with a number in this range.
+    Ids { scope: Scope, from: u64, to: u64, ids: Vec<Short> },
 }
 
 impl Message {

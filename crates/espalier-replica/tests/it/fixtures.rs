@@ -28,7 +28,7 @@ fn fixture_json_of_a_small_state() {
 #[test]
 fn fixture_frames_of_an_exchange() {
     const NAMES: [&str; 9] =
-        ["Hello", "Same", "Differs", "Delta", "Chains", "Ids", "Repair", "Want", "Whole"];
+        ["Hello", "Same", "Differs", "Delta", "Symbols", "More", "Repair", "Want", "Whole"];
     let mut net = Net::of((0..2).map(|i| replica(key(i), 2, Exchange::Delta)).collect(), 1);
     for (i, name) in ["ada's", "bob's"].into_iter().enumerate() {
         let draft = Draft::new(name, model(i as f32, 1.0));

@@ -95,17 +95,39 @@ fn lists_without_end_are_refused_and_long_ones_answered_in_time() {
     let before = look(node.state());
     let id = |i: usize| espalier_identity::Digest::of_content(&i.to_le_bytes());
     let long: Vec<_> = (0..=1 << 20).map(id).collect();
-    let fair = &long[..1 << 16];
-    let no_ops: Vec<u8> = Vec::new();
+    let shorts: Vec<_> = (0..=1_u64 << 20).map(u64::to_le_bytes).collect();
+    let symbols: Vec<_> = shorts.iter().map(|short| (*short, [1_u8; 4], 1_i8)).collect();
+    let scope = ([0_u8; 16], None::<u8>);
+    let repair = |want: &[[u8; 8]]| message(6, &(None::<u8>, scope.0, want));
+    let want = |contents: &[espalier_identity::Digest]| message(7, &contents);
+    let coded = |some: &[_]| message(4, &(scope, 9_u64, symbols[0], 0_u64, some));
+    let list = |ids: &[[u8; 8]]| message(10, &(scope, 0_u64, u64::MAX, ids));
+    let fair = 1 << 16;
     for (kind, too_many, many) in [
-        (6, message(6, &(None::<u8>, &long)), message(6, &(None::<u8>, fair))),
-        (7, message(7, &long), message(7, &fair)),
-        (5, message(5, &(&long, &no_ops)), message(5, &(fair, &no_ops))),
+        ("Repair", repair(&shorts), repair(&shorts[..fair])),
+        ("Want", want(&long), want(&long[..fair])),
+        ("Symbols", coded(&symbols), coded(&symbols[..fair])),
+        ("Ids", list(&shorts), list(&shorts[..fair])),
     ] {
         let refused = node.receive(address(9), &too_many);
         assert_eq!(refused, Err(ReceiveError::TooMany), "{kind}");
         let answered = node.receive(address(9), &many).expect("bounded");
         assert_eq!(answered.admitted, 0);
+    }
+    // What asks for much is answered with no more than one message takes.
+    let much = [
+        message(5, &(scope, 0_u64, u64::MAX)),
+        message(5, &(scope, u64::MAX, u64::MAX)),
+        message(9, &(scope, 0_u64)),
+        message(10, &(scope, 5_u64, 2_u64, &shorts[..2])),
+        message(4, &([1_u8; 16], scope.1, u64::MAX, symbols[0], u64::MAX, &symbols[..2])),
+    ];
+    for frame in much {
+        let answer = node.receive(address(9), &frame).expect("well formed");
+        let Some(espalier_replica::Effect::Send { frame, .. }) = answer.effects.first() else {
+            panic!("an answer")
+        };
+        assert!(answer.effects.len() == 1 && frame.len() < 1 << 18);
     }
     assert_eq!(look(node.state()), before);
 }

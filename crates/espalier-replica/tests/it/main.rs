@@ -18,6 +18,7 @@ mod naive;
 mod provenance;
 mod relays;
 mod removal;
+mod repair;
 mod resolve;
 mod roster;
 mod rounds;
