@@ -34,7 +34,8 @@ pub struct Difference {
     pub ours: BTreeSet<Short>,
 }
 
-/// How many symbols are enough for sets of these sizes, but in one case of 10⁵ or fewer: a limit for
+/// How many symbols are enough for sets of these sizes, but in one case of 10⁵ or fewer: a limit
+/// for
 /// [`Decoder::new`].
 ///
 /// ```
@@ -150,7 +151,8 @@ impl Decoder {
     }
 
     /// How many symbols in all to ask for: what nine of ten differences need that are one standard
-    /// deviation smaller than [`Decoder::estimate`], or as small as they can be. So hardly ever much
+    /// deviation smaller than [`Decoder::estimate`], or as small as they can be. So hardly ever
+    /// much
     /// too many, and with more symbols the estimate gets better. For d differences 11/8 d +
     /// 3 sqrt(d) + 2, the constants from counting.
     #[must_use]

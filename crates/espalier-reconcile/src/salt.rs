@@ -1,4 +1,5 @@
-//! Short identifiers under a salt: SipHash-2-4 (Aumasson and Bernstein, *SipHash: a fast short-input
+//! Short identifiers under a salt: SipHash-2-4 (Aumasson and Bernstein, *SipHash: a fast
+//! short-input
 //! PRF*, INDOCRYPT 2012).
 
 use serde::{Deserialize, Serialize};
@@ -45,7 +46,8 @@ impl Salt {
         Short::from_word(self.hash(words))
     }
 
-    /// The checksum of a short identifier. Of another length than an identifier, so of another hash.
+    /// The checksum of a short identifier. Of another length than an identifier, so of another
+    /// hash.
     pub(crate) fn check(&self, short: Short) -> u32 {
         self.hash(&[short.0]) as u32
     }

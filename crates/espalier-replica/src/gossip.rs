@@ -359,6 +359,7 @@ impl Replica {
     pub fn refill(&mut self) {
         self.budget.refill();
         self.asked.clear();
+        self.note_overdue();
     }
 
     /// Sets how many bytes of new operations of one author it takes in per tick; see [`BUDGET`].

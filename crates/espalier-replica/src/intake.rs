@@ -34,6 +34,8 @@ pub(crate) struct Waiting {
     from: PeerId,
     ops: Prepared,
     missing: BTreeSet<Digest>,
+    /// Whether it has waited since before this tick, so that its tensors are not under way.
+    overdue: bool,
 }
 
 impl Waiting {
@@ -99,9 +101,15 @@ impl Replica {
         self.waiting.iter().any(|waiting| waiting.missing.contains(content))
     }
 
+    /// Begins a tick: what waits now has been asked for in vain.
+    pub(crate) fn note_overdue(&mut self) {
+        self.waiting.iter_mut().for_each(|waiting| waiting.overdue = true);
+    }
+
     /// The tensors for which operations still wait, to be asked for from anybody.
     pub(crate) fn still_missing(&self) -> Option<Message> {
-        let missing = self.waiting.iter().flat_map(|waiting| &waiting.missing);
+        let overdue = self.waiting.iter().filter(|waiting| waiting.overdue);
+        let missing = overdue.flat_map(|waiting| &waiting.missing);
         let contents: BTreeSet<_> = missing.copied().collect();
         let contents: Vec<_> = contents.into_iter().take(MAX_IDS).collect();
         (!contents.is_empty()).then_some(Message::Want { contents })
@@ -166,7 +174,7 @@ impl Replica {
             return Received { effects: Vec::new(), admitted };
         }
         let contents = missing.iter().copied().collect();
-        self.wait(Waiting { from, ops: rest, missing });
+        self.wait(Waiting { from, ops: rest, missing, overdue: false });
         let effects = if ask { vec![send(from, &Message::Want { contents })] } else { Vec::new() };
         Received { effects, admitted }
     }

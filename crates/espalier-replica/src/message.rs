@@ -59,7 +59,8 @@ pub(crate) struct Symbols {
     pub(crate) scope: Scope,
     /// How many operations these are.
     pub(crate) size: u64,
-    /// Symbol 0, the sum of all: tells whether these are still the operations of the message before.
+    /// Symbol 0, the sum of all: tells whether these are still the operations of the message
+    /// before.
     pub(crate) whole: Symbol,
     /// The index of the first of those that follow.
     pub(crate) first: u64,
@@ -96,7 +97,8 @@ pub(crate) enum Message {
     Want { contents: Vec<Digest> },
     /// My whole state; its tensors follow. With `reply`: send me yours.
     Whole { policy: Digest, reply: bool, batch: Option<Batch> },
-    /// We differ too much for symbols: list your operations whose identifiers begin with this number
+    /// We differ too much for symbols: list your operations whose identifiers begin with this
+    /// number
     /// or a greater one.
     List { scope: Scope, from: u64 },
     /// All of mine whose identifiers begin with a number in this range.

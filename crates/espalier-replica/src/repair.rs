@@ -199,7 +199,8 @@ impl Replica {
         within(scope.upto.as_ref().map(|seen| seen.frontier(self.state.policy())))
     }
 
-    /// A stretch of the coded symbols of this replica's operations, no longer than the limits allow.
+    /// A stretch of the coded symbols of this replica's operations, no longer than the limits
+    /// allow.
     pub(crate) fn symbols(&self, scope: Scope, first: u64, count: u64) -> Message {
         let limits = self.comparisons.limits;
         let count = count.min(limits.step).min(limits.symbols.saturating_sub(first));
@@ -470,7 +471,8 @@ mod tests {
     fn a_scope_leaves_out_what_one_side_cannot_have() {
         let mut pair = forked(3, Limits::default());
         let ids = pair.each_ref().map(Replica::id);
-        // The first side goes on, with a contribution whose tensors the other would have to ask for.
+        // The first side goes on, with a contribution whose tensors the other would have to ask
+        // for.
         let model = espalier_tensor::Model::from_f32(&[("w", &[1], &[1.0])]).expect("legal");
         pair[0].change(|state, key| state.add(key, Draft::new("m", model))).expect("legal");
         let theirs = pair[1].state.frontier();
