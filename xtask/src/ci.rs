@@ -22,10 +22,16 @@ const SIMULATE: &[&str] = &[
     "--out",
 ];
 
+/// Deliberate bugs, and who notices them.
+const MUTANTS: &[&str] =
+    &["test", "-p", "espalier-sim", "--features", "mutants", "--test", "it", "mutants"];
+/// The code with them, as it is compiled for that.
+const MUTANTS_LINT: &[&str] =
+    &["clippy", "-p", "espalier-sim", "--features", "mutants", "--all-targets", "--", "-Dwarnings"];
+
 /// Everything that has to pass, cheapest complaint first.
 pub(crate) fn steps(places: &Places) -> Vec<Step> {
-    let espalier =
-        places.target.join("release").join(format!("espalier{}", std::env::consts::EXE_SUFFIX));
+    let espalier = places.espalier();
     let out = places.target.join("ci-report");
     let report = out.join("report.json");
     let simulate = [SIMULATE, &[out.to_str().unwrap_or_default()]].concat();
@@ -35,15 +41,23 @@ pub(crate) fn steps(places: &Places) -> Vec<Step> {
             .needs("clippy"),
         Step::cargo("test", &["test", "--workspace"]),
         Step::cargo("one-thread", ONE_THREAD).env("RAYON_NUM_THREADS", "1"),
+        Step::cargo("mutants-lint", MUTANTS_LINT).needs("clippy"),
+        Step::cargo("mutants", MUTANTS),
         Step::cargo("fixtures", &["xtask", "fixtures", "--check"]),
         Step::cargo("bench-smoke", &["xtask", "bench", "--smoke"]),
         Step::cargo("doc", &["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-Dwarnings"),
         Step::cargo("tidy", &["xtask", "tidy"]),
-        Step::cargo("release", &["build", "--release", "-p", "espalier-cli"]),
+        release(),
         Step::new("selfcheck", &espalier, &["selfcheck"]),
         Step::new("simulate", &espalier, &simulate).fresh(&out),
         Step::new("verify", &espalier, &["verify", report.to_str().unwrap_or_default()]),
+        crate::swarm(places, "1", "1"),
     ]
+}
+
+/// Builds the command as it is released.
+pub(crate) fn release() -> Step {
+    Step::cargo("release", &["build", "--release", "-p", "espalier-cli"])
 }
 
 /// Prints name and command of each step.

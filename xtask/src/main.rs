@@ -3,6 +3,7 @@
 //! * `fixtures`: renews or checks golden files and snapshots.
 //! * `tidy`: checks what the compiler cannot, such as the arrows between crates.
 //! * `bench`: runs the benchmarks, or each of them once.
+//! * `swarm`: looks for bugs for some minutes, with the released command.
 //! * `ci`: everything above and more, in the order a contributor would want it to fail.
 #![expect(clippy::print_stdout, reason = "a command line speaks on stdout")]
 #![expect(clippy::print_stderr, reason = "and complains on stderr")]
@@ -43,6 +44,15 @@ enum Command {
         #[arg(long)]
         smoke: bool,
     },
+    /// Look for bugs: judge runs drawn from seeds, with the released command
+    Swarm {
+        /// For how many minutes
+        #[arg(long, value_name = "M", default_value = "10")]
+        minutes: String,
+        /// The first seed
+        #[arg(long, value_name = "N", default_value = "1")]
+        seed: String,
+    },
     /// Run every check in order and stop at the first that fails
     Ci {
         /// Print the steps and their commands without running them
@@ -70,12 +80,25 @@ fn run(command: Command) -> Result<()> {
         Command::Fixtures { check } => fixtures::run(&places, check),
         Command::Tidy => tidy::run(&places),
         Command::Bench { smoke } => bench(smoke).run(&places.root),
+        Command::Swarm { minutes, seed } => {
+            ci::release().run(&places.root)?;
+            swarm(&places, &minutes, &seed).run(&places.root)
+        }
         Command::Ci { list: true, .. } => {
             ci::list(&places);
             Ok(())
         }
         Command::Ci { only, .. } => ci::run(&places, only.as_deref()),
     }
+}
+
+/// The swarm from a seed on. What it finds it leaves in the target folder; what is to be tried for
+/// ever belongs into `fixtures/regressions/`.
+fn swarm(places: &Places, minutes: &str, seed: &str) -> Step {
+    let out = places.target.join("swarm");
+    let out = out.to_string_lossy();
+    let args = ["swarm", "--minutes", minutes, "--seed", seed, "--out", &out];
+    Step::new("swarm", places.espalier(), &args)
 }
 
 /// All benchmarks measured, or with `smoke` each run once as a test.

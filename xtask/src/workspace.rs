@@ -29,6 +29,11 @@ impl Places {
             target: metadata.target_directory.into_std_path_buf(),
         })
     }
+
+    /// The command as it is released.
+    pub(crate) fn espalier(&self) -> PathBuf {
+        self.target.join("release").join(format!("espalier{}", std::env::consts::EXE_SUFFIX))
+    }
 }
 
 /// A crate of the workspace.

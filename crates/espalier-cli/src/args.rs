@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Byzantine(Box<ByzantineArgs>),
     /// Compare ways to spread contributions: rounds or seconds, messages, bytes, guarantees
     Exchanges(Box<ExchangesArgs>),
+    /// Look for bugs of our own: runs drawn from seeds, judged from outside
+    Swarm(Box<SwarmArgs>),
     /// Check a report or a scenario's by running it again, or records of evidence by themselves
     Verify(VerifyArgs),
     /// Recompute golden values: does this machine produce the specified bits?
@@ -260,6 +262,41 @@ pub(crate) struct ExchangesArgs {
     pub(crate) force: bool,
 }
 
+/// `swarm`: which runs to judge.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Examples:
+  espalier swarm
+      a thousand runs, each drawn from a seed with everything it has
+  espalier swarm --seed 1000000 --minutes 30
+      others, for half an hour
+  espalier swarm --replay espalier-swarm/trust-17.json
+      a violation that was found before, with details
+  espalier swarm --fixed --nodes 5 --model synthetic:4 --loss 0.3 --crash 0.2 --seeds 100
+      one configuration with a hundred seeds
+
+Exit code 1 says that something was wrong. What is found is made small and written into --out.")]
+pub(crate) struct SwarmArgs {
+    /// How many seeds, from --seed on [default: 1000]
+    #[arg(long, value_name = "COUNT", value_parser = whole::<u64>, conflicts_with = "minutes")]
+    #[arg(help_heading = "Swarm")]
+    pub(crate) seeds: Option<u64>,
+    /// Go on for so many minutes
+    #[arg(long, value_name = "M", value_parser = minutes, help_heading = "Swarm")]
+    pub(crate) minutes: Option<f64>,
+    /// Judge the run in this file again
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seeds", "minutes", "fixed"])]
+    #[arg(help_heading = "Swarm")]
+    pub(crate) replay: Option<PathBuf>,
+    /// Draw nothing but take the configuration from the flags below
+    #[arg(long, help_heading = "Swarm")]
+    pub(crate) fixed: bool,
+    /// Folder for what was found
+    #[arg(long, value_name = "DIR", default_value = "espalier-swarm", help_heading = "Swarm")]
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
 /// `verify`: what to check.
 #[derive(Debug, Args)]
 #[command(after_long_help = "Examples:
@@ -421,9 +458,9 @@ pub(crate) struct RunArgs {
     /// What they do, dealt out among them in turn. With their tensors: sign-flip, ipm:T, alie:T,
     /// optimal-alie, optimal-ipm, mimic, gaussian:S, scale:K, min-max, min-sum, spread:T, groups:T,
     /// ring:R, block:T, top-component:T, drift:T, label-flip, white-box, nan, inf. With the
-    /// protocol: equivocation, equivocation-relayed, amnesia, retract-others, copy, slander,
-    /// forged-nan, payload-mismatch, withhold:N, silent, replay, overweight, future-round, praise,
-    /// vote-down, flood
+    /// protocol: equivocation, equivocation-relayed, amnesia, erratic, retract-others, copy,
+    /// slander, forged-nan, payload-mismatch, withhold:N, silent, replay, overweight, future-round,
+    /// praise, vote-down, flood
     #[arg(long, value_name = "NAME", value_delimiter = ',', default_value = "sign-flip")]
     #[arg(help_heading = "Liars")]
     attack: Vec<Attack>,
@@ -504,6 +541,11 @@ fn whole<T: std::str::FromStr>(text: &str) -> Result<T, String> {
 fn probability(text: &str) -> Result<f64, String> {
     let value = text.parse().ok().filter(|p| (0.0..=1.0).contains(p));
     value.ok_or_else(|| "it is a probability from 0 to 1, such as 0.1".into())
+}
+
+fn minutes(text: &str) -> Result<f64, String> {
+    let value = text.parse().ok().filter(|m: &f64| *m > 0.0 && *m <= 1e6);
+    value.ok_or_else(|| "it is a number of minutes above 0, such as 0.5".into())
 }
 
 fn parameter(text: &str) -> Result<(String, String), String> {

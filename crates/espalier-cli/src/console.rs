@@ -96,6 +96,35 @@ impl Cells {
     }
 }
 
+/// How many seeds of a swarm are done, in how much time.
+pub(crate) struct Seeds(Patient);
+
+impl Seeds {
+    /// `of` is 0 if it goes by time.
+    pub(crate) fn new(quiet: bool, of: u64) -> Self {
+        let template =
+            if of > 0 { "{msg:28} {bar:30} {pos}/{len} {elapsed}" } else { "{msg:28} {elapsed}" };
+        let patient = Patient::new(quiet, template);
+        patient.bar.set_length(of);
+        Self(patient)
+    }
+
+    pub(crate) fn done(&mut self, seeds: u64) {
+        self.0.bar.set_position(seeds);
+        self.0.bar.set_message(format!("{seeds} seeds, {:.1} a second", self.rate(seeds)));
+        self.0.show();
+    }
+
+    /// Seeds a second.
+    pub(crate) fn rate(&self, seeds: u64) -> f64 {
+        seeds as f64 / self.seconds().max(1e-3)
+    }
+
+    pub(crate) fn seconds(&self) -> f64 {
+        self.0.bar.elapsed().as_secs_f64()
+    }
+}
+
 /// A table with columns as wide as their widest cell; numbers are right-aligned by the caller's
 /// choice of `right` columns.
 pub(crate) fn table(head: &[&str], right: &[bool], rows: &[Vec<String>]) -> String {

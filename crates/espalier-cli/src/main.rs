@@ -12,6 +12,7 @@ mod replay;
 mod scenario;
 mod selfcheck;
 mod simulate;
+mod swarm;
 mod trace;
 mod verify;
 
@@ -88,6 +89,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Simulate(args) => simulate::run(&args, cli.quiet),
         Command::Trace(args) => trace::run(&args, cli.quiet),
         Command::Byzantine(args) => byzantine::run(&args, cli.quiet),
+        Command::Swarm(args) => swarm::run(&args, cli.quiet),
         Command::Exchanges(args) => exchanges::run(&args, cli.quiet),
         Command::Verify(args) => verify::run(&args, cli.quiet),
         Command::Selfcheck => selfcheck::run(cli.quiet),

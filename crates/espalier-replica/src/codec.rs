@@ -46,6 +46,14 @@ impl MergeState {
                 .collect(),
         };
         let ops = self.ops().map(|op| op.signed().clone()).collect();
+        #[cfg(feature = "mutants")]
+        let ops = {
+            let mut ops: Vec<SignedOp> = ops;
+            if crate::mutants::Mutant::OneSidedFork.is_loose() {
+                ops.dedup_by_key(|signed| signed.op.dot());
+            }
+            ops
+        };
         File { policy: self.policy().spec().clone(), ops, tensors }
     }
 

@@ -65,6 +65,14 @@ impl MergeState {
 
     /// Joins verified operations. Returns those that are new and stay, in their order.
     pub(crate) fn join(&mut self, entries: Vec<Arc<Entry>>) -> Vec<Arc<Entry>> {
+        #[cfg(feature = "mutants")]
+        let entries = {
+            let mut entries = entries;
+            if crate::mutants::Mutant::LossyJoin.is_loose() && entries.len() > 2 {
+                entries.remove(1);
+            }
+            entries
+        };
         let is_new = |entry: &Arc<Entry>| self.ops.insert(entry.index);
         let mut new: Vec<_> = entries.into_iter().filter(is_new).collect();
         if self.prune(new.iter().map(|entry| entry.index)) {

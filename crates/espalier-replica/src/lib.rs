@@ -64,6 +64,8 @@ mod lazy;
 pub mod legal;
 mod magnitude;
 mod message;
+#[cfg(feature = "mutants")]
+mod mutants;
 mod op;
 mod past;
 mod policy;
@@ -97,6 +99,8 @@ pub use gain::Gain;
 pub use gossip::{Effect, Exchange, ReceiveError, Received, Replica};
 pub use magnitude::Bound;
 pub use message::MessageError;
+#[cfg(feature = "mutants")]
+pub use mutants::Mutant;
 pub use op::{
     Body, Contribution, MAX_DEPS, MAX_OP_LEN, Op, OpError, OpId, SignedOp, VerifiedOp, Weight,
 };

@@ -136,6 +136,11 @@ impl MergeState {
     #[must_use]
     pub fn delta(&self, since: &Frontier) -> Delta {
         let from = |author| since.0.get(author).map_or(1, |top| top.saturating_add(1));
+        #[cfg(feature = "mutants")]
+        let from = |author| {
+            let late = crate::mutants::Mutant::Frontier.is_loose() && since.0.contains_key(author);
+            from(author) + u64::from(late)
+        };
         self.view().tops().keys().flat_map(|a| self.view().chain(*a, from(a))).cloned().collect()
     }
 

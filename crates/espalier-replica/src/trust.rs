@@ -289,6 +289,10 @@ pub(crate) fn resolution(
         return Err(ResolveError::Nothing { visible, isolated: visible });
     }
     voices.sort_by_key(|voice| (voice.root, voice.author));
+    #[cfg(feature = "mutants")]
+    if crate::mutants::Mutant::ArrivalOrder.is_loose() {
+        voices.sort_by_key(|voice| arena.find(&voice.op).map(|entry| entry.index));
+    }
     let total = voices.iter().fold(0.0, |sum, voice| sum + voice.weight);
     voices.iter_mut().for_each(|voice| voice.share = voice.weight / total);
     let base = match policy.spec().base {

@@ -8,6 +8,8 @@
 use crate::arena::Entry;
 use crate::fault::{self, Conviction, Fault, Occasion};
 use crate::heads::Heads;
+#[cfg(feature = "mutants")]
+use crate::mutants::Mutant;
 use crate::op::{Body, OpId};
 use crate::policy::Policy;
 use crate::roster::Roster;
@@ -84,9 +86,17 @@ impl View {
         entries.iter().for_each(|entry| self.read(policy, entry));
         if self.stale {
             let held: Vec<_> = self.held().cloned().collect();
+            #[cfg(feature = "mutants")]
+            let left = held.len() - usize::from(Mutant::LossyRebuild.is_loose());
+            #[cfg(feature = "mutants")]
+            let held = held[..left].to_vec();
             *self = Self::of(policy, &held);
         }
         self.settle(policy);
+        #[cfg(feature = "mutants")]
+        if Mutant::ShortMemory.is_loose() && entries.len() > 1 {
+            self.evidence = Evidence::default();
+        }
     }
 
     fn read(&mut self, policy: &Policy, entry: &Arc<Entry>) {
@@ -127,6 +137,14 @@ impl View {
             self.by_root.entry(root).or_default().push(entry.clone());
         }
         match &entry.guilt {
+            #[cfg(feature = "mutants")]
+            Some(guilt)
+                if Mutant::ForeignRetraction.is_loose()
+                    && guilt.kind() == FaultKind::ForeignRetraction =>
+            {
+                self.convict(guilt.clone());
+                self.take_effect(policy, entry);
+            }
             Some(conviction) => self.convict(conviction.clone()),
             None => self.take_effect(policy, entry),
         }
@@ -201,6 +219,10 @@ impl View {
                 let delta = OrSet::delta_add(op.dot(), entry.op.id(), c.replaces.iter().copied());
                 self.contributions.join(&delta);
             }
+            #[cfg(feature = "mutants")]
+            Body::Retract { targets }
+                if Mutant::EarlyRetraction.is_loose()
+                    && targets.iter().all(|dot| self.contributions.get(dot).is_none()) => {}
             Body::Retract { targets } => {
                 self.contributions.join(&OrSet::delta_remove(targets.iter().copied()));
             }
@@ -249,6 +271,10 @@ impl View {
 
     /// Whether `author` may be heard: on the roster, and not convicted.
     fn is_heard(&self, policy: &Policy, author: &PeerId) -> bool {
+        #[cfg(feature = "mutants")]
+        if Mutant::DeafToEvidence.is_loose() {
+            return self.on_roster(policy, author);
+        }
         self.on_roster(policy, author) && !self.evidence.convicts(author)
     }
 

@@ -3,7 +3,7 @@
 //! and what nodes write to their disks.
 
 use crate::config::Clock;
-use crate::engine::{Exchanged, Happening, Time};
+use crate::engine::{Exchanged, Happening, Passage, Passed, Time};
 use crate::error::SimError;
 use crate::membership::Change;
 use crate::report::EventKind;
@@ -15,6 +15,9 @@ use espalier_topology::assign_parts;
 impl Run<'_> {
     /// Late joiners join, and partitions begin and heal.
     pub(crate) fn join_and_split(&mut self, round: u32) -> Result<(), SimError> {
+        if self.calm {
+            return Ok(());
+        }
         if self.config.late_joiners.is_some_and(|late| late.round == round) {
             let late: Vec<usize> = self.late.keys().rev().copied().collect();
             let late: Vec<_> =
@@ -36,6 +39,31 @@ impl Run<'_> {
                 self.engine.links.cut(None);
                 self.engine.log.note(Happening::Heal, 0, 0, 0);
                 self.happened.push((EventKind::Heal, Vec::new()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends all faults between two rounds: the network heals, everybody comes or comes back, and
+    /// neither crashes nor retractions nor training follow. Liars go on.
+    pub(crate) fn calm(&mut self) -> Result<(), SimError> {
+        let now = self.time_of(self.now + 1);
+        self.engine.log.at(now);
+        self.calm = true;
+        self.membership.end();
+        self.engine.calm();
+        self.engine.log.note(Happening::Heal, 0, 0, 0);
+        for i in 0..self.engine.peers.nodes.len() {
+            let node = &mut self.engine.peers.nodes[i];
+            match node.away {
+                _ if node.active => {}
+                Away::Down => self.restart(i),
+                Away::Absent => self.appear(i)?,
+                Away::Left => {
+                    node.active = true;
+                    self.come(i);
+                    self.engine.log.note(Happening::Join, i, i, 0);
+                }
             }
         }
         Ok(())
@@ -72,6 +100,9 @@ impl Run<'_> {
     /// Crashes by chance, and the way back from them. The last node that is up and may crash does
     /// not: somebody has to be there.
     pub(crate) fn crash_and_restart(&mut self, round: u32) -> Vec<Exchanged<[Look; 2]>> {
+        if self.calm {
+            return Vec::new();
+        }
         let mut up = self.up();
         let mut done = Vec::new();
         for i in 0..self.engine.peers.nodes.len() {
@@ -156,6 +187,7 @@ impl Run<'_> {
         node.measured = Default::default();
         (node.active, node.back) = (true, None);
         self.engine.log.note(Happening::Restart, i, i, 0);
+        self.engine.show(Passed { from: i, to: i, mark: 0, what: Passage::Restarted });
         self.happened.push((EventKind::Restart, vec![i]));
         self.engine.tell(i);
         self.come(i);
@@ -188,6 +220,8 @@ impl Run<'_> {
             let node = &mut self.engine.peers.nodes[i];
             let state = node.faces[0].state().clone();
             node.disk.write(&state);
+            #[cfg(feature = "mutants")]
+            let news = news && !crate::mutants::SimMutant::Unsynchronised.is_loose();
             if news || (self.now as usize + i).is_multiple_of(2) {
                 node.disk.sync();
             }

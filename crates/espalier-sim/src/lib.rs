@@ -44,6 +44,8 @@ mod html;
 mod measure;
 mod measure_peers;
 mod membership;
+#[cfg(feature = "mutants")]
+mod mutants;
 mod output;
 mod protocols;
 mod replay;
@@ -53,6 +55,7 @@ mod scenario;
 mod seeds;
 mod suggest;
 mod summary;
+mod swarm;
 mod tensors;
 mod vectors;
 mod verify;
@@ -72,6 +75,8 @@ pub use grid::{
     GroupKey, GroupSummary, Journal, ProtocolSummary, Retrain, rule_names, run_grid, write_grid,
 };
 pub use harness::{Progress, simulate};
+#[cfg(feature = "mutants")]
+pub use mutants::SimMutant;
 pub use output::{
     AUDIT_FILE, HTML_FILE, JSON_FILE, OutputError, existing_report, write_file, write_report,
 };
@@ -90,6 +95,10 @@ pub use scenario::{
     RunSummary, SCENARIO_CSV, SCENARIO_HTML, SCENARIO_JSON, SUMMARY_CSV, Scenario, ScenarioError,
     ScenarioReport, ScenarioRun, SummaryCurves, existing_scenario, is_scenario_report,
     run_scenario, verify_scenario, write_scenario,
+};
+pub use swarm::{
+    Coverage, Failure, Judged, MAX_REGRESSION_LEN, Regression, Shrunk, Tally, Violation, judge,
+    judge_by, run_swarm, shrink, swarm_config,
 };
 pub use vectors::{Vector, golden_vectors, vectors};
 pub use verify::{Difference, MAX_REPORT_LEN, VerifyError, verify_report};

@@ -112,6 +112,11 @@ impl Membership {
         Ok(())
     }
 
+    /// Lets nothing happen any more.
+    pub(crate) fn end(&mut self) {
+        (self.due, self.poisson) = (Queue::default(), None);
+    }
+
     /// The next change up to a time.
     pub(crate) fn next(&mut self, until: Time) -> Option<(Time, usize, Change)> {
         self.due.pop(until).map(|(time, (node, change))| (time, node, change))

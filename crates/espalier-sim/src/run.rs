@@ -41,6 +41,8 @@ pub(crate) struct Run<'a> {
     pub(crate) disks: bool,
     /// How crashes tear disks.
     pub(crate) tears: Dice,
+    /// Whether all faults are over.
+    pub(crate) calm: bool,
 }
 
 impl<'a> Run<'a> {
@@ -124,6 +126,7 @@ impl<'a> Run<'a> {
             now: 0,
             disks: config.may_crash(),
             tears: seeds.rng("tears", 0),
+            calm: false,
         };
         for i in 0..count {
             if run.engine.peers.nodes[i].active {
@@ -212,7 +215,7 @@ impl<'a> Run<'a> {
     }
 
     /// When a round begins.
-    fn time_of(&self, round: u32) -> Time {
+    pub(crate) fn time_of(&self, round: u32) -> Time {
         Time::from(round - 1) * self.config.period.0
     }
 
@@ -241,7 +244,8 @@ impl<'a> Run<'a> {
 
     /// Retractions, what nodes do of their own, and training anew.
     fn act(&mut self, round: u32) -> Result<(), SimError> {
-        for retract in self.config.retract.iter().filter(|retract| retract.round == round) {
+        let planned = self.config.retract.iter().filter(|_| !self.calm);
+        for retract in planned.filter(|retract| retract.round == round) {
             let node = &mut self.engine.peers.nodes[retract.node as usize];
             let id = node.id;
             let own = |state: &MergeState| {
@@ -267,7 +271,9 @@ impl<'a> Run<'a> {
             }
         }
         match self.config.retrain {
-            Some(every) if round.is_multiple_of(every) => self.retrain(u64::from(round / every))?,
+            Some(every) if round.is_multiple_of(every) && !self.calm => {
+                self.retrain(u64::from(round / every))?;
+            }
             _ => {}
         }
         self.persist();

@@ -215,7 +215,11 @@ impl Population for World {
                 self.behaviours[to].overhear(&frame);
                 replica.receive(sender, &frame).unwrap_or_default()
             }
-            Payload::Tensors(contents) => replica.content_arrived(&contents),
+            Payload::Tensors(mut contents) => {
+                // What nobody has does not arrive, whoever named it.
+                contents.retain(|digest| self.arena.store().get(digest).is_some());
+                replica.content_arrived(&contents)
+            }
             Payload::Parcel(Parcel { envelope, tensors }) => {
                 replica.content_delivered(&envelope, tensors).unwrap_or_default()
             }

@@ -37,7 +37,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let bytes = bytes - (ops - state.ops().map(|op| op.encoded_len()).sum::<usize>());
             let each = bytes as f64 / d as f64;
             println!(
-                "{d:5} missing at the side {name:13}: {bytes:6} bytes in {frames} frames, {each:.1} each"
+                "{d:5} missing at the side {name:13}: {bytes:6} bytes in {frames} frames, \
+                 {each:.1} each"
             );
         }
     }

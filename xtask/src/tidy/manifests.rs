@@ -5,6 +5,9 @@ use crate::workspace::Member;
 /// Keys of `[package]` that come from the workspace.
 const INHERITED: &[&str] = &["version", "edition", "rust-version", "license", "authors", "publish"];
 
+/// The feature with deliberate bugs. Crates may pass it on, and nothing may turn it on.
+const MUTANTS: &str = "mutants";
+
 /// Violations in the manifests.
 pub(super) fn manifests(members: &[Member]) -> Vec<String> {
     members.iter().flat_map(manifest).collect()
@@ -25,6 +28,14 @@ fn manifest(member: &Member) -> Vec<String> {
     let off = ["bench=false".to_owned()];
     if member.has_lib && !says(&sections, "[lib]", &off) {
         violations.push(format!("{name}: [lib] lacks bench = false"));
+    }
+    let on = |section: &Section| {
+        let named = |line: &&String| line.contains(MUTANTS);
+        let wrong = |line: &&String| section.header != "[features]" || line.starts_with("default=");
+        section.lines.iter().filter(named).any(|line| wrong(&line))
+    };
+    if sections.iter().any(on) {
+        violations.push(format!("{name}: turns the feature {MUTANTS} on"));
     }
     let quiet = |section: &&Section| section.header == "[[bin]]" && section.says(&off);
     if sections.iter().filter(quiet).count() < member.bins {
@@ -108,6 +119,19 @@ workspace = true
     #[test]
     fn a_complete_manifest_is_fine() {
         assert_eq!(check(GOOD), Vec::<String>::new());
+    }
+
+    #[test]
+    fn deliberate_bugs_are_passed_on_and_never_turned_on() {
+        let with = |text: &str| check(&format!("{GOOD}\n{text}\n"));
+        assert!(with("[features]\nmutants = [\"espalier-y/mutants\"]").is_empty());
+        for wrong in [
+            "[features]\ndefault = [\"mutants\"]",
+            "[dependencies]\nespalier-y = { workspace = true, features = [\"mutants\"] }",
+            "[dev-dependencies.espalier-y]\nfeatures = [\"mutants\"]",
+        ] {
+            assert_eq!(with(wrong), ["espalier-x: turns the feature mutants on"], "{wrong}");
+        }
     }
 
     #[test]

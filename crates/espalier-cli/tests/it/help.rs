@@ -57,7 +57,8 @@ fn simulate_has_every_flag_form_and_default_of_its_specification() {
 #[test]
 fn every_command_has_help_with_what_it_takes() {
     let place = Place::new();
-    let expected: [(&[&str], &[&str]); 8] = [
+    let expected: [(&[&str], &[&str]); 9] = [
+        (&["swarm"], &["--seeds", "--minutes", "--replay", "--fixed", "--out", "Examples:"]),
         (&["trace"], &["--report", "--json", "--nodes", "--retract", "Examples:", "in `trace` 4"]),
         (&["verify"], &["[REPORT]", "report.json", "--evidence"]),
         (&["exchanges"], &["--nodes", "--latency", "--json", "Examples:", "[default: complete]"]),

@@ -9,6 +9,7 @@ mod output;
 mod refusals;
 mod reports;
 mod scenario;
+mod swarm;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

@@ -5,6 +5,7 @@
 //! encoded messages as everybody else's.
 
 mod crowd;
+mod erratic;
 mod models;
 mod protocol;
 mod search;
@@ -99,6 +100,8 @@ pub enum Attack {
     Flood,
     /// Crash, forget everything, and use sequence numbers again.
     Amnesia,
+    /// Sign at random what no correct node signs.
+    Erratic,
 }
 
 text_serde!(Attack);
@@ -147,7 +150,7 @@ impl Scene<'_> {
 
 impl Attack {
     /// The names as on the command line, with defaults. Noise is 0 unless given.
-    pub const FORMS: [(&'static str, &'static str); 36] = [
+    pub const FORMS: [(&'static str, &'static str); 37] = [
         ("sign-flip", "base − delta"),
         ("ipm:T:S", "−T × honest mean, noise S [T = 0.5]"),
         ("alie:T:S", "honest mean + T × spread, noise S [T = 1.5]"),
@@ -184,6 +187,7 @@ impl Attack {
         ("payload-mismatch", "other bytes than those named, in a signed envelope"),
         ("flood", "many operations that say nothing, in the first half of the rounds"),
         ("amnesia", "a crash after which sequence numbers are used again"),
+        ("erratic", "whatever no correct node signs, at random"),
     ];
 
     /// Whether it lies by its tensors, so that [`Attack::forge`] shows all of it.
@@ -207,6 +211,7 @@ impl Attack {
                 | Self::PayloadMismatch
                 | Self::Flood
                 | Self::Amnesia
+                | Self::Erratic
         )
     }
 
@@ -278,6 +283,7 @@ impl Attack {
             Self::PayloadMismatch => ("payload-mismatch", vec![]),
             Self::Flood => ("flood", vec![]),
             Self::Amnesia => ("amnesia", vec![]),
+            Self::Erratic => ("erratic", vec![]),
         }
     }
 
@@ -323,6 +329,7 @@ impl Attack {
             "payload-mismatch" => Self::PayloadMismatch,
             "flood" => Self::Flood,
             "amnesia" => Self::Amnesia,
+            "erratic" => Self::Erratic,
             _ => return None,
         })
     }

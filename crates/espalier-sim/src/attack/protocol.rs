@@ -1,6 +1,7 @@
 //! Liars who break the protocol, as behaviours around real replicas. What they sign they sign with
 //! their own keys, and what they send travels as frames like everybody else's.
 
+use super::erratic::Erratic;
 use super::{Attack, flipped};
 use crate::behaviour::{Behaviour, Parcel, Turn};
 use crate::world::Node;
@@ -75,6 +76,7 @@ impl Attack {
             Self::PayloadMismatch => Box::new(PayloadMismatch),
             Self::Flood => Box::new(Flood { until: half_time }),
             Self::Amnesia => Box::new(Amnesia { before: None }),
+            Self::Erratic => Box::new(Erratic::new(node, half_time)),
             Self::Nan | Self::Inf => Box::new(Reckless),
             // These lie by their tensors.
             _ => Box::new(Dutiful),

@@ -81,6 +81,12 @@ impl Links {
         self.cut = cut;
     }
 
+    /// Makes all links perfect, and heals the network.
+    pub(crate) fn calm(&mut self) {
+        (self.loss, self.duplicate, self.reorder, self.delay) = (0.0, 0.0, 0.0, 0);
+        (self.latency, self.bandwidth, self.cut) = (Delays::Drawn(Latency::None), None, None);
+    }
+
     /// Whether the network lets messages from `a` to `b` pass.
     pub(crate) fn pass(&self, a: usize, b: usize) -> bool {
         match &self.cut {

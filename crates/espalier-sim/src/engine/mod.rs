@@ -14,6 +14,7 @@
 
 mod links;
 mod log;
+mod onlooker;
 mod queue;
 mod rounds;
 #[cfg(test)]
@@ -29,6 +30,7 @@ use std::fmt::Debug;
 pub(crate) use links::{Fate, Links};
 pub(crate) use log::{EventLog, Listener};
 pub use log::{Happening, Logged};
+pub(crate) use onlooker::{Onlooker, Passage, Passed};
 pub(crate) use queue::{Queue, Time};
 
 /// What a node does in answer to something: what it sends to whom, and when it is to be woken.
@@ -202,6 +204,7 @@ pub(crate) struct Engine<'a, P: Population> {
     /// Each node's own in virtual time.
     own: Vec<Dice>,
     timers: timed::Timers,
+    pub(crate) onlooker: Option<Box<dyn Onlooker<P> + 'a>>,
 }
 
 impl<'a, P: Population> Engine<'a, P> {
@@ -233,6 +236,7 @@ impl<'a, P: Population> Engine<'a, P> {
             dice: seeds.rng("links", 0),
             own: own.collect(),
             timers: timed::Timers::new(config.clock, count),
+            onlooker: None,
             peers,
         })
     }
@@ -265,12 +269,14 @@ impl<'a, P: Population> Engine<'a, P> {
         out: &mut Outbox<P::Message>,
     ) {
         let Mail { from, to, message, .. } = mail;
-        self.log.note(Happening::Deliver, from, to, self.peers.mark(&message));
+        let mark = self.peers.mark(&message);
+        self.log.note(Happening::Deliver, from, to, mark);
         out.now = self.log.now();
         let learnt = self.peers.receive(from, to, message, out);
         exchanged.side(to).ops += learnt;
         self.learnt(learnt);
         self.file_timers(to, out);
+        self.show(Passed { from, to, mark, what: Passage::TakenIn { news: learnt } });
     }
 
     fn learnt(&mut self, ops: u32) {
@@ -334,16 +340,33 @@ impl<'a, P: Population> Engine<'a, P> {
         }
         exchanged.side(mail.to).lost |=
             matches!(fate, Fate::Lost | Fate::HeldBack | Fate::Rounds(1..));
+        #[cfg(feature = "mutants")]
+        if fate == Fate::Lost && crate::mutants::SimMutant::CountedTwice.is_loose() {
+            self.sent_bytes += bytes;
+        }
         if fate == Fate::Lost {
             self.log.note(Happening::Lost, mail.from, mail.to, 0);
+            self.show_mail(mail, Passage::Lost);
         }
         fate
     }
 
     /// How many copies of a message its link makes.
-    fn copies(&mut self, from: usize) -> usize {
+    fn copies(&mut self, from: usize, to: usize, message: &P::Message) -> usize {
         let duplicate = self.links.duplicate;
         let dice = self.own.get_mut(from).unwrap_or(&mut self.dice);
-        1 + usize::from(dice.happens(duplicate))
+        let copies = 1 + usize::from(dice.happens(duplicate));
+        if self.onlooker.is_some() {
+            let (mark, bytes) = (self.peers.mark(message), self.peers.bytes(message));
+            self.show(Passed { from, to, mark, what: Passage::Sent { bytes, copies } });
+        }
+        copies
+    }
+
+    /// Notes that a message came where nobody was, or no longer passed.
+    fn drop_late(&mut self, mail: &Mail<P::Message>) {
+        self.log.note(Happening::Dropped, mail.from, mail.to, 0);
+        self.show_mail(mail, Passage::Dropped);
+        self.unreached(mail.from, mail.to);
     }
 }

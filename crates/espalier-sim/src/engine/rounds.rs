@@ -102,18 +102,18 @@ impl<P: Population> Engine<'_, P> {
         exchanged
     }
 
-    /// Delivers mail outside its exchange: a record of its own if somebody learnt something.
+    /// Delivers mail outside its exchange: a record of its own if somebody learnt something or
+    /// answered.
     fn deliver_late(&mut self, mail: Mail<P::Message>) -> Option<Exchanged<P::Record>> {
         if !self.reaches(mail.from, mail.to) {
-            self.log.note(Happening::Dropped, mail.from, mail.to, 0);
-            self.unreached(mail.from, mail.to);
+            self.drop_late(&mail);
             return None;
         }
         let mut exchanged = self.begin_record([mail.from, mail.to]);
         let mut inbox = VecDeque::from([mail]);
         self.run_to_end(&mut inbox, &mut Outbox::new(), &mut exchanged);
         let exchanged = self.end_record(exchanged);
-        exchanged.sides.iter().any(|side| side.ops > 0).then_some(exchanged)
+        exchanged.sides.iter().any(|side| side.ops > 0 || side.bytes > 0).then_some(exchanged)
     }
 
     fn run_to_end(
@@ -139,7 +139,7 @@ impl<P: Population> Engine<'_, P> {
     ) {
         let mut mail = std::mem::take(&mut out.mail);
         for (to, message) in mail.drain(..) {
-            for _ in 0..self.copies(from) {
+            for _ in 0..self.copies(from, to, &message) {
                 let mail = Mail { from, to, message: message.clone(), talk: 0 };
                 match self.dispatch(&mail, exchanged) {
                     Fate::Lost => {}

@@ -60,8 +60,30 @@ impl<P: Population> Engine<'_, P> {
         }
     }
 
+    /// Ends all faults of the network: cuts heal, links lose, repeat and hold up nothing any more,
+    /// and what is under way arrives at once. Nodes without a clock get one: whoever only passes on
+    /// what is new never repairs what was lost (Demers et al. 1987).
+    pub(crate) fn calm(&mut self) {
+        self.links.calm();
+        let under_way = |event: &Event<P::Message>| match event {
+            Event::Deliver(mail) => Some(mail.clone()),
+            Event::Wake(_) | Event::Timer(..) => None,
+        };
+        for mail in self.queue.remove(under_way) {
+            self.queue.push(self.log.now(), Event::Deliver(mail));
+        }
+        if self.clock == Clock::None {
+            self.queue.remove(|event| matches!(event, Event::Wake(_)).then_some(()));
+            (self.clock, self.timers.set) = (Clock::Periodic, false);
+        }
+    }
+
     /// Forgets what is under way to a node.
     pub(crate) fn drop_mail_to(&mut self, node: usize) -> Vec<Exchanged<P::Record>> {
+        #[cfg(feature = "mutants")]
+        if crate::mutants::SimMutant::MailWaits.is_loose() {
+            return Vec::new();
+        }
         let to_node = |event: &Event<P::Message>| match event {
             Event::Deliver(mail) => (mail.to == node).then_some(mail.talk),
             Event::Wake(_) | Event::Timer(..) => None,
@@ -77,6 +99,7 @@ impl<P: Population> Engine<'_, P> {
         if std::mem::replace(&mut self.timers.set, true) || !P::CLOCKED {
             return;
         }
+        let now = self.log.now();
         for node in 0..self.timers.of.len() {
             let dice = &mut self.own[node];
             match self.clock {
@@ -87,11 +110,11 @@ impl<P: Population> Engine<'_, P> {
                     let own = self.every - slack + dice.below(2 * slack as usize + 1) as Time;
                     let phase = dice.below(own.max(1) as usize) as Time;
                     self.timers.of[node] = own.max(1);
-                    self.queue.push(phase, Event::Wake(node));
+                    self.queue.push(now + phase, Event::Wake(node));
                 }
                 Clock::Poisson => {
                     let first = exponential(self.every, dice);
-                    self.queue.push(first, Event::Wake(node));
+                    self.queue.push(now + first, Event::Wake(node));
                 }
             }
         }
@@ -172,8 +195,7 @@ impl<P: Population> Engine<'_, P> {
                 self.tell(by);
             }
         } else {
-            self.log.note(Happening::Dropped, mail.from, mail.to, 0);
-            self.unreached(mail.from, mail.to);
+            self.drop_late(&mail);
             exchanged.side(by).lost = true;
         }
         self.talks.insert(talk, (exchanged, left + sent));
@@ -199,7 +221,7 @@ impl<P: Population> Engine<'_, P> {
                 others.push((to, message));
                 continue;
             }
-            for _ in 0..self.copies(from) {
+            for _ in 0..self.copies(from, to, &message) {
                 let mail = Mail { from, to, message: message.clone(), talk };
                 let at = match self.dispatch(&mail, exchanged) {
                     Fate::Lost => continue,

@@ -174,7 +174,9 @@ impl GridConfig {
     pub fn full() -> Self {
         let protocol = Attack::FORMS.iter().map(|(form, _)| form.split(':').next());
         let protocol = protocol.filter_map(|name| name?.parse().ok());
-        let protocol = protocol.filter(|attack: &Attack| !attack.changes_models());
+        // What an erratic liar does is not one attack.
+        let one = |attack: &Attack| !attack.changes_models() && *attack != Attack::Erratic;
+        let protocol = protocol.filter(one);
         Self {
             model: Family::Synthetic(vec![1024]),
             attacks: Self::model_attacks().into_iter().chain(protocol).collect(),

@@ -4,6 +4,7 @@
 //! say what a node does and not what it is; the rest of the simulator, the replicas and the network
 //! cannot ask. The type that holds the labels is visible in this module alone.
 
+mod drill;
 mod forgery;
 mod labels;
 mod observe;
@@ -22,6 +23,7 @@ use labels::Labels;
 use observe::Observer;
 use std::ops::ControlFlow;
 
+pub(crate) use drill::{Drilled, drill};
 pub(crate) use forgery::Forgery;
 pub(crate) use play::{Ended, play, play_until, tally};
 

@@ -9,12 +9,15 @@ mod faults;
 mod fixtures;
 mod grid;
 mod metrics;
+#[cfg(feature = "mutants")]
+mod mutants;
 mod output;
 mod protocol;
 mod ready_scenarios;
 mod refusals;
 mod replays;
 mod scenario;
+mod swarm;
 mod time;
 mod verify;
 

@@ -1,0 +1,191 @@
+//! `espalier swarm`.
+
+use crate::Failure;
+use crate::args::SwarmArgs;
+use crate::console::{self, Seeds};
+use anyhow::{Context as _, anyhow};
+use espalier::sim::{
+    Config, Coverage, Family, Judged, MAX_REGRESSION_LEN, Regression, Tally, judge, run_swarm,
+    shrink, write_file,
+};
+use std::collections::BTreeSet;
+use std::io::Read as _;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+/// How many seeds are tried if nothing else is said.
+const SEEDS: u64 = 1_000;
+
+pub(crate) fn run(args: &SwarmArgs, quiet: bool) -> Result<(), Failure> {
+    if let Some(file) = &args.replay {
+        return replay(file, quiet);
+    }
+    let fixed = fixed(args)?;
+    let first = args.run.seed.unwrap_or(1);
+    let count = args.seeds.unwrap_or(if args.minutes.is_some() { u64::MAX } else { SEEDS });
+    if !quiet {
+        // Before anything runs: whatever happens then, this makes it happen again.
+        console::print(&format!("swarm: seeds from {first}\n"))?;
+    }
+    let usual = std::panic::take_hook();
+    // A panic is a violation like others; `--replay` shows where.
+    std::panic::set_hook(Box::new(|_| {}));
+    let of = if args.minutes.is_some() { 0 } else { count };
+    let mut bar = Seeds::new(quiet, of);
+    let seeds = (0..count).map(|i| first.wrapping_add(i));
+    let tally = run_swarm(seeds, fixed.as_ref(), &mut |tally| {
+        bar.done(tally.coverage.seeds);
+        let over = args.minutes.is_some_and(|minutes| bar.seconds() >= minutes * 60.0);
+        if over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    let (rate, seconds) = (bar.rate(tally.coverage.seeds), bar.seconds());
+    drop(bar);
+    if !quiet {
+        let text = covered(&tally.coverage);
+        console::print(&format!("{text}{seconds:.0} seconds, {rate:.1} seeds a second\n"))?;
+    }
+    let found = report(&tally, &args.out);
+    std::panic::set_hook(usual);
+    found
+}
+
+/// The configuration that the flags give, if they are to give one.
+fn fixed(args: &SwarmArgs) -> Result<Option<Config>, Failure> {
+    let usual = Config { seed: args.run.seed.unwrap_or(1), ..Config::default() };
+    let config = args.run.config(usual.nodes, usual.rounds, Family::Digits);
+    if args.fixed {
+        config.check().map_err(Failure::input)?;
+        return Ok(Some(config));
+    }
+    if config != usual {
+        let flags = config.flags().join(" ");
+        let problem =
+            format!("a swarm draws its configurations; to judge this one add --fixed to {flags}");
+        return Err(Failure::Input(anyhow!(problem)));
+    }
+    Ok(None)
+}
+
+/// Makes what was found small, the first of each checker, writes it down, and says how to see it
+/// again.
+fn report(tally: &Tally, out: &Path) -> Result<(), Failure> {
+    for failure in &tally.failures {
+        console::complain(&format!("seed {}: {}", failure.seed, failure.violation));
+    }
+    let mut checkers = BTreeSet::new();
+    for failure in &tally.failures {
+        if !checkers.insert(&failure.violation.checker) {
+            continue;
+        }
+        let shrunk = shrink(&failure.config, &failure.violation);
+        let (seed, seen, config) = (failure.seed, shrunk.violation, shrunk.config);
+        let regression = Regression { seed, seen, config };
+        let path = out.join(regression.file_name());
+        std::fs::create_dir_all(out)
+            .and_then(|()| write_file(&path, regression.to_json().as_bytes()))
+            .with_context(|| format!("cannot write {}", path.display()))
+            .map_err(Failure::Environment)?;
+        let flags = regression.config.flags().join(" ");
+        console::complain(&format!(
+            "\nseed {seed} made small in {} runs: {}\n  espalier swarm --fixed --seeds 1 {flags}\n  \
+             espalier swarm --replay {}",
+            shrunk.runs,
+            regression.seen,
+            path.display()
+        ));
+    }
+    if tally.failures.is_empty() { Ok(()) } else { Err(Failure::Check) }
+}
+
+fn covered(coverage: &Coverage) -> String {
+    let Coverage {
+        seeds,
+        rounds,
+        events,
+        messages,
+        lost,
+        crashes,
+        departures,
+        cuts,
+        retractions,
+        attacked,
+        convictions,
+        operations,
+        forks,
+        slowest,
+    } = coverage;
+    format!(
+        "{seeds} seeds, {attacked} with liars: {rounds} rounds, {events} events\n\
+         {messages} messages heard, {lost} lost, {cuts} cuts, {crashes} crashes, {departures} \
+         departures\n\
+         {operations} operations, {retractions} retractions, {forks} forked, {convictions} \
+         convictions\n\
+         honest nodes agreed after at most {slowest} % of the rounds they may take\n"
+    )
+}
+
+/// Who lied, and how the event log ends.
+fn story(judged: &Judged) -> String {
+    let liars: Vec<_> = judged.liars.iter().map(|node| format!("node_{node}")).collect();
+    let liars = if liars.is_empty() { "nobody".into() } else { liars.join(", ") };
+    let mut text = format!("liars: {liars}\nhash over all events: {}\n", judged.log);
+    if judged.violation.is_some() {
+        text.push_str("the last events:\n");
+        judged.last.iter().for_each(|record| text.push_str(&format!("  {record}\n")));
+    }
+    text
+}
+
+/// Judges a stored run again and says what happened.
+fn replay(file: &Path, quiet: bool) -> Result<(), Failure> {
+    let name = || file.display().to_string();
+    let mut text = String::new();
+    std::fs::File::open(file)
+        .and_then(|file| file.take(MAX_REGRESSION_LEN + 1).read_to_string(&mut text))
+        .with_context(name)
+        .map_err(Failure::Input)?;
+    if text.len() as u64 > MAX_REGRESSION_LEN {
+        return Err(Failure::Input(anyhow!("{} is over the limit of 1 MiB", name())));
+    }
+    let regression = Regression::from_json(&text).with_context(name).map_err(Failure::Input)?;
+    let Regression { seed, seen, config } = &regression;
+    if !quiet {
+        let flags = config.flags().join(" ");
+        console::print(&format!(
+            "drawn from seed {seed}: espalier swarm --fixed --seeds 1 {flags}\nonce: {seen}\n"
+        ))?;
+    }
+    let judged = judge(config);
+    if !quiet {
+        console::print(&covered(&judged.coverage))?;
+        console::print(&story(&judged))?;
+    }
+    match judged.violation {
+        None if quiet => Ok(()),
+        None => console::print("PASS\n"),
+        Some(violation) => {
+            console::complain(&format!("FAIL: {violation}"));
+            Err(Failure::Check)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Cli, Command};
+    use clap::Parser as _;
+    use espalier::sim::swarm_config;
+
+    /// A configuration is what its flags give.
+    #[test]
+    fn flags_give_back_what_they_were_made_of() {
+        for seed in 0..500 {
+            let config = swarm_config(seed);
+            let words = ["espalier", "swarm", "--fixed"].map(str::to_owned).into_iter();
+            let cli = Cli::parse_from(words.chain(config.flags()));
+            let Command::Swarm(args) = cli.command else { panic!("another command") };
+            assert_eq!(fixed(&args).expect("can run"), Some(config), "seed {seed}");
+        }
+    }
+}
