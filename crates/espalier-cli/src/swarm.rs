@@ -86,13 +86,10 @@ fn report(tally: &Tally, out: &Path) -> Result<(), Failure> {
             .with_context(|| format!("cannot write {}", path.display()))
             .map_err(Failure::Environment)?;
         let flags = regression.config.flags().join(" ");
-        console::complain(&format!(
-            "\nseed {seed} made small in {} runs: {}\n  espalier swarm --fixed --seeds 1 {flags}\n  \
-             espalier swarm --replay {}",
-            shrunk.runs,
-            regression.seen,
-            path.display()
-        ));
+        let (runs, seen) = (shrunk.runs, &regression.seen);
+        console::complain(&format!("\nseed {seed} made small in {runs} runs: {seen}"));
+        console::complain(&format!("  espalier swarm --fixed --seeds 1 {flags}"));
+        console::complain(&format!("  espalier swarm --replay {}", path.display()));
     }
     if tally.failures.is_empty() { Ok(()) } else { Err(Failure::Check) }
 }

@@ -19,9 +19,7 @@ impl Checker for OneModel {
     fn check(&mut self, setting: &Setting<'_>, _: &Facts, seen: &Seen<'_>) -> Verdict {
         match seen {
             Seen::Round(scene) => self.round(setting, scene),
-            Seen::End(scene) => {
-                scene.nodes.iter().try_for_each(|node| self.from_bytes(setting, node))
-            }
+            Seen::End(scene) => scene.nodes.iter().try_for_each(|node| self.decoded(setting, node)),
             Seen::Record(_) | Seen::Passed(_) | Seen::Node(_) | Seen::Back(_) => Ok(()),
         }
     }
@@ -44,10 +42,10 @@ impl OneModel {
             );
         }
         // Checking every signature again takes its time: one new state a round.
-        news.map_or(Ok(()), |node| self.from_bytes(setting, node))
+        news.map_or(Ok(()), |node| self.decoded(setting, node))
     }
 
-    fn from_bytes(&self, setting: &Setting<'_>, node: &Glance<'_>) -> Verdict {
+    fn decoded(&self, setting: &Setting<'_>, node: &Glance<'_>) -> Verdict {
         let number = node.number;
         let bytes = node.state.to_bytes(Tensors::Inline);
         let decoded = MergeState::from_bytes(&bytes);
