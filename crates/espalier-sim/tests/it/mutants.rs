@@ -19,7 +19,6 @@ fn check(checker: &str, release: impl Fn(bool)) {
     let found = (1..=SEEDS).find(complains);
     release(false);
     let found = found.unwrap_or_else(|| panic!("{checker} did not notice in {SEEDS} seeds"));
-    println!("{checker} noticed in seed {found}");
     for seed in 1..=found {
         let judged = judge_by(&swarm_config(seed), None);
         assert_eq!(judged.violation, None, "seed {seed} without a mutant");
