@@ -4,7 +4,7 @@ use crate::maelstrom::Workload;
 use clap::{Args, Parser, Subcommand};
 use espalier::sim::{
     Attack, Churn, Clock, Config, Exchange, Family, LateJoiners, Latency, Metrics, Outage,
-    PartitionSpec, Rate, RetractSpec, Retrain, Share, Span, Spread,
+    PartitionSpec, Rate, RetractSpec, Retrain, Share, Span, Spread, Wire,
 };
 use espalier::topology::{Order, Schedule, Topology};
 use espalier::trust::Profile;
@@ -365,6 +365,11 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "delta|full-state|broadcast", default_value = "delta")]
     #[arg(help_heading = "Federation")]
     exchange: Exchange,
+    /// How they send it: as encoded and signed frames, or counted: sets joined as they are, and
+    /// the bytes counted that the frames would have had [default: frames up to 1,024 nodes]
+    #[arg(long, value_name = "frames|counted", default_value = "auto", hide_default_value = true)]
+    #[arg(help_heading = "Federation")]
+    wire: Wire,
     /// Seed of all randomness, in a scenario the first one [default: 1, in a scenario as in its
     /// file]
     #[arg(long, value_name = "N", help_heading = "Federation")]
@@ -484,6 +489,7 @@ impl RunArgs {
             schedule: self.schedule,
             order: self.order,
             exchange: self.exchange,
+            wire: self.wire,
             strategy: self.strategy.clone(),
             parameters: self.parameters.iter().cloned().collect(),
             model: self.model.clone().unwrap_or(model),

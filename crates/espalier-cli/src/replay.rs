@@ -62,21 +62,21 @@ pub(crate) fn run(path: &Path, args: &SimulateArgs) -> Result<(), Failure> {
     }
 }
 
-fn chosen<'a>(replayed: &'a Replayed, show: &[String]) -> Result<Vec<&'a NodeView>, Failure> {
+fn chosen(replayed: &Replayed, show: &[String]) -> Result<Vec<NodeView>, Failure> {
     if show.is_empty() {
-        return Ok(replayed.nodes.iter().take(NODES_SHOWN).collect());
+        return Ok(replayed.nodes().take(NODES_SHOWN).collect());
     }
     let find = |name: &String| {
-        let is = |node: &&NodeView| node.name == *name || node.name == format!("node_{name}");
-        replayed.nodes.iter().find(is).ok_or_else(|| {
-            let most = replayed.nodes.len() - 1;
+        let number = name.strip_prefix("node_").unwrap_or(name).parse().ok();
+        number.and_then(|number| replayed.node(number)).ok_or_else(|| {
+            let most = replayed.node_count() - 1;
             Failure::Input(anyhow!("--show: there are node_0 to node_{most}, no `{name}`"))
         })
     };
     show.iter().map(find).collect()
 }
 
-fn text(replayed: &Replayed, nodes: &[&NodeView], show: bool) -> String {
+fn text(replayed: &Replayed, nodes: &[NodeView], show: bool) -> String {
     let mut text = String::new();
     if let Some(divergence) = &replayed.divergence {
         let or_end = |record: &Option<sim::Logged>| {

@@ -202,9 +202,13 @@ pub(crate) fn summary(report: &Report) -> String {
     let sent = console::bytes(summary.sent_bytes);
     let exchanges = summary.exchanges;
     line("sent", format!("{sent} in {exchanges} exchanges{}", optimum.unwrap_or_default()));
-    let passed = report.round_trip.iter().filter(|proof| proof.pass).count();
-    line("round trips", format!("{passed} of {} pass", report.round_trip.len()));
-    if report.sampled_nodes.len() < report.nodes.len() {
+    if !report.round_trip.is_empty() {
+        let passed = report.round_trip.iter().filter(|proof| proof.pass).count();
+        line("round trips", format!("{passed} of {} pass", report.round_trip.len()));
+    }
+    if report.sampled_nodes.is_empty() {
+        line("figures", "none of single nodes and models: too many nodes, or not wanted".into());
+    } else if report.sampled_nodes.len() < report.nodes.len() {
         let (sampled, all) = (report.sampled_nodes.len(), report.nodes.len());
         line(
             "figures",

@@ -111,6 +111,14 @@ impl MergeState {
         &self.federation.arena
     }
 
+    /// A number that states of one arena with equal operations have in common, and others hardly
+    /// ever: to group states before they are compared. It means nothing in another arena. No views
+    /// are made; O(words).
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        self.ops.fingerprint()
+    }
+
     pub(crate) fn is_of_same_arena(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.federation, &other.federation) || self.arena().same_as(other.arena())
     }

@@ -1,6 +1,6 @@
 //! What must hold before a run starts.
 
-use crate::config::{Churn, Clock, Config, Exchange, Latency, ParseError, Span};
+use crate::config::{Churn, Clock, Config, Exchange, Latency, ParseError, Span, Wire};
 use crate::error::{SimError, flag};
 use espalier_resolve::{Strategy, StrategyError, registry};
 use espalier_topology::{Order, Schedule};
@@ -28,6 +28,7 @@ impl Config {
     pub fn check(&self) -> Result<(), SimError> {
         check_ranges(self)?;
         check_clock(self)?;
+        check_wire(self)?;
         check_strategy(self)?;
         check_texts(self)?;
         check_counts(self)
@@ -86,6 +87,14 @@ fn check_clock(config: &Config) -> Result<(), SimError> {
     match rounds.into_iter().find(|(_, given)| *given) {
         None => Ok(()),
         Some((name, _)) => Err(flag(name, "is about rounds: leave out --clock")),
+    }
+}
+
+/// What counted replicas cannot do.
+fn check_wire(config: &Config) -> Result<(), SimError> {
+    match config.needs_frames().filter(|_| config.wire == Wire::Counted) {
+        None => Ok(()),
+        Some((name, why)) => Err(flag(name, format!("{why}: leave out --wire counted"))),
     }
 }
 

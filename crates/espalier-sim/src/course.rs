@@ -1,35 +1,287 @@
-//! What happens to the nodes and the network in the course of a run: joining, leaving, cuts,
-//! crashes,
-//! and what nodes write to their disks.
+//! The course of a run, whatever its nodes are: who joins, leaves, crashes and comes back, when the
+//! network is cut, and who exchanges with whom.
 
-use crate::config::Clock;
-use crate::engine::{Exchanged, Happening, Passage, Passed, Time};
+use crate::config::{Clock, Config};
+use crate::engine::{
+    Engine, Exchanged, Happening, Listener, Passage, Passed, Population, Time, Timer,
+};
 use crate::error::SimError;
-use crate::membership::Change;
+use crate::membership::{Change, Membership};
 use crate::report::EventKind;
-use crate::run::Run;
-use crate::world::{Away, Look};
-use espalier_replica::Replica;
-use espalier_topology::assign_parts;
+use crate::seeds::{Dice, Seeds};
+use espalier_topology::{Network, Order, RoundPlan, Schedule, assign_parts};
+use std::collections::{BTreeMap, BTreeSet};
 
-impl Run<'_> {
+/// A population whose members come and go.
+pub(crate) trait Stage: Population {
+    /// Lets a node take part, or not.
+    fn set_up(&mut self, node: usize, up: bool);
+    /// Whether power failures strike it.
+    fn is_fragile(&self, node: usize) -> bool {
+        let _ = node;
+        true
+    }
+    /// Hears that a node comes, or comes back; when it is to be woken, if it is.
+    fn come(&mut self, node: usize) -> Vec<Timer> {
+        let _ = node;
+        Vec::new()
+    }
+    /// Lets a node that was not there yet put into the federation what it comes with.
+    ///
+    /// # Errors
+    /// [`SimError::Change`], a defect.
+    fn appear(&mut self, node: usize) -> Result<(), SimError>;
+    /// Begins a tick for everybody.
+    fn begin_round(&mut self, round: u32);
+    /// Loses what was not durable.
+    fn crash(&mut self, node: usize, dice: &mut Dice);
+    /// Comes back with what was.
+    fn restart(&mut self, node: usize);
+    /// Publishes what the node found out, and writes to its disk if there is one; with `sync`, or
+    /// if there are operations of its own, for certain. Whether there are such.
+    fn persist(&mut self, node: usize, sync: bool) -> bool;
+    /// Hears that operations of its own are durable; when it is to be woken, if it is.
+    fn news(&mut self, node: usize) -> Option<Timer> {
+        let _ = node;
+        None
+    }
+    /// A fingerprint of everybody's operations.
+    fn mark_of_all(&self) -> u64;
+}
+
+/// What was noted of exchanges of a population.
+pub(crate) type Done<P> = Vec<Exchanged<<P as Population>::Record>>;
+
+/// Why a node does not take part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Away {
+    /// It has not come yet.
+    Absent,
+    /// It left, and knows what it knew.
+    Left,
+    /// It crashed.
+    Down,
+}
+
+/// A run as far as it does not matter what its nodes are.
+#[derive(Debug)]
+pub(crate) struct Course<'a, P: Stage> {
+    pub(crate) config: &'a Config,
+    pub(crate) engine: Engine<'a, P>,
+    pub(crate) network: Network,
+    plan: Option<RoundPlan>,
+    membership: Membership,
+    away: BTreeMap<usize, Away>,
+    /// The rounds in which nodes come back that crashed by chance.
+    back: BTreeMap<usize, u32>,
+    /// The nodes that join together and late, in their order.
+    late: Vec<usize>,
+    /// How many nodes are up that may go down.
+    fragile: usize,
+    dice: Dice,
+    /// How crashes tear disks.
+    tears: Dice,
+    pub(crate) happened: Vec<(EventKind, Vec<usize>)>,
+    now: u32,
+    /// After this round nothing is scheduled any more.
+    pub(crate) last_event: u32,
+    /// Whether all faults are over.
+    pub(crate) calm: bool,
+    /// For how many rounds all have been equal.
+    equal: u32,
+}
+
+/// Who is not there at the beginning.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    membership: Membership,
+    late: Vec<usize>,
+    absent: BTreeSet<usize>,
+}
+
+impl Opening {
+    /// `late` join together, the last of them first.
+    ///
+    /// # Errors
+    /// [`SimError::Flag`] if a file of comings and goings cannot be used.
+    pub(crate) fn new(config: &Config, mut late: Vec<usize>) -> Result<Self, SimError> {
+        let membership = Membership::open(config)?;
+        late.sort_unstable_by(|a, b| b.cmp(a));
+        late.retain(|node| !membership.absent.contains(node));
+        let absent = membership.absent.iter().chain(&late).copied().collect();
+        Ok(Self { membership, late, absent })
+    }
+
+    pub(crate) fn is_absent(&self, node: usize) -> bool {
+        self.absent.contains(&node)
+    }
+}
+
+impl<'a, P: Stage> Course<'a, P> {
+    /// `peers` have those who are not absent up.
+    ///
+    /// # Errors
+    /// [`SimError::Flag`] if a file that describes the links cannot be used.
+    pub(crate) fn new(
+        config: &'a Config,
+        peers: P,
+        network: Network,
+        opening: Opening,
+        listener: Option<Listener<'a>>,
+    ) -> Result<Self, SimError> {
+        let seeds = Seeds(config.seed);
+        let scheduled = config.schedule == Schedule::Scheduled;
+        let Opening { membership, late, absent } = opening;
+        let fragile = |i: &usize| peers.is_up(*i) && peers.is_fragile(*i);
+        let mut course = Self {
+            config,
+            fragile: (0..peers.count()).filter(fragile).count(),
+            engine: Engine::new(peers, config, listener)?,
+            plan: scheduled.then(|| RoundPlan::new(&network, &config.topology)),
+            network,
+            last_event: last_event(config).max(rounds_until(membership.last, config)),
+            membership,
+            away: absent.into_iter().map(|node| (node, Away::Absent)).collect(),
+            back: BTreeMap::new(),
+            late,
+            dice: seeds.rng("schedule", 0),
+            tears: seeds.rng("tears", 0),
+            happened: Vec::new(),
+            now: 0,
+            calm: false,
+            equal: 0,
+        };
+        for node in 0..course.engine.peers.count() {
+            if course.engine.peers.is_up(node) {
+                course.come(node);
+            }
+        }
+        Ok(course)
+    }
+
+    /// Whether nothing is under way and nobody is to come back.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.engine.is_quiet() && self.is_whole()
+    }
+
+    /// Whether a run that is to stop when it has converged may stop after this round, in which
+    /// there were so many distinct states. In virtual time something is under way at almost every
+    /// moment: there it is asked that the states were equal one round before, too.
+    pub(crate) fn may_end(&mut self, round: u32, distinct: u32) -> bool {
+        self.equal = if distinct <= 1 { self.equal + 1 } else { 0 };
+        let quiet =
+            self.engine.is_quiet() || (self.config.clock != Clock::Rounds && self.equal > 1);
+        self.equal > 0 && quiet && self.is_whole() && round >= self.last_event
+    }
+
+    /// Whether nobody is to come back from a crash by chance.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.back.is_empty()
+    }
+
+    /// Whether a node crashed and is not back.
+    pub(crate) fn is_down(&self, node: usize) -> bool {
+        self.away.get(&node) == Some(&Away::Down)
+    }
+
+    /// When a round begins.
+    fn time_of(&self, round: u32) -> Time {
+        Time::from(round - 1) * self.config.period.0
+    }
+
+    /// What happens at the beginning of a round; `None` if the run is over. What nodes do of their
+    /// own comes after it.
+    pub(crate) fn begin(&mut self, round: u32) -> Result<Option<Done<P>>, SimError> {
+        self.now = round;
+        self.engine.log.at(self.time_of(round));
+        if self.engine.log.is_stopped() {
+            return Ok(None);
+        }
+        self.join_and_split(round)?;
+        let done = self.crash_and_restart(round);
+        self.engine.peers.begin_round(round);
+        Ok(Some(done))
+    }
+
+    /// The exchanges of a round.
+    pub(crate) fn exchange(&mut self, round: u32) -> Result<Done<P>, SimError> {
+        let (begin, end) = (self.time_of(round), self.time_of(round + 1));
+        let mut done = Vec::new();
+        if self.config.clock == Clock::Rounds {
+            while let Some((_, node, change)) = self.membership.next(begin) {
+                done.extend(self.change(begin, node, change)?);
+            }
+            done.extend(self.engine.begin_round());
+            self.exchange_in_rounds(round, &mut done);
+            done.extend(self.engine.end_round());
+        } else {
+            while let Some((time, node, change)) = self.membership.next(end - 1) {
+                done.extend(self.engine.run_until(time, &self.network));
+                done.extend(self.change(time, node, change)?);
+            }
+            done.extend(self.engine.run_until(end - 1, &self.network));
+        }
+        if !self.engine.log.is_stopped() {
+            self.engine.log.at(end);
+        }
+        Ok(done)
+    }
+
+    /// Ends a round: nodes write to their disks.
+    pub(crate) fn end(&mut self) {
+        if self.engine.log.is_stopped() {
+            return;
+        }
+        self.persist();
+        let mark = self.engine.peers.mark_of_all();
+        self.engine.log.note(Happening::Round, 0, 0, mark);
+    }
+
+    fn exchange_in_rounds(&mut self, round: u32, done: &mut Done<P>) {
+        let pairs = self.pairs(round);
+        done.reserve(pairs.len());
+        match self.config.order {
+            Order::Sequential => {
+                done.extend(pairs.into_iter().map(|(a, b)| self.engine.exchange(a, b)));
+            }
+            Order::Synchronous => {
+                let start = self.engine.peers.snapshot();
+                let apart = |(a, b)| self.engine.exchange_apart([a, b], &start);
+                done.extend(pairs.into_iter().map(apart));
+            }
+        }
+    }
+
+    /// Who asks whom in this round.
+    fn pairs(&mut self, round: u32) -> Vec<(usize, usize)> {
+        if let Some(plan) = &self.plan {
+            return plan.round(round as usize - 1).into_iter().flatten().collect();
+        }
+        let all = 0..self.engine.peers.count();
+        let mut starters: Vec<usize> = all.filter(|&i| self.engine.peers.is_up(i)).collect();
+        self.dice.shuffle(&mut starters);
+        let mut pairs = Vec::with_capacity(starters.len());
+        for starter in starters {
+            let degree = self.network.degree(starter);
+            let choice = self.dice.below(degree.max(1));
+            pairs.extend(self.network.neighbour(starter, choice).map(|peer| (starter, peer)));
+        }
+        pairs
+    }
+
     /// Late joiners join, and partitions begin and heal.
-    pub(crate) fn join_and_split(&mut self, round: u32) -> Result<(), SimError> {
+    fn join_and_split(&mut self, round: u32) -> Result<(), SimError> {
         if self.calm {
             return Ok(());
         }
         if self.config.late_joiners.is_some_and(|late| late.round == round) {
-            let late: Vec<usize> = self.late.keys().rev().copied().collect();
-            let late: Vec<_> =
-                late.into_iter().filter(|i| !self.membership.absent.contains(i)).collect();
-            for &i in &late {
-                self.appear(i)?;
-            }
+            let late = std::mem::take(&mut self.late);
+            late.iter().try_for_each(|node| self.appear(*node))?;
             self.happened.push((EventKind::Join, late));
         }
         if let Some(split) = &self.config.partition {
             if split.rounds.start == round {
-                let nodes = self.engine.peers.nodes.len();
+                let nodes = self.engine.peers.count();
                 let parts = assign_parts(nodes, split.parts as usize, self.config.seed);
                 self.engine.links.cut(Some((split.cut, parts)));
                 self.engine.log.note(Happening::Cut, 0, 0, 0);
@@ -53,183 +305,168 @@ impl Run<'_> {
         self.membership.end();
         self.engine.calm();
         self.engine.log.note(Happening::Heal, 0, 0, 0);
-        for i in 0..self.engine.peers.nodes.len() {
-            let node = &mut self.engine.peers.nodes[i];
-            match node.away {
-                _ if node.active => {}
-                Away::Down => self.restart(i),
-                Away::Absent => self.appear(i)?,
-                Away::Left => {
-                    node.active = true;
-                    self.come(i);
-                    self.engine.log.note(Happening::Join, i, i, 0);
-                }
+        for node in 0..self.engine.peers.count() {
+            match self.away.get(&node) {
+                None => {}
+                Some(Away::Down) => self.restart(node),
+                Some(Away::Absent) => self.appear(node)?,
+                Some(Away::Left) => self.join(node),
             }
         }
         Ok(())
     }
 
-    /// Lets a node that comes, or comes back, find its place in the broadcast trees, if there are
-    /// any.
-    pub(crate) fn come(&mut self, i: usize) {
-        let timers = self.engine.peers.broadcast.as_mut().map(|trees| trees.come(i));
-        for timer in timers.into_iter().flatten() {
-            self.engine.set_timer(i, timer);
+    fn set_up(&mut self, node: usize, up: bool) {
+        let peers = &mut self.engine.peers;
+        if peers.is_fragile(node) {
+            self.fragile = self.fragile + usize::from(up) - usize::from(peers.is_up(node));
+        }
+        peers.set_up(node, up);
+    }
+
+    fn come(&mut self, node: usize) {
+        for timer in self.engine.peers.come(node) {
+            self.engine.set_timer(node, timer);
         }
     }
 
     /// A node that was not there yet comes with what it trained.
-    fn appear(&mut self, i: usize) -> Result<(), SimError> {
-        self.engine.peers.nodes[i].active = true;
-        self.come(i);
-        if let Some(model) = self.late.remove(&i) {
-            self.contribute(i, model, 0)?;
-        }
-        self.persist_node(i);
-        self.engine.log.note(Happening::Join, i, i, 0);
+    fn appear(&mut self, node: usize) -> Result<(), SimError> {
+        self.away.remove(&node);
+        self.set_up(node, true);
+        self.come(node);
+        self.engine.peers.appear(node)?;
+        self.persist_node(node);
+        self.engine.log.note(Happening::Join, node, node, 0);
         Ok(())
     }
 
-    /// How many nodes are up that may go down.
-    fn up(&self) -> usize {
-        let world = &self.engine.peers;
-        let up = |i: &usize| world.nodes[*i].active && world.behaviour(*i).crashes();
-        (0..world.nodes.len()).filter(up).count()
+    /// A node that left is back.
+    fn join(&mut self, node: usize) {
+        self.away.remove(&node);
+        self.set_up(node, true);
+        self.come(node);
+        self.engine.log.note(Happening::Join, node, node, 0);
     }
 
-    /// Crashes by chance, and the way back from them. The last node that is up and may crash does
-    /// not: somebody has to be there.
-    pub(crate) fn crash_and_restart(&mut self, round: u32) -> Vec<Exchanged<[Look; 2]>> {
-        if self.calm {
-            return Vec::new();
-        }
-        let mut up = self.up();
+    /// Whether a node is up and may go down. The last one that is may not: somebody has to be
+    /// there.
+    fn may_go(&self, node: usize) -> bool {
+        let peers = &self.engine.peers;
+        peers.is_up(node) && (self.fragile > 1 || !peers.is_fragile(node))
+    }
+
+    /// Crashes by chance, and the way back from them.
+    fn crash_and_restart(&mut self, round: u32) -> Done<P> {
         let mut done = Vec::new();
-        for i in 0..self.engine.peers.nodes.len() {
-            if self.engine.peers.nodes[i].back == Some(round) {
-                self.restart(i);
-                up += 1;
-            } else if self.engine.peers.nodes[i].active
-                && self.engine.peers.behaviour(i).crashes()
+        if self.calm {
+            return done;
+        }
+        for node in 0..self.engine.peers.count() {
+            if self.back.get(&node) == Some(&round) {
+                self.restart(node);
+            } else if self.engine.peers.is_up(node)
+                && self.engine.peers.is_fragile(node)
                 && self.dice.happens(self.config.crash)
-                && up > 1
+                && self.fragile > 1
             {
-                up -= 1;
                 let back = round + 1 + self.dice.below(3) as u32;
-                done.extend(self.crash(i));
-                self.engine.peers.nodes[i].back = Some(back);
+                done.extend(self.crash(node));
+                self.back.insert(node, back);
             }
         }
         done
     }
 
     /// Lets a node come or go. What cannot be, because it is so already or nobody would be left,
-    /// does
-    /// not happen.
-    pub(crate) fn change(
-        &mut self,
-        now: Time,
-        i: usize,
-        change: Change,
-    ) -> Result<Vec<Exchanged<[Look; 2]>>, SimError> {
+    /// does not happen.
+    fn change(&mut self, now: Time, node: usize, change: Change) -> Result<Done<P>, SimError> {
         self.engine.log.at(now);
-        let node = &self.engine.peers.nodes[i];
-        let (active, away) = (node.active, node.away);
-        let may_go = active && (self.up() > 1 || !self.engine.peers.behaviour(i).crashes());
-        let mut done = Vec::new();
-        match change {
-            Change::Leave if may_go => {
-                let node = &mut self.engine.peers.nodes[i];
-                (node.active, node.away) = (false, Away::Left);
-                done = self.engine.drop_mail_to(i);
-                self.engine.log.note(Happening::Leave, i, i, 0);
-                self.happened.push((EventKind::Leave, vec![i]));
+        let (may_go, mut done) = (self.may_go(node), Vec::new());
+        match (change, self.away.get(&node)) {
+            (Change::Leave, None) if may_go => {
+                self.away.insert(node, Away::Left);
+                self.set_up(node, false);
+                done = self.engine.drop_mail_to(node);
+                self.engine.log.note(Happening::Leave, node, node, 0);
+                self.happened.push((EventKind::Leave, vec![node]));
             }
-            Change::Join if !active && away == Away::Left => {
-                self.engine.peers.nodes[i].active = true;
-                self.come(i);
-                self.engine.log.note(Happening::Join, i, i, 0);
-                self.happened.push((EventKind::Join, vec![i]));
+            (Change::Join, Some(Away::Left)) => {
+                self.join(node);
+                self.happened.push((EventKind::Join, vec![node]));
             }
-            Change::Join if !active && away == Away::Absent => {
-                self.appear(i)?;
-                self.happened.push((EventKind::Join, vec![i]));
+            (Change::Join, Some(Away::Absent)) => {
+                self.appear(node)?;
+                self.happened.push((EventKind::Join, vec![node]));
             }
-            Change::Crash if may_go => done = self.crash(i),
-            Change::Restart if !active && away == Away::Down => self.restart(i),
-            Change::Leave if !active => {
+            (Change::Crash, None) if may_go => done = self.crash(node),
+            (Change::Restart, Some(Away::Down)) => self.restart(node),
+            (Change::Leave, Some(_)) => {
                 // It is down: it leaves when it is back, if chance wants it then.
-                self.membership.go_on(now, i, Change::Join);
+                self.membership.go_on(now, node, Change::Join);
                 return Ok(done);
             }
             _ => {}
         }
-        self.membership.go_on(now, i, change);
+        self.membership.go_on(now, node, change);
         Ok(done)
     }
 
     /// A node loses power: what its disk had not synchronised is torn, and mail to it is gone.
-    fn crash(&mut self, i: usize) -> Vec<Exchanged<[Look; 2]>> {
-        let node = &mut self.engine.peers.nodes[i];
-        (node.active, node.away) = (false, Away::Down);
-        node.disk.tear(&mut self.tears);
-        self.engine.log.note(Happening::Crash, i, i, 0);
-        self.happened.push((EventKind::Crash, vec![i]));
-        self.engine.drop_mail_to(i)
+    fn crash(&mut self, node: usize) -> Done<P> {
+        self.away.insert(node, Away::Down);
+        self.set_up(node, false);
+        self.engine.peers.crash(node, &mut self.tears);
+        self.engine.log.note(Happening::Crash, node, node, 0);
+        self.happened.push((EventKind::Crash, vec![node]));
+        self.engine.drop_mail_to(node)
     }
 
     /// Brings a node back with what its disk holds; everything else it has forgotten.
-    fn restart(&mut self, i: usize) {
-        let node = &mut self.engine.peers.nodes[i];
-        let state = node.disk.read(&self.policy, &self.engine.peers.arena);
-        node.faces =
-            vec![Replica::new(self.keys[i].clone(), state, self.config.exchange.of_replicas())];
-        node.measured = Default::default();
-        (node.active, node.back) = (true, None);
-        self.engine.log.note(Happening::Restart, i, i, 0);
-        self.engine.show(Passed { from: i, to: i, mark: 0, what: Passage::Restarted });
-        self.happened.push((EventKind::Restart, vec![i]));
-        self.engine.tell(i);
-        self.come(i);
+    fn restart(&mut self, node: usize) {
+        self.away.remove(&node);
+        self.back.remove(&node);
+        self.engine.peers.restart(node);
+        self.set_up(node, true);
+        self.engine.log.note(Happening::Restart, node, node, 0);
+        self.engine.show(Passed { from: node, to: node, mark: 0, what: Passage::Restarted });
+        self.happened.push((EventKind::Restart, vec![node]));
+        self.engine.tell(node);
+        self.come(node);
     }
 
     /// Own sequence numbers become durable before anybody else sees them; the rest of the state
     /// every second round, not for all nodes in the same one.
     pub(crate) fn persist(&mut self) {
-        for i in 0..self.engine.peers.nodes.len() {
+        for node in 0..self.engine.peers.count() {
             // Who is down writes nothing any more.
-            if self.engine.peers.nodes[i].active {
-                self.persist_node(i);
+            if self.engine.peers.is_up(node) {
+                self.persist_node(node);
             }
         }
     }
 
-    fn persist_node(&mut self, i: usize) {
-        let publishes = self.engine.peers.behaviour(i).publishes();
-        let node = &mut self.engine.peers.nodes[i];
-        for face in node.faces.iter_mut().filter(|_| publishes) {
-            face.publish();
-        }
-        let broadcasts = self.engine.peers.broadcast.is_some();
-        if !self.disks && !broadcasts && self.config.clock != Clock::None {
-            return;
-        }
-        let own = node.state().last_seq(&node.id);
-        let news = std::mem::replace(&mut node.own_seq, own) < own;
-        if self.disks {
-            let node = &mut self.engine.peers.nodes[i];
-            let state = node.faces[0].state().clone();
-            node.disk.write(&state);
-            #[cfg(feature = "mutants")]
-            let news = news && !crate::mutants::SimMutant::Unsynchronised.is_loose();
-            if news || (self.now as usize + i).is_multiple_of(2) {
-                node.disk.sync();
+    fn persist_node(&mut self, node: usize) {
+        let sync = (self.now as usize + node).is_multiple_of(2);
+        if self.engine.peers.persist(node, sync) {
+            self.engine.tell(node);
+            if let Some(timer) = self.engine.peers.news(node) {
+                self.engine.set_timer(node, timer);
             }
         }
-        if news {
-            self.engine.tell(i);
-            let timer = self.engine.peers.broadcast.as_mut().and_then(|trees| trees.news(i));
-            timer.into_iter().for_each(|timer| self.engine.set_timer(i, timer));
-        }
     }
+}
+
+/// The round in which this time is over.
+fn rounds_until(time: Time, config: &Config) -> u32 {
+    u32::try_from(time.div_ceil(config.period.0.max(1)) + 1).unwrap_or(u32::MAX)
+}
+
+/// The last round in which something is scheduled to happen.
+fn last_event(config: &Config) -> u32 {
+    let late = config.late_joiners.map(|late| late.round);
+    let heal = config.partition.as_ref().map(|split| split.rounds.end);
+    let retract = config.retract.iter().map(|retract| retract.round);
+    let retrain = config.retrain.map(|every| config.rounds - config.rounds % every);
+    late.into_iter().chain(heal).chain(retract).chain(retrain).max().unwrap_or(0)
 }

@@ -32,6 +32,7 @@ mod attack;
 mod behaviour;
 mod check;
 mod config;
+mod counted;
 mod course;
 mod digits;
 mod disk;
@@ -46,6 +47,7 @@ mod measure_peers;
 mod membership;
 #[cfg(feature = "mutants")]
 mod mutants;
+mod opening;
 mod output;
 mod protocols;
 mod replay;
@@ -65,7 +67,7 @@ pub use attack::{Attack, Scene, Target};
 pub use check::MAX_NODES;
 pub use config::{
     Churn, Clock, Config, Cut, Exchange, Family, LateJoiners, Latency, MAX_SYNTHETIC, Metrics,
-    Outage, ParseError, PartitionSpec, Rate, RetractSpec, Share, Span, Spread,
+    Outage, ParseError, PartitionSpec, Rate, RetractSpec, Share, Span, Spread, Wire,
 };
 pub use engine::{Happening, Logged};
 pub use error::SimError;

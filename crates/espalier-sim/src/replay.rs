@@ -8,9 +8,8 @@
 use crate::config::Config;
 use crate::engine::Logged;
 use crate::error::SimError;
-use crate::harness::{Progress, play_until, simulate_heard};
+use crate::harness::{Last, Progress, play_until, simulate_heard};
 use crate::report::Report;
-use crate::world::Node;
 use espalier_identity::{Digest, PeerId};
 use espalier_trust::Tick;
 use serde::{Deserialize, Serialize};
@@ -78,8 +77,27 @@ pub struct Replayed {
     pub last: Option<Logged>,
     /// The first difference, at which the replay stopped.
     pub divergence: Option<Divergence>,
-    /// The nodes as they were then.
-    pub nodes: Vec<NodeView>,
+    nodes: Vec<Last>,
+    names: BTreeMap<PeerId, String>,
+}
+
+impl Replayed {
+    /// How many nodes there are.
+    #[must_use]
+    pub fn node_count(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// A node as it was then; `None` beyond the last. O(n log n), trust included.
+    #[must_use]
+    pub fn node(&self, number: usize) -> Option<NodeView> {
+        self.nodes.get(number).map(|node| view(node, &self.names))
+    }
+
+    /// All nodes as they were then, in order.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeView> {
+        self.nodes.iter().map(|node| view(node, &self.names))
+    }
 }
 
 /// What can be seen of a node at a moment.
@@ -214,15 +232,13 @@ pub fn replay(log: impl BufRead, until: Option<u64>) -> Result<Replayed, ReplayE
         let logged = Some(logged);
         divergence = Some(Divergence { event: events + 1, logged, happened: None });
     }
-    let names = nodes.iter().map(|node| (node.id, node.name.as_str())).collect();
-    let nodes = nodes.iter().map(|node| view(node, &names)).collect();
-    Ok(Replayed { config, events, last, divergence, nodes })
+    let names = nodes.iter().enumerate().map(|(i, node)| (node.id, format!("node_{i}"))).collect();
+    Ok(Replayed { config, events, last, divergence, nodes, names })
 }
 
-fn view(node: &Node, names: &BTreeMap<PeerId, &str>) -> NodeView {
-    let state = node.state();
-    let name =
-        |peer: &PeerId| names.get(peer).map_or_else(|| peer.short(), |name| (*name).to_owned());
+fn view(node: &Last, names: &BTreeMap<PeerId, String>) -> NodeView {
+    let state = &node.state;
+    let name = |peer: &PeerId| names.get(peer).cloned().unwrap_or_else(|| peer.short());
     let tick = |(author, tick): (&PeerId, Tick)| match tick {
         Tick::Seq(seq) => (name(author), i64::try_from(seq).unwrap_or(i64::MAX)),
         Tick::Forked => (name(author), -1),
@@ -231,7 +247,7 @@ fn view(node: &Node, names: &BTreeMap<PeerId, &str>) -> NodeView {
         table.iter().map(|(peer, trust)| (name(peer), trust.overall().to_f64())).collect()
     });
     NodeView {
-        name: node.name.clone(),
+        name: name(&node.id),
         id: node.id,
         active: node.active,
         operations: state.op_count() as u64,

@@ -8,6 +8,7 @@ use crate::world::World;
 use espalier_identity::{Digest, PeerId};
 use espalier_lattice::Dot;
 use espalier_replica::{Body, MergeState, Tensors, VerifiedOp};
+use espalier_tensor::Manifest;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,12 +30,6 @@ pub(crate) fn model_info(
     let judged: Option<Vec<_>> = sampled.iter().map(|&i| world.nodes[i].alone).collect();
     let judged = judged.filter(|judged| !judged.is_empty());
     ModelInfo {
-        family: config.model.to_string(),
-        tensors: manifest.as_ref().map_or(0, |m| m.tensors().len() as u64),
-        parameters: manifest.as_ref().map_or(0, |m| m.elements()),
-        bytes: manifest.as_ref().map_or(0, |m| m.byte_len()),
-        base_root: task.base().map(espalier_tensor::Model::root),
-        base_accuracy: task.base().and_then(|base| task.accuracy(base)),
         alone_accuracy: judged.as_ref().map(|j| j.iter().map(|(alone, _)| *alone).collect()),
         validation_accuracy: judged.map(|j| j.iter().map(|(_, own)| *own).collect()),
         samples: sampled
@@ -42,6 +37,22 @@ pub(crate) fn model_info(
             .map(|&i| task.samples(i))
             .collect::<Option<Vec<_>>>()
             .filter(|all| !all.is_empty()),
+        ..ModelInfo::of(config, task, manifest.as_ref())
+    }
+}
+
+impl ModelInfo {
+    /// What is the same for all nodes.
+    pub(crate) fn of(config: &Config, task: &Task, manifest: Option<&Manifest>) -> Self {
+        Self {
+            family: config.model.to_string(),
+            tensors: manifest.map_or(0, |m| m.tensors().len() as u64),
+            parameters: manifest.map_or(0, |m| m.elements()),
+            bytes: manifest.map_or(0, |m| m.byte_len()),
+            base_root: task.base().map(espalier_tensor::Model::root),
+            base_accuracy: task.base().and_then(|base| task.accuracy(base)),
+            ..Self::default()
+        }
     }
 }
 

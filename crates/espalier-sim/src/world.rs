@@ -2,27 +2,22 @@
 //! content hash.
 
 use crate::behaviour::{Behaviour, Parcel, Turn};
+use crate::config::Exchange;
+use crate::course::Stage;
 use crate::disk::Disk;
 use crate::engine::{Outbox, Population, Timer};
+use crate::error::SimError;
 use crate::measure_peers::Measured;
 use crate::protocols::broadcast::{self, Broadcast};
+use crate::seeds::Dice;
 use espalier_identity::{Digest, Domain, Keypair, PeerId};
-use espalier_replica::{Arena, ChangeError, Draft, Effect, HEADER_LEN, MergeState, Replica};
+use espalier_replica::{
+    Arena, ChangeError, Draft, Effect, HEADER_LEN, MergeState, Policy, Replica,
+};
 use espalier_tensor::Model;
 use std::collections::BTreeMap;
 
 static ROUND: Domain = Domain::new("espalier simulation round v1");
-
-/// Why a node does not take part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Away {
-    /// It has not come yet.
-    Absent,
-    /// It left, and knows what it knew.
-    Left,
-    /// It crashed.
-    Down,
-}
 
 /// A node. Nothing in here tells whether it lies.
 #[derive(Debug)]
@@ -33,10 +28,6 @@ pub(crate) struct Node {
     pub(crate) faces: Vec<Replica>,
     /// Whether it takes part now.
     pub(crate) active: bool,
-    /// The round in which it comes back after a crash.
-    pub(crate) back: Option<u32>,
-    /// Why not, if it does not.
-    pub(crate) away: Away,
     /// What survives a crash.
     pub(crate) disk: Disk,
     /// Its own last sequence number when it was last looked at.
@@ -82,6 +73,20 @@ pub(crate) struct Look {
     pub(crate) hashes: (Digest, Digest),
 }
 
+/// What nodes need to come, to write and to come back.
+#[derive(Debug)]
+pub(crate) struct Equipment {
+    pub(crate) keys: Vec<Keypair>,
+    pub(crate) policy: Policy,
+    pub(crate) exchange: Exchange,
+    /// Whether nodes may crash and so need their disks.
+    pub(crate) disks: bool,
+    /// Whether somebody is to hear of every new operation of a node's own.
+    pub(crate) tells: bool,
+    /// The model from which training starts.
+    pub(crate) base: Option<Model>,
+}
+
 /// Everything that exchanges messages.
 #[derive(Debug)]
 pub(crate) struct World {
@@ -94,6 +99,9 @@ pub(crate) struct World {
     pub(crate) index: BTreeMap<PeerId, usize>,
     /// The trees over which fresh operations are broadcast, if they are.
     pub(crate) broadcast: Option<Broadcast>,
+    equipment: Equipment,
+    /// What nodes contribute when they come.
+    later: BTreeMap<usize, Draft>,
     round: u32,
     /// Whether exchanges keep the states before and after, for their distance.
     keep_states: bool,
@@ -104,25 +112,36 @@ impl World {
         nodes: Vec<Node>,
         behaviours: Vec<Box<dyn Behaviour>>,
         arena: Arena,
+        equipment: Equipment,
         keep_states: bool,
     ) -> Self {
-        let ids = nodes.iter().map(|node| node.id).collect();
-        let index = nodes.iter().enumerate().map(|(at, node)| (node.id, at)).collect();
-        Self { nodes, arena, behaviours, ids, index, broadcast: None, round: 0, keep_states }
+        Self {
+            ids: nodes.iter().map(|node| node.id).collect(),
+            index: nodes.iter().enumerate().map(|(at, node)| (node.id, at)).collect(),
+            nodes,
+            arena,
+            behaviours,
+            broadcast: None,
+            equipment,
+            later: BTreeMap::new(),
+            round: 0,
+            keep_states,
+        }
     }
 
     pub(crate) fn behaviour(&self, node: usize) -> &dyn Behaviour {
         &*self.behaviours[node]
     }
 
-    /// Lets a node put what it trained from `base` into the federation.
-    pub(crate) fn contribute(
-        &mut self,
-        node: usize,
-        draft: Draft,
-        base: Option<&Model>,
-    ) -> Result<(), ChangeError> {
+    /// Lets a node put what it trained into the federation.
+    pub(crate) fn contribute(&mut self, node: usize, draft: Draft) -> Result<(), ChangeError> {
+        let base = self.equipment.base.as_ref();
         self.behaviours[node].contribute(&mut self.nodes[node], draft, base)
+    }
+
+    /// Notes what a node contributes when it comes.
+    pub(crate) fn bring_later(&mut self, node: usize, draft: Draft) {
+        self.later.insert(node, draft);
     }
 
     /// Lets a node do what it does at the start of a round.
@@ -135,25 +154,6 @@ impl World {
     fn face(&self, node: usize, peer: usize) -> usize {
         let shown = self.behaviours[node].face(peer, self.round);
         shown.min(self.nodes[node].faces.len() - 1)
-    }
-
-    /// Begins a tick for everybody: budgets are full again.
-    pub(crate) fn begin_round(&mut self, round: u32) {
-        self.round = round;
-        let faces = self.nodes.iter_mut().flat_map(|node| &mut node.faces);
-        faces.for_each(Replica::refill);
-    }
-
-    /// A fingerprint of everybody's operations.
-    pub(crate) fn mark_of_all(&self) -> u64 {
-        let roots = self.nodes.iter().map(|node| node.state().ops_root());
-        let all = roots.fold(ROUND.fields(), |hash, root| hash.digest(&root)).finish();
-        u64::from_le_bytes(*all.as_bytes().first_chunk().expect("a digest is longer"))
-    }
-
-    /// Whether nobody is to come back from a crash.
-    pub(crate) fn is_whole(&self) -> bool {
-        self.nodes.iter().all(|node| node.back.is_none())
     }
 
     fn look(&self, node: usize, peer: usize) -> &MergeState {
@@ -303,5 +303,80 @@ impl Population for World {
                 face.absorb(learnt).expect("replicas of one node share its policy");
             }
         }
+    }
+}
+
+impl Stage for World {
+    fn set_up(&mut self, node: usize, up: bool) {
+        self.nodes[node].active = up;
+    }
+
+    fn is_fragile(&self, node: usize) -> bool {
+        self.behaviours[node].crashes()
+    }
+
+    /// Finds its place in the broadcast trees, if there are any.
+    fn come(&mut self, node: usize) -> Vec<Timer> {
+        self.broadcast.as_mut().map(|trees| trees.come(node).into()).unwrap_or_default()
+    }
+
+    fn appear(&mut self, node: usize) -> Result<(), SimError> {
+        if let Some(draft) = self.later.remove(&node) {
+            self.contribute(node, draft)?;
+        }
+        Ok(())
+    }
+
+    /// Budgets are full again.
+    fn begin_round(&mut self, round: u32) {
+        self.round = round;
+        let faces = self.nodes.iter_mut().flat_map(|node| &mut node.faces);
+        faces.for_each(Replica::refill);
+    }
+
+    fn crash(&mut self, node: usize, dice: &mut Dice) {
+        self.nodes[node].disk.tear(dice);
+    }
+
+    fn restart(&mut self, node: usize) {
+        let Equipment { keys, policy, exchange, .. } = &self.equipment;
+        let key = keys[node].clone();
+        let node = &mut self.nodes[node];
+        let state = node.disk.read(policy, &self.arena);
+        node.faces = vec![Replica::new(key, state, exchange.of_replicas())];
+        node.measured = Default::default();
+    }
+
+    fn persist(&mut self, node: usize, sync: bool) -> bool {
+        let publishes = self.behaviours[node].publishes();
+        let node = &mut self.nodes[node];
+        for face in node.faces.iter_mut().filter(|_| publishes) {
+            face.publish();
+        }
+        let Equipment { disks, tells, .. } = self.equipment;
+        if !disks && !tells {
+            return false;
+        }
+        let own = node.state().last_seq(&node.id);
+        let news = std::mem::replace(&mut node.own_seq, own) < own;
+        if disks {
+            node.disk.write(node.faces[0].state());
+            #[cfg(feature = "mutants")]
+            let news = news && !crate::mutants::SimMutant::Unsynchronised.is_loose();
+            if news || sync {
+                node.disk.sync();
+            }
+        }
+        news
+    }
+
+    fn news(&mut self, node: usize) -> Option<Timer> {
+        self.broadcast.as_mut().and_then(|trees| trees.news(node))
+    }
+
+    fn mark_of_all(&self) -> u64 {
+        let roots = self.nodes.iter().map(|node| node.state().ops_root());
+        let all = roots.fold(ROUND.fields(), |hash, root| hash.digest(&root)).finish();
+        u64::from_le_bytes(*all.as_bytes().first_chunk().expect("a digest is longer"))
     }
 }

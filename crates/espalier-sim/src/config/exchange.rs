@@ -1,10 +1,10 @@
 //! What nodes send each other.
 
-use super::{ParseError, text_serde, unknown};
+use super::{Config, Metrics, ParseError, text_serde, unknown};
 use std::fmt;
 use std::str::FromStr;
 
-text_serde!(Exchange);
+text_serde!(Exchange, Wire);
 
 /// What nodes send each other, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -63,6 +63,67 @@ impl fmt::Display for Exchange {
     }
 }
 
+/// Up to how many nodes exchange frames unless something else is asked for.
+const MAX_FRAMES: u32 = 1_024;
+
+/// How replicas exchange what they hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Wire {
+    /// By frames up to 1,024 nodes and where something needs them, counted otherwise.
+    #[default]
+    Auto,
+    /// Every message is encoded, signed, decoded and checked.
+    Frames,
+    /// Sets are joined as they are, and the bytes counted that the frames would have had.
+    Counted,
+}
+
+impl Wire {
+    const NAMES: [(&str, Self); 3] =
+        [("auto", Self::Auto), ("frames", Self::Frames), ("counted", Self::Counted)];
+}
+
+impl FromStr for Wire {
+    type Err = ParseError;
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let known = Self::NAMES.iter().find(|(name, _)| *name == text);
+        let names = Self::NAMES.map(|(name, _)| name);
+        known.map(|(_, wire)| *wire).ok_or_else(|| unknown(text, "auto, frames or counted", &names))
+    }
+}
+
+impl fmt::Display for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = Self::NAMES.iter().find(|(_, wire)| wire == self);
+        f.write_str(name.map_or("auto", |(name, _)| name))
+    }
+}
+
+impl Config {
+    /// What of this run only frames can do, if anything: a flag, and why.
+    pub(crate) fn needs_frames(&self) -> Option<(&'static str, &'static str)> {
+        let liars = self.byzantine.of(self.nodes) > 0;
+        let judged = self.metrics != Metrics::Auto && self.metrics.count(self.nodes) > 0;
+        let needs = [
+            ("--byzantine", liars, "liars lie in frames"),
+            ("--exchange", self.exchange != Exchange::Delta, "only delta exchanges are counted"),
+            ("--retract", !self.retract.is_empty(), "counted replicas only contribute"),
+            ("--retrain", self.retrain.is_some(), "counted replicas only contribute"),
+            ("--metrics", judged, "counted replicas have no figures of their own"),
+        ];
+        needs.into_iter().find(|(_, needs, _)| *needs).map(|(flag, _, why)| (flag, why))
+    }
+
+    /// Whether sets are joined as they are.
+    pub(crate) fn is_counted(&self) -> bool {
+        match self.wire {
+            Wire::Frames => false,
+            Wire::Counted => true,
+            Wire::Auto => self.nodes > MAX_FRAMES && self.needs_frames().is_none(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,6 +134,10 @@ mod tests {
             let exchange: Exchange = text.parse().expect("a name");
             assert_eq!(exchange.to_string(), text);
             assert_eq!(serde_json::to_string(&exchange).expect("writes"), format!("{text:?}"));
+        }
+        for text in ["auto", "frames", "counted"] {
+            let wire: Wire = text.parse().expect("a name");
+            assert_eq!(wire.to_string(), text);
         }
         let error = "fullstate".parse::<Exchange>().expect_err("misspelt").to_string();
         assert!(error.contains("did you mean `full-state`?"), "{error}");

@@ -12,7 +12,7 @@ use espalier_trust::Profile;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-pub use exchange::Exchange;
+pub use exchange::{Exchange, Wire};
 pub(crate) use network::text_of_file;
 pub use network::{Churn, Clock, Cut, Latency, Outage, PartitionSpec, Rate, Span};
 pub use values::{Family, LateJoiners, MAX_SYNTHETIC, Metrics, RetractSpec, Share, Spread};
@@ -36,6 +36,8 @@ pub struct Config {
     pub order: Order,
     /// What nodes send each other.
     pub exchange: Exchange,
+    /// How replicas exchange it.
+    pub wire: Wire,
     /// The merge strategy.
     pub strategy: String,
     /// Its parameters.
@@ -101,6 +103,7 @@ impl Default for Config {
             schedule: Schedule::Random,
             order: Order::Sequential,
             exchange: Exchange::Delta,
+            wire: Wire::Auto,
             strategy: "weight-average".into(),
             parameters: BTreeMap::new(),
             model: Family::Digits,

@@ -87,6 +87,13 @@ impl Links {
         (self.latency, self.bandwidth, self.cut) = (Delays::Drawn(Latency::None), None, None);
     }
 
+    /// Whether messages neither get lost nor take time, wherever they may pass.
+    pub(crate) fn is_perfect(&self) -> bool {
+        let faults = self.loss + self.duplicate + self.reorder;
+        let instant = matches!(self.latency, Delays::Drawn(Latency::None));
+        faults == 0.0 && self.delay == 0 && instant && self.bandwidth.is_none()
+    }
+
     /// Whether the network lets messages from `a` to `b` pass.
     pub(crate) fn pass(&self, a: usize, b: usize) -> bool {
         match &self.cut {

@@ -80,6 +80,12 @@ pub(crate) trait Population {
     fn is_up(&self, node: usize) -> bool;
     /// Lets `from` begin an exchange with `to`.
     fn start(&mut self, from: usize, to: usize, out: &mut Outbox<Self::Message>);
+    /// Runs a whole exchange over links that neither fail nor take time; `None` if this population
+    /// can do so only message by message.
+    fn at_once(&mut self, pair: [usize; 2]) -> Option<Moved> {
+        let _ = pair;
+        None
+    }
     /// Hands a message to its receiver; how many operations were new to it. What it refuses changes
     /// nothing.
     fn receive(
@@ -139,6 +145,15 @@ pub(crate) struct Exchanged<R> {
     pub(crate) blocked: bool,
     pub(crate) sides: [Side; 2],
     pub(crate) record: R,
+}
+
+/// What a whole exchange moved.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Moved {
+    /// Towards the partner, and back.
+    pub(crate) sides: [Side; 2],
+    pub(crate) messages: u64,
+    pub(crate) tensor_bytes: u64,
 }
 
 /// One direction of an exchange.
@@ -259,6 +274,27 @@ impl<'a, P: Population> Engine<'a, P> {
     /// Whether a message that `from` sends now can get to `to`.
     fn reaches(&self, from: usize, to: usize) -> bool {
         self.links.pass(from, to) && self.peers.is_up(from) && self.peers.is_up(to)
+    }
+
+    /// Runs an exchange that has begun to its end at once, if it may be, and notes what it moved;
+    /// whether it did.
+    fn exchange_at_once(&mut self, exchanged: &mut Exchanged<P::Record>) -> bool {
+        let [a, b] = exchanged.pair;
+        if !self.links.is_perfect() || !self.links.pass(b, a) || self.onlooker.is_some() {
+            return false;
+        }
+        let Some(moved) = self.peers.at_once([a, b]) else { return false };
+        exchanged.sides = moved.sides;
+        self.sent_bytes += moved.sides.iter().map(|side| side.bytes).sum::<u64>();
+        self.tensor_bytes += moved.tensor_bytes;
+        self.messages += moved.messages;
+        for (side, (from, to)) in moved.sides.iter().zip([(a, b), (b, a)]) {
+            if side.ops > 0 {
+                self.log.note(Happening::Deliver, from, to, side.bytes);
+                self.learnt(side.ops);
+            }
+        }
+        true
     }
 
     /// Hands a message over.

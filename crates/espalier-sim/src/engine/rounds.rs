@@ -79,6 +79,9 @@ impl<P: Population> Engine<'_, P> {
             return self.end_record(exchanged);
         }
         self.log.note(Happening::Start, a, b, 0);
+        if self.exchange_at_once(&mut exchanged) {
+            return self.end_record(exchanged);
+        }
         let mut out = Outbox::new();
         out.now = self.log.now();
         self.peers.start(a, b, &mut out);

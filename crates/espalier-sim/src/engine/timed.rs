@@ -88,7 +88,7 @@ impl<P: Population> Engine<'_, P> {
             Event::Deliver(mail) => (mail.to == node).then_some(mail.talk),
             Event::Wake(_) | Event::Timer(..) => None,
         };
-        let talks = self.queue.remove(to_node);
+        let talks = if self.under_way > 0 { self.queue.remove(to_node) } else { Vec::new() };
         self.under_way -= talks.len();
         self.held_back.retain(|mail| mail.to != node);
         talks.into_iter().filter_map(|talk| self.settle(talk)).collect()
@@ -150,6 +150,15 @@ impl<P: Population> Engine<'_, P> {
             return;
         }
         self.log.note(Happening::Start, node, peer, 0);
+        if self.exchange_at_once(&mut exchanged) {
+            let [there, back] = exchanged.sides.map(|side| side.ops > 0);
+            [(peer, there), (node, there || back)]
+                .into_iter()
+                .filter(|(_, news)| *news)
+                .for_each(|(node, _)| self.tell(node));
+            done.push(self.end_record(exchanged));
+            return;
+        }
         out.now = now;
         self.peers.start(node, peer, out);
         self.file_timers(node, out);

@@ -2,13 +2,14 @@
 
 use super::{Harness, Labels};
 use crate::config::Config;
-use crate::engine::{Engine, Exchanged, Logged, Onlooker, Passage, Passed};
+use crate::course::Course;
+use crate::engine::{Exchanged, Logged, Onlooker, Passage, Passed};
 use crate::error::SimError;
 use crate::run::Run;
 use crate::swarm::convergence::{is_reached, rounds_to_agree};
 use crate::swarm::{Coverage, Jury, Scene, Seen, Setting, Violation};
-use crate::world::{Away, Look, World};
-use espalier_identity::{Digest, PeerId};
+use crate::world::{Look, World};
+use espalier_identity::Digest;
 use std::cell::RefCell;
 use std::fmt;
 
@@ -49,26 +50,27 @@ pub(crate) fn drill(config: &Config, checker: Option<&str>) -> Result<Drilled, S
         jury.violation.is_none()
     };
     let mut run = Run::new(config, &harness, Some(&mut listener), &mut || {})?;
-    let ids: Vec<PeerId> = run.keys.iter().map(|key| key.peer_id()).collect();
+    let ids = run.ids().to_vec();
     jury.borrow_mut().introduce(ids, run.task.base().cloned());
     let states = config.order == espalier_topology::Order::Sequential;
     let counts = vec![0; honest.len()];
-    run.engine.onlooker = Some(Box::new(Bench { jury: &jury, honest: &honest, states, counts }));
+    run.course.engine.onlooker =
+        Some(Box::new(Bench { jury: &jury, honest: &honest, states, counts }));
 
     let court = Court { jury: &jury, honest: &honest };
-    court.look(&run.engine, 0, Vec::new());
+    court.look(&run.course, 0, Vec::new());
     for round in 1..=config.rounds {
         if court.is_over() {
             break;
         }
         let done = run.round(round)?;
-        court.look(&run.engine, round, done);
+        court.look(&run.course, round, done);
     }
     if !court.is_over() {
-        run.calm()?;
+        run.course.calm()?;
         court.settle(&mut run, config.rounds)?;
     }
-    let log = run.engine.log.hash();
+    let log = run.course.engine.log.hash();
     drop(run);
     let Jury { violation, coverage, last, .. } = jury.into_inner();
     let liars = (0..config.nodes).filter(|node| !honest[*node as usize]).collect();
@@ -89,13 +91,13 @@ impl Court<'_, '_> {
     /// Shows everybody honest; whether they agree.
     fn look(
         &self,
-        engine: &Engine<'_, World>,
+        course: &Course<'_, World>,
         round: u32,
         done: Vec<Exchanged<[Look; 2]>>,
     ) -> bool {
         let jury = &mut *self.jury.borrow_mut();
         jury.begin(round);
-        let scene = self.scene(jury, engine, round, &done);
+        let scene = self.scene(jury, course, round, &done);
         jury.show(&Seen::Round(&scene));
         scene.quiet && is_reached(&jury.setting, &scene)
     }
@@ -103,14 +105,14 @@ impl Court<'_, '_> {
     fn scene<'s>(
         &self,
         jury: &mut Jury<'_>,
-        engine: &'s Engine<'_, World>,
+        course: &'s Course<'_, World>,
         round: u32,
         done: &[Exchanged<[Look; 2]>],
     ) -> Scene<'s> {
+        let engine = &course.engine;
         let nodes = engine.peers.nodes.iter().enumerate();
         // Whoever is down has no memory that anybody could look into.
-        let there =
-            nodes.filter(|(i, node)| self.honest[*i] && (node.active || node.away != Away::Down));
+        let there = nodes.filter(|(i, _)| self.honest[*i] && !course.is_down(*i));
         let nodes = there.map(|(i, node)| jury.glance(i, node.active, node.state())).collect();
         let audited = done.iter().flat_map(|exchange| &exchange.sides).map(|side| side.bytes).sum();
         let (carried, quiet) = (engine.sent_bytes, engine.is_quiet());
@@ -125,8 +127,8 @@ impl Court<'_, '_> {
         while round - from < limit && steady < STEADY && !self.is_over() {
             round += 1;
             let done = run.round(round)?;
-            let agreed = self.look(&run.engine, round, done);
-            let states = run.engine.peers.nodes.iter().map(|node| node.state().ops_root());
+            let agreed = self.look(&run.course, round, done);
+            let states = run.course.engine.peers.nodes.iter().map(|node| node.state().ops_root());
             let now: Vec<_> = states.collect();
             steady = if agreed && now == before { steady + 1 } else { 0 };
             before = now;
@@ -134,7 +136,7 @@ impl Court<'_, '_> {
         let jury = &mut *self.jury.borrow_mut();
         jury.coverage.slowest = u64::from(round - from) * 100 / u64::from(limit.max(1));
         if jury.violation.is_none() {
-            let scene = self.scene(jury, &run.engine, round, &[]);
+            let scene = self.scene(jury, &run.course, round, &[]);
             jury.end(&scene);
         }
         Ok(())

@@ -13,6 +13,7 @@ mod play;
 use crate::attack::Gang;
 use crate::behaviour::{Behaviour, Honest};
 use crate::config::Config;
+use crate::counted;
 use crate::engine::Listener;
 use crate::error::SimError;
 use crate::report::Report;
@@ -25,7 +26,7 @@ use std::ops::ControlFlow;
 
 pub(crate) use drill::{Drilled, drill};
 pub(crate) use forgery::Forgery;
-pub(crate) use play::{Ended, play, play_until, tally};
+pub(crate) use play::{Ended, Last, play, play_until, tally};
 
 /// How far a run has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,30 +66,31 @@ pub(crate) fn simulate_heard<'a>(
 ) -> Result<Report, SimError> {
     config.check()?;
     let harness = Harness { labels: Labels::deal(config) };
+    if config.is_counted() {
+        return counted::simulate(config, harness.late(config), listener, watch);
+    }
     let mut run = Run::new(config, &harness, listener, &mut || {
         let _ = watch(Progress::Training);
     })?;
     let labels = &harness.labels;
-    let mut observer = Observer::new(config, &run.network, &run.task, &run.policy, labels);
-    observer.round(0, &run.engine, &run.task, Vec::new());
+    let mut observer = Observer::new(config, &run.course.network, &run.task, &run.policy, labels);
+    observer.round(0, &run.course.engine, &run.task, Vec::new());
     for round in 1..=config.rounds {
         let exchanges = run.round(round)?;
-        for (kind, nodes) in run.happened.drain(..) {
+        for (kind, nodes) in run.course.happened.drain(..) {
             observer.event(round, kind, &nodes);
         }
-        let distinct = observer.round(round, &run.engine, &run.task, exchanges);
-        let quiet = distinct <= 1 && run.is_quiet() && round >= run.last_event;
+        let distinct = observer.round(round, &run.course.engine, &run.task, exchanges);
         let stop = watch(Progress::Round { done: round, of: config.rounds, distinct }).is_break()
-            || run.engine.log.is_stopped();
+            || run.course.engine.log.is_stopped();
         if stop {
-            // The report is of a run that was meant to be this long.
             observer.cut_short(round);
         }
-        if stop || (config.until_converged && quiet) {
+        if stop || (config.until_converged && run.course.may_end(round, distinct)) {
             break;
         }
     }
-    Ok(observer.finish(&run.engine, &run.task))
+    Ok(observer.finish(&run.course.engine, &run.task))
 }
 
 /// The harness as a run sees it: it casts the nodes and says nothing about them.
@@ -118,8 +120,9 @@ impl Harness {
         Forgery::new(self.labels.clone())
     }
 
-    /// The nodes that join late: the last `count` of those that may.
-    pub(crate) fn late(&self, count: usize) -> Vec<usize> {
+    /// The nodes that join late: the last of those that may.
+    pub(crate) fn late(&self, config: &Config) -> Vec<usize> {
+        let count = config.late_joiners.map_or(0, |late| late.count as usize);
         let honest = self.labels.honest();
         honest[honest.len() - count..].to_vec()
     }

@@ -7,15 +7,14 @@ use crate::engine::{Engine, Exchanged};
 use crate::family::Task;
 use crate::measure::{Gallery, wire_bytes};
 use crate::report::{
-    AuditEntry, Detection, Event, EventKind, ModelInfo, NodeInfo, Outcome, Report, Round, Summary,
-    TopologyInfo, TrustRow,
+    AuditEntry, Detection, Event, EventKind, NodeInfo, Outcome, Report, Round, Summary, TrustRow,
 };
 use crate::seeds::Seeds;
 use crate::summary;
 use crate::world::{Look, Node, World};
 use espalier_identity::{Digest, PeerId};
 use espalier_replica::{MergeState, Policy, TrustTable};
-use espalier_topology::{Bounds, Network, Schedule, Topology, round_bound};
+use espalier_topology::Network;
 use espalier_trust::{Tick, Trust};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -25,10 +24,6 @@ use std::sync::Arc;
 const AUDIT_ALL: u32 = 1_000;
 /// How many are kept then.
 const AUDIT_KEPT: usize = 100_000;
-/// The most edges that a report lists.
-const MAX_EDGES: u64 = 5_000;
-/// Diameters of larger networks take too long to be exact.
-const EXACT_DIAMETER: usize = 2_048;
 
 pub(super) struct Observer<'a> {
     config: &'a Config,
@@ -56,38 +51,18 @@ impl<'a> Observer<'a> {
             sampled.truncate(count);
             sampled.sort_unstable();
         }
-        let base_root = task.base().map(espalier_tensor::Model::root);
-        let report = Report {
-            config: Config { base_root, ..config.clone() },
-            seed: config.seed,
-            policy_hash: policy.hash(),
-            nodes: Vec::new(),
-            topology: topology(config, network),
-            model: ModelInfo::default(),
-            events: Vec::new(),
-            sampled_nodes: Vec::new(),
-            rounds: Vec::new(),
-            audit: Vec::new(),
-            audit_total: 0,
-            round_trip: Vec::new(),
-            trace: Vec::new(),
-            evidence: Vec::new(),
-            summary: Summary::default(),
-        };
+        let report = Report::opening(config, network, policy, task.base());
         let (gallery, audit) = (Gallery::default(), VecDeque::new());
         Self { config, labels, sampled, gallery, audit, report, sent_before: 0 }
     }
 
     pub(super) fn event(&mut self, round: u32, kind: EventKind, nodes: &[usize]) {
-        let nodes = nodes.iter().map(|i| format!("node_{i}")).collect();
-        self.report.events.push(Event { round, kind, nodes });
+        self.report.note(round, kind, nodes);
     }
 
     /// Notes that the run was stopped after `round`.
     pub(super) fn cut_short(&mut self, round: u32) {
-        self.report.config.rounds = round;
-        // With fewer rounds less is still to happen, so it might stop even earlier.
-        self.report.config.until_converged = false;
+        self.report.cut_short(round);
     }
 
     /// Writes down a round; how many distinct states the active honest nodes hold.
@@ -282,8 +257,6 @@ impl<'a> Observer<'a> {
             self.gallery.visit(std::iter::once(state), task);
         }
         let seen = self.gallery.get(&state.state_hash());
-        let converged = self.report.rounds.last().is_some_and(|round| round.distinct_states <= 1);
-        let first = self.report.rounds.iter().rposition(|round| round.distinct_states > 1);
         let liars: Vec<&NodeInfo> = self.report.nodes.iter().filter(|n| n.byzantine).collect();
         let caught = liars.iter().filter(|node| isolated.contains(&node.name)).count();
         let judged = !liars.is_empty() && !self.sampled.is_empty();
@@ -296,8 +269,6 @@ impl<'a> Observer<'a> {
         });
         let plan = seen.and_then(|seen| seen.resolution.as_ref()).map(|r| r.plan());
         self.report.summary = Summary {
-            converged,
-            rounds_to_converge: converged.then(|| first.map_or(0, |at| at as u32 + 1)),
             final_state_hash: state.state_hash(),
             final_model_hash: plan.and_then(Result::ok).map(|plan| plan.hash().root()),
             final_accuracy: seen.and_then(|seen| seen.accuracy),
@@ -308,6 +279,7 @@ impl<'a> Observer<'a> {
             sent_bytes: engine.sent_bytes,
             isolated,
             detection,
+            ..self.report.converged()
         };
         self.report
     }
@@ -358,43 +330,6 @@ impl From<&Trust> for TrustRow {
             recency: trust.recency.to_f64(),
             provenance: trust.provenance.to_f64(),
             overall: trust.overall().to_f64(),
-        }
-    }
-}
-
-fn topology(config: &Config, network: &Network) -> TopologyInfo {
-    let bounds = round_bound(network, config.order);
-    let (lower, upper, source) = theory(config, network, &bounds);
-    let degrees: Vec<usize> = (0..network.nodes()).map(|i| network.degree(i)).collect();
-    let extreme = |degree: Option<&usize>| degree.map_or(0, |degree| *degree as u32);
-    let mean = 2.0 * network.edge_count() as f64 / network.nodes() as f64;
-    let edges = || network.edges().map(|(a, b)| (a as u32, b as u32)).collect();
-    let exact = bounds.diameter_min == bounds.diameter_max || network.nodes() <= EXACT_DIAMETER;
-    TopologyInfo {
-        name: config.topology.to_string(),
-        edge_count: network.edge_count(),
-        edges: (network.edge_count() <= MAX_EDGES).then(edges),
-        degree: (extreme(degrees.iter().min()), mean, extreme(degrees.iter().max())),
-        diameter: exact.then(|| network.diameter() as u32),
-        spectral_gap: Some(bounds.spectral_gap),
-        rounds_lower: lower,
-        rounds_upper: upper,
-        bound_source: source,
-    }
-}
-
-/// How many rounds a run without faults takes: at least, at most, and who says so.
-fn theory(config: &Config, network: &Network, bounds: &Bounds) -> (u32, u32, String) {
-    let doubling = (network.nodes() as u64).next_power_of_two().trailing_zeros();
-    match (config.schedule, &config.topology) {
-        (Schedule::Random, _) => (bounds.lower, bounds.upper, bounds.source.to_owned()),
-        (Schedule::Scheduled, Topology::Complete | Topology::Hypercube) => {
-            let source = "the schedule doubles what everybody holds: ceil(log2 n) rounds";
-            (doubling.min(bounds.lower), doubling, source.to_owned())
-        }
-        (Schedule::Scheduled, _) => {
-            let source = "the schedule uses every link in every round: at most the diameter";
-            (1, bounds.diameter_max, source.to_owned())
         }
     }
 }

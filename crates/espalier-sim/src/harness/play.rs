@@ -2,6 +2,7 @@
 
 use super::{Harness, Labels};
 use crate::config::Config;
+use crate::counted;
 use crate::engine::Listener;
 use crate::error::SimError;
 use crate::family::Task;
@@ -47,18 +48,18 @@ pub(crate) fn play(
     config.check()?;
     let harness = Harness { labels: Labels::deal(config) };
     let mut run = Run::new(config, &harness, None, &mut || {})?;
-    look(&honest(&run.engine.peers.nodes, &harness.labels));
+    look(&honest(&run.course.engine.peers.nodes, &harness.labels));
     for round in 1..=config.rounds {
         run.round(round)?;
-        let states = honest(&run.engine.peers.nodes, &harness.labels);
+        let states = honest(&run.course.engine.peers.nodes, &harness.labels);
         look(&states);
         let hashes: BTreeSet<_> = states.iter().map(|state| state.state_hash()).collect();
-        if hashes.len() <= 1 && round >= least && run.is_quiet() {
+        if hashes.len() <= 1 && round >= least && run.course.is_quiet() {
             break;
         }
     }
-    let Run { task, engine, .. } = run;
-    Ok(Ended { task, nodes: engine.peers.nodes, labels: harness.labels })
+    let Run { task, course, .. } = run;
+    Ok(Ended { task, nodes: course.engine.peers.nodes, labels: harness.labels })
 }
 
 /// Runs a simulation of honest nodes until those who are there hold the same operations and nothing
@@ -73,14 +74,22 @@ pub(crate) fn tally(config: &Config) -> Result<Tally, SimError> {
     let mut ended = false;
     for round in 1..=config.rounds {
         run.round(round)?;
-        let states = honest(&run.engine.peers.nodes, &harness.labels);
+        let states = honest(&run.course.engine.peers.nodes, &harness.labels);
         let equal = states.windows(2).all(|pair| pair[0].ops_root() == pair[1].ops_root());
-        ended = equal && round >= run.last_event && run.engine.peers.is_whole();
+        ended = equal && round >= run.course.last_event && run.course.is_whole();
         if ended {
             break;
         }
     }
-    Ok(Tally { exact: ended, ..Tally::of(&run.engine, config, ended) })
+    Ok(Tally { exact: ended, ..Tally::of(&run.course.engine, config, ended) })
+}
+
+/// A node at the end of a run.
+#[derive(Debug)]
+pub(crate) struct Last {
+    pub(crate) id: PeerId,
+    pub(crate) active: bool,
+    pub(crate) state: MergeState,
 }
 
 /// Runs a simulation to its last round or until `listener` has heard enough, and hands over the
@@ -91,17 +100,21 @@ pub(crate) fn tally(config: &Config) -> Result<Tally, SimError> {
 pub(crate) fn play_until<'a>(
     config: &'a Config,
     listener: Listener<'a>,
-) -> Result<Vec<Node>, SimError> {
+) -> Result<Vec<Last>, SimError> {
     config.check()?;
     let harness = Harness { labels: Labels::deal(config) };
+    if config.is_counted() {
+        return counted::play_until(config, harness.late(config), listener);
+    }
     let mut run = Run::new(config, &harness, Some(listener), &mut || {})?;
     for round in 1..=config.rounds {
         run.round(round)?;
-        if run.engine.log.is_stopped() {
+        if run.course.engine.log.is_stopped() {
             break;
         }
     }
-    Ok(run.engine.peers.nodes)
+    let last = |node: Node| Last { id: node.id, active: node.active, state: node.state().clone() };
+    Ok(run.course.engine.peers.nodes.into_iter().map(last).collect())
 }
 
 fn honest<'a>(nodes: &'a [Node], labels: &Labels) -> Vec<&'a MergeState> {

@@ -19,6 +19,7 @@ impl Config {
         flags.give("schedule", &self.schedule, self.schedule != Schedule::Random);
         flags.give("order", &self.order, self.order != Order::Sequential);
         flags.give("exchange", &self.exchange, self.exchange != usual.exchange);
+        flags.give("wire", &self.wire, self.wire != usual.wire);
         flags.give("seed", &self.seed, true);
         flags.give("model", &self.model, self.model != usual.model);
         flags.give("strategy", &self.strategy, self.strategy != usual.strategy);

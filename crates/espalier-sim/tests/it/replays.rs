@@ -57,15 +57,14 @@ fn a_log_replays_and_stops_where_it_is_told() {
         let whole = again(&log, None);
         assert_eq!((whole.events, whole.divergence), (report.summary.logged, None), "{clock}");
         let end = report.rounds.last().unwrap();
-        for (view, hash) in whole.nodes.iter().zip(&end.state_hash) {
+        for (view, hash) in whole.nodes().zip(&end.state_hash) {
             assert_eq!(view.state_hash, *hash, "{clock}, {}", view.name);
         }
         // Nodes only ever grow, but for crashes, and an earlier stop shows less.
         let early = again(&log, Some(40));
         assert_eq!((early.events, early.divergence), (40, None));
-        let held = |replayed: &Replayed| -> u64 {
-            replayed.nodes.iter().map(|node| node.operations).sum()
-        };
+        let held =
+            |replayed: &Replayed| -> u64 { replayed.nodes().map(|node| node.operations).sum() };
         assert!(held(&early) < held(&whole), "{clock}");
     }
 }

@@ -1,0 +1,315 @@
+//! Replicas as counted sets: the states of `espalier-replica` in one arena, joined as they are
+//! instead of by frames, with every byte counted that the frames would have had.
+//!
+//! That is exact where nobody lies and messages arrive: same rounds, same sets, same bytes as with
+//! frames (there is a test). What it leaves out:
+//!
+//! * Nobody compares operations for forks, as nobody forks.
+//! * A node does not remember what it asked for in vain. Where a request for tensors or the tensors
+//!   get lost, the next exchange sends the operations again.
+//! * A crash takes everything since the disk was last synchronised, not a random part of it.
+
+mod run;
+#[cfg(test)]
+mod tests;
+
+use crate::course::Stage;
+use crate::engine::{Moved, Outbox, Population, Side};
+use crate::error::SimError;
+use crate::seeds::Dice;
+use espalier_identity::Domain;
+use espalier_replica::{Gain, MergeState, wire};
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+pub(crate) use run::{play_until, simulate};
+
+static ROUND: Domain = Domain::new("espalier simulation round of counted sets v1");
+
+/// What travels: the sets as they were when it was sent, and how many bytes it would be.
+#[derive(Debug, Clone)]
+pub(crate) struct Note {
+    kind: Kind,
+    len: u64,
+    tensor_bytes: u64,
+}
+
+#[derive(Debug, Clone)]
+enum Kind {
+    /// What I hold, as a root.
+    Hello(MergeState),
+    /// I hold the same.
+    Same,
+    /// What I hold, as a frontier.
+    Differs(MergeState),
+    /// What you lack of what I hold.
+    Delta { held: MergeState, reply: bool },
+    /// I need the tensors before I can take in what you hold: so many, of so many bytes.
+    Want { held: MergeState, contents: u64, bytes: u64 },
+    /// Here they are.
+    Tensors(MergeState),
+}
+
+/// Nodes whose states are counted sets.
+#[derive(Debug)]
+pub(crate) struct Crowd {
+    states: Vec<MergeState>,
+    up: Vec<bool>,
+    /// What survives a crash, if anybody may crash.
+    durable: Option<Vec<MergeState>>,
+    /// Whether an operation of a node's own became durable.
+    published: Vec<bool>,
+    /// What nodes come with that are not there yet.
+    later: BTreeMap<usize, MergeState>,
+    /// The fingerprints of all sets at the end of a round, if somebody asked.
+    prints: OnceLock<Vec<u64>>,
+}
+
+impl Crowd {
+    /// Nodes that hold what they made themselves; those in `later` hold nothing yet.
+    fn new(states: Vec<MergeState>, later: BTreeMap<usize, MergeState>, crashes: bool) -> Self {
+        let count = states.len();
+        Self {
+            up: (0..count).map(|node| !later.contains_key(&node)).collect(),
+            durable: crashes.then(|| states.clone()),
+            published: vec![false; count],
+            states,
+            later,
+            prints: OnceLock::new(),
+        }
+    }
+
+    /// The fingerprints of all sets; between rounds only.
+    fn prints(&self) -> &[u64] {
+        let made = || self.states.par_iter().map(MergeState::fingerprint).collect();
+        self.prints.get_or_init(made)
+    }
+
+    /// The fingerprints of the sets of those who are up, with their numbers; between rounds only.
+    fn prints_up(&self) -> impl Iterator<Item = (u64, usize)> {
+        self.prints().iter().zip(0..).filter(|(_, node)| self.up[*node]).map(|(p, node)| (*p, node))
+    }
+
+    /// How many different sets the nodes hold that are up. Exact; between rounds only.
+    fn distinct(&self) -> u32 {
+        let mut prints: Vec<_> = self.prints_up().collect();
+        prints.par_sort_unstable();
+        let mut distinct = 0;
+        for group in prints.chunk_by(|a, b| a.0 == b.0) {
+            let mut different: Vec<&MergeState> = Vec::new();
+            for (_, node) in group {
+                let state = &self.states[*node];
+                if !different.contains(&state) {
+                    different.push(state);
+                }
+            }
+            distinct += different.len() as u32;
+        }
+        distinct
+    }
+
+    /// The set that most nodes hold that are up; of equally common ones that of the first node.
+    /// Between rounds only.
+    fn commonest(&self) -> &MergeState {
+        let mut counts = BTreeMap::<u64, (usize, usize)>::new();
+        for (print, node) in self.prints_up() {
+            counts.entry(print).or_insert((0, node)).0 += 1;
+        }
+        let order = |(count, node): &(usize, usize)| (*count, std::cmp::Reverse(*node));
+        let best = counts.into_values().max_by_key(order);
+        &self.states[best.map_or(0, |(_, node)| node)]
+    }
+
+    fn delta(&self, from: usize, theirs: &MergeState, reply: bool) -> Note {
+        let ours = &self.states[from];
+        let gain = gain(theirs, ours);
+        let seen = reply.then(|| ours.frontier_len());
+        let kind = Kind::Delta { held: ours.clone(), reply };
+        Note { kind, len: wire::delta_len(seen, gain.ops, gain.op_bytes), tensor_bytes: 0 }
+    }
+
+    /// Joins what was sent; how many operations were new.
+    fn take(&mut self, node: usize, held: &MergeState) -> Gain {
+        merge(&mut self.states[node], held)
+    }
+}
+
+/// What `to` would gain from `from`.
+fn gain(to: &MergeState, from: &MergeState) -> Gain {
+    to.gain(from).expect("one policy in a run")
+}
+
+fn merge(to: &mut MergeState, from: &MergeState) -> Gain {
+    to.merge_counted(from).expect("one policy in a run")
+}
+
+/// Both elements, to be changed at once.
+fn two(states: &mut [MergeState], [a, b]: [usize; 2]) -> [&mut MergeState; 2] {
+    states.get_disjoint_mut([a, b]).expect("nodes do not talk to themselves")
+}
+
+impl Population for Crowd {
+    type Message = Note;
+    type Record = ();
+    type Start = Vec<MergeState>;
+    type Kept = [MergeState; 2];
+
+    fn count(&self) -> usize {
+        self.states.len()
+    }
+
+    fn is_up(&self, node: usize) -> bool {
+        self.up[node]
+    }
+
+    fn at_once(&mut self, pair: [usize; 2]) -> Option<Moved> {
+        let [a, b] = two(&mut self.states, pair);
+        if a == b {
+            let side = |bytes| Side { bytes, ..Side::default() };
+            let sides = [side(wire::HELLO_LEN), side(wire::SAME_LEN)];
+            return Some(Moved { sides, messages: 2, tensor_bytes: 0 });
+        }
+        let (seen_by_a, seen_by_b) = (a.frontier_len(), b.frontier_len());
+        // After the first join the second brings what b held before.
+        let there = merge(b, a);
+        let back = merge(a, b);
+        let side = |first: u64, gain: &Gain, seen: Option<u64>, asked: &Gain| {
+            let want = if asked.contents > 0 { wire::want_len(asked.contents) } else { 0 };
+            let tensors = wire::tensors_len(gain.contents, gain.content_bytes);
+            let bytes = first + wire::delta_len(seen, gain.ops, gain.op_bytes) + want + tensors;
+            Side { bytes, ops: gain.ops as u32, lost: false }
+        };
+        let sides = [
+            side(wire::HELLO_LEN, &there, Some(seen_by_a), &back),
+            side(wire::differs_len(seen_by_b), &back, None, &there),
+        ];
+        let fetches = [there, back].iter().filter(|gain| gain.contents > 0).count() as u64;
+        let tensor_bytes = there.content_bytes + back.content_bytes;
+        Some(Moved { sides, messages: 4 + 2 * fetches, tensor_bytes })
+    }
+
+    fn start(&mut self, from: usize, to: usize, out: &mut Outbox<Note>) {
+        let kind = Kind::Hello(self.states[from].clone());
+        out.push((to, Note { kind, len: wire::HELLO_LEN, tensor_bytes: 0 }));
+    }
+
+    fn receive(&mut self, from: usize, to: usize, note: Note, out: &mut Outbox<Note>) -> u32 {
+        match note.kind {
+            Kind::Same => {}
+            Kind::Hello(theirs) => {
+                let ours = &self.states[to];
+                let (kind, len) = match theirs == *ours {
+                    true => (Kind::Same, wire::SAME_LEN),
+                    false => {
+                        let len = wire::differs_len(ours.frontier_len());
+                        (Kind::Differs(ours.clone()), len)
+                    }
+                };
+                out.push((from, Note { kind, len, tensor_bytes: 0 }));
+            }
+            Kind::Differs(theirs) => {
+                // If it has become equal meanwhile there is nothing to say.
+                if theirs != self.states[to] {
+                    out.push((from, self.delta(to, &theirs, true)));
+                }
+            }
+            Kind::Delta { held, reply } => {
+                if reply {
+                    out.push((from, self.delta(to, &held, false)));
+                }
+                let Gain { contents, content_bytes: bytes, .. } = gain(&self.states[to], &held);
+                if contents == 0 {
+                    return self.take(to, &held).ops as u32;
+                }
+                let kind = Kind::Want { held, contents, bytes };
+                out.push((from, Note { kind, len: wire::want_len(contents), tensor_bytes: 0 }));
+            }
+            Kind::Want { held, contents, bytes } => {
+                let len = wire::tensors_len(contents, bytes);
+                out.push((from, Note { kind: Kind::Tensors(held), len, tensor_bytes: bytes }));
+            }
+            Kind::Tensors(held) => return self.take(to, &held).ops as u32,
+        }
+        0
+    }
+
+    fn bytes(&self, note: &Note) -> u64 {
+        note.len
+    }
+
+    fn tensor_bytes(&self, note: &Note) -> u64 {
+        note.tensor_bytes
+    }
+
+    /// What it is and how long.
+    fn mark(&self, note: &Note) -> u64 {
+        let kind = match note.kind {
+            Kind::Hello(_) => 1,
+            Kind::Same => 2,
+            Kind::Differs(_) => 3,
+            Kind::Delta { .. } => 4,
+            Kind::Want { .. } => 5,
+            Kind::Tensors(_) => 6,
+        };
+        kind << 56 | note.len
+    }
+
+    fn open(&self, _: [usize; 2]) {}
+
+    fn close(&self, _: [usize; 2], (): &mut ()) {}
+
+    fn snapshot(&self) -> Vec<MergeState> {
+        self.states.clone()
+    }
+
+    fn set_apart(&mut self, pair: [usize; 2], start: &Vec<MergeState>) -> [MergeState; 2] {
+        pair.map(|node| std::mem::replace(&mut self.states[node], start[node].clone()))
+    }
+
+    fn rejoin(&mut self, pair: [usize; 2], kept: [MergeState; 2]) {
+        for (node, kept) in pair.into_iter().zip(kept) {
+            let learnt = std::mem::replace(&mut self.states[node], kept);
+            self.states[node].merge(&learnt).expect("one policy in a run");
+        }
+    }
+}
+
+impl Stage for Crowd {
+    fn set_up(&mut self, node: usize, up: bool) {
+        self.up[node] = up;
+    }
+
+    fn appear(&mut self, node: usize) -> Result<(), SimError> {
+        if let Some(own) = self.later.remove(&node) {
+            self.take(node, &own);
+        }
+        Ok(())
+    }
+
+    fn begin_round(&mut self, _: u32) {
+        self.prints.take();
+    }
+
+    fn crash(&mut self, node: usize, _: &mut Dice) {
+        if let Some(durable) = &self.durable {
+            self.states[node] = durable[node].clone();
+        }
+    }
+
+    fn restart(&mut self, _: usize) {}
+
+    fn persist(&mut self, node: usize, sync: bool) -> bool {
+        let news = !std::mem::replace(&mut self.published[node], true);
+        if let Some(durable) = self.durable.as_mut().filter(|_| sync || news) {
+            durable[node] = self.states[node].clone();
+        }
+        news
+    }
+
+    fn mark_of_all(&self) -> u64 {
+        let bytes: Vec<_> = self.prints().iter().map(|print| print.to_le_bytes()).collect();
+        let all = ROUND.fields().field(bytes.as_flattened()).finish();
+        u64::from_le_bytes(*all.as_bytes().first_chunk().expect("a digest is longer"))
+    }
+}
