@@ -3,6 +3,7 @@
 //! * `fixtures`: renews or checks golden files and snapshots.
 //! * `tidy`: checks what the compiler cannot, such as the arrows between crates.
 //! * `bench`: runs the benchmarks, or each of them once.
+//! * `growth`: measures how runs grow with the number of nodes, and plots it.
 //! * `swarm`: looks for bugs for some minutes, with the released command.
 //! * `ci`: everything above and more, in the order a contributor would want it to fail.
 #![expect(clippy::print_stdout, reason = "a command line speaks on stdout")]
@@ -11,6 +12,7 @@
 
 mod ci;
 mod fixtures;
+mod growth;
 mod step;
 mod tidy;
 mod workspace;
@@ -44,6 +46,8 @@ enum Command {
         #[arg(long)]
         smoke: bool,
     },
+    /// Measure how runs grow with the number of nodes; renews docs/growth.csv and docs/growth.svg
+    Growth,
     /// Look for bugs: judge runs drawn from seeds, with the released command
     Swarm {
         /// For how many minutes
@@ -80,6 +84,10 @@ fn run(command: Command) -> Result<()> {
         Command::Fixtures { check } => fixtures::run(&places, check),
         Command::Tidy => tidy::run(&places),
         Command::Bench { smoke } => bench(smoke).run(&places.root),
+        Command::Growth => {
+            ci::release().run(&places.root)?;
+            growth::run(&places)
+        }
         Command::Swarm { minutes, seed } => {
             ci::release().run(&places.root)?;
             swarm(&places, &minutes, &seed).run(&places.root)

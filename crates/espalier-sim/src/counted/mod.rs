@@ -166,6 +166,8 @@ impl Population for Crowd {
     fn at_once(&mut self, pair: [usize; 2]) -> Option<Moved> {
         let [a, b] = two(&mut self.states, pair);
         if a == b {
+            // Then they share one bitmap, and see it at once the next time.
+            merge(a, b);
             let side = |bytes| Side { bytes, ..Side::default() };
             let sides = [side(wire::HELLO_LEN), side(wire::SAME_LEN)];
             return Some(Moved { sides, messages: 2, tensor_bytes: 0 });

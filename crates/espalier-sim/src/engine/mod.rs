@@ -24,7 +24,7 @@ mod timed;
 use crate::config::{Clock, Config};
 use crate::error::SimError;
 use crate::seeds::{Dice, Seeds};
-use std::collections::BTreeMap;
+use slab::Slab;
 use std::fmt::Debug;
 
 pub(crate) use links::{Fate, Links};
@@ -134,7 +134,7 @@ pub(crate) struct Mail<M> {
     from: usize,
     to: usize,
     message: M,
-    talk: u64,
+    talk: usize,
 }
 
 /// One exchange: who started it, and per direction (towards the partner, back to the starter) what
@@ -179,6 +179,9 @@ pub(crate) struct News {
     pub(crate) tensor_bytes: u64,
 }
 
+/// An exchange in virtual time, and how many messages of it are under way.
+type Talk<R> = (Exchanged<R>, u32);
+
 /// What is still to happen.
 #[derive(Debug)]
 enum Event<M> {
@@ -201,8 +204,6 @@ pub(crate) struct Engine<'a, P: Population> {
     messages: u64,
     /// How things stood when somebody last learnt something.
     pub(crate) news: News,
-    /// How many exchanges there were; what a node sends others in the course of one begins another.
-    exchanges: u64,
     clock: Clock,
     period: Time,
     /// How long it is from one exchange that a node begins to its next.
@@ -213,7 +214,8 @@ pub(crate) struct Engine<'a, P: Population> {
     /// Held back until the exchanges of this round are over.
     held_back: Vec<Mail<P::Message>>,
     /// Exchanges in virtual time that are not over, with how many messages of theirs are under way.
-    talks: BTreeMap<u64, (Exchanged<P::Record>, u32)>,
+    /// Nothing is there only while something of the exchange is at work.
+    talks: Slab<Option<Talk<P::Record>>>,
     /// The links' dice in rounds.
     dice: Dice,
     /// Each node's own in virtual time.
@@ -240,14 +242,13 @@ impl<'a, P: Population> Engine<'a, P> {
             tensor_bytes: 0,
             messages: 0,
             news: News::default(),
-            exchanges: 0,
             clock: config.clock,
             period: config.period.0,
             every: config.period.0.saturating_mul(config.exchange.every()),
             queue: Queue::default(),
             under_way: 0,
             held_back: Vec::new(),
-            talks: BTreeMap::new(),
+            talks: Slab::new(),
             dice: seeds.rng("links", 0),
             own: own.collect(),
             timers: timed::Timers::new(config.clock, count),

@@ -1,73 +1,49 @@
 //! The queue of what is still to happen: by virtual time, and at one time in the order of filing.
 
+use slab::Slab;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 /// Virtual time in microseconds since the start of the run.
 pub(crate) type Time = u64;
 
-/// Events by (time, order of filing). O(log n) each way.
+/// Events by (time, order of filing). O(log n) each way; what is moved then is small, the events
+/// stay where they are.
 #[derive(Debug)]
 pub(crate) struct Queue<E> {
-    heap: BinaryHeap<Reverse<Item<E>>>,
+    /// Time, order of filing, and where the event is.
+    heap: BinaryHeap<Reverse<(Time, u64, usize)>>,
+    events: Slab<E>,
     filed: u64,
-}
-
-#[derive(Debug)]
-struct Item<E> {
-    at: (Time, u64),
-    event: E,
-}
-
-impl<E> PartialEq for Item<E> {
-    fn eq(&self, other: &Self) -> bool {
-        self.at == other.at
-    }
-}
-
-impl<E> Eq for Item<E> {}
-
-impl<E> PartialOrd for Item<E> {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<E> Ord for Item<E> {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.at.cmp(&other.at)
-    }
 }
 
 impl<E> Default for Queue<E> {
     fn default() -> Self {
-        Self { heap: BinaryHeap::new(), filed: 0 }
+        Self { heap: BinaryHeap::new(), events: Slab::new(), filed: 0 }
     }
 }
 
 impl<E> Queue<E> {
     pub(crate) fn push(&mut self, time: Time, event: E) {
-        self.heap.push(Reverse(Item { at: (time, self.filed), event }));
+        self.heap.push(Reverse((time, self.filed, self.events.insert(event))));
         self.filed += 1;
     }
 
     /// The next event, if it is due by `until`.
     pub(crate) fn pop(&mut self, until: Time) -> Option<(Time, E)> {
-        if self.heap.peek().is_none_or(|Reverse(item)| item.at.0 > until) {
-            return None;
-        }
-        self.heap.pop().map(|Reverse(Item { at: (time, _), event })| (time, event))
+        let due = self.heap.peek().is_some_and(|Reverse((time, ..))| *time <= until);
+        let Reverse((time, _, at)) = due.then(|| self.heap.pop()).flatten()?;
+        Some((time, self.events.remove(at)))
     }
 
     /// Takes out the events of which `what` says something, and returns that in their order.
     pub(crate) fn remove<T>(&mut self, what: impl Fn(&E) -> Option<T>) -> Vec<T> {
-        let mut removed = Vec::new();
-        self.heap.retain(|Reverse(item)| match what(&item.event) {
-            None => true,
-            Some(said) => {
-                removed.push((item.at, said));
-                false
-            }
+        let (events, mut removed) = (&mut self.events, Vec::new());
+        self.heap.retain(|Reverse((time, filed, at))| {
+            let Some(said) = events.get(*at).and_then(&what) else { return true };
+            events.remove(*at);
+            removed.push(((*time, *filed), said));
+            false
         });
         removed.sort_unstable_by_key(|(at, _)| *at);
         removed.into_iter().map(|(_, said)| said).collect()

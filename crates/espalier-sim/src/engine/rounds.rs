@@ -34,7 +34,6 @@ impl<P: Population> Engine<'_, P> {
         }
         for (to, message) in std::mem::take(&mut out.mail) {
             let (mut exchanged, mut inbox) = (self.begin_record([node, to]), VecDeque::new());
-            self.exchanges += 1;
             if !self.reaches(node, to) {
                 exchanged.blocked = true;
                 self.log.note(Happening::Blocked, node, to, 0);
@@ -72,7 +71,6 @@ impl<P: Population> Engine<'_, P> {
     /// One push–pull exchange, started by `a`, to its end.
     pub(crate) fn exchange(&mut self, a: usize, b: usize) -> Exchanged<P::Record> {
         let mut exchanged = self.begin_record([a, b]);
-        self.exchanges += 1;
         if !self.reaches(a, b) {
             exchanged.blocked = true;
             self.log.note(Happening::Blocked, a, b, 0);

@@ -141,7 +141,6 @@ impl<P: Population> Engine<'_, P> {
         let Some(peer) = network.neighbour(node, choice).filter(|_| self.peers.is_up(node)) else {
             return;
         };
-        self.exchanges += 1;
         let mut exchanged = self.begin_record([node, peer]);
         if !self.reaches(node, peer) {
             exchanged.blocked = true;
@@ -162,9 +161,9 @@ impl<P: Population> Engine<'_, P> {
         out.now = now;
         self.peers.start(node, peer, out);
         self.file_timers(node, out);
-        let talk = self.exchanges;
+        let talk = self.talks.vacant_key();
         let sent = self.send_off(node, talk, out, &mut exchanged);
-        self.talks.insert(talk, (exchanged, sent + 1));
+        self.talks.insert(Some((exchanged, sent + 1)));
         done.extend(self.settle(talk));
         self.begin_talks(node, out, done);
     }
@@ -178,10 +177,9 @@ impl<P: Population> Engine<'_, P> {
         done: &mut Vec<Exchanged<P::Record>>,
     ) {
         while let Some(&(to, _)) = out.mail.first() {
-            self.exchanges += 1;
-            let (talk, mut exchanged) = (self.exchanges, self.begin_record([from, to]));
+            let (talk, mut exchanged) = (self.talks.vacant_key(), self.begin_record([from, to]));
             let sent = self.send_off(from, talk, out, &mut exchanged);
-            self.talks.insert(talk, (exchanged, sent + 1));
+            self.talks.insert(Some((exchanged, sent + 1)));
             done.extend(self.settle(talk));
         }
     }
@@ -193,7 +191,9 @@ impl<P: Population> Engine<'_, P> {
         done: &mut Vec<Exchanged<P::Record>>,
     ) {
         let (talk, by) = (mail.talk, mail.to);
-        let Some((mut exchanged, left)) = self.talks.remove(&talk) else { return };
+        let Some((mut exchanged, left)) = self.talks.get_mut(talk).and_then(Option::take) else {
+            return;
+        };
         let mut sent = 0;
         if self.reaches(mail.from, mail.to) {
             let before = exchanged.sides;
@@ -207,7 +207,7 @@ impl<P: Population> Engine<'_, P> {
             self.drop_late(&mail);
             exchanged.side(by).lost = true;
         }
-        self.talks.insert(talk, (exchanged, left + sent));
+        self.talks[talk] = Some((exchanged, left + sent));
         done.extend(self.settle(talk));
         self.begin_talks(by, out, done);
     }
@@ -217,7 +217,7 @@ impl<P: Population> Engine<'_, P> {
     fn send_off(
         &mut self,
         from: usize,
-        talk: u64,
+        talk: usize,
         out: &mut Outbox<P::Message>,
         exchanged: &mut Exchanged<P::Record>,
     ) -> u32 {
@@ -249,13 +249,13 @@ impl<P: Population> Engine<'_, P> {
     }
 
     /// One message of an exchange less is under way; the exchange if it was the last.
-    fn settle(&mut self, talk: u64) -> Option<Exchanged<P::Record>> {
-        let (_, left) = self.talks.get_mut(&talk)?;
+    fn settle(&mut self, talk: usize) -> Option<Exchanged<P::Record>> {
+        let (_, left) = self.talks.get_mut(talk)?.as_mut()?;
         *left -= 1;
         if *left > 0 {
             return None;
         }
-        let (exchanged, _) = self.talks.remove(&talk)?;
+        let (exchanged, _) = self.talks.remove(talk)?;
         if exchanged.sides[0].ops > 0 {
             // As long as it finds peers to whom it is news, a node goes on telling it (Demers et
             // al. 1987, rumor mongering with feedback).
