@@ -1,7 +1,8 @@
-//! Whole runs: the classic demonstration (weight average of 16 × 16 tensors, 20 rounds).
+//! Whole runs: the classic demonstration (weight average of 16 × 16 tensors, 20 rounds), and
+//! counted replicas, with the event log.
 
-use criterion::{Criterion, criterion_group, criterion_main};
-use espalier::sim::{Config, Metrics, Report, simulate};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use espalier::sim::{Config, Metrics, Report, Wire, simulate};
 use std::hint::black_box;
 use std::ops::ControlFlow;
 
@@ -28,5 +29,57 @@ fn demonstration(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, demonstration);
+/// A run of counted replicas on a complete graph.
+fn counted(config: Config) -> Report {
+    let config = Config {
+        topology: "complete".parse().expect("a topology"),
+        model: "synthetic:2".parse().expect("a family"),
+        wire: Wire::Counted,
+        ..config
+    };
+    simulate(&config, &mut |_| ControlFlow::Continue(())).expect("runs")
+}
+
+/// Until all hold everything, set-up and one signature a node included.
+fn convergence(c: &mut Criterion) {
+    let mut group = c.benchmark_group("counted replicas until all hold everything");
+    group.sample_size(10);
+    for nodes in [1_000, 10_000] {
+        let config = Config { nodes, rounds: 60, until_converged: true, ..Config::default() };
+        assert!(counted(config.clone()).summary.converged);
+        group.bench_function(format!("{nodes} nodes"), |bench| {
+            bench.iter(|| black_box(counted(config.clone())));
+        });
+    }
+    group.finish();
+}
+
+/// Exchanges of 1,000 nodes in 2,000 rounds, under faults of several kinds.
+fn exchanges(c: &mut Criterion) {
+    let perfect = Config { nodes: 1_000, rounds: 2_000, ..Config::default() };
+    let lossy = Config { loss: 0.01, ..perfect.clone() };
+    let churn = Config { churn: "poisson:0.01:0.1".parse().ok(), ..lossy.clone() };
+    let timed = Config {
+        clock: "poisson".parse().expect("a clock"),
+        latency: "lognormal:100ms:0.5".parse().expect("a latency"),
+        ..churn.clone()
+    };
+    let mut group = c.benchmark_group("exchanges of 1,000 counted replicas");
+    group.sample_size(10);
+    for (name, config) in [
+        ("perfect links", perfect),
+        ("loss", lossy),
+        ("loss and churn", churn),
+        ("loss, churn, delays in virtual time", timed),
+    ] {
+        let exchanges = counted(config.clone()).summary.exchanges;
+        group.throughput(Throughput::Elements(exchanges));
+        group.bench_function(name, |bench| {
+            bench.iter(|| black_box(counted(config.clone())));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, demonstration, convergence, exchanges);
 criterion_main!(benches);
