@@ -8,6 +8,7 @@ use crate::family::Task;
 use crate::harness::{Forgery, Harness};
 use crate::measure_peers as measure;
 use crate::membership::Membership;
+use crate::pairing::random_pairs;
 use crate::protocols::broadcast::Broadcast;
 use crate::report::EventKind;
 use crate::seeds::{Dice, Seeds};
@@ -312,17 +313,9 @@ impl<'a> Run<'a> {
         if let Some(plan) = &self.plan {
             return plan.round(round as usize - 1).into_iter().flatten().collect();
         }
-        let mut starters: Vec<usize> = (0..self.engine.peers.nodes.len())
-            .filter(|&i| self.engine.peers.nodes[i].active)
-            .collect();
-        self.dice.shuffle(&mut starters);
-        let mut pairs = Vec::with_capacity(starters.len());
-        for starter in starters {
-            let degree = self.network.degree(starter);
-            let choice = self.dice.below(degree.max(1));
-            pairs.extend(self.network.neighbour(starter, choice).map(|peer| (starter, peer)));
-        }
-        pairs
+        let nodes = &self.engine.peers.nodes;
+        let starters = (0..nodes.len()).filter(|&i| nodes[i].active).collect();
+        random_pairs(&self.network, starters, &mut self.dice)
     }
 }
 
