@@ -68,6 +68,11 @@ impl Sample {
             max: values.iter().copied().fold(first, f64::max),
         })
     }
+
+    /// s, the standard deviation; `None` for one value.
+    pub(crate) fn deviation(&self) -> Option<f64> {
+        Some(self.standard_error? * f64::from(self.n).sqrt())
+    }
 }
 
 impl Estimate {

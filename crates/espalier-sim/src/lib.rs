@@ -86,8 +86,7 @@ pub use output::{
     AUDIT_FILE, HTML_FILE, JSON_FILE, OutputError, existing_report, write_file, write_report,
 };
 pub use protocols::{
-    Exchanges, ExchangesConfig, LeftOut, Protocol, ProtocolResult, ProtocolRun,
-    run_exchanges,
+    Exchanges, ExchangesConfig, LeftOut, Protocol, ProtocolResult, ProtocolRun, run_exchanges,
 };
 pub use replay::{Divergence, NodeView, ReplayError, Replayed, replay, simulate_logged};
 pub use report::{
@@ -98,10 +97,10 @@ pub use rounds::{
     Comparison, NoNetwork, Rounds, RoundsCell, RoundsConfig, Scheduled, Source, Theory, run_rounds,
 };
 pub use scenario::{
-    Curve, MAX_RUNS, MAX_SEEDS, MAX_SIMULATIONS, RunCurves, RunResult,
-    RunSummary, SCENARIO_CSV, SCENARIO_HTML, SCENARIO_JSON, SUMMARY_CSV, Scenario, ScenarioError,
-    ScenarioReport, ScenarioRun, SummaryCurves, existing_scenario, is_scenario_report,
-    run_scenario, verify_scenario, write_scenario,
+    Curve, MAX_RUNS, MAX_SEEDS, MAX_SIMULATIONS, RunCurves, RunResult, RunSummary, SCENARIO_CSV,
+    SCENARIO_HTML, SCENARIO_JSON, SUMMARY_CSV, Scenario, ScenarioError, ScenarioReport,
+    ScenarioRun, SummaryCurves, existing_scenario, is_scenario_report, run_scenario,
+    verify_scenario, write_scenario,
 };
 pub use swarm::{
     Coverage, Failure, Judged, MAX_REGRESSION_LEN, Regression, Shrunk, Tally, Violation, judge,

@@ -301,9 +301,7 @@ fn result(
     let (runs, probe) = all.split_at(config.seeds.len());
     let survives = |runs: &[(ProtocolRun, bool)]| runs.iter().all(|(run, _)| run.ended);
     let ended: Vec<_> = runs.iter().map(|(run, _)| run).filter(|run| run.ended).collect();
-    let estimate = |of: &dyn Fn(&ProtocolRun) -> f64| {
-        Estimate::of(ended.iter().map(|run| of(run)))
-    };
+    let estimate = |of: &dyn Fn(&ProtocolRun) -> f64| Estimate::of(ended.iter().map(|run| of(run)));
     let least = optimum.max(1) as f64;
     ProtocolResult {
         protocol,

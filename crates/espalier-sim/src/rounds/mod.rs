@@ -257,18 +257,20 @@ impl Place {
         let rounds = play::scheduled(crowds.of(network), network, &self.topology, order);
         let halving = network.is_implicit() || self.topology == Topology::Hypercube;
         let nodes = network.nodes();
-        let promised = if halving {
-            nodes.next_power_of_two().ilog2()
-        } else {
-            network.diameter() as u32
-        };
+        let promised =
+            if halving { nodes.next_power_of_two().ilog2() } else { network.diameter() as u32 };
         let exactly = halving && nodes.is_multiple_of(2);
         let kept = if exactly { rounds == promised } else { rounds <= promised };
         Scheduled { rounds, promised, kept }
     }
 
     /// One cell for each order.
-    fn cells(&self, config: &RoundsConfig, reference: &Reference, all: &[Found]) -> Vec<RoundsCell> {
+    fn cells(
+        &self,
+        config: &RoundsConfig,
+        reference: &Reference,
+        all: &[Found],
+    ) -> Vec<RoundsCell> {
         let cell = |(i, order): (usize, &Order)| {
             let runs: Vec<u32> = all.iter().map(|found| found.rounds[i]).collect();
             let rounds = Sample::of(runs.iter().copied().map(f64::from))?;

@@ -45,22 +45,29 @@ pub struct Comparison {
     pub standard_error: f64,
     /// Our mean minus theirs.
     pub difference: f64,
-    /// How great that may be: three standard errors of the difference, and for `earlier` half a unit
-    /// of the last digit.
+    /// How great that may be: three standard errors of the difference, from the variance of both
+    /// samples together, and for `earlier` half a unit of the last digit more.
     pub allowed: f64,
     /// Whether it is no greater.
     pub within: bool,
 }
 
 impl Comparison {
-    /// `rounding`: how far their mean may be off because of its digits.
-    fn new(source: Source, ours: &Sample, theirs: (f64, f64), rounding: f64) -> Self {
-        let (mean, standard_error) = theirs;
-        let own = ours.standard_error.unwrap_or(0.0);
-        let allowed = ERRORS * (own * own + standard_error * standard_error).sqrt() + rounding;
+    /// `theirs`: mean, standard deviation and number of runs; `rounding`: how far their mean may be
+    /// off because of its digits.
+    fn new(source: Source, ours: &Sample, theirs: (f64, f64, f64), rounding: f64) -> Self {
+        let (mean, deviation, runs) = theirs;
+        let n = f64::from(ours.n);
+        // The variance of both together, so that a few runs that happen to be alike, or one, are
+        // not taken for certain.
+        let own = ours.deviation().unwrap_or(0.0);
+        let squares = (n - 1.0) * own * own + (runs - 1.0) * deviation * deviation;
+        let variance = squares / (n + runs - 2.0);
+        let allowed = ERRORS * (variance * (1.0 / n + 1.0 / runs)).sqrt() + rounding;
         let difference = ours.mean - mean;
         // Means of the same whole numbers may differ in their last bits.
         let within = difference.abs() <= allowed + 1e-9;
+        let standard_error = deviation / runs.sqrt();
         Self { source, mean, standard_error, difference, allowed, within }
     }
 
@@ -73,8 +80,7 @@ impl Comparison {
     ) -> Option<Self> {
         let (_, figures) = EARLIER.iter().find(|(t, _)| t == topology && nodes == EARLIER_NODES)?;
         let (mean, rounding) = figures[usize::from(order == Order::Synchronous)];
-        let deviation = ours.standard_error? * f64::from(ours.n).sqrt();
-        let theirs = (mean, deviation / EARLIER_RUNS.sqrt());
+        let theirs = (mean, ours.deviation()?, EARLIER_RUNS);
         Some(Self::new(Source::Earlier, ours, theirs, rounding))
     }
 }
@@ -85,6 +91,7 @@ struct Figure {
     topology: Topology,
     nodes: u32,
     order: Order,
+    runs: u32,
     mean: f64,
     standard_error: f64,
 }
@@ -114,7 +121,8 @@ impl Reference {
     ) -> Option<Comparison> {
         let same = |f: &&Figure| f.topology == *topology && f.nodes == nodes && f.order == order;
         let figure = self.0.iter().find(same)?;
-        let theirs = (figure.mean, figure.standard_error);
+        let runs = f64::from(figure.runs);
+        let theirs = (figure.mean, figure.standard_error * runs.sqrt(), runs);
         Some(Comparison::new(Source::Reference, ours, theirs, 0.0))
     }
 }
@@ -144,31 +152,40 @@ mod tests {
             }
         }
         assert_eq!(shipped.0.len(), known);
+        assert!(shipped.0.iter().all(|figure| figure.runs >= 200));
         assert!(Reference::parse("topology,nodes,order\nring,many,sequential\n").is_err());
     }
 
     #[test]
     fn a_mean_three_errors_off_is_out() {
-        let ours = Sample { n: 100, mean: 5.0, standard_error: Some(0.3), min: 3.0, max: 7.0 };
-        let with = |mean| Comparison::new(Source::Reference, &ours, (mean, 0.4), 0.0);
-        // 0.3 and 0.4 make 0.5 together.
-        assert!(with(6.49).within && with(3.51).within);
-        assert!(!with(6.51).within && !with(3.49).within);
-        assert_eq!((with(6.0).difference, with(6.0).allowed), (-1.0, 1.5));
+        let (n, mean) = (101, 5.0);
+        let of = |n, error| Sample { n, mean, standard_error: error, min: 3.0, max: 7.0 };
+        let with =
+            |ours: &Sample, mean| Comparison::new(Source::Reference, ours, (mean, 3.0, 101.0), 0.0);
+        // Standard deviations of 4 and 3, variance 12.5 of both together, twice over 101.
+        let ours = of(n, Some(4.0 / 101.0_f64.sqrt()));
+        let allowed = 3.0 * (25.0_f64 / 101.0).sqrt();
+        assert!((with(&ours, 6.0).allowed - allowed).abs() < 1e-12);
+        assert_eq!(with(&ours, 6.0).difference, -1.0);
+        for sign in [-1.0, 1.0] {
+            assert!(with(&ours, 5.0 + sign * (allowed - 0.01)).within);
+            assert!(!with(&ours, 5.0 + sign * (allowed + 0.01)).within);
+        }
+        // One run says little.
+        assert!(with(&of(1, None), 13.0).within && !with(&of(1, None), 15.0).within);
     }
 
     #[test]
     fn earlier_figures_are_judged_by_their_digits_and_a_hundred_runs() {
         let error = Some(0.02);
         let ours = Sample { n: 400, mean: 10.7, standard_error: error, min: 10.0, max: 12.0 };
-        let with = |topology, nodes| {
-            Comparison::with_earlier(topology, nodes, Order::Synchronous, &ours)
-        };
+        let with =
+            |topology, nodes| Comparison::with_earlier(topology, nodes, Order::Synchronous, &ours);
         let found = with(&Topology::Complete, 1024).expect("known");
         // A standard deviation of 0.4.
         assert!((found.standard_error - 0.04).abs() < 1e-12 && found.within);
         let allowed = 3.0 * 0.002_f64.sqrt() + 0.005;
-        assert!((found.allowed - allowed).abs() < 1e-12);
+        assert!((found.allowed - allowed).abs() < 1e-12, "{found:?}");
         assert!(with(&Topology::Torus, 1024).is_some_and(|found| !found.within));
         assert_eq!((with(&Topology::Line, 1024), with(&Topology::Complete, 64)), (None, None));
     }

@@ -98,9 +98,8 @@ fn parameters_suit_the_number_of_nodes() {
 
 #[test]
 fn what_cannot_be_measured_is_refused() {
-    let refused = |config: RoundsConfig| {
-        run_rounds(&config, &watch).expect_err("nothing to run").to_string()
-    };
+    let refused =
+        |config: RoundsConfig| run_rounds(&config, &watch).expect_err("nothing to run").to_string();
     let default = RoundsConfig::default;
     let wrong = [
         (RoundsConfig { nodes: vec![8, 1], ..default() }, "--nodes: must be 2 to 10000, not 1"),

@@ -65,9 +65,9 @@ impl Theory {
             (f64::from(bounds.lower), "certain"),
         ];
         // Of equal ones the last, which needs the least thought.
-        let (lower, lower_by) = lowers.into_iter().fold((0.0, "certain"), |best, next| {
-            if next.0 >= best.0 { next } else { best }
-        });
+        let (lower, lower_by) = lowers
+            .into_iter()
+            .fold((0.0, "certain"), |best, next| if next.0 >= best.0 { next } else { best });
         let upper = f64::from(bounds.upper) / (1.0 - FAILURE);
         Self { lower, lower_by, upper, upper_by: bounds.source }
     }
