@@ -9,6 +9,7 @@ mod console;
 mod exchanges;
 mod maelstrom;
 mod replay;
+mod rounds;
 mod scenario;
 mod selfcheck;
 mod simulate;
@@ -91,6 +92,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Byzantine(args) => byzantine::run(&args, cli.quiet),
         Command::Swarm(args) => swarm::run(&args, cli.quiet),
         Command::Exchanges(args) => exchanges::run(&args, cli.quiet),
+        Command::Rounds(args) => rounds::run(&args, cli.quiet),
         Command::Verify(args) => verify::run(&args, cli.quiet),
         Command::Selfcheck => selfcheck::run(cli.quiet),
         Command::Maelstrom(args) => maelstrom::run(&args),

@@ -7,6 +7,7 @@ use crate::engine::{
 };
 use crate::error::SimError;
 use crate::membership::{Change, Membership};
+use crate::pairing::random_pairs;
 use crate::report::EventKind;
 use crate::seeds::{Dice, Seeds};
 use espalier_topology::{Network, Order, RoundPlan, Schedule, assign_parts};
@@ -258,15 +259,8 @@ impl<'a, P: Stage> Course<'a, P> {
             return plan.round(round as usize - 1).into_iter().flatten().collect();
         }
         let all = 0..self.engine.peers.count();
-        let mut starters: Vec<usize> = all.filter(|&i| self.engine.peers.is_up(i)).collect();
-        self.dice.shuffle(&mut starters);
-        let mut pairs = Vec::with_capacity(starters.len());
-        for starter in starters {
-            let degree = self.network.degree(starter);
-            let choice = self.dice.below(degree.max(1));
-            pairs.extend(self.network.neighbour(starter, choice).map(|peer| (starter, peer)));
-        }
-        pairs
+        let starters = all.filter(|&i| self.engine.peers.is_up(i)).collect();
+        random_pairs(&self.network, starters, &mut self.dice)
     }
 
     /// Late joiners join, and partitions begin and heal.

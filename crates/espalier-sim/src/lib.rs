@@ -9,6 +9,7 @@
 //! * [`verify_report`]: runs a report's configuration again and compares.
 //! * [`Scenario`]: several runs over several seeds, from a file. [`run_scenario`]: compares them.
 //! * [`run_exchanges`]: compares ways to spread contributions.
+//! * [`run_rounds`]: counts rounds until all are equal, beside a reference and theory.
 //! * [`vectors`]: golden values that tell whether a machine computes the specified bits.
 //!
 //! Who lies is known to the harness in here and to the report. Nothing below can see it.
@@ -38,6 +39,7 @@ mod digits;
 mod disk;
 mod engine;
 mod error;
+mod estimate;
 mod family;
 mod grid;
 mod harness;
@@ -49,9 +51,11 @@ mod membership;
 mod mutants;
 mod opening;
 mod output;
+mod pairing;
 mod protocols;
 mod replay;
 mod report;
+mod rounds;
 mod run;
 mod scenario;
 mod seeds;
@@ -71,6 +75,7 @@ pub use config::{
 };
 pub use engine::{Happening, Logged};
 pub use error::SimError;
+pub use estimate::{Estimate, Interval, Sample};
 pub use family::nodes_of_folder;
 pub use grid::{
     Accuracy, Cell, CellResult, GRID_CSV, GRID_HTML, GRID_JSON, Grid, GridConfig, GridFileError,
@@ -83,20 +88,21 @@ pub use output::{
     AUDIT_FILE, HTML_FILE, JSON_FILE, OutputError, existing_report, write_file, write_report,
 };
 pub use protocols::{
-    Estimate, Exchanges, ExchangesConfig, LeftOut, Protocol, ProtocolResult, ProtocolRun,
-    run_exchanges,
+    Exchanges, ExchangesConfig, LeftOut, Protocol, ProtocolResult, ProtocolRun, run_exchanges,
 };
 pub use replay::{Divergence, NodeView, ReplayError, Replayed, replay, simulate_logged};
 pub use report::{
     AuditEntry, Detection, Event, EventKind, ModelInfo, NodeInfo, Outcome, Report, Round,
     RoundTrip, Summary, TopologyInfo, TraceEntry, TrustRow,
 };
-
+pub use rounds::{
+    Comparison, NoNetwork, Rounds, RoundsCell, RoundsConfig, Scheduled, Source, Theory, run_rounds,
+};
 pub use scenario::{
-    Curve, Estimate as Interval, MAX_RUNS, MAX_SEEDS, MAX_SIMULATIONS, RunCurves, RunResult,
-    RunSummary, SCENARIO_CSV, SCENARIO_HTML, SCENARIO_JSON, SUMMARY_CSV, Scenario, ScenarioError,
-    ScenarioReport, ScenarioRun, SummaryCurves, existing_scenario, is_scenario_report,
-    run_scenario, verify_scenario, write_scenario,
+    Curve, MAX_RUNS, MAX_SEEDS, MAX_SIMULATIONS, RunCurves, RunResult, RunSummary, SCENARIO_CSV,
+    SCENARIO_HTML, SCENARIO_JSON, SUMMARY_CSV, Scenario, ScenarioError, ScenarioReport,
+    ScenarioRun, SummaryCurves, existing_scenario, is_scenario_report, run_scenario,
+    verify_scenario, write_scenario,
 };
 pub use swarm::{
     Coverage, Failure, Judged, MAX_REGRESSION_LEN, Regression, Shrunk, Tally, Violation, judge,

@@ -57,11 +57,12 @@ fn simulate_has_every_flag_form_and_default_of_its_specification() {
 #[test]
 fn every_command_has_help_with_what_it_takes() {
     let place = Place::new();
-    let expected: [(&[&str], &[&str]); 9] = [
+    let expected: [(&[&str], &[&str]); 10] = [
         (&["swarm"], &["--seeds", "--minutes", "--replay", "--fixed", "--out", "Examples:"]),
         (&["trace"], &["--report", "--json", "--nodes", "--retract", "Examples:", "in `trace` 4"]),
         (&["verify"], &["[REPORT]", "report.json", "--evidence"]),
         (&["exchanges"], &["--nodes", "--latency", "--json", "Examples:", "[default: complete]"]),
+        (&["rounds"], &["--nodes", "--topology", "--csv", "[default: 8,64,1024]", "minutes"]),
         (&["selfcheck"], &["--quiet", "--threads"]),
         (&["maelstrom"], &["broadcast", "g-set", "--period", "[default: 100]", "--bin ./node"]),
         (&["completions"], &["bash", "zsh", "fish", "elvish", "powershell"]),

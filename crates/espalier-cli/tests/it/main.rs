@@ -8,6 +8,7 @@ mod maelstrom;
 mod output;
 mod refusals;
 mod reports;
+mod rounds;
 mod scenario;
 mod swarm;
 

@@ -2,9 +2,9 @@
 
 use super::Tally;
 use super::drive::TreeRun;
-use super::estimate::Estimate;
 use crate::config::{Clock, Config, Exchange, Metrics, ParseError, Share, text_serde, unknown};
 use crate::error::{SimError, flag};
+use crate::estimate::Estimate;
 use crate::family::Task;
 use crate::harness::tally;
 use espalier_identity::Digest;
@@ -301,9 +301,7 @@ fn result(
     let (runs, probe) = all.split_at(config.seeds.len());
     let survives = |runs: &[(ProtocolRun, bool)]| runs.iter().all(|(run, _)| run.ended);
     let ended: Vec<_> = runs.iter().map(|(run, _)| run).filter(|run| run.ended).collect();
-    let estimate = |of: &dyn Fn(&ProtocolRun) -> f64| {
-        Estimate::of(&ended.iter().map(|run| of(run)).collect::<Vec<_>>())
-    };
+    let estimate = |of: &dyn Fn(&ProtocolRun) -> f64| Estimate::of(ended.iter().map(|run| of(run)));
     let least = optimum.max(1) as f64;
     ProtocolResult {
         protocol,

@@ -9,7 +9,6 @@
 pub(crate) mod broadcast;
 mod compare;
 mod drive;
-mod estimate;
 mod mean;
 
 use crate::config::Config;
@@ -19,7 +18,6 @@ use espalier_identity::Digest;
 pub use compare::{
     Exchanges, ExchangesConfig, LeftOut, Protocol, ProtocolResult, ProtocolRun, run_exchanges,
 };
-pub use estimate::Estimate;
 
 /// What a run cost until all were equal.
 #[derive(Debug, Clone)]

@@ -27,7 +27,6 @@
 //! ```
 
 mod error;
-mod estimate;
 mod file;
 mod outcome;
 mod page;
@@ -37,7 +36,6 @@ mod summary;
 mod verify;
 
 pub use error::ScenarioError;
-pub use estimate::Estimate;
 pub use file::{
     SCENARIO_CSV, SCENARIO_HTML, SCENARIO_JSON, SUMMARY_CSV, existing_scenario, write_scenario,
 };

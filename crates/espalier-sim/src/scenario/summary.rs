@@ -1,7 +1,7 @@
 //! A run of a scenario over all its seeds.
 
-use super::estimate::{Estimate, Estimator};
 use super::outcome::RunResult;
+use crate::estimate::{Estimator, Interval};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -34,7 +34,7 @@ pub struct RunSummary {
     /// these alone.
     pub converged: u32,
     /// The figures of a [`RunResult`], by name; null where no seed has one.
-    pub figures: BTreeMap<String, Option<Estimate>>,
+    pub figures: BTreeMap<String, Option<Interval>>,
     /// The curves.
     pub curves: SummaryCurves,
 }

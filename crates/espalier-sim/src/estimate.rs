@@ -1,14 +1,41 @@
-//! A figure over several seeds: mean, interval and range.
+//! A figure over several seeds: mean, range, and how far chance goes.
+//!
+//! A [`Sample`] says what was seen. An [`Estimate`] and an [`Interval`] say where the true mean lies:
+//! mean ± t s / √n, with s the standard deviation of the sample and t the 97.5 % quantile of
+//! Student's distribution with n − 1 degrees of freedom (Student 1908).
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// A mean over seeds with its 95 % confidence interval, mean ± t s / √n: s is the standard
-/// deviation of the sample and t the 97.5 % quantile of Student's distribution with n − 1 degrees
-/// of freedom. The interval is not cut off at what a figure can be, such as 0.
+/// Values that differ by chance alone.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Sample {
+    /// How many.
+    pub n: u32,
+    /// Their mean.
+    pub mean: f64,
+    /// Standard error of the mean, s / √n; null for one value.
+    pub standard_error: Option<f64>,
+    /// The least.
+    pub min: f64,
+    /// The greatest.
+    pub max: f64,
+}
+
+/// A mean over runs that differ in their seed only.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Estimate {
+    /// The mean.
+    pub mean: f64,
+    /// Half the width of its 95 % confidence interval; null with one run.
+    pub half_width: Option<f64>,
+}
+
+/// A mean over seeds with its 95 % confidence interval, which is not cut off at what a figure can
+/// be, such as 0.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Estimate {
+pub struct Interval {
     /// Over how many seeds; those without the figure do not count.
     pub n: u32,
     /// The mean.
@@ -23,32 +50,57 @@ pub struct Estimate {
     pub max: f64,
 }
 
-/// Estimates, with the quantiles computed so far.
-#[derive(Debug, Default)]
-pub(super) struct Estimator(BTreeMap<u32, f64>);
-
-impl Estimator {
-    /// What the values that are finite say; `None` if there is none.
-    pub(super) fn of(&mut self, values: impl Iterator<Item = Option<f64>>) -> Option<Estimate> {
-        let values: Vec<f64> = values.flatten().filter(|value| value.is_finite()).collect();
+impl Sample {
+    /// What the values say, summed in their order; `None` if there are none.
+    pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+        let values: Vec<f64> = values.into_iter().collect();
         let first = *values.first()?;
         let n = values.len() as f64;
         // Around the first value, so that equal values have exactly this mean.
         let mean = first + values.iter().fold(0.0, |sum, x| sum + (x - first)) / n;
         let squares = values.iter().fold(0.0, |sum, x| sum + (x - mean) * (x - mean));
         let freedom = values.len() as u32 - 1;
-        let half = (freedom > 0).then(|| {
-            let t = *self.0.entry(freedom).or_insert_with(|| quantile(freedom));
-            t * (squares / f64::from(freedom) / n).sqrt()
-        });
-        Some(Estimate {
+        Some(Self {
             n: values.len() as u32,
             mean,
-            low: half.map(|half| mean - half),
-            high: half.map(|half| mean + half),
+            standard_error: (freedom > 0).then(|| (squares / f64::from(freedom) / n).sqrt()),
             min: values.iter().copied().fold(first, f64::min),
             max: values.iter().copied().fold(first, f64::max),
         })
+    }
+
+    /// s, the standard deviation; `None` for one value.
+    pub(crate) fn deviation(&self) -> Option<f64> {
+        Some(self.standard_error? * f64::from(self.n).sqrt())
+    }
+}
+
+impl Estimate {
+    /// The estimate from these values; `None` if there are none.
+    pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+        let sample = Sample::of(values)?;
+        Some(Self { mean: sample.mean, half_width: Estimator::default().half_width(&sample) })
+    }
+}
+
+/// Makes intervals, with the quantiles computed so far.
+#[derive(Debug, Default)]
+pub(crate) struct Estimator(BTreeMap<u32, f64>);
+
+impl Estimator {
+    /// What the values that are finite say; `None` if there is none.
+    pub(crate) fn of(&mut self, values: impl Iterator<Item = Option<f64>>) -> Option<Interval> {
+        let sample = Sample::of(values.flatten().filter(|value| value.is_finite()))?;
+        let half = self.half_width(&sample);
+        let Sample { n, mean, min, max, .. } = sample;
+        let (low, high) = (half.map(|half| mean - half), half.map(|half| mean + half));
+        Some(Interval { n, mean, low, high, min, max })
+    }
+
+    fn half_width(&mut self, sample: &Sample) -> Option<f64> {
+        let (error, freedom) = (sample.standard_error?, sample.n - 1);
+        let t = *self.0.entry(freedom).or_insert_with(|| quantile(freedom));
+        Some(t * error)
     }
 }
 
@@ -92,7 +144,7 @@ mod tests {
     use crate::seeds::Seeds;
     use proptest::prelude::*;
 
-    fn of(values: &[f64]) -> Estimate {
+    fn of(values: &[f64]) -> Interval {
         Estimator::default().of(values.iter().copied().map(Some)).expect("a value")
     }
 
@@ -144,6 +196,21 @@ mod tests {
         let three = of(&[1.0, 2.0, 3.0]);
         assert!((three.high.expect("three") - 2.0 - 4.302_652_7 / 3.0_f64.sqrt()).abs() < 1e-6);
         assert_eq!((three.min, three.max), (1.0, 3.0));
+        assert_eq!(Sample::of([]), None);
+        let sample = Sample::of([1.0, 2.0, 3.0]).expect("three");
+        assert_eq!((sample.n, sample.mean, sample.min, sample.max), (3, 2.0, 1.0, 3.0));
+        assert_eq!(sample.standard_error, Some((1.0_f64 / 3.0).sqrt()));
+    }
+
+    #[test]
+    fn an_estimate_is_half_of_an_interval() {
+        assert_eq!(Estimate::of([]), None);
+        assert_eq!(Estimate::of([7.0]), Some(Estimate { mean: 7.0, half_width: None }));
+        let values = [1.0, 2.0, 3.0, 4.0, 5.0];
+        let (five, interval) = (Estimate::of(values).expect("five"), of(&values));
+        assert_eq!(interval.high, five.half_width.map(|half| 3.0 + half));
+        // Standard deviation sqrt(2.5): 2.776 445 sqrt(2.5 / 5).
+        assert!((five.half_width.expect("five") - 1.963_243).abs() < 1e-6);
     }
 
     /// What the interval promises, tried out: 95 % of them hold the true mean.

@@ -1,0 +1,74 @@
+//! The flags of `byzantine`.
+
+use super::{profile, whole};
+use clap::Args;
+use espalier::sim::{Attack, Family, Retrain, Share, Spread};
+use espalier::topology::Topology;
+use espalier::trust::Profile;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+/// `byzantine`: the axes of the grid.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Examples:
+  espalier byzantine --quick
+      fourteen attacks, 20 nodes, two spreads, in less than a minute
+  espalier byzantine --nodes 50 --byzantine 34%,45% --spread iid --attack alie:0.5:1,white-box
+      two attacks that hide within the honest spread
+  espalier byzantine --model digits --nodes 20 --spread dirichlet:0.3
+      a network that learns to read digits, with nodes that measure each other
+  espalier byzantine
+      the whole grid, for half an hour; interrupt it and start it again, and it goes on
+
+A list replaces the whole axis. Open espalier-byzantine/byzantine.html when it is done.")]
+pub(crate) struct ByzantineArgs {
+    /// A small grid, in less than a minute
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Attacks, as for `simulate`; each is run alone [default: all]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', help_heading = "Axes")]
+    pub(crate) attack: Vec<Attack>,
+    /// How many nodes lie: numbers or shares [default: 0,10%,20%,34%,40%,45%,49%]
+    #[arg(long, value_name = "SHARE,…", value_delimiter = ',', help_heading = "Axes")]
+    pub(crate) byzantine: Vec<Share>,
+    /// How honest data differ [default: iid,mild,strong,dirichlet:0.3,clusters:2]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', help_heading = "Axes")]
+    pub(crate) spread: Vec<Spread>,
+    /// Who knows whom [default: random]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', help_heading = "Axes")]
+    pub(crate) topology: Vec<Topology>,
+    /// Numbers of nodes [default: 20,50,100]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', help_heading = "Axes")]
+    #[arg(value_parser = whole::<u32>)]
+    pub(crate) nodes: Vec<u32>,
+    /// How many seeds [default: 1]
+    #[arg(long, value_name = "COUNT", value_parser = whole::<NonZeroU32>, help_heading = "Axes")]
+    pub(crate) seeds: Option<NonZeroU32>,
+    /// The first seed
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Axes")]
+    #[arg(value_parser = whole::<u64>)]
+    pub(crate) seed: u64,
+    /// What is merged: synthetic:SHAPE or digits [default: synthetic:1024, with --quick 512]
+    #[arg(long, value_name = "MODEL", help_heading = "Runs")]
+    pub(crate) model: Option<Family>,
+    /// Constants of the trust score: strict or clustered [default: clustered for clusters:K,
+    /// strict elsewhere]
+    #[arg(long, value_name = "NAME", value_parser = profile, help_heading = "Runs")]
+    pub(crate) profile: Option<Profile>,
+    /// Train again from the merged model every EVERY rounds, TIMES times
+    #[arg(long, value_name = "EVERY:TIMES", help_heading = "Runs")]
+    pub(crate) retrain: Option<Retrain>,
+    /// Let nodes not measure each other
+    #[arg(long, help_heading = "Runs")]
+    pub(crate) no_attest: bool,
+    /// Folder for byzantine.html, byzantine.json and byzantine.csv; a grid that was interrupted
+    /// there goes on
+    #[arg(long, value_name = "DIR", default_value = "espalier-byzantine", help_heading = "Output")]
+    pub(crate) out: PathBuf,
+    /// Overwrite what is there, and begin anew
+    #[arg(long, help_heading = "Output")]
+    pub(crate) force: bool,
+    /// Also write the JSON to this file, or to standard output with `-`
+    #[arg(long, value_name = "FILE|-", help_heading = "Output")]
+    pub(crate) json: Option<PathBuf>,
+}

@@ -1,0 +1,129 @@
+//! The flags of `exchanges`, `rounds` and `maelstrom`.
+
+use super::{probability, whole};
+use crate::maelstrom::Workload;
+use clap::Args;
+use espalier::sim::{Clock, Family, Latency};
+use espalier::topology::{Order, Topology};
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+/// `exchanges`: the network on which all are compared.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Examples:
+  espalier exchanges
+      all of them over a complete network of 64 nodes
+  espalier exchanges --topology ring --model synthetic:128x128 --loss 0.1
+      64 KiB each, around a ring on which every tenth message is lost
+  espalier exchanges --clock periodic --latency lognormal:80ms:0.5
+      in seconds, over slow links; `scheduled` is left out, as it is about rounds
+
+Figures are up to the moment when the last node learnt the last thing.")]
+pub(crate) struct ExchangesArgs {
+    /// Number of nodes
+    #[arg(long, value_name = "N", default_value_t = 64, help_heading = "Network")]
+    #[arg(value_parser = whole::<u32>, allow_negative_numbers = true)]
+    pub(crate) nodes: u32,
+    /// Who knows whom, as for `simulate`
+    #[arg(long, value_name = "NAME", default_value = "complete", help_heading = "Network")]
+    pub(crate) topology: Topology,
+    /// What is spread: synthetic:SHAPE, digits or a path
+    #[arg(long, value_name = "MODEL", default_value = "synthetic:16x16", help_heading = "Network")]
+    pub(crate) model: Family,
+    /// Probability that a message is lost
+    #[arg(long, value_name = "P", default_value = "0", value_parser = probability)]
+    #[arg(allow_negative_numbers = true, help_heading = "Network")]
+    pub(crate) loss: f64,
+    /// When nodes begin exchanges: rounds, periodic, poisson or none [default: broadcast periodic,
+    /// the others rounds]
+    #[arg(long, value_name = "WHICH", help_heading = "Network")]
+    pub(crate) clock: Option<Clock>,
+    /// How long messages are under way, as for `simulate`
+    #[arg(long, value_name = "WHICH", default_value = "none", help_heading = "Network")]
+    pub(crate) latency: Latency,
+    /// How many seeds
+    #[arg(long, value_name = "COUNT", default_value = "5", help_heading = "Runs")]
+    #[arg(value_parser = whole::<NonZeroU32>)]
+    pub(crate) seeds: NonZeroU32,
+    /// The first of them
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Runs")]
+    #[arg(value_parser = whole::<u64>)]
+    pub(crate) seed: u64,
+    /// After how many rounds or periods a run ends that is not equal by then [default: 20 for each
+    /// node, and 200]
+    #[arg(long, value_name = "N", value_parser = whole::<NonZeroU32>, help_heading = "Runs")]
+    pub(crate) rounds: Option<NonZeroU32>,
+    /// Also write the JSON to this file, or to standard output with `-`, in place of the table
+    #[arg(long, value_name = "FILE|-", help_heading = "Output")]
+    pub(crate) json: Option<PathBuf>,
+    /// Overwrite that file
+    #[arg(long, requires = "json", help_heading = "Output")]
+    pub(crate) force: bool,
+}
+
+/// `rounds`: what to measure.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Examples:
+  espalier rounds
+      eleven networks of 8, 64 and 1024 nodes, 200 seeds each: a few minutes on two cores, most
+      of them for the ring and the line of 1024
+  espalier rounds --nodes 8,64
+      the same without the large ones, in a few seconds
+  espalier rounds --topology complete,ring --nodes 4 --seeds 10000
+      so small that theory knows the mean exactly
+
+The reference comes from a program of its own, fixtures/rounds/reference.py, with other generators
+and other seeds. Exit code 1 says that a mean is more than three standard errors of the difference
+from it, or out of the bounds of theory, or that a schedule took longer than it promises. Of 64
+means that are right, one is out by chance about every sixth time; look at it with another --seed.")]
+pub(crate) struct RoundsArgs {
+    /// Numbers of nodes
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "8,64,1024")]
+    #[arg(value_parser = whole::<u32>, help_heading = "Networks")]
+    pub(crate) nodes: Vec<u32>,
+    /// Who knows whom, as for `simulate` [default: random, ring, star, complete, line, torus,
+    /// hypercube, regular:4, erdos-renyi:P with P = 2 ln n / n, watts-strogatz:4:0.1,
+    /// barabasi-albert:2]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', help_heading = "Networks")]
+    pub(crate) topology: Vec<Topology>,
+    /// Whether exchanges of one round see each other [default: both]
+    #[arg(long, value_name = "sequential|synchronous", help_heading = "Networks")]
+    pub(crate) order: Option<Order>,
+    /// How many seeds, a run of each network for each of them
+    #[arg(long, value_name = "COUNT", default_value = "200", help_heading = "Runs")]
+    #[arg(value_parser = whole::<NonZeroU32>)]
+    pub(crate) seeds: NonZeroU32,
+    /// The first of them
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Runs")]
+    #[arg(value_parser = whole::<u64>)]
+    pub(crate) seed: u64,
+    /// Also write the JSON to this file, or to standard output with `-`, in place of the table
+    #[arg(long, value_name = "FILE|-", help_heading = "Output")]
+    pub(crate) json: Option<PathBuf>,
+    /// Also write a line for each cell to this file
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) csv: Option<PathBuf>,
+    /// Overwrite these files
+    #[arg(long, help_heading = "Output")]
+    pub(crate) force: bool,
+}
+
+/// `maelstrom`: what to serve.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Examples:
+  maelstrom test -w broadcast --bin ./node --node-count 5 --nemesis partition
+      with a script ./node of two lines: `#!/bin/sh` and
+      `exec espalier maelstrom broadcast`
+  maelstrom test -w g-set --bin ./node --node-count 5 --nemesis partition
+      the same with `g-set`
+
+The keys of these nodes follow from their names: anybody can compute them.")]
+pub(crate) struct MaelstromArgs {
+    /// The workload
+    pub(crate) workload: Workload,
+    /// Milliseconds between rounds of gossip; news go out at once, but at most once per round to
+    /// each neighbour
+    #[arg(long, value_name = "MS", default_value = "100")]
+    #[arg(value_parser = whole::<NonZeroU32>, allow_negative_numbers = true)]
+    pub(crate) period: NonZeroU32,
+}

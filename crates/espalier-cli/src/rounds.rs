@@ -1,0 +1,198 @@
+//! `espalier rounds`.
+
+use crate::Failure;
+use crate::args::RoundsArgs;
+use crate::console::{self, Cells};
+use crate::simulate::failure;
+use anyhow::Context as _;
+use espalier::sim::{
+    Comparison, OutputError, Rounds, RoundsCell, RoundsConfig, Source, run_rounds, write_file,
+};
+use espalier::topology::Order;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+const MISSING: &str = "–";
+
+pub(crate) fn run(args: &RoundsArgs, quiet: bool) -> Result<(), Failure> {
+    let config = configure(args);
+    config.check().map_err(failure)?;
+    let to_stdout = args.json.as_deref() == Some(Path::new("-"));
+    // Better to say so now than after minutes.
+    let files = [args.json.clone().filter(|_| !to_stdout), args.csv.clone()];
+    let exists = |path: &PathBuf| !args.force && path.exists();
+    if let Some(path) = files.into_iter().flatten().find(exists) {
+        return Err(Failure::input(OutputError::Exists(path)));
+    }
+    // What goes to standard output with `--json -` is JSON and nothing else.
+    let quiet = quiet || to_stdout;
+    let bar = Mutex::new(Cells::new(quiet, config.draws(), 0));
+    let found = run_rounds(&config, &|topology, nodes| {
+        if let Ok(mut bar) = bar.lock() {
+            bar.done(&format!("{topology}, {nodes} nodes"));
+        }
+    });
+    drop(bar);
+    let found = found.map_err(failure)?;
+    if let Some(path) = &args.csv {
+        write(path, &found.to_csv())?;
+    }
+    let json = || found.to_json() + "\n";
+    match &args.json {
+        Some(_) if to_stdout => console::print(&json())?,
+        Some(path) => write(path, &json())?,
+        None => {}
+    }
+    if !quiet {
+        console::print(&summary(&found))?;
+    }
+    verdict(&found)
+}
+
+fn configure(args: &RoundsArgs) -> RoundsConfig {
+    let topologies = Some(args.topology.clone()).filter(|named| !named.is_empty());
+    let both = vec![Order::Sequential, Order::Synchronous];
+    RoundsConfig {
+        topologies,
+        nodes: args.nodes.clone(),
+        orders: args.order.map_or(both, |order| vec![order]),
+        seeds: (0..u64::from(args.seeds.get())).map(|i| args.seed.wrapping_add(i)).collect(),
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    write_file(path, text.as_bytes())
+        .with_context(|| format!("cannot write {}", path.display()))
+        .map_err(Failure::Environment)
+}
+
+/// Says what is out.
+fn verdict(found: &Rounds) -> Result<(), Failure> {
+    if found.passes() {
+        return Ok(());
+    }
+    for cell in found.cells.iter().filter(|cell| !cell.passes()) {
+        let RoundsCell { topology, nodes, order, .. } = cell;
+        console::complain(&format!("out: {topology}, {nodes} nodes, {order}: {}", wrong(cell)));
+    }
+    Err(Failure::Check)
+}
+
+/// What is out in a cell, in words; empty if nothing is.
+fn wrong(cell: &RoundsCell) -> String {
+    let mut said = Vec::new();
+    let mean = cell.rounds.mean;
+    for other in cell.comparisons.iter().filter(|other| !other.within) {
+        let Comparison { mean: theirs, allowed, .. } = other;
+        let whose = match other.source {
+            Source::Reference => "the reference",
+            Source::Earlier => "earlier measurements",
+        };
+        said.push(format!("{mean:.3} differs from {theirs} of {whose} by more than {allowed:.3}"));
+    }
+    if !cell.holds {
+        let (lower, upper) = (cell.theory.lower, cell.theory.upper);
+        said.push(format!("{mean:.3} is not within {lower:.3} to {upper:.3}, as theory has it"));
+    }
+    if !cell.scheduled.kept {
+        let (rounds, promised) = (cell.scheduled.rounds, cell.scheduled.promised);
+        said.push(format!("the schedule took {rounds} rounds and promises {promised}"));
+    }
+    said.join("; ")
+}
+
+/// The cells in a table.
+fn summary(found: &Rounds) -> String {
+    let runs = found.config.seeds.len();
+    let first = found.config.seeds.first().copied().unwrap_or(0);
+    let mut text = format!(
+        "rounds until all nodes hold the same: {runs} runs each, seeds from {first} on, means with \
+         their standard errors\n\n"
+    );
+    let head = [
+        "topology",
+        "nodes",
+        "order",
+        "rounds",
+        "min",
+        "max",
+        "reference",
+        "earlier",
+        "theory",
+        "by schedule",
+        "verdict",
+    ];
+    let right = [false, true, false, true, true, true, true, true, true, true, false];
+    let rows: Vec<_> = found.cells.iter().map(row).collect();
+    text.push_str(&console::table(&head, &right, &rows));
+    for left in &found.left_out {
+        let _ = writeln!(text, "{} of {} is left out: {}", left.topology, left.nodes, left.reason);
+    }
+    let cells = found.cells.len();
+    let out = found.cells.iter().filter(|cell| !cell.passes()).count();
+    let _ = match out {
+        0 => writeln!(text, "\nnone of {cells} cells out"),
+        _ => writeln!(text, "\n{out} of {cells} cells out"),
+    };
+    text
+}
+
+fn row(cell: &RoundsCell) -> Vec<String> {
+    let of = |source| cell.comparisons.iter().find(|other: &&Comparison| other.source == source);
+    let theory = match (cell.theory.lower, cell.theory.upper) {
+        (lower, upper) if lower == upper => format!("{lower:.2}"),
+        (lower, upper) => format!("{lower:.2} to {upper:.0}"),
+    };
+    let reference = of(Source::Reference)
+        .map_or(MISSING.into(), |other| with_error(other.mean, Some(other.standard_error)));
+    vec![
+        cell.topology.to_string(),
+        cell.nodes.to_string(),
+        cell.order.to_string(),
+        with_error(cell.rounds.mean, cell.rounds.standard_error),
+        cell.rounds.min.to_string(),
+        cell.rounds.max.to_string(),
+        reference,
+        of(Source::Earlier).map_or(MISSING.into(), |other| other.mean.to_string()),
+        theory,
+        cell.scheduled.rounds.to_string(),
+        if cell.passes() { "within" } else { "OUT" }.to_owned(),
+    ]
+}
+
+/// A mean, and its error if that is not nothing.
+fn with_error(mean: f64, error: Option<f64>) -> String {
+    match error {
+        Some(error) if error > 0.0 => format!("{mean:.3} ± {error:.3}"),
+        _ => format!("{mean:.3}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is out fails the command, is said on the cell, and shows in the table.
+    #[test]
+    fn a_cell_that_is_out_fails_the_command() {
+        let config = RoundsConfig {
+            topologies: Some(vec![espalier::topology::Topology::Star]),
+            nodes: vec![8],
+            seeds: vec![1, 2],
+            ..RoundsConfig::default()
+        };
+        let mut found = run_rounds(&config, &|_, _| ()).expect("runs");
+        assert!(verdict(&found).is_ok() && summary(&found).ends_with("none of 2 cells out\n"));
+        let cell = &mut found.cells[1];
+        cell.comparisons[0] =
+            Comparison { mean: 3.0, difference: -1.0, within: false, ..cell.comparisons[0] };
+        assert_eq!(wrong(cell), "2.000 differs from 3 of the reference by more than 0.000");
+        (cell.holds, cell.scheduled.kept) = (false, false);
+        assert!(wrong(cell).contains("; 2.000 is not within 2.000 to 2.000, as theory has it; "));
+        assert!(wrong(cell).ends_with("the schedule took 2 rounds and promises 2"));
+        assert!(matches!(verdict(&found), Err(Failure::Check)));
+        let text = summary(&found);
+        assert!(text.contains("OUT\n") && text.ends_with("1 of 2 cells out\n"), "{text}");
+    }
+}
