@@ -13,7 +13,7 @@ use espalier_trust::{Dimension, FaultKind, Q16};
 use proptest::prelude::*;
 
 /// A local change of node `who`.
-fn act(net: &mut Net, kind: u8, who: usize, value: u8) {
+pub(crate) fn act(net: &mut Net, kind: u8, who: usize, value: u8) {
     let own = if value < 2 { 1.0 } else { who as f32 };
     let replica = &mut net.replicas[who];
     let done = replica.change(|state, key| match kind {
