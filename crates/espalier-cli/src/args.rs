@@ -360,9 +360,9 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "sequential|synchronous", default_value = "sequential")]
     #[arg(help_heading = "Federation")]
     order: Order,
-    /// What nodes send each other: what the other lacks, everything, or fresh operations by
-    /// broadcast trees
-    #[arg(long, value_name = "delta|full-state|broadcast", default_value = "delta")]
+    /// What nodes send each other: what the other lacks, everything, what is new since the last
+    /// time, or fresh operations by broadcast trees
+    #[arg(long, value_name = "delta|full-state|intervals|broadcast", default_value = "delta")]
     #[arg(help_heading = "Federation")]
     exchange: Exchange,
     /// Seed of all randomness, in a scenario the first one [default: 1, in a scenario as in its

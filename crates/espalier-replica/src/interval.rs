@@ -385,3 +385,6 @@ impl Replica {
         settled.into_iter().filter_map(|peer| self.ack(peer)).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;
