@@ -11,6 +11,9 @@
 //!    ⇄   Want and tensors by content hash
 //! ```
 //!
+//! Between two who know how far the other is, exchanges by intervals need neither roots nor
+//! frontiers, see [`crate::interval`].
+//!
 //! If both have seen equally far and the roots still differ, somebody forked; then the sets are
 //! reconciled, see [`crate::repair`]. With a peer that has never seen equally far this is done now
 //! and then. An operation is taken in only when its tensors are here,
@@ -26,7 +29,8 @@ use crate::error::{ApplyError, ChangeError};
 use crate::findings::Findings;
 use crate::frame::MAX_MESSAGE_LEN;
 use crate::intake::Waiting;
-use crate::message::{Batch, MAX_IDS, Message, MessageError, Seen};
+use crate::interval::Intervals;
+use crate::message::{Batch, MAX_IDS, Message, MessageError, Reply, Seen};
 use crate::op::VerifiedOp;
 use crate::pool::Pool;
 use crate::repair::Comparisons;
@@ -38,7 +42,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::iter::Peekable;
 
 /// How many bytes of operations go into one message; the next exchange brings the rest.
-const MAX_BATCH_LEN: usize = MAX_MESSAGE_LEN / 2;
+pub(crate) const MAX_BATCH_LEN: usize = MAX_MESSAGE_LEN / 2;
 
 /// After how many answers to a peer that had not seen equally far the chains are compared all the
 /// same: whoever never falls silent must not hide the forks of others.
@@ -56,6 +60,9 @@ pub enum Exchange {
     Delta,
     /// Everything, every time.
     FullState,
+    /// What is new since the last exchange with that peer and did not come from it; what the other
+    /// side lacks where the two do not know how far they are.
+    Intervals,
 }
 
 /// What the driver is to do.
@@ -124,6 +131,8 @@ pub struct Replica {
     /// How often each peer was told what it lacks.
     unequal: BTreeMap<PeerId, u32>,
     pub(crate) comparisons: Comparisons,
+    /// What only exchanges by intervals need; absent if it makes others.
+    pub(crate) intervals: Option<Intervals>,
     /// Who was asked in this tick for what waiting operations lack.
     pub(crate) asked: BTreeSet<PeerId>,
 }
@@ -133,6 +142,7 @@ impl Replica {
     #[must_use]
     pub fn new(key: Keypair, state: MergeState, exchange: Exchange) -> Self {
         let held = state.live_contents().collect();
+        let intervals = (exchange == Exchange::Intervals).then(|| Intervals::new(&state));
         Self {
             key,
             state,
@@ -145,6 +155,7 @@ impl Replica {
             wishes: Wishes::default(),
             unequal: BTreeMap::new(),
             comparisons: Comparisons::default(),
+            intervals,
             asked: BTreeSet::new(),
         }
     }
@@ -171,22 +182,22 @@ impl Replica {
     ) -> Result<T, ChangeError> {
         let done = change(&mut self.state, &self.key)?;
         self.held.extend(self.state.live_contents_of(&self.key.peer_id()));
+        self.log_news();
         Ok(done)
     }
 
     /// Begins an exchange with `peer`.
     #[must_use]
     pub fn start(&self, peer: PeerId) -> Vec<Effect> {
-        match self.exchange {
-            Exchange::Delta => {
-                let (policy, root) = (self.state.policy().hash(), self.state.ops_root());
-                // What is still lacking comes first: then it is there when how far this replica has
-                // seen is told.
-                let want = self.still_missing().map(|want| send(peer, &want));
-                want.into_iter().chain([send(peer, &Message::Hello { policy, root })]).collect()
-            }
-            Exchange::FullState => self.whole(peer, true),
+        if self.exchange == Exchange::FullState {
+            return self.whole(peer, true);
         }
+        // What is still lacking comes first: then it is there when how far this replica has seen is
+        // told.
+        let want = self.still_missing().map(|want| send(peer, &want));
+        let interval = self.interval(&peer, Reply::Interval);
+        let begin = interval.map_or_else(|| self.hello(peer), |interval| send(peer, &interval));
+        want.into_iter().chain([begin]).collect()
     }
 
     /// Takes a frame from `from`.
@@ -196,32 +207,9 @@ impl Replica {
     pub fn receive(&mut self, from: PeerId, frame: &[u8]) -> Result<Received, ReceiveError> {
         let nothing = |effects| Ok(Received { effects, admitted: 0 });
         match Message::from_frame(frame)? {
-            Message::Hello { policy, root } => {
-                self.same_policy(policy)?;
-                let equal = root == self.state.ops_root();
-                #[cfg(feature = "mutants")]
-                let equal = equal
-                    || crate::mutants::Mutant::ShortRoots
-                        .looks_alike(&root, &self.state.ops_root());
-                let seen = || self.seen();
-                let answer = if equal { Message::Same } else { Message::Differs { seen: seen() } };
-                let want = self.ask_again(from);
-                nothing(want.into_iter().chain([send(from, &answer)]).collect())
-            }
+            Message::Hello { policy, root } => nothing(self.on_hello(from, policy, root)?),
             Message::Same => nothing(Vec::new()),
-            Message::Differs { seen } => {
-                let theirs = seen.frontier(self.state.policy());
-                if theirs == self.state.frontier() {
-                    return nothing(vec![self.compare(from, None)]);
-                }
-                let batch = self.lacking(&theirs);
-                let mut effects =
-                    vec![send(from, &Message::Delta { seen: Some(self.seen()), batch })];
-                if self.compare_now(from) {
-                    effects.push(self.compare(from, Some(&theirs)));
-                }
-                nothing(effects)
-            }
+            Message::Differs { seen } => nothing(self.on_differs(from, &seen)),
             Message::Delta { seen, batch } => {
                 let mut received = self.take(from, batch, frame.len(), true)?;
                 if let Some(seen) = seen {
@@ -257,7 +245,53 @@ impl Replica {
                 received.effects.splice(0..0, answer);
                 Ok(received)
             }
+            Message::Level { at, seen } => nothing(self.on_level(from, at, &seen)),
+            Message::Interval(interval) => self.on_interval(from, interval, frame.len()),
+            Message::Ack { got, at } => {
+                self.on_ack(from, got, at);
+                nothing(Vec::new())
+            }
+            Message::Lost { policy, root } => {
+                self.forget(&from);
+                nothing(self.on_hello(from, policy, root)?)
+            }
         }
+    }
+
+    pub(crate) fn hello(&self, to: PeerId) -> Effect {
+        let (policy, root) = (self.state.policy().hash(), self.state.ops_root());
+        send(to, &Message::Hello { policy, root })
+    }
+
+    /// Answers somebody who says its root.
+    fn on_hello(
+        &mut self,
+        from: PeerId,
+        policy: Digest,
+        root: Digest,
+    ) -> Result<Vec<Effect>, ApplyError> {
+        self.same_policy(policy)?;
+        let equal = root == self.state.ops_root();
+        #[cfg(feature = "mutants")]
+        let equal =
+            equal || crate::mutants::Mutant::ShortRoots.looks_alike(&root, &self.state.ops_root());
+        let answer = if equal { Message::Same } else { self.differs(from) };
+        let want = self.ask_again(from);
+        Ok(want.into_iter().chain([send(from, &answer)]).collect())
+    }
+
+    /// Takes how far somebody has seen who has other operations.
+    pub(crate) fn on_differs(&mut self, from: PeerId, seen: &Seen) -> Vec<Effect> {
+        let theirs = seen.frontier(self.state.policy());
+        if theirs == self.state.frontier() {
+            return vec![self.compare(from, None)];
+        }
+        let batch = self.lacking(&theirs);
+        let mut effects = vec![send(from, &Message::Delta { seen: Some(self.seen()), batch })];
+        if self.compare_now(from) {
+            effects.push(self.compare(from, Some(&theirs)));
+        }
+        effects
     }
 
     fn same_policy(&self, theirs: Digest) -> Result<(), ApplyError> {
@@ -265,11 +299,11 @@ impl Replica {
         if theirs == ours { Ok(()) } else { Err(ApplyError::Policy { ours, theirs }) }
     }
 
-    fn seen(&self) -> Seen {
+    pub(crate) fn seen(&self) -> Seen {
         Seen::new(&self.state.frontier(), self.state.policy())
     }
 
-    fn lacking(&self, frontier: &Frontier) -> Option<Batch> {
+    pub(crate) fn lacking(&self, frontier: &Frontier) -> Option<Batch> {
         let delta = self.state.delta(frontier);
         let len: usize = delta.ops().map(VerifiedOp::encoded_len).sum();
         if len <= MAX_BATCH_LEN {
@@ -328,7 +362,7 @@ impl Replica {
 
     /// Whether the operations are to be compared with this peer's, although it has not seen equally
     /// far.
-    fn compare_now(&mut self, peer: PeerId) -> bool {
+    pub(crate) fn compare_now(&mut self, peer: PeerId) -> bool {
         if self.unequal.len() >= MAX_COUNTED {
             self.unequal.clear();
         }
@@ -352,6 +386,10 @@ impl Replica {
         for (peer, times) in other.unequal {
             let ours = self.unequal.entry(peer).or_default();
             *ours = times.max(*ours);
+        }
+        match (&mut self.intervals, other.intervals) {
+            (Some(ours), Some(theirs)) => ours.absorb(theirs, &self.state),
+            _ => self.log_news(),
         }
         other.waiting.into_iter().for_each(|waiting| self.wait(waiting));
         self.content_arrived(&[]);

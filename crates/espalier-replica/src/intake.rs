@@ -69,6 +69,9 @@ impl Replica {
         }
         let mut received = Received { effects: self.answer_wishes(contents), admitted };
         self.take_admitted(true, &mut received);
+        if received.admitted > 0 {
+            received.effects.extend(self.acknowledge());
+        }
         received
     }
 
@@ -148,6 +151,9 @@ impl Replica {
         let mut received = self.take_checked(from, ops, ask);
         self.pool.put(from, strangers);
         self.take_admitted(ask, &mut received);
+        if received.admitted > 0 {
+            received.effects.extend(self.acknowledge());
+        }
         Ok(received)
     }
 
@@ -289,6 +295,7 @@ impl Replica {
     /// Joins prepared operations and looks at what they bring.
     fn commit(&mut self, ops: Prepared) -> usize {
         let new = self.state.commit(ops);
+        self.log_news();
         new.iter().for_each(|entry| self.inspect(entry));
         new.len()
     }

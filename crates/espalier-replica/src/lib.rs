@@ -59,9 +59,11 @@ mod gossip;
 mod heads;
 mod index;
 mod intake;
+mod interval;
 mod join;
 mod lazy;
 pub mod legal;
+mod log;
 mod magnitude;
 mod message;
 #[cfg(feature = "mutants")]

@@ -76,6 +76,40 @@ pub(crate) struct Batch {
     pub(crate) ops: Vec<SignedOp>,
 }
 
+/// The first bytes of a hash over all operations of a log up to a point.
+pub(crate) type Mark = [u8; 8];
+
+/// A point of somebody's log of operations: after so many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Point {
+    pub(crate) position: u64,
+    pub(crate) mark: Mark,
+}
+
+/// What is asked for in answer to an interval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Reply {
+    /// Nothing but an acknowledgement.
+    Nothing,
+    /// The receiver's interval.
+    Interval,
+    /// What the sender lacks, who has seen so far.
+    Beyond(Seen),
+}
+
+/// What the receiver lacks of the sender's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Interval {
+    /// Everything of your log up to here is with me.
+    pub(crate) got: Option<Point>,
+    /// What I leave out you have, if this is a point of your log; absent if it is that of `got`.
+    pub(crate) rests: Option<Point>,
+    /// With this you have everything of my log up to here.
+    pub(crate) at: Point,
+    pub(crate) reply: Reply,
+    pub(crate) batch: Option<Batch>,
+}
+
 /// One message. A batch is absent where there are no operations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Message {
@@ -103,6 +137,14 @@ pub(crate) enum Message {
     List { scope: Scope, from: u64 },
     /// All of mine whose identifiers begin with a number in this range.
     Ids { scope: Scope, from: u64, to: u64, ids: Vec<Short> },
+    /// As `Differs`, at this point of my log.
+    Level { at: Point, seen: Seen },
+    /// What you lack of my log.
+    Interval(Interval),
+    /// Everything of your log up to `got` is with me; mine ends at `at`.
+    Ack { got: Point, at: Point },
+    /// As `Hello`; and you take something to be here which is not.
+    Lost { policy: Digest, root: Digest },
 }
 
 impl Message {

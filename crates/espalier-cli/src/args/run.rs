@@ -35,9 +35,9 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "sequential|synchronous", default_value = "sequential")]
     #[arg(help_heading = "Federation")]
     order: Order,
-    /// What nodes send each other: what the other lacks, everything, or fresh operations by
-    /// broadcast trees
-    #[arg(long, value_name = "delta|full-state|broadcast", default_value = "delta")]
+    /// What nodes send each other: what the other lacks, everything, what is new since the last
+    /// time, or fresh operations by broadcast trees
+    #[arg(long, value_name = "delta|full-state|intervals|broadcast", default_value = "delta")]
     #[arg(help_heading = "Federation")]
     exchange: Exchange,
     /// How they send it: as encoded and signed frames, or counted: sets joined as they are, and

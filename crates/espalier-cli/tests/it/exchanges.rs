@@ -9,7 +9,7 @@ const SMALL: [&str; 7] = ["exchanges", "--nodes", "8", "--model", "synthetic:4x4
 fn all_exchanges_stand_in_one_table() {
     let place = Place::new();
     let text = place.ok(&SMALL);
-    for name in ["full-state", "delta", "scheduled", "broadcast", "mean-only"] {
+    for name in ["full-state", "delta", "intervals", "scheduled", "broadcast", "mean-only"] {
         assert!(text.lines().any(|line| line.starts_with(name)), "{name}: {text}");
     }
     let row = |name: &str| -> Vec<&str> {
@@ -32,10 +32,10 @@ fn json_is_the_same_on_any_number_of_threads() {
     let text = place.ok(&[&SMALL[..], &["--json", "-"]].concat());
     let read: serde_json::Value = serde_json::from_str(&text).expect("JSON and nothing else");
     assert_eq!((read["model_bytes"].as_u64(), read["optimum"].as_u64()), (Some(64), Some(3_584)));
-    assert_eq!(read["results"].as_array().map(Vec::len), Some(5));
-    assert_eq!(read["results"][2]["protocol"], "scheduled");
-    assert_eq!(read["results"][2]["tensors_over_optimum"]["mean"], 1.0);
-    assert_eq!(read["results"][4]["runs"][1]["tensor_bytes"], 2 * 7 * 64);
+    assert_eq!(read["results"].as_array().map(Vec::len), Some(6));
+    assert_eq!(read["results"][3]["protocol"], "scheduled");
+    assert_eq!(read["results"][3]["tensors_over_optimum"]["mean"], 1.0);
+    assert_eq!(read["results"][5]["runs"][1]["tensor_bytes"], 2 * 7 * 64);
     let file = [&SMALL[..], &["--json", "all.json", "--quiet", "--threads", "1"]].concat();
     assert_eq!(place.ok(&file), "");
     assert_eq!(place.read("all.json"), text);

@@ -8,7 +8,7 @@ const SIMULATE: &str = "\
 --topology random|ring|star|complete|line|torus|hypercube|regular:K|\
 erdos-renyi:P|watts-strogatz:K:B|barabasi-albert:M|file:PATH [random]
 --schedule random|scheduled [random] --order sequential|synchronous [sequential]
---exchange delta|full-state|broadcast [delta]
+--exchange delta|full-state|intervals|broadcast [delta]
 --strategy NAME [weight-average] --param KEY=VALUE --model digits|synthetic:SHAPE|PATH [digits]
 --late-joiners COUNT@ROUND --partition PARTS@FROM..UNTIL --loss P --duplicate P --reorder P
 --delay ROUNDS --crash P --retract NODE@ROUND --byzantine COUNT|PERCENT%

@@ -21,7 +21,7 @@ const WRONG: &[(&[&str], &[&str])] = &[
     (&["--param", "density"], &["--param", "KEY=VALUE"]),
     (&["--schedule", "planned"], &["--schedule", "use random or scheduled"]),
     (&["--order", "parallel"], &["--order", "use sequential or synchronous"]),
-    (&["--exchange", "full"], &["--exchange", "delta, full-state or broadcast"]),
+    (&["--exchange", "full"], &["--exchange", "delta, full-state, intervals or broadcast"]),
     (&["--exchange", "broadcast"], &["--exchange broadcast", "add --clock periodic"]),
     (&["--metrics", "smple:3"], &["--metrics", "did you mean `sample`?"]),
     (&["--nodes", "1"], &["--nodes", "2 to 100000"]),

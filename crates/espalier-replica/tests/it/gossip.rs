@@ -13,7 +13,7 @@ use espalier_trust::{Dimension, FaultKind, Q16};
 use proptest::prelude::*;
 
 /// A local change of node `who`.
-fn act(net: &mut Net, kind: u8, who: usize, value: u8) {
+pub(crate) fn act(net: &mut Net, kind: u8, who: usize, value: u8) {
     let own = if value < 2 { 1.0 } else { who as f32 };
     let replica = &mut net.replicas[who];
     let done = replica.change(|state, key| match kind {
@@ -35,8 +35,8 @@ fn act(net: &mut Net, kind: u8, who: usize, value: u8) {
     assert!(done.is_ok() || refused, "{done:?}");
 }
 
-fn full(full: bool) -> Exchange {
-    if full { Exchange::FullState } else { Exchange::Delta }
+fn any_exchange() -> impl Strategy<Value = Exchange> {
+    prop_oneof![Just(Exchange::Delta), Just(Exchange::FullState), Just(Exchange::Intervals),]
 }
 
 proptest! {
@@ -47,9 +47,9 @@ proptest! {
         n in 2..6_u8,
         steps in honest(40),
         (loss, double, reorder) in (0..60_u64, 0..40_u64, 0..60_u64),
-        (seed, whole) in (any::<u64>(), any::<bool>()),
+        (seed, exchange) in (any::<u64>(), any_exchange()),
     ) {
-        let mut net = Net::new(n, seed, full(whole));
+        let mut net = Net::new(n, seed, exchange);
         net.weather = Weather { loss, double, reorder };
         for (kind, who, whom, value) in steps {
             let (who, whom) = (usize::from(who % n), usize::from(whom % n));
@@ -70,8 +70,10 @@ proptest! {
         }
         let (moved, sent) = (net.moved, net.sent.len());
         net.rounds(1);
-        if !whole {
+        if exchange != Exchange::FullState {
             prop_assert_eq!(net.moved, moved, "equal replicas move no tensors");
+        }
+        if exchange == Exchange::Delta {
             let exchanges = usize::from(n) * usize::from(n - 1);
             prop_assert_eq!(net.sent.len() - sent, 2 * exchanges, "a root and an answer each");
         }
@@ -79,11 +81,12 @@ proptest! {
 
     #[test]
     fn forks_and_lies_are_repaired_and_convict_everywhere(
-        seed in any::<u64>(), faces in 2..4_usize, loss in 0..40_u64, whole in any::<bool>()
+        seed in any::<u64>(), faces in 2..4_usize, loss in 0..40_u64,
+        exchange in any_exchange(),
     ) {
         // Author 0 shows several faces, author 1 signs a NaN, author 2 retracts others.
-        let mut replicas: Vec<_> = (0..5).map(|i| replica(key(i), 5, full(whole))).collect();
-        replicas.extend((1..faces).map(|_| replica(key(0), 5, full(whole))));
+        let mut replicas: Vec<_> = (0..5).map(|i| replica(key(i), 5, exchange)).collect();
+        replicas.extend((1..faces).map(|_| replica(key(0), 5, exchange)));
         let mut net = Net::of(replicas, seed);
         net.weather = Weather { loss, double: 10, reorder: 20 };
         for who in 0..net.replicas.len() {
@@ -115,9 +118,9 @@ proptest! {
 
     #[test]
     fn copies_that_learn_in_parallel_never_sign_two_operations_at_one_place(
-        seed in any::<u64>(), n in 3..6_u8
+        seed in any::<u64>(), n in 3..6_u8, exchange in any_exchange(),
     ) {
-        let mut net = Net::new(n, seed, Exchange::Delta);
+        let mut net = Net::new(n, seed, exchange);
         for who in 0..usize::from(n) {
             act(&mut net, 0, who, who as u8);
         }
@@ -231,7 +234,7 @@ fn a_contribution_that_replaces_itself_is_not_taken_without_its_tensors() {
 fn an_equivocator_locks_nobody_out() {
     // Two faces of author 0 reach one node, which never gets the second one's tensors. Whoever
     // joins through that node gets everything else.
-    for exchange in [Exchange::Delta, Exchange::FullState] {
+    for exchange in [Exchange::Delta, Exchange::FullState, Exchange::Intervals] {
         let keys = [1, 0, 0, 2].map(key);
         let mut net = Net::of(keys.map(|key| replica(key, 3, exchange)).into(), 1);
         for face in [1, 2] {
@@ -252,7 +255,7 @@ fn an_equivocator_locks_nobody_out() {
 #[test]
 fn a_state_longer_than_a_message_comes_in_several() {
     // Eighteen operations of nearly 4 MiB are more than one message may carry.
-    for exchange in [Exchange::Delta, Exchange::FullState] {
+    for exchange in [Exchange::Delta, Exchange::FullState, Exchange::Intervals] {
         let mut source = replica(key(0), 2, exchange);
         for big in 0..18_u8 {
             let tensor = |i: usize| (format!("{big}-{i:0>490}"), Dtype::U8, vec![1], vec![1]);

@@ -14,12 +14,17 @@ fn frames() -> (Vec<Vec<u8>>, Replica) {
     let mut replicas: Vec<_> = (0..3).map(|i| replica(key(i), 3, Exchange::Delta)).collect();
     replicas.push(replica(key(0), 3, Exchange::Delta));
     replicas.push(replica(key(1), 3, Exchange::FullState));
+    replicas.extend((0..2).map(|i| replica(key(i), 3, Exchange::Intervals)));
     let mut net = Net::of(replicas, 5);
-    for who in [0, 1, 2, 3] {
+    for who in [0, 1, 2, 3, 5] {
         let draft = Draft::new("model", model(who as f32, 1.0));
         net.replicas[who].change(|state, key| state.add(key, draft)).expect("legal");
     }
     net.rounds(3);
+    // Those that count in logs know each other now.
+    let draft = Draft::new("model", model(9.0, 1.0));
+    net.replicas[6].change(|state, key| state.add(key, draft)).expect("legal");
+    net.exchange(5, 6);
     let frames = net.sent.into_iter().map(|(_, frame)| frame).collect();
     (frames, net.replicas.swap_remove(2))
 }
@@ -28,8 +33,13 @@ proptest! {
     #![proptest_config(cases(64))]
 
     #[test]
-    fn damaged_frames_change_nothing(seed in any::<u64>(), noise in any::<Vec<u8>>()) {
+    fn damaged_frames_change_nothing(
+        seed in any::<u64>(), noise in any::<Vec<u8>>(), intervals: bool,
+    ) {
         let (frames, mut node) = frames();
+        if intervals {
+            node = Replica::new(key(2), node.state().clone(), Exchange::Intervals);
+        }
         let before = look(node.state());
         let mut dice = Dice(seed);
         for _ in 0..40 {
@@ -54,9 +64,10 @@ proptest! {
     }
 
     #[test]
-    fn frames_in_the_wrong_phase_do_no_harm(seed in any::<u64>()) {
+    fn frames_in_the_wrong_phase_do_no_harm(seed in any::<u64>(), intervals: bool) {
         let (frames, node) = frames();
-        let mut fresh = replica(key(2), 3, Exchange::Delta);
+        let exchange = if intervals { Exchange::Intervals } else { Exchange::Delta };
+        let mut fresh = replica(key(2), 3, exchange);
         let mut dice = Dice(seed);
         for _ in 0..60 {
             let _ = fresh.receive(address(dice.below(9)), &frames[dice.below(frames.len())]);

@@ -13,6 +13,7 @@ mod gossip;
 mod guilt;
 mod histories;
 mod hostile;
+mod intervals;
 mod joins;
 mod naive;
 mod provenance;

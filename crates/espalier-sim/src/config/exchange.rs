@@ -14,6 +14,9 @@ pub enum Exchange {
     Delta,
     /// In each exchange everything.
     FullState,
+    /// In each exchange what is new since the last one with that peer and did not come from it;
+    /// `Delta` where the two do not know how far they are.
+    Intervals,
     /// Fresh operations at once to everybody, by broadcast trees. `Delta` exchanges repair what
     /// these lose; they are rare. In virtual time only.
     Broadcast,
@@ -22,13 +25,24 @@ pub enum Exchange {
 /// How many periods there are between two exchanges that a node begins for repair.
 const REPAIR: u64 = 5;
 
+/// How many exchanges by intervals it takes until a node that hears nothing new begins one with
+/// roots and frontiers: eight that the other began.
+const COMPARES: u64 = 16;
+
 impl Exchange {
     /// What the replicas are to do in an exchange.
     pub(crate) fn of_replicas(self) -> espalier_replica::Exchange {
         match self {
             Self::Delta | Self::Broadcast => espalier_replica::Exchange::Delta,
             Self::FullState => espalier_replica::Exchange::FullState,
+            Self::Intervals => espalier_replica::Exchange::Intervals,
         }
+    }
+
+    /// Of how many exchanges between two nodes at least one finds everything in which they differ,
+    /// if nothing is new.
+    pub(crate) fn compares_every(self) -> u64 {
+        if self == Self::Intervals { COMPARES } else { 1 }
     }
 
     /// How many periods there are between two exchanges that a node begins.
@@ -43,11 +57,12 @@ impl FromStr for Exchange {
         match text {
             "delta" => Ok(Self::Delta),
             "full-state" => Ok(Self::FullState),
+            "intervals" => Ok(Self::Intervals),
             "broadcast" => Ok(Self::Broadcast),
             _ => Err(unknown(
                 text,
-                "delta, full-state or broadcast",
-                &["delta", "full-state", "broadcast"],
+                "delta, full-state, intervals or broadcast",
+                &["delta", "full-state", "intervals", "broadcast"],
             )),
         }
     }
@@ -58,6 +73,7 @@ impl fmt::Display for Exchange {
         f.write_str(match self {
             Self::Delta => "delta",
             Self::FullState => "full-state",
+            Self::Intervals => "intervals",
             Self::Broadcast => "broadcast",
         })
     }
@@ -130,7 +146,7 @@ mod tests {
 
     #[test]
     fn every_name_reads_back() {
-        for text in ["delta", "full-state", "broadcast"] {
+        for text in ["delta", "full-state", "intervals", "broadcast"] {
             let exchange: Exchange = text.parse().expect("a name");
             assert_eq!(exchange.to_string(), text);
             assert_eq!(serde_json::to_string(&exchange).expect("writes"), format!("{text:?}"));

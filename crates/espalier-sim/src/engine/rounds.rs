@@ -125,6 +125,11 @@ impl<P: Population> Engine<'_, P> {
     ) {
         while let Some(mail) = inbox.pop_front().filter(|_| !self.log.is_stopped()) {
             let by = mail.to;
+            if !self.peers.is_up(by) {
+                // Somebody else's answer, to a node that has gone.
+                self.drop_late(&mail);
+                continue;
+            }
             self.hand_over(mail, exchanged, out);
             self.route(by, out, inbox, exchanged);
         }

@@ -26,7 +26,9 @@ pub enum Protocol {
     FullState,
     /// Exchanges of what the other lacks.
     Delta,
-    /// The same with partners by schedule; in rounds only.
+    /// The same without comparing, where both know how far the other is.
+    Intervals,
+    /// As `Delta` with partners by schedule; in rounds only.
     Scheduled,
     /// Fresh operations by broadcast trees, and rare exchanges; in virtual time only.
     Broadcast,
@@ -36,8 +38,14 @@ pub enum Protocol {
 
 impl Protocol {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::FullState, Self::Delta, Self::Scheduled, Self::Broadcast, Self::MeanOnly];
+    pub const ALL: [Self; 6] = [
+        Self::FullState,
+        Self::Delta,
+        Self::Intervals,
+        Self::Scheduled,
+        Self::Broadcast,
+        Self::MeanOnly,
+    ];
 
     /// The clock by which it runs if it can be chosen.
     fn own_clock(self) -> Clock {
@@ -60,7 +68,8 @@ impl Protocol {
 impl FromStr for Protocol {
     type Err = ParseError;
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        const NAMES: [&str; 5] = ["full-state", "delta", "scheduled", "broadcast", "mean-only"];
+        const NAMES: [&str; 6] =
+            ["full-state", "delta", "intervals", "scheduled", "broadcast", "mean-only"];
         let found = Self::ALL.into_iter().zip(NAMES).find(|(_, name)| *name == text);
         found.map(|(protocol, _)| protocol).ok_or_else(|| unknown(text, NAMES.join(", "), &NAMES))
     }
@@ -71,6 +80,7 @@ impl fmt::Display for Protocol {
         f.write_str(match self {
             Self::FullState => "full-state",
             Self::Delta => "delta",
+            Self::Intervals => "intervals",
             Self::Scheduled => "scheduled",
             Self::Broadcast => "broadcast",
             Self::MeanOnly => "mean-only",
@@ -213,6 +223,7 @@ impl ExchangesConfig {
         let (exchange, schedule) = match protocol {
             Protocol::FullState => (Exchange::FullState, Schedule::Random),
             Protocol::Delta | Protocol::MeanOnly => (Exchange::Delta, Schedule::Random),
+            Protocol::Intervals => (Exchange::Intervals, Schedule::Random),
             Protocol::Scheduled => (Exchange::Delta, Schedule::Scheduled),
             Protocol::Broadcast => (Exchange::Broadcast, Schedule::Random),
         };

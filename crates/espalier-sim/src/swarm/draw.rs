@@ -43,6 +43,10 @@ pub(crate) fn draw(seed: u64) -> Config {
     membership(dice, &mut config);
     liars(dice, &mut config);
     merge(dice, &mut config);
+    // Drawn last, so that it shifts nothing else.
+    if config.exchange == Exchange::Delta && dice.happens(0.4) {
+        config.exchange = Exchange::Intervals;
+    }
     config
 }
 
@@ -268,6 +272,7 @@ mod tests {
         some("retracting", &|c| !c.retract.is_empty());
         some("retraining", &|c| c.retrain.is_some());
         some("full states", &|c| c.exchange == Exchange::FullState);
+        some("intervals", &|c| c.exchange == Exchange::Intervals);
         some("broadcasts", &|c| c.exchange == Exchange::Broadcast);
         some("schedules", &|c| c.schedule == Schedule::Scheduled);
         some("synchronous", &|c| c.order == Order::Synchronous);

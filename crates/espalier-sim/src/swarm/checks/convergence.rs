@@ -87,7 +87,8 @@ pub(super) fn parts(setting: &Setting<'_>) -> Vec<BTreeSet<usize>> {
 /// holds is spread among them, if they called nobody else; of d neighbours h are honest, so every
 /// call goes astray with probability 1 - h/d, and takes at most twice d/h as long. Nodes with
 /// clocks that run by chance stay silent for a period with probability 1/e: twice as long again.
-/// Nodes that broadcast exchange only every so many periods.
+/// Nodes that broadcast exchange only every so many periods; of exchanges by intervals only some
+/// show forks.
 /// Plans that name their pairs keep within the bound for random ones.
 pub(crate) fn rounds_to_agree(setting: &Setting<'_>) -> u32 {
     let network = setting.network;
@@ -102,7 +103,8 @@ pub(crate) fn rounds_to_agree(setting: &Setting<'_>) -> u32 {
         bound = bound.max(upper(&inner).saturating_mul(2 * slower));
     }
     let by_chance = u32::from(setting.config.clock == Clock::Poisson);
-    let every = setting.config.exchange.every() as u32;
+    let exchange = setting.config.exchange;
+    let every = (exchange.every() * exchange.compares_every()) as u32;
     bound.saturating_mul((1 + by_chance) * (WAVES + RESERVE) * every)
 }
 

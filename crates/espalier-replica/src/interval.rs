@@ -1,0 +1,390 @@
+//! Exchanges by intervals: between two who know each other only what is new since the last time,
+//! and neither digest nor frontier (Almeida, Shoker, Baquero, *Delta State Replicated Data Types*,
+//! JPDC 2018, algorithm 2; without what came from the peer, and each operation once, as in Enes,
+//! Almeida, Baquero, Leitão, *Efficient Synchronization of State-Based CRDTs*, ICDE 2019).
+//!
+//! A replica keeps a [`Log`] of its operations in the order in which they came, and of each peer
+//! how far in the log that has acknowledged it.
+//!
+//! ```text
+//! A → B  Interval  my log from where you acknowledged it up to here, but for what came from you
+//! B → A  Interval  the same, if there is anything; else Ack, if there was; else nothing
+//! A → B  Ack       I have all of it, once its tensors are here too
+//! ```
+//!
+//! What is not acknowledged comes again with the next exchange. A log is volatile, and so is what
+//! is known of a peer. So whatever leaves something out says on which point of the other's log it
+//! rests, with a hash over all up to there: whoever crashed and forgot something has another log.
+//! It says so, and both go through one ordinary exchange, with frontiers, in place of everything:
+//!
+//! ```text
+//! B → A  Lost      my root, as Hello; forget what you know of me
+//! A → B  Level     how far I have seen, at which point of my log
+//! B → A  Interval  what you lack, how far I have seen
+//! A → B  Interval  what you lack
+//! B → A  Ack
+//! ```
+//!
+//! That is also how two meet, begun with `Hello`. Now and then one is begun between two who know
+//! each other: it finds what logs cannot show.
+
+use crate::error::ApplyError;
+use crate::gossip::{Effect, MAX_BATCH_LEN, MAX_COUNTED, ReceiveError, Received, Replica, send};
+use crate::log::Log;
+use crate::message::{Batch, Interval, Message, Point, Reply, Seen};
+use crate::op::{OpId, VerifiedOp};
+use crate::state::{Frontier, MergeState};
+use espalier_identity::PeerId;
+use espalier_lattice::Dot;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// After how many exchanges that a peer began an ordinary one follows, if nothing is new.
+const REPAIR_EVERY: u32 = 8;
+
+/// After how many it follows in any case: whoever never falls silent must not hide anything.
+const REPAIR_AT_LATEST: u32 = 2 * REPAIR_EVERY;
+
+/// How many operations that came from a peer are remembered until it has acknowledged the log
+/// beyond them; others are sent back to it.
+const MAX_THEIRS: usize = 1 << 16;
+
+/// How far a peer has acknowledged the log, and on which point of its own log that rests.
+#[derive(Debug, Clone, Copy)]
+struct Acked {
+    upto: u64,
+    rests: Point,
+}
+
+/// What is known of a peer. To lose it costs an ordinary exchange.
+#[derive(Debug, Clone, Default)]
+struct Link {
+    acked: Option<Acked>,
+    /// Up to where of its log everything is here.
+    got: Option<Point>,
+    /// Operations that came from it and are not acknowledged, as the arena numbers them.
+    theirs: BTreeSet<u32>,
+    /// How many exchanges it has begun since the last ordinary one.
+    begun: u32,
+}
+
+impl Link {
+    /// Takes an acknowledgement, unless it is older than what is known.
+    fn acknowledge(&mut self, log: &Log, upto: u64, rests: Point) {
+        let newer = |acked: Acked| (acked.rests.position, acked.upto) > (rests.position, upto);
+        if self.acked.is_some_and(newer) {
+            return;
+        }
+        match self.acked.map_or(0, |acked| acked.upto) {
+            // It has forgotten what it had.
+            before if upto < before => self.theirs.clear(),
+            before => {
+                let passed = log.after(before).take((upto - before) as usize);
+                passed.for_each(|(_, index)| {
+                    self.theirs.remove(&index);
+                });
+            }
+        }
+        self.acked = Some(Acked { upto, rests });
+    }
+}
+
+/// Operations of a peer of which some are not here yet.
+#[derive(Debug, Clone)]
+struct Pending {
+    at: Point,
+    ops: Vec<(Dot<PeerId>, OpId)>,
+}
+
+impl Pending {
+    /// Whether all are here, or have no place: where there are two already, a third may stay out.
+    fn is_settled(&self, state: &MergeState) -> bool {
+        let here =
+            |(dot, id): &(_, _)| state.find(id).is_some() || state.view().at(*dot).count() > 1;
+        self.ops.iter().all(here)
+    }
+}
+
+/// What a replica that exchanges by intervals remembers besides its state.
+#[derive(Debug, Clone)]
+pub(crate) struct Intervals {
+    log: Log,
+    links: BTreeMap<PeerId, Link>,
+    pending: BTreeMap<PeerId, Pending>,
+}
+
+impl Intervals {
+    pub(crate) fn new(state: &MergeState) -> Self {
+        let mut log = Log::new(state.policy());
+        log.extend(state);
+        Self { log, links: BTreeMap::new(), pending: BTreeMap::new() }
+    }
+
+    fn forget(&mut self, peer: &PeerId) {
+        self.links.remove(peer);
+        self.pending.remove(peer);
+    }
+
+    /// The log, and what is known of a peer, to be added to.
+    fn link(&mut self, peer: PeerId) -> (&Log, &mut Link) {
+        if self.links.len() >= MAX_COUNTED && !self.links.contains_key(&peer) {
+            self.links.clear();
+            self.pending.clear();
+        }
+        (&self.log, self.links.entry(peer).or_default())
+    }
+
+    /// Takes up to where of the log a peer has everything, as it says at a point of its own.
+    fn acknowledged(&mut self, peer: PeerId, got: Point, at: Point) {
+        let (log, link) = self.link(peer);
+        link.acknowledge(log, got.position, at);
+    }
+
+    /// Notes the operations that a peer sent up to a point of its log.
+    fn arrived(&mut self, state: &MergeState, peer: PeerId, news: Pending) {
+        let (log, link) = self.link(peer);
+        let here = news.ops.iter().filter_map(|(_, id)| state.find(id));
+        let here: BTreeSet<_> = here.map(|entry| entry.index).collect();
+        if !here.is_empty() {
+            let upto = link.acked.map_or(0, |acked| acked.upto);
+            let theirs = log.after(upto).map(|(_, index)| index).filter(|i| here.contains(i));
+            link.theirs.extend(theirs.take(MAX_THEIRS.saturating_sub(link.theirs.len())));
+        }
+        if link.got.is_some_and(|got| news.at.position < got.position) {
+            return;
+        }
+        if news.is_settled(state) {
+            link.got = Some(news.at);
+            self.pending.remove(&peer);
+        } else if self.pending.get(&peer).is_none_or(|old| old.at.position <= news.at.position) {
+            self.pending.insert(peer, news);
+        }
+    }
+
+    /// Adds what another replica of the same node, which was one with this, has learnt. Of logs
+    /// that went on apart the other's is given up, and with it what peers know of it.
+    pub(crate) fn absorb(&mut self, other: Self, state: &MergeState) {
+        let common = self.log.common(&other.log);
+        let held = if common == self.log.len() {
+            self.log = other.log;
+            self.log.len()
+        } else {
+            common
+        };
+        self.log.extend(state);
+        for (peer, mut link) in other.links {
+            if let Some(acked) = &mut link.acked {
+                acked.upto = acked.upto.min(held);
+            }
+            let place = |link: &Link| {
+                let acked = link.acked.map(|acked| (acked.rests.position, acked.upto));
+                (acked, link.got.map(|got| got.position))
+            };
+            let (_, ours) = self.link(peer);
+            if place(&link) > place(ours) {
+                *ours = link;
+            }
+        }
+        self.pending.extend(other.pending);
+    }
+}
+
+impl Replica {
+    /// The operations that `peer` has not acknowledged, if it ever acknowledged any: what an
+    /// exchange with it begins with.
+    pub(crate) fn interval(&self, peer: &PeerId, reply: Reply) -> Option<Message> {
+        let link = self.intervals.as_ref()?.links.get(peer)?;
+        let rests = link.acked?.rests;
+        let (batch, at) = self.unacknowledged(link)?;
+        let rests = (link.got != Some(rests)).then_some(rests);
+        Some(Message::Interval(Interval { got: link.got, rests, at, reply, batch }))
+    }
+
+    /// What of the log a peer has not acknowledged and did not bring, as much as one message takes,
+    /// and up to where that is.
+    fn unacknowledged(&self, link: &Link) -> Option<(Option<Batch>, Point)> {
+        let (log, acked) = (&self.intervals.as_ref()?.log, link.acked?.upto);
+        let lacks = |index: &u32| self.state.ops.contains(*index) && !link.theirs.contains(index);
+        let places: Vec<_> = log.after(acked).filter(|(_, index)| lacks(index)).collect();
+        let entries = self.state.arena().entries(places.iter().map(|(_, index)| *index));
+        let (mut len, mut ops, mut at) = (0, Vec::new(), log.end());
+        for ((position, _), entry) in places.iter().zip(&entries) {
+            len += entry.op().encoded_len();
+            if len > MAX_BATCH_LEN {
+                at = log.point(position - 1)?;
+                break;
+            }
+            ops.push(entry.op());
+        }
+        Some((self.seal_batch(ops), at))
+    }
+
+    /// Notes what is new in the state, whatever brought it.
+    pub(crate) fn log_news(&mut self) {
+        if let Some(intervals) = &mut self.intervals {
+            intervals.log.extend(&self.state);
+        }
+    }
+
+    /// Answers somebody who has other operations, with frontiers.
+    pub(crate) fn differs(&mut self, from: PeerId) -> Message {
+        let seen = self.seen();
+        match &mut self.intervals {
+            None => Message::Differs { seen },
+            Some(intervals) => {
+                intervals.forget(&from);
+                Message::Level { at: intervals.log.end(), seen }
+            }
+        }
+    }
+
+    /// Takes how far somebody has seen, and at which point of its log.
+    pub(crate) fn on_level(&mut self, from: PeerId, at: Point, seen: &Seen) -> Vec<Effect> {
+        let Some(intervals) = &mut self.intervals else { return self.on_differs(from, seen) };
+        intervals.forget(&from);
+        let theirs = seen.frontier(self.state.policy());
+        if theirs == self.state.frontier() {
+            return vec![self.compare(from, None)];
+        }
+        let mut effects = vec![self.beyond(from, &theirs, at, Reply::Beyond(self.seen()))];
+        if self.compare_now(from) {
+            effects.push(self.compare(from, Some(&theirs)));
+        }
+        effects
+    }
+
+    /// All that a peer with this frontier lacked at this point of its log.
+    fn beyond(&self, from: PeerId, theirs: &Frontier, rests: Point, reply: Reply) -> Effect {
+        let batch = self.lacking(theirs);
+        let delta = self.state.delta(theirs);
+        let whole = delta.ops().map(VerifiedOp::encoded_len).sum::<usize>() <= MAX_BATCH_LEN;
+        let Some(intervals) = self.intervals.as_ref().filter(|_| whole) else {
+            // What does not fit is no interval: the log would say that there is no more.
+            let seen = if let Reply::Beyond(seen) = reply { Some(seen) } else { None };
+            return send(from, &Message::Delta { seen, batch });
+        };
+        let got = intervals.links.get(&from).and_then(|link| link.got);
+        let (at, rests) = (intervals.log.end(), (got != Some(rests)).then_some(rests));
+        send(from, &Message::Interval(Interval { got, rests, at, reply, batch }))
+    }
+
+    /// Takes an interval of a peer's log and answers it.
+    pub(crate) fn on_interval(
+        &mut self,
+        from: PeerId,
+        interval: Interval,
+        len: usize,
+    ) -> Result<Received, ReceiveError> {
+        let Interval { got, rests, at, reply, batch } = interval;
+        let ops = batch.iter().flat_map(|batch| &batch.ops);
+        let ops: Vec<_> = ops.map(|signed| (signed.op.dot(), signed.id())).collect();
+        let Some(rests) = rests.or(got).filter(|_| self.intervals.is_some()) else {
+            let mut received = self.take(from, batch, len, true)?;
+            if reply != Reply::Nothing {
+                received.effects.push(self.hello(from));
+            }
+            return Ok(received);
+        };
+        let has = |point: &Point| self.intervals.as_ref().is_some_and(|i| i.log.has(point));
+        let mut follows = has(&rests) && got.as_ref().is_none_or(has);
+        let mut received = match self.take(from, batch, len, true) {
+            // It leaves out what it takes to be here.
+            Err(ReceiveError::Apply(ApplyError::Gap { .. })) => {
+                follows = false;
+                Received::default()
+            }
+            taken => taken?,
+        };
+        let Some(intervals) = self.intervals.as_mut().filter(|_| follows) else {
+            received.effects.insert(0, self.lost(from));
+            return Ok(received);
+        };
+        let (silent, before) = (ops.is_empty(), intervals.link(from).1.got);
+        if let Some(got) = got {
+            intervals.acknowledged(from, got, at);
+        }
+        intervals.arrived(&self.state, from, Pending { at, ops });
+        let further = intervals.link(from).1.got != before;
+        let effects = match reply {
+            // What is acknowledged is not acknowledged in turn.
+            Reply::Nothing if silent || !further => Vec::new(),
+            Reply::Nothing => self.ack(from).into_iter().collect(),
+            Reply::Interval => self.answer(from, further, silent),
+            Reply::Beyond(seen) => {
+                let theirs = seen.frontier(self.state.policy());
+                vec![self.beyond(from, &theirs, at, Reply::Nothing)]
+            }
+        };
+        received.effects.splice(0..0, effects);
+        Ok(received)
+    }
+
+    /// Answers an exchange that a peer began by an interval; `further`: after it more of its log is
+    /// here. `silent`: there were no operations in it.
+    fn answer(&mut self, from: PeerId, further: bool, silent: bool) -> Vec<Effect> {
+        let mut effects: Vec<_> = self.ask_again(from).into_iter().collect();
+        let Some(answer) = self.interval(&from, Reply::Nothing) else {
+            // It has never acknowledged anything, so there is no saying what it lacks.
+            effects.push(self.lost(from));
+            return effects;
+        };
+        let tells = matches!(&answer, Message::Interval(interval) if interval.batch.is_some());
+        effects.extend((tells || further).then(|| send(from, &answer)));
+        if let Some(intervals) = &mut self.intervals {
+            let quiet = silent && !tells && !intervals.pending.contains_key(&from);
+            let (_, link) = intervals.link(from);
+            link.begun += 1;
+            if link.begun >= if quiet { REPAIR_EVERY } else { REPAIR_AT_LATEST } {
+                link.begun = 0;
+                effects.push(self.hello(from));
+            }
+        }
+        effects
+    }
+
+    /// Tells a peer up to where everything of its log is here, and if it lacks nothing, up to where
+    /// that is so of this one.
+    fn ack(&self, to: PeerId) -> Option<Effect> {
+        let whole = |message: &Message| matches!(message, Message::Interval(interval) if interval.batch.is_none());
+        if let Some(interval) = self.interval(&to, Reply::Nothing).filter(whole) {
+            return Some(send(to, &interval));
+        }
+        let intervals = self.intervals.as_ref()?;
+        let got = intervals.links.get(&to)?.got?;
+        Some(send(to, &Message::Ack { got, at: intervals.log.end() }))
+    }
+
+    /// Takes an acknowledgement. One of another life of this replica is of a log that is not here.
+    pub(crate) fn on_ack(&mut self, from: PeerId, got: Point, at: Point) {
+        if let Some(intervals) = self.intervals.as_mut().filter(|i| i.log.has(&got)) {
+            intervals.acknowledged(from, got, at);
+        }
+    }
+
+    /// Says that a peer takes something to be here which is not.
+    fn lost(&mut self, to: PeerId) -> Effect {
+        self.forget(&to);
+        let (policy, root) = (self.state.policy().hash(), self.state.ops_root());
+        send(to, &Message::Lost { policy, root })
+    }
+
+    /// Forgets what is known of a peer.
+    pub(crate) fn forget(&mut self, peer: &PeerId) {
+        if let Some(intervals) = &mut self.intervals {
+            intervals.forget(peer);
+        }
+    }
+
+    /// Acknowledges what was waited for and is here now.
+    pub(crate) fn acknowledge(&mut self) -> Vec<Effect> {
+        let Some(intervals) = &mut self.intervals else { return Vec::new() };
+        let mut settled = Vec::new();
+        for (peer, pending) in std::mem::take(&mut intervals.pending) {
+            settled.extend(pending.is_settled(&self.state).then_some(peer));
+            intervals.arrived(&self.state, peer, pending);
+        }
+        settled.into_iter().filter_map(|peer| self.ack(peer)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;
