@@ -14,6 +14,8 @@ pub enum SimMutant {
     CountedTwice,
     /// Mail to a node that crashes waits for it.
     MailWaits,
+    /// Links make two of what travels on streams.
+    StreamsRepeat,
 }
 
 static LOOSE: AtomicU8 = AtomicU8::new(0);

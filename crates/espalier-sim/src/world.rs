@@ -261,6 +261,16 @@ impl Population for World {
         }
     }
 
+    /// The trees' messages travel on streams. Each may be answered, and its answer, so that a link
+    /// which makes two of every one would never come to rest.
+    fn may_repeat(&self, message: &Payload) -> bool {
+        #[cfg(feature = "mutants")]
+        if crate::mutants::SimMutant::StreamsRepeat.is_loose() {
+            return true;
+        }
+        !matches!(message, Payload::Gossip(_))
+    }
+
     /// A frame's checksum; of tensors the beginning of the first one's address or of its hash.
     fn mark(&self, message: &Payload) -> u64 {
         let bytes = match message {

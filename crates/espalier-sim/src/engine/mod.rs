@@ -114,6 +114,11 @@ pub(crate) trait Population {
         let _ = message;
         0
     }
+    /// Whether a link may make two of a message. What travels on a stream comes once.
+    fn may_repeat(&self, message: &Self::Message) -> bool {
+        let _ = message;
+        true
+    }
     /// A fingerprint of a message.
     fn mark(&self, message: &Self::Message) -> u64;
     /// Notes how things stand before an exchange.
@@ -392,7 +397,8 @@ impl<'a, P: Population> Engine<'a, P> {
     fn copies(&mut self, from: usize, to: usize, message: &P::Message) -> usize {
         let duplicate = self.links.duplicate;
         let dice = self.own.get_mut(from).unwrap_or(&mut self.dice);
-        let copies = 1 + usize::from(dice.happens(duplicate));
+        let again = dice.happens(duplicate) && self.peers.may_repeat(message);
+        let copies = 1 + usize::from(again);
         if self.onlooker.is_some() {
             let (mark, bytes) = (self.peers.mark(message), self.peers.bytes(message));
             self.show(Passed { from, to, mark, what: Passage::Sent { bytes, copies } });

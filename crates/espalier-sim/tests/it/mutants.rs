@@ -111,3 +111,8 @@ fn lost_bytes_count_twice() {
 fn mail_waits_for_a_node_that_crashed() {
     simulator("traffic", SimMutant::MailWaits);
 }
+
+#[test]
+fn streams_repeat() {
+    simulator("rest", SimMutant::StreamsRepeat);
+}

@@ -8,6 +8,7 @@ mod forms;
 mod growth;
 mod merged;
 mod removal;
+mod rest;
 mod traffic;
 mod views;
 
@@ -24,6 +25,7 @@ pub(crate) fn all() -> Vec<Box<dyn Checker>> {
         Box::new(evidence::Trust::default()),
         Box::new(merged::OneModel::default()),
         Box::new(traffic::Traffic::default()),
+        Box::new(rest::Rest::default()),
         Box::new(disk::Durable::default()),
         Box::new(forms::RoundTrip::default()),
         Box::new(convergence::Convergence),
