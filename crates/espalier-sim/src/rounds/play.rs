@@ -54,7 +54,9 @@ pub(super) fn random(states: Vec<MergeState>, network: &Network, order: Order, s
     let nodes = network.nodes();
     until_equal(states, order, |_| {
         // As in the simulator, where each node may crash before a round, and here none does.
-        (0..nodes).for_each(|_| drop(dice.happens(0.0)));
+        for _ in 0..nodes {
+            dice.unit();
+        }
         random_pairs(network, (0..nodes).collect(), &mut dice)
     })
 }
