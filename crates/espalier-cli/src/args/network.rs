@@ -65,7 +65,7 @@ pub(crate) struct ExchangesArgs {
 #[derive(Debug, Args)]
 #[command(after_long_help = "Examples:
   espalier rounds
-      eleven networks of 8, 64 and 1024 nodes, 200 seeds each: a few minutes on two cores, most
+      eleven networks of 8, 64 and 1024 nodes, 200 seeds each: one to three minutes on two cores, most
       of them for the ring and the line of 1024
   espalier rounds --nodes 8,64
       the same without the large ones, in a few seconds

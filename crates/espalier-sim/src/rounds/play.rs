@@ -7,7 +7,7 @@ use espalier_identity::Keypair;
 use espalier_replica::{Arena, Draft, MergeState, Policy, PolicySpec};
 use espalier_tensor::Model;
 use espalier_topology::{Network, Order, RoundPlan, Topology};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// States of one operation each, in one arena, by their number. Runs begin with clones of them.
 #[derive(Debug, Default)]
@@ -16,13 +16,9 @@ pub(super) struct Crowds(BTreeMap<usize, Vec<MergeState>>);
 impl Crowds {
     /// Crowds of these sizes. Cost: a signature for each node.
     pub(super) fn new(sizes: impl IntoIterator<Item = usize>) -> Result<Self, SimError> {
-        let mut crowds = BTreeMap::new();
-        for size in sizes {
-            if !crowds.contains_key(&size) {
-                crowds.insert(size, crowd(size)?);
-            }
-        }
-        Ok(Self(crowds))
+        let sizes: BTreeSet<usize> = sizes.into_iter().collect();
+        let crowds = sizes.into_iter().map(|size| Ok((size, crowd(size)?)));
+        crowds.collect::<Result<_, SimError>>().map(Self)
     }
 
     /// The states at the beginning of a run, one for each node of the network.
@@ -54,7 +50,9 @@ pub(super) fn random(states: Vec<MergeState>, network: &Network, order: Order, s
     let nodes = network.nodes();
     until_equal(states, order, |_| {
         // As in the simulator, where each node may crash before a round, and here none does.
-        (0..nodes).for_each(|_| drop(dice.happens(0.0)));
+        for _ in 0..nodes {
+            dice.unit();
+        }
         random_pairs(network, (0..nodes).collect(), &mut dice)
     })
 }
@@ -124,7 +122,6 @@ mod tests {
     use crate::config::Config;
     use crate::harness::simulate;
     use proptest::prelude::*;
-    use std::collections::BTreeSet;
     use std::ops::ControlFlow;
 
     /// The same with plain sets, which are all compared after every round.
