@@ -39,10 +39,10 @@ use espalier_lattice::Dot;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// After how many exchanges that a peer began an ordinary one follows, if nothing is new.
-const REPAIR_EVERY: u32 = 8;
+const REPAIR_EVERY: u64 = 8;
 
 /// After how many it follows in any case: whoever never falls silent must not hide anything.
-const REPAIR_AT_LATEST: u32 = 2 * REPAIR_EVERY;
+const REPAIR_AT_LATEST: u64 = 2 * REPAIR_EVERY;
 
 /// How many operations that came from a peer are remembered until it has acknowledged the log
 /// beyond them; others are sent back to it.
@@ -58,13 +58,16 @@ struct Acked {
 /// What is known of a peer. To lose it costs an ordinary exchange.
 #[derive(Debug, Clone, Default)]
 struct Link {
+    /// How often everything but the numbers below was forgotten.
+    forgotten: u64,
     acked: Option<Acked>,
     /// Up to where of its log everything is here.
     got: Option<Point>,
     /// Operations that came from it and are not acknowledged, as the arena numbers them.
     theirs: BTreeSet<u32>,
-    /// How many exchanges it has begun since the last ordinary one.
-    begun: u32,
+    /// How many exchanges it has begun, and how many it had when the last ordinary one followed.
+    begun: u64,
+    compared: u64,
 }
 
 impl Link {
@@ -120,7 +123,10 @@ impl Intervals {
     }
 
     fn forget(&mut self, peer: &PeerId) {
-        self.links.remove(peer);
+        if let Some(link) = self.links.get_mut(peer) {
+            let Link { forgotten, begun, compared, .. } = *link;
+            *link = Link { forgotten: forgotten + 1, begun, compared, ..Link::default() };
+        }
         self.pending.remove(peer);
     }
 
@@ -177,11 +183,16 @@ impl Intervals {
             }
             let place = |link: &Link| {
                 let acked = link.acked.map(|acked| (acked.rests.position, acked.upto));
-                (acked, link.got.map(|got| got.position))
+                (link.forgotten, acked, link.got.map(|got| got.position))
             };
             let (_, ours) = self.link(peer);
+            link.begun = link.begun.max(ours.begun);
+            link.compared = link.compared.max(ours.compared);
             if place(&link) > place(ours) {
                 *ours = link;
+                self.pending.remove(&peer);
+            } else {
+                (ours.begun, ours.compared) = (link.begun, link.compared);
             }
         }
         self.pending.extend(other.pending);
@@ -333,8 +344,9 @@ impl Replica {
             let quiet = silent && !tells && !intervals.pending.contains_key(&from);
             let (_, link) = intervals.link(from);
             link.begun += 1;
-            if link.begun >= if quiet { REPAIR_EVERY } else { REPAIR_AT_LATEST } {
-                link.begun = 0;
+            let every = if quiet { REPAIR_EVERY } else { REPAIR_AT_LATEST };
+            if link.begun - link.compared >= every {
+                link.compared = link.begun;
                 effects.push(self.hello(from));
             }
         }

@@ -126,7 +126,8 @@ fn intervals_that_rest_on_nothing_here_are_said_to_be_lost_and_bring_what_they_c
         assert!(matches!(answer, Message::Lost { .. }), "{answer:?}");
     }
     assert_eq!(a.state().op_count(), 3, "the operation was sound");
-    assert!(parts(&mut a).links.is_empty() && parts(&mut a).pending.is_empty());
+    let known = parts(&mut a);
+    assert!(known.links.is_empty() && known.pending.is_empty());
     // What does not continue what is here says the same.
     (0..3).for_each(|_| say(&mut b));
     let last: Vec<_> = b.state().ops().skip(3).collect();
@@ -175,4 +176,33 @@ fn what_waits_for_tensors_is_acknowledged_when_they_are_here() {
     let [Effect::Send { frame, .. }] = &pair[0].start(ids[1])[..] else { panic!("one message") };
     let Ok(Message::Interval(interval)) = Message::from_frame(frame) else { panic!("linked") };
     assert_eq!(interval.batch, None);
+}
+
+#[test]
+fn copies_that_are_joined_forget_and_count_together() {
+    let mut pair = [replica(1, 3), replica(2, 3)];
+    exchange(&mut pair);
+    let ids = pair.each_ref().map(Replica::id);
+    // Every exchange on copies, as of one moment.
+    let mut compared = 0;
+    for _ in 0..3 * REPAIR_EVERY {
+        let mut copies = pair.clone();
+        let sent = exchange(&mut copies);
+        compared += sent.iter().filter(|message| matches!(message, Message::Hello { .. })).count();
+        for (ours, copy) in pair.iter_mut().zip(copies) {
+            ours.absorb(copy).expect("one policy");
+        }
+    }
+    assert_eq!(compared, 3);
+    // The second has another log now. The first hears of it on a copy.
+    pair[1] = Replica::new(key(2), replica(2, 3).state().clone(), Exchange::Intervals);
+    let mut copies = pair.clone();
+    let sent = exchange(&mut copies);
+    assert!(matches!(sent[1], Message::Lost { .. }), "{sent:?}");
+    for (ours, copy) in pair.iter_mut().zip(copies) {
+        ours.absorb(copy).expect("one policy");
+    }
+    assert!(pair[0].interval(&ids[1], Reply::Interval).is_some(), "they know each other again");
+    let sent = exchange(&mut pair);
+    assert!(matches!(&sent[..], [Message::Interval(_)]), "{sent:?}");
 }

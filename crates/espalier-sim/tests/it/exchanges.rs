@@ -226,3 +226,47 @@ fn broadcast_is_refused_where_it_cannot_be() {
     let silent = Config { clock: Clock::None, latency, ..broadcast() };
     assert!(error(silent).contains("needs a clock for its repairs"));
 }
+
+#[test]
+fn intervals_survive_crashes_and_liars_by_every_clock_and_order() {
+    let base = Config {
+        exchange: Exchange::Intervals,
+        nodes: 10,
+        rounds: 150,
+        retract: vec!["1@9".parse().unwrap()],
+        ..small()
+    };
+    let latency: espalier_sim::Latency = "lognormal:60ms:0.5".parse().unwrap();
+    let kinds = [
+        base.clone(),
+        Config { order: espalier_topology::Order::Synchronous, ..base.clone() },
+        Config { clock: Clock::Poisson, latency, ..base },
+    ];
+    let attacks = ["silent", "equivocation", "replay"];
+    for (which, base) in kinds.into_iter().enumerate() {
+        let crashes = Config { crash: 0.1, loss: 0.1, ..base.clone() };
+        let liars = Config {
+            byzantine: Share::Count(3),
+            attack: attacks.map(|attack| attack.parse().unwrap()).to_vec(),
+            ..base
+        };
+        for (what, config) in [("crashes", crashes), ("liars", liars)] {
+            let report = run(&config);
+            assert_one_model(&report, &format!("{what}, {which}"));
+            assert_nobody_honest_convicted(&report, what);
+        }
+    }
+}
+
+/// Where frontiers are long and news short, what is sent is mostly news.
+#[test]
+fn intervals_cost_less_than_frontiers_between_fixed_neighbours_and_never_much_more() {
+    for (topology, most) in [("ring", 1.0), ("complete", 1.1)] {
+        let protocols = vec![Protocol::Delta, Protocol::Intervals];
+        let config = ExchangesConfig { protocols, ..all_of(network(24, topology), None, 3) };
+        let all = compare(&config);
+        let [delta, intervals] = [Protocol::Delta, Protocol::Intervals]
+            .map(|protocol| of(&all, protocol).bytes.unwrap().mean);
+        assert!(intervals < most * delta, "{topology}: {intervals} and {delta}");
+    }
+}
