@@ -8,7 +8,7 @@
 //! B → A  Differs  how far I have seen            about one byte per author
 //! A → B  Delta    what you lack, how far I have seen
 //! B → A  Delta    what you lack
-//!    ⇄   Want and tensors by content hash
+//!    ⇄   Want and tensors by content hash, but for small ones: they came with their operations
 //! ```
 //!
 //! If both have seen equally far and the roots still differ, somebody forked; then the sets are
@@ -20,18 +20,21 @@
 //! [`Envelope`]: a relay answers for passing on only what it has checked.
 
 use crate::announce::Wishes;
+use crate::batch::{self, Batch, BatchError, INSIDE, Packed};
 use crate::budget::{BUDGET, Budget};
+use crate::compact::Sent;
 use crate::envelope::Envelope;
 use crate::error::{ApplyError, ChangeError};
 use crate::findings::Findings;
 use crate::frame::MAX_MESSAGE_LEN;
 use crate::intake::Waiting;
-use crate::message::{Batch, MAX_IDS, Message, MessageError, Seen};
+use crate::message::{MAX_IDS, Message, MessageError, Seen};
 use crate::op::VerifiedOp;
 use crate::pool::Pool;
 use crate::repair::Comparisons;
 use crate::state::{Frontier, MergeState};
 use espalier_identity::{Digest, Keypair, PeerId};
+use espalier_tensor::{Content, TensorMeta};
 use espalier_trust::{FaultKind, Record as _};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -93,6 +96,9 @@ pub enum ReceiveError {
     /// The sender or the link: not a message.
     #[error(transparent)]
     Message(#[from] MessageError),
+    /// The sender or the link: operations that are not packed as they have to be.
+    #[error(transparent)]
+    Batch(#[from] BatchError),
     /// The sender, or for a gap nobody: operations that cannot be taken in.
     #[error(transparent)]
     Apply(#[from] ApplyError),
@@ -115,6 +121,8 @@ pub struct Replica {
     pub(crate) key: Keypair,
     pub(crate) state: MergeState,
     exchange: Exchange,
+    /// How many bytes the tensors of a contribution may have that travel inside a batch.
+    inside: usize,
     pub(crate) held: BTreeSet<Digest>,
     pub(crate) waiting: VecDeque<Waiting>,
     pub(crate) budget: Budget,
@@ -137,6 +145,7 @@ impl Replica {
             key,
             state,
             exchange,
+            inside: INSIDE,
             held,
             waiting: VecDeque::new(),
             budget: Budget::new(BUDGET),
@@ -172,6 +181,13 @@ impl Replica {
         let done = change(&mut self.state, &self.key)?;
         self.held.extend(self.state.live_contents_of(&self.key.peer_id()));
         Ok(done)
+    }
+
+    /// Sets up to how many bytes the tensors of one contribution travel inside the message with the
+    /// operation, instead of being asked for; at most [`INSIDE`], which is what a new replica does.
+    /// 0 for a driver that moves all tensors in its own way.
+    pub fn set_inside(&mut self, bytes: usize) {
+        self.inside = bytes.min(INSIDE);
     }
 
     /// Begins an exchange with `peer`.
@@ -216,17 +232,17 @@ impl Replica {
                 }
                 let batch = self.lacking(&theirs);
                 let mut effects =
-                    vec![send(from, &Message::Delta { seen: Some(self.seen()), batch })];
+                    vec![send(from, &Message::Delta { batch, seen: Some(self.seen()) })];
                 if self.compare_now(from) {
                     effects.push(self.compare(from, Some(&theirs)));
                 }
                 nothing(effects)
             }
-            Message::Delta { seen, batch } => {
-                let mut received = self.take(from, batch, frame.len(), true)?;
+            Message::Delta { batch, seen } => {
+                let mut received = self.take(from, &batch, true)?;
                 if let Some(seen) = seen {
                     let batch = self.lacking(&seen.frontier(self.state.policy()));
-                    let answer = Message::Delta { seen: None, batch };
+                    let answer = Message::Delta { batch, seen: None };
                     received.effects.insert(0, send(from, &answer));
                 }
                 Ok(received)
@@ -241,7 +257,7 @@ impl Replica {
             }
             Message::Repair { batch, salt, want } => {
                 bounded(want.len())?;
-                let mut received = self.take(from, batch, frame.len(), true)?;
+                let mut received = self.take(from, &batch, true)?;
                 let answer = self.repair(from, salt, &want.into_iter().collect(), Vec::new());
                 received.effects.splice(0..0, answer);
                 Ok(received)
@@ -250,10 +266,10 @@ impl Replica {
                 bounded(contents.len())?;
                 nothing(self.answer_want(from, contents))
             }
-            Message::Whole { policy, reply, batch } => {
+            Message::Whole { batch, policy, reply } => {
                 self.same_policy(policy)?;
                 let answer = if reply { self.whole(from, false) } else { Vec::new() };
-                let mut received = self.take(from, batch, frame.len(), false)?;
+                let mut received = self.take(from, &batch, false)?;
                 received.effects.splice(0..0, answer);
                 Ok(received)
             }
@@ -269,9 +285,9 @@ impl Replica {
         Seen::new(&self.state.frontier(), self.state.policy())
     }
 
-    fn lacking(&self, frontier: &Frontier) -> Option<Batch> {
+    fn lacking(&self, frontier: &Frontier) -> Packed {
         let delta = self.state.delta(frontier);
-        let len: usize = delta.ops().map(VerifiedOp::encoded_len).sum();
+        let len: usize = delta.ops().map(|op| self.cost(op)).sum();
         if len <= MAX_BATCH_LEN {
             return self.seal_batch(delta.ops().collect());
         }
@@ -279,28 +295,71 @@ impl Replica {
         let mut chains = BTreeMap::<PeerId, (usize, Vec<&VerifiedOp>)>::new();
         for op in delta.ops() {
             let (len, chain) = chains.entry(op.op().author).or_default();
-            *len += op.encoded_len();
+            *len += self.cost(op);
             chain.push(op);
         }
         let mut chains: Vec<_> = chains.into_values().collect();
         chains.sort_by_key(|(len, _)| *len);
         let ops = chains.into_iter().flat_map(|(_, chain)| chain);
-        self.seal_batch(fill(&mut ops.peekable()))
+        self.seal_batch(self.fill(&mut ops.peekable()))
     }
 
-    pub(crate) fn chosen(&self, choose: impl Fn(&VerifiedOp) -> bool) -> Option<Batch> {
-        self.seal_batch(fill(&mut self.state.ops().filter(|op| choose(op)).peekable()))
+    pub(crate) fn chosen(&self, choose: impl Fn(&VerifiedOp) -> bool) -> Packed {
+        self.seal_batch(self.fill(&mut self.state.ops().filter(|op| choose(op)).peekable()))
     }
 
-    /// Puts operations into the envelope of this hop. All were checked when they came in.
-    pub(crate) fn seal_batch(&self, ops: Vec<&VerifiedOp>) -> Option<Batch> {
+    fn seal_batch(&self, ops: Vec<&VerifiedOp>) -> Packed {
+        self.seal_with(ops, |op| self.inside(op))
+    }
+
+    /// Puts operations into the envelope of this hop, with these tensors inside. All were checked
+    /// when they came in.
+    pub(crate) fn seal_with(
+        &self,
+        ops: Vec<&VerifiedOp>,
+        inside: impl Fn(&VerifiedOp) -> Option<Vec<Content>>,
+    ) -> Packed {
         if ops.is_empty() {
-            return None;
+            return Packed::default();
         }
         let (policy, ids) = (self.state.policy().hash(), ops.iter().map(|op| op.id()));
         let Envelope { relay, signature, .. } = Envelope::of_operations(&self.key, policy, ids);
-        let ops = ops.into_iter().map(|op| op.signed().clone()).collect();
-        Some(Batch { relay, signature, ops })
+        let sent = ops.into_iter().map(|op| Sent::new(op.signed().clone(), inside(op)));
+        Batch { relay, signature, sent: sent.collect(), len: 0 }.pack(self.state.policy())
+    }
+
+    /// The tensors that travel with an operation: those of a live contribution, if they are small.
+    /// All are here.
+    fn inside(&self, op: &VerifiedOp) -> Option<Vec<Content>> {
+        let manifest = &op.contribution()?.manifest;
+        if !batch::fits_inside(manifest, self.inside) || !self.state.offers(op) {
+            return None;
+        }
+        let store = self.state.arena().store();
+        let held = |meta: &TensorMeta| {
+            let content = store.get(&meta.content).filter(|_| self.held.contains(&meta.content))?;
+            // Whoever signs another size than the bytes have gets no place for them in a batch.
+            (Some(content.len() as u64) == meta.byte_len()).then_some(content)
+        };
+        manifest.tensors().iter().map(held).collect()
+    }
+
+    /// What an operation takes of a message.
+    fn cost(&self, op: &VerifiedOp) -> usize {
+        batch::cost(op.encoded_len(), self.inside(op).as_deref())
+    }
+
+    /// As many operations as one message takes. Taken in their order they leave no gap.
+    fn fill<'a>(
+        &self,
+        ops: &mut Peekable<impl Iterator<Item = &'a VerifiedOp>>,
+    ) -> Vec<&'a VerifiedOp> {
+        let (mut len, mut filled) = (0, Vec::new());
+        while let Some(op) = ops.next_if(|op| len + self.cost(op) <= MAX_BATCH_LEN) {
+            len += self.cost(op);
+            filled.push(op);
+        }
+        filled
     }
 
     /// The envelope to send with tensors: of each the address named and the hash of the bytes sent.
@@ -314,15 +373,19 @@ impl Replica {
     fn whole(&self, to: PeerId, reply: bool) -> Vec<Effect> {
         let policy = self.state.policy().hash();
         let mut ops = self.state.ops().peekable();
-        let first = Message::Whole { policy, reply, batch: self.seal_batch(fill(&mut ops)) };
+        let first = Message::Whole { batch: self.seal_batch(self.fill(&mut ops)), policy, reply };
         let mut effects = vec![send(to, &first)];
         while ops.peek().is_some() {
-            let batch = self.seal_batch(fill(&mut ops));
-            let more = Message::Whole { policy, reply: false, batch };
+            let batch = self.seal_batch(self.fill(&mut ops));
+            let more = Message::Whole { batch, policy, reply: false };
             effects.push(send(to, &more));
         }
-        let contents: BTreeSet<_> = self.state.live_contents().collect();
-        effects.extend(provide(to, contents.intersection(&self.held).copied().collect()));
+        let mut contents: BTreeSet<_> = self.state.live_contents().collect();
+        contents.retain(|content| self.held.contains(content));
+        for content in self.state.ops().filter_map(|op| self.inside(op)).flatten() {
+            contents.remove(&content.digest());
+        }
+        effects.extend(provide(to, contents));
         effects
     }
 
@@ -387,16 +450,6 @@ pub(crate) fn provide(to: PeerId, contents: BTreeSet<Digest>) -> Vec<Effect> {
         return Vec::new();
     }
     vec![Effect::Provide { to, contents: contents.into_iter().collect() }]
-}
-
-/// As many operations as one message takes. Taken in their order they leave no gap.
-fn fill<'a>(ops: &mut Peekable<impl Iterator<Item = &'a VerifiedOp>>) -> Vec<&'a VerifiedOp> {
-    let (mut len, mut filled) = (0, Vec::new());
-    while let Some(op) = ops.next_if(|op| len + op.encoded_len() <= MAX_BATCH_LEN) {
-        len += op.encoded_len();
-        filled.push(op);
-    }
-    filled
 }
 
 pub(crate) fn bounded(len: usize) -> Result<(), ReceiveError> {

@@ -1,11 +1,13 @@
 //! Taking in what arrived: budgets, strangers, batches that wait for their tensors, and what to ask
 //! for.
 
+use crate::batch::{Batch, Packed};
+use crate::compact::Sent;
 use crate::envelope::Envelope;
 use crate::fault;
 use crate::frame::MAX_MESSAGE_LEN;
 use crate::gossip::{Effect, MAX_COUNTED, ReceiveError, Received, Replica, send};
-use crate::message::{Batch, MAX_IDS, Message};
+use crate::message::{MAX_IDS, Message};
 use crate::op::{Body, OpId, SignedOp, VerifiedOp};
 use crate::state::{Candidate, Checks, Prepared};
 use espalier_identity::{Digest, PeerId};
@@ -127,11 +129,18 @@ impl Replica {
     pub(crate) fn take(
         &mut self,
         from: PeerId,
-        batch: Option<Batch>,
-        len: usize,
+        batch: &Packed,
         ask: bool,
     ) -> Result<Received, ReceiveError> {
-        let Some(Batch { relay, signature, ops }) = batch else { return Ok(Received::default()) };
+        let Some(batch) = Batch::unpack(batch, self.state.policy())? else {
+            return Ok(Received::default());
+        };
+        let Batch { relay, signature, sent, len } = batch;
+        let (mut ops, mut inside) = (Vec::new(), BTreeMap::new());
+        for Sent { signed, inside: tensors, .. } in sent {
+            ops.push(signed);
+            inside.extend(tensors.into_iter().flatten().map(|c| (c.digest(), c)));
+        }
         let accepted = |signed: &SignedOp| self.state.accepts(&signed.op.author);
         let (ops, strangers): (Vec<_>, Vec<_>) = ops.into_iter().partition(accepted);
         let checks = self.waiting_checks(&ops);
@@ -145,7 +154,13 @@ impl Replica {
             }
         };
         self.budget.charge(&self.state, &checks, &ops);
+        let arrived = self.keep(&ops, inside);
         let mut received = self.take_checked(from, ops, ask);
+        if !arrived.is_empty() {
+            let others = self.content_arrived(&arrived);
+            received.admitted += others.admitted;
+            received.effects.extend(others.effects);
+        }
         self.pool.put(from, strangers);
         self.take_admitted(ask, &mut received);
         Ok(received)
@@ -163,6 +178,19 @@ impl Replica {
             received.admitted += taken.admitted;
             received.effects.extend(taken.effects);
         }
+    }
+
+    /// Keeps those tensors that came with these operations and that they would have to wait for.
+    fn keep(&mut self, ops: &Prepared, inside: BTreeMap<Digest, Content>) -> Vec<Digest> {
+        if inside.is_empty() {
+            return Vec::new();
+        }
+        let missing: BTreeSet<_> = self.missing(ops).into_values().flatten().collect();
+        let kept = inside.into_iter().filter(|(digest, _)| missing.contains(digest));
+        let kept = kept.map(|(_, content)| self.state.arena().store().put(content));
+        let kept: Vec<_> = kept.collect();
+        self.held.extend(&kept);
+        kept
     }
 
     fn take_checked(&mut self, from: PeerId, ops: Prepared, ask: bool) -> Received {

@@ -42,11 +42,13 @@
 mod announce;
 mod apply;
 mod arena;
+mod batch;
 mod bits;
 mod blob;
 mod budget;
 mod change;
 mod codec;
+mod compact;
 mod envelope;
 mod error;
 mod explain;
@@ -67,6 +69,7 @@ mod message;
 #[cfg(feature = "mutants")]
 mod mutants;
 mod op;
+mod packing;
 mod past;
 mod policy;
 mod pool;
@@ -86,6 +89,7 @@ mod visible;
 pub mod wire;
 
 pub use arena::{Arena, Entry};
+pub use batch::{BatchError, INSIDE};
 pub use blob::Blob;
 pub use budget::BUDGET;
 pub use change::Draft;

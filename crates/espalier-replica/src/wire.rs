@@ -18,6 +18,7 @@
 //! that admits somebody while it takes operations in asks for that one's tensors apart.
 
 use crate::frame::HEADER_LEN;
+use crate::message;
 
 const HEADER: u64 = HEADER_LEN as u64;
 /// The number of a variant, and whether an option is there.
@@ -56,6 +57,12 @@ pub fn want_len(contents: u64) -> u64 {
 #[must_use]
 pub fn tensors_len(contents: u64, bytes: u64) -> u64 {
     bytes + contents * (HEADER + DIGEST)
+}
+
+/// How many bytes of tensors travel inside a frame, with the operations that name them.
+#[must_use]
+pub fn inside_len(frame: &[u8]) -> u64 {
+    message::inside_len(frame.get(HEADER_LEN..).unwrap_or_default())
 }
 
 /// A list of so many elements of so many bytes together.

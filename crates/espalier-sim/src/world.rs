@@ -7,7 +7,7 @@ use crate::engine::{Outbox, Population, Timer};
 use crate::measure_peers::Measured;
 use crate::protocols::broadcast::{self, Broadcast};
 use espalier_identity::{Digest, Domain, Keypair, PeerId};
-use espalier_replica::{Arena, ChangeError, Draft, Effect, HEADER_LEN, MergeState, Replica};
+use espalier_replica::{Arena, ChangeError, Draft, Effect, HEADER_LEN, MergeState, Replica, wire};
 use espalier_tensor::Model;
 use std::collections::BTreeMap;
 
@@ -237,9 +237,10 @@ impl Population for World {
         self.broadcast.as_mut()?.unreached(from, self.ids[to])
     }
 
-    /// Tensors travel with a frame header and their address each.
+    /// Tensors that are not inside a frame travel with a frame header and their address each.
     fn bytes(&self, message: &Payload) -> u64 {
         let tensors = match message {
+            // What is inside it travels without a header.
             Payload::Frame(frame) => return frame.len() as u64,
             Payload::Gossip(message) => return broadcast::wire_len(message),
             Payload::Tensors(contents) => contents.len(),
@@ -250,7 +251,8 @@ impl Population for World {
 
     fn tensor_bytes(&self, message: &Payload) -> u64 {
         match message {
-            Payload::Frame(_) | Payload::Gossip(_) => 0,
+            Payload::Frame(frame) => wire::inside_len(frame),
+            Payload::Gossip(_) => 0,
             Payload::Tensors(contents) => {
                 let size = |digest| self.arena.store().get(digest).map_or(0, |c| c.len() as u64);
                 contents.iter().map(size).sum()
