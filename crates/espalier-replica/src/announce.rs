@@ -5,7 +5,7 @@
 //! notes who asks for tensors that it waits for itself, and provides them when they arrive: tensors
 //! follow their operation down the tree, once over each of its links.
 
-use crate::batch::{layout_len, lengths};
+use crate::batch::{layout_len, op_len};
 use crate::frame::HEADER_LEN;
 use crate::gossip::{Effect, Replica, provide};
 use crate::message::Message;
@@ -84,8 +84,7 @@ impl Replica {
     fn packed_len(&self, op: &VerifiedOp) -> usize {
         let policy = self.state().policy();
         let layout = op.contribution().map_or(0, |c| layout_len(policy, &c.manifest));
-        let (len, _) = lengths(policy, op.signed(), false);
-        len + MAX_INDEX_LEN + layout
+        op_len(policy, op.signed(), false) + MAX_INDEX_LEN + layout
     }
 
     /// Provides what is here of what a peer asks for, and notes what this replica waits for itself.

@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 
 /// How many bytes all tensors of a contribution may have that travel with their operation. Larger
 /// ones are asked for: then they come once, whoever sends the operation.
-pub const INSIDE: usize = 4096;
+pub const INSIDE: usize = 1024;
 
 /// How many tensors that may be.
 const MAX_INSIDE_TENSORS: usize = 128;
@@ -190,13 +190,17 @@ pub(crate) fn cost(encoded_len: usize, inside: Option<&[Content]>) -> usize {
 }
 
 /// How long an operation is in a batch that has no more than one layout, as the first of its chain
-/// there; with its tensors inside their bytes do not count. And by how much it is shorter where
-/// the one before comes right before it.
-pub(crate) fn lengths(policy: &Policy, signed: &SignedOp, inside: bool) -> (usize, usize) {
+/// there; with its tensors inside their bytes do not count.
+pub(crate) fn op_len(policy: &Policy, signed: &SignedOp, inside: bool) -> usize {
     let (contents, layouts) = (inside.then(Vec::new), Layouts::default());
     let mut to = Writer::new(policy);
     Sent::new(signed.clone(), contents).pack(None, &layouts, &mut to);
-    (to.bytes.len(), saved(&signed.op, &mut Writer::new(policy)))
+    to.bytes.len()
+}
+
+/// By how much it is shorter where the one before comes right before it.
+pub(crate) fn saved_len(policy: &Policy, op: &Op) -> usize {
+    saved(op, &mut Writer::new(policy))
 }
 
 /// How long a manifest's layout is among those of a batch.

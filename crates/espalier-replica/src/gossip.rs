@@ -33,6 +33,7 @@ use crate::op::VerifiedOp;
 use crate::pool::Pool;
 use crate::repair::Comparisons;
 use crate::state::{Frontier, MergeState};
+use crate::under_way::UnderWay;
 use espalier_identity::{Digest, Keypair, PeerId};
 use espalier_tensor::{Content, TensorMeta};
 use espalier_trust::{FaultKind, Record as _};
@@ -134,6 +135,7 @@ pub struct Replica {
     pub(crate) comparisons: Comparisons,
     /// Who was asked in this tick for what waiting operations lack.
     pub(crate) asked: BTreeSet<PeerId>,
+    pub(crate) under_way: UnderWay,
 }
 
 impl Replica {
@@ -155,6 +157,7 @@ impl Replica {
             unequal: BTreeMap::new(),
             comparisons: Comparisons::default(),
             asked: BTreeSet::new(),
+            under_way: UnderWay::default(),
         }
     }
 
@@ -411,6 +414,7 @@ impl Replica {
         self.findings.absorb(other.findings);
         self.budget.absorb(other.budget);
         self.asked.extend(other.asked);
+        self.under_way.absorb(other.under_way);
         self.comparisons.absorb(&other.comparisons);
         for (peer, times) in other.unequal {
             let ours = self.unequal.entry(peer).or_default();
@@ -426,7 +430,7 @@ impl Replica {
     pub fn refill(&mut self) {
         self.budget.refill();
         self.asked.clear();
-        self.note_overdue();
+        self.age_requests();
     }
 
     /// Sets how many bytes of new operations of one author it takes in per tick; see [`BUDGET`].

@@ -36,8 +36,6 @@ pub(crate) struct Waiting {
     from: PeerId,
     ops: Prepared,
     missing: BTreeSet<Digest>,
-    /// Whether it has waited since before this tick, so that its tensors are not under way.
-    overdue: bool,
 }
 
 impl Waiting {
@@ -103,16 +101,26 @@ impl Replica {
         self.waiting.iter().any(|waiting| waiting.missing.contains(content))
     }
 
-    /// Begins a tick: what waits now has been asked for in vain.
-    pub(crate) fn note_overdue(&mut self) {
-        self.waiting.iter_mut().for_each(|waiting| waiting.overdue = true);
+    /// Begins a tick for what was asked for.
+    pub(crate) fn age_requests(&mut self) {
+        let waiting = self.waiting.iter().flat_map(|waiting| &waiting.missing);
+        let needed: BTreeSet<_> = waiting.collect();
+        self.under_way.tick(|content| needed.contains(content));
     }
 
-    /// The tensors for which operations still wait, to be asked for from anybody.
+    /// Says that nothing this replica has asked for until now is under way any more: what has not
+    /// come is asked for again at the next occasion. Without it a replica waits for one to two
+    /// ticks. For drivers that know, such as one in which every exchange is over before the next
+    /// begins.
+    pub fn lapse(&mut self) {
+        self.under_way.lapse();
+    }
+
+    /// The tensors for which operations have waited too long, to be asked for from anybody.
     pub(crate) fn still_missing(&self) -> Option<Message> {
-        let overdue = self.waiting.iter().filter(|waiting| waiting.overdue);
-        let missing = overdue.flat_map(|waiting| &waiting.missing);
-        let contents: BTreeSet<_> = missing.copied().collect();
+        let missing = self.waiting.iter().flat_map(|waiting| &waiting.missing);
+        let overdue = missing.filter(|content| self.under_way.is_overdue(content));
+        let contents: BTreeSet<_> = overdue.copied().collect();
         let contents: Vec<_> = contents.into_iter().take(MAX_IDS).collect();
         (!contents.is_empty()).then_some(Message::Want { contents })
     }
@@ -201,9 +209,11 @@ impl Replica {
             admitted += self.commit(rest);
             return Received { effects: Vec::new(), admitted };
         }
-        let contents = missing.iter().copied().collect();
-        self.wait(Waiting { from, ops: rest, missing, overdue: false });
-        let effects = if ask { vec![send(from, &Message::Want { contents })] } else { Vec::new() };
+        // Where nobody is to be asked they are under way too.
+        let contents = self.under_way.ask(&missing);
+        self.wait(Waiting { from, ops: rest, missing });
+        let want = (ask && !contents.is_empty()).then(|| send(from, &Message::Want { contents }));
+        let effects = want.into_iter().collect();
         Received { effects, admitted }
     }
 

@@ -84,6 +84,7 @@ mod state;
 mod tally;
 mod track;
 mod trust;
+mod under_way;
 mod view;
 mod visible;
 pub mod wire;

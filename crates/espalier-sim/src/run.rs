@@ -105,6 +105,7 @@ impl<'a> Run<'a> {
         let mut world = World::new(nodes, cast, arena, keep_states);
         world.broadcast = (config.exchange == Exchange::Broadcast)
             .then(|| Broadcast::new(config, &network, &world.ids));
+        world.overlap = config.clock != Clock::Rounds;
         let engine = Engine::new(world, config, listener)?;
         let last_event = last_event(config).max(rounds_until(membership.last, config));
         let dice = seeds.rng("schedule", 0);

@@ -94,6 +94,8 @@ pub(crate) struct World {
     pub(crate) index: BTreeMap<PeerId, usize>,
     /// The trees over which fresh operations are broadcast, if they are.
     pub(crate) broadcast: Option<Broadcast>,
+    /// Whether exchanges overlap, so that what a node asked for in one may still come in another.
+    pub(crate) overlap: bool,
     round: u32,
     /// Whether exchanges keep the states before and after, for their distance.
     keep_states: bool,
@@ -108,7 +110,17 @@ impl World {
     ) -> Self {
         let ids = nodes.iter().map(|node| node.id).collect();
         let index = nodes.iter().enumerate().map(|(at, node)| (node.id, at)).collect();
-        Self { nodes, arena, behaviours, ids, index, broadcast: None, round: 0, keep_states }
+        Self {
+            nodes,
+            arena,
+            behaviours,
+            ids,
+            index,
+            broadcast: None,
+            overlap: false,
+            round: 0,
+            keep_states,
+        }
     }
 
     pub(crate) fn behaviour(&self, node: usize) -> &dyn Behaviour {
@@ -193,6 +205,11 @@ impl Population for World {
     }
 
     fn start(&mut self, from: usize, to: usize, out: &mut Outbox<Payload>) {
+        if !self.overlap {
+            for node in [from, to] {
+                self.nodes[node].faces.iter_mut().for_each(Replica::lapse);
+            }
+        }
         let (face, peer) = (self.face(from, to), self.ids[to]);
         let mut effects = self.nodes[from].faces[face].start(peer);
         let besides = self.behaviours[from].besides().into_iter();
