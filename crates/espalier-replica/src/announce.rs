@@ -74,7 +74,7 @@ impl Replica {
                 break;
             }
             frames.push(
-                Message::Delta { batch: self.seal_with(ops, |_| None), seen: None }.to_frame(),
+                Message::Delta { batch: self.seal_with(ops, |_| None), pull: None }.to_frame(),
             );
         }
         frames

@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 
 /// How many bytes all tensors of a contribution may have that travel with their operation. Larger
 /// ones are asked for: then they come once, whoever sends the operation.
-pub const INSIDE: usize = 1024;
+pub const INSIDE: usize = 4096;
 
 /// How many tensors that may be.
 const MAX_INSIDE_TENSORS: usize = 128;

@@ -28,7 +28,7 @@ use crate::error::{ApplyError, ChangeError};
 use crate::findings::Findings;
 use crate::frame::MAX_MESSAGE_LEN;
 use crate::intake::Waiting;
-use crate::message::{MAX_IDS, Message, MessageError, Seen};
+use crate::message::{MAX_IDS, Message, MessageError, Pull, Seen};
 use crate::op::VerifiedOp;
 use crate::pool::Pool;
 use crate::repair::Comparisons;
@@ -222,30 +222,33 @@ impl Replica {
                 let equal = equal
                     || crate::mutants::Mutant::ShortRoots
                         .looks_alike(&root, &self.state.ops_root());
-                let seen = || self.seen();
-                let answer = if equal { Message::Same } else { Message::Differs { seen: seen() } };
+                let answer = match equal {
+                    true => Message::Same,
+                    false => Message::Differs { pull: self.pull(from) },
+                };
                 let want = self.ask_again(from);
                 nothing(want.into_iter().chain([send(from, &answer)]).collect())
             }
             Message::Same => nothing(Vec::new()),
-            Message::Differs { seen } => {
-                let theirs = seen.frontier(self.state.policy());
+            Message::Differs { pull } => {
+                let theirs = pull.seen.frontier(self.state.policy());
                 if theirs == self.state.frontier() {
                     return nothing(vec![self.compare(from, None)]);
                 }
-                let batch = self.lacking(&theirs);
+                let batch = self.lacking(&theirs, pull.bare);
                 let mut effects =
-                    vec![send(from, &Message::Delta { batch, seen: Some(self.seen()) })];
+                    vec![send(from, &Message::Delta { batch, pull: Some(self.pull(from)) })];
                 if self.compare_now(from) {
                     effects.push(self.compare(from, Some(&theirs)));
                 }
                 nothing(effects)
             }
-            Message::Delta { batch, seen } => {
+            Message::Delta { batch, pull } => {
+                self.under_way.pulled(&from);
                 let mut received = self.take(from, &batch, true)?;
-                if let Some(seen) = seen {
-                    let batch = self.lacking(&seen.frontier(self.state.policy()));
-                    let answer = Message::Delta { batch, seen: None };
+                if let Some(Pull { seen, bare }) = pull {
+                    let batch = self.lacking(&seen.frontier(self.state.policy()), bare);
+                    let answer = Message::Delta { batch, pull: None };
                     received.effects.insert(0, send(from, &answer));
                 }
                 Ok(received)
@@ -284,15 +287,17 @@ impl Replica {
         if theirs == ours { Ok(()) } else { Err(ApplyError::Policy { ours, theirs }) }
     }
 
-    fn seen(&self) -> Seen {
-        Seen::new(&self.state.frontier(), self.state.policy())
+    /// Asks `peer` for what is lacking here.
+    fn pull(&mut self, peer: PeerId) -> Pull {
+        let seen = Seen::new(&self.state.frontier(), self.state.policy());
+        Pull { seen, bare: self.under_way.pull(peer) }
     }
 
-    fn lacking(&self, frontier: &Frontier) -> Packed {
+    fn lacking(&self, frontier: &Frontier, bare: bool) -> Packed {
         let delta = self.state.delta(frontier);
         let len: usize = delta.ops().map(|op| self.cost(op)).sum();
         if len <= MAX_BATCH_LEN {
-            return self.seal_batch(delta.ops().collect());
+            return self.seal_lacking(delta.ops().collect(), bare);
         }
         // Of whom little is lacking comes first, so that nobody's flood keeps the others back.
         let mut chains = BTreeMap::<PeerId, (usize, Vec<&VerifiedOp>)>::new();
@@ -304,7 +309,11 @@ impl Replica {
         let mut chains: Vec<_> = chains.into_values().collect();
         chains.sort_by_key(|(len, _)| *len);
         let ops = chains.into_iter().flat_map(|(_, chain)| chain);
-        self.seal_batch(self.fill(&mut ops.peekable()))
+        self.seal_lacking(self.fill(&mut ops.peekable()), bare)
+    }
+
+    fn seal_lacking(&self, ops: Vec<&VerifiedOp>, bare: bool) -> Packed {
+        self.seal_with(ops, |op| if bare { None } else { self.inside(op) })
     }
 
     pub(crate) fn chosen(&self, choose: impl Fn(&VerifiedOp) -> bool) -> Packed {

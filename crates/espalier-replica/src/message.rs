@@ -98,6 +98,14 @@ impl Seen {
     }
 }
 
+/// What the sender asks for: what it has not seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Pull {
+    pub(crate) seen: Seen,
+    /// Operations alone, as others may bring the same ones with their tensors right now.
+    pub(crate) bare: bool,
+}
+
 /// How many bits a number needs.
 pub(crate) fn bits(number: u64) -> u8 {
     (u64::BITS - number.leading_zeros()) as u8
@@ -133,10 +141,10 @@ pub(crate) enum Message {
     Hello { policy: Digest, root: Digest },
     /// Mine is the same.
     Same,
-    /// Mine is not; this is how far I have seen.
-    Differs { seen: Seen },
-    /// This is what you lack. With `seen`: tell me what I lack.
-    Delta { batch: Packed, seen: Option<Seen> },
+    /// Mine is not; this is what I lack.
+    Differs { pull: Pull },
+    /// This is what you lack, and with `pull` what I lack.
+    Delta { batch: Packed, pull: Option<Pull> },
     /// Coded symbols of my operations: find out in which we differ.
     Symbols(Symbols),
     /// These were not enough: send me so many more from this index on.

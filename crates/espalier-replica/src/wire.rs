@@ -28,6 +28,8 @@ const HEADER: u64 = HEADER_LEN as u64;
 const TAG: u64 = 1;
 /// A digest, and a key.
 const DIGEST: u64 = 32;
+/// Whether operations alone are asked for.
+const BARE: u64 = 1;
 /// A signature.
 const SIGNATURE: u64 = 64;
 
@@ -40,7 +42,7 @@ pub const SAME_LEN: u64 = HEADER + TAG;
 /// The answer of who has seen something else, with a frontier of so many bytes.
 #[must_use]
 pub fn differs_len(seen: u64) -> u64 {
-    HEADER + TAG + seen
+    HEADER + TAG + seen + BARE
 }
 
 /// A delta with a frontier of `seen` bytes or without, and with the operations of a gain; `relay`
@@ -54,7 +56,7 @@ pub fn delta_len(relay: u64, seen: Option<u64>, gain: &Gain) -> u64 {
             inside + relay + SIGNATURE + gain.op_bytes
         }
     };
-    HEADER + TAG + list_len(batch, batch) + TAG + seen.unwrap_or(0)
+    HEADER + TAG + list_len(batch, batch) + TAG + seen.map_or(0, |seen| seen + BARE)
 }
 
 /// How long a key is in a batch under a policy.

@@ -172,7 +172,7 @@ pub(crate) fn sealed(policy: &Policy, relay: &Keypair, ops: &[SignedOp]) -> Vec<
 
 /// What a replica answers somebody who has seen nothing.
 fn told(replica: &mut Replica) -> Option<Vec<u8>> {
-    let nothing = (2_u8, 0_u8, Vec::<u8>::new(), Vec::<(PeerId, u64)>::new());
+    let nothing = (2_u8, 0_u8, Vec::<u8>::new(), Vec::<(PeerId, u64)>::new(), false);
     let frame = reframe(&canonical::encode(&nothing));
     let answer = replica.receive(address(9), &frame).expect("well formed");
     let [Effect::Send { frame, .. }] = &answer.effects[..] else { panic!("one frame") };
