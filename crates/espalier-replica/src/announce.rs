@@ -5,18 +5,23 @@
 //! notes who asks for tensors that it waits for itself, and provides them when they arrive: tensors
 //! follow their operation down the tree, once over each of its links.
 
+use crate::batch::{layout_len, op_len};
 use crate::frame::HEADER_LEN;
 use crate::gossip::{Effect, Replica, provide};
 use crate::message::Message;
+use crate::op::VerifiedOp;
 use espalier_identity::{Digest, PeerId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many wishes are noted. Who is not among them asks again in a later exchange.
 const MAX_WISHES: usize = 4096;
 
-/// No frame is longer than its operations by more bytes: its header, the envelope and how many
-/// there are.
-const OVERHEAD: usize = HEADER_LEN + 2 + 1 + 32 + 64 + 10;
+/// No frame is longer than its operations by more bytes: its header, the length of the batch, how
+/// many bytes are inside, the envelope, and how many layouts there are.
+const OVERHEAD: usize = HEADER_LEN + 2 + 10 + 10 + 33 + 64 + 10;
+
+/// How many bytes at most say which layout a contribution has.
+const MAX_INDEX_LEN: usize = 4;
 
 /// Who asked for tensors for which a replica waits.
 #[derive(Debug, Clone, Default)]
@@ -51,6 +56,8 @@ impl Replica {
     /// `max_len`; from the first operation on that does not fit into one they are left to
     /// exchanges, as nobody takes in what follows on what it does not have.
     ///
+    /// Tensors are not inside, however small: over a tree that forms a frame comes several times.
+    ///
     /// Whoever gets such a frame by whatever way hands it to [`Replica::receive`] as from the peer
     /// that passed it on, and asks that peer for the tensors. One signature for each frame.
     #[must_use]
@@ -59,16 +66,25 @@ impl Replica {
         let mut frames = Vec::new();
         while chain.peek().is_some() {
             let (mut len, mut ops) = (OVERHEAD, Vec::new());
-            while let Some(entry) = chain.next_if(|e| len + e.op().encoded_len() <= max_len) {
-                len += entry.op().encoded_len();
+            while let Some(entry) = chain.next_if(|e| len + self.packed_len(e.op()) <= max_len) {
+                len += self.packed_len(entry.op());
                 ops.push(entry.op());
             }
             if ops.is_empty() {
                 break;
             }
-            frames.push(Message::Delta { seen: None, batch: self.seal_batch(ops) }.to_frame());
+            frames.push(
+                Message::Delta { batch: self.seal_with(ops, |_| None), pull: None }.to_frame(),
+            );
         }
         frames
+    }
+
+    /// No less than an operation takes in a batch.
+    fn packed_len(&self, op: &VerifiedOp) -> usize {
+        let policy = self.state().policy();
+        let layout = op.contribution().map_or(0, |c| layout_len(policy, &c.manifest));
+        op_len(policy, op.signed(), false) + MAX_INDEX_LEN + layout
     }
 
     /// Provides what is here of what a peer asks for, and notes what this replica waits for itself.

@@ -7,14 +7,12 @@
 use crate::bits::Bits;
 use crate::fault::{Conviction, Judged};
 use crate::federation::{Federation, Federations};
-use crate::gain::Gain;
 use crate::index::Index;
 use crate::magnitude::{self, Bound};
 use crate::op::{Contribution, OpId, VerifiedOp};
 use crate::policy::Policy;
 use crate::space::Spaces;
-use crate::tally::Tally;
-use espalier_identity::{Digest, Domain, PeerId};
+use espalier_identity::{Digest, Domain};
 use espalier_resolve::SelectionCache;
 use espalier_tensor::{Dtype, Manifest, Model, Store, TensorError};
 use espalier_trust::Geometry;
@@ -72,7 +70,6 @@ struct Shared {
     crowded: AtomicBool,
     /// How many operations there are.
     len: AtomicUsize,
-    tally: RwLock<Tally>,
     federations: Federations,
     store: Store,
     models: RwLock<BTreeMap<Digest, Arc<Model>>>,
@@ -143,35 +140,13 @@ impl Arena {
         entry
     }
 
-    /// What `theirs` has and `ours` has not. Beside it the operations whose contents are not
-    /// counted yet, see [`Arena::count_contents`], and whether one of their authors may be
-    /// convicted.
-    pub(crate) fn count(&self, ours: &Bits, theirs: &Bits) -> (Gain, Vec<u32>, bool) {
-        let count = |tally: &Tally| {
-            let (gain, odd) = tally.count(ours, theirs);
-            let suspected = !odd.is_empty() && tally.suspects_any(&read(&self.0.ops), &odd);
-            (gain, odd, suspected)
-        };
-        // Whoever has a set has it from where this was written before.
-        let len = self.0.len.load(Ordering::Relaxed);
-        let tally = read(&self.0.tally);
-        if tally.len() >= len {
-            return count(&tally);
-        }
-        drop(tally);
-        let mut tally = write(&self.0.tally);
-        tally.learn(&read(&self.0.ops));
-        count(&tally)
+    /// How many operations there are, or were a moment ago.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len.load(Ordering::Relaxed)
     }
 
-    /// The contents that come with the operations `odd` of [`Arena::count`].
-    pub(crate) fn count_contents(
-        &self,
-        sets: (&Bits, &Bits),
-        odd: &[u32],
-        silent: impl Fn(&PeerId) -> bool,
-    ) -> Gain {
-        read(&self.0.tally).contents(&read(&self.0.ops), sets, odd, silent)
+    pub(crate) fn with_index<T>(&self, look: impl FnOnce(&Index) -> T) -> T {
+        look(&read(&self.0.ops))
     }
 
     /// What `theirs` adds to `ours` where not all may be kept; normally nothing, at the price of

@@ -1,11 +1,13 @@
-//! What the states of one arena under one policy share: both of them, and the views that exist.
+//! What the states of one arena under one policy share: both of them, the views that exist, and
+//! what operations bring.
 
 use crate::arena::Arena;
 use crate::lazy::Views;
 use crate::policy::Policy;
+use crate::tally::Tally;
 use espalier_identity::Digest;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, Weak};
 
 /// An arena and a policy.
 #[derive(Debug)]
@@ -13,6 +15,24 @@ pub(crate) struct Federation {
     pub(crate) policy: Policy,
     pub(crate) arena: Arena,
     pub(crate) views: Views,
+    tally: RwLock<Tally>,
+}
+
+impl Federation {
+    /// The tally of all operations of the arena.
+    pub(crate) fn tally(&self) -> RwLockReadGuard<'_, Tally> {
+        let read = || self.tally.read().unwrap_or_else(PoisonError::into_inner);
+        let tally = read();
+        // Whoever has a set has it from where the arena's length was written before.
+        if tally.len() >= self.arena.len() {
+            return tally;
+        }
+        drop(tally);
+        let mut tally = self.tally.write().unwrap_or_else(PoisonError::into_inner);
+        self.arena.with_index(|index| tally.learn(&self.policy, index));
+        drop(tally);
+        read()
+    }
 }
 
 /// The federations of an arena by the hash of their policy; forgotten with their last state.
@@ -26,8 +46,8 @@ impl Federations {
             return federation;
         }
         known.retain(|_, federation| federation.strong_count() > 0);
-        let (hash, views) = (policy.hash(), Views::default());
-        let federation = Arc::new(Federation { policy, arena: arena.clone(), views });
+        let (hash, views, tally) = (policy.hash(), Views::default(), RwLock::default());
+        let federation = Arc::new(Federation { policy, arena: arena.clone(), views, tally });
         known.insert(hash, Arc::downgrade(&federation));
         federation
     }

@@ -12,10 +12,13 @@ use std::ops::AddAssign;
 pub struct Gain {
     /// Operations that the receiver did not hold and holds now.
     pub ops: u64,
-    /// Their canonical bytes.
+    /// Their bytes in one batch, with the layouts of their tensors.
     pub op_bytes: u64,
-    /// Different tensors that the receiver asks for: of new contributions that are not removed and
-    /// not by a convicted author of the genesis, without those that an operation it held names.
+    /// Bytes of tensors that come inside that batch, as their manifests say.
+    pub inside_bytes: u64,
+    /// Different other tensors that the receiver asks for: of new contributions that are not removed
+    /// and not by a convicted author of the genesis, without those that an operation it held names
+    /// or that are inside.
     pub contents: u64,
     /// Their bytes, as their manifests say.
     pub content_bytes: u64,
@@ -25,6 +28,7 @@ impl AddAssign for Gain {
     fn add_assign(&mut self, other: Self) {
         self.ops += other.ops;
         self.op_bytes += other.op_bytes;
+        self.inside_bytes += other.inside_bytes;
         self.contents += other.contents;
         self.content_bytes += other.content_bytes;
     }
@@ -85,12 +89,16 @@ impl MergeState {
         if self.ops.is_same(theirs) {
             return Gain::default();
         }
-        let (mut gain, odd, suspected) = self.arena().count(&self.ops, theirs);
+        let tally = self.federation.tally();
+        let (mut sum, odd) = tally.count(&self.ops, theirs);
         if !odd.is_empty() {
-            let convicted = if suspected { convicted() } else { BTreeSet::new() };
-            let silent = |peer: &PeerId| convicted.contains(peer) && self.policy().admits(peer);
-            gain += self.arena().count_contents((&self.ops, theirs), &odd, silent);
+            self.arena().with_index(|index| {
+                let suspected = tally.suspects_any(index, &odd);
+                let convicted = if suspected { convicted() } else { BTreeSet::new() };
+                let silent = |peer: &PeerId| convicted.contains(peer) && self.policy().admits(peer);
+                tally.count_odd(index, (&self.ops, theirs), &odd, silent, &mut sum);
+            });
         }
-        gain
+        tally.gain(sum)
     }
 }

@@ -8,7 +8,7 @@
 //! B → A  Differs  how far I have seen            about one byte per author
 //! A → B  Delta    what you lack, how far I have seen
 //! B → A  Delta    what you lack
-//!    ⇄   Want and tensors by content hash
+//!    ⇄   Want and tensors by content hash, but for small ones: they came with their operations
 //! ```
 //!
 //! Between two who know how far the other is, exchanges by intervals need neither roots nor
@@ -20,26 +20,25 @@
 //! so a replica can serve whatever it offers.
 //!
 //! Whatever carries operations or tensors is signed by the hop that sends it, see
-//! [`Envelope`]: a relay answers for passing on only what it has checked.
+//! [`Envelope`](crate::Envelope): a relay answers for passing on only what it has checked.
 
 use crate::announce::Wishes;
+use crate::batch::{BatchError, INSIDE};
 use crate::budget::{BUDGET, Budget};
-use crate::envelope::Envelope;
 use crate::error::{ApplyError, ChangeError};
 use crate::findings::Findings;
 use crate::frame::MAX_MESSAGE_LEN;
 use crate::intake::Waiting;
 use crate::interval::Intervals;
-use crate::message::{Batch, MAX_IDS, Message, MessageError, Reply, Seen};
-use crate::op::VerifiedOp;
+use crate::message::{MAX_IDS, Message, MessageError, Pull, Reply, Seen};
 use crate::pool::Pool;
 use crate::repair::Comparisons;
-use crate::state::{Frontier, MergeState};
+use crate::state::MergeState;
+use crate::under_way::UnderWay;
 use espalier_identity::{Digest, Keypair, PeerId};
 use espalier_trust::{FaultKind, Record as _};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::iter::Peekable;
 
 /// How many bytes of operations go into one message; the next exchange brings the rest.
 pub(crate) const MAX_BATCH_LEN: usize = MAX_MESSAGE_LEN / 2;
@@ -100,6 +99,9 @@ pub enum ReceiveError {
     /// The sender or the link: not a message.
     #[error(transparent)]
     Message(#[from] MessageError),
+    /// The sender or the link: operations that are not packed as they have to be.
+    #[error(transparent)]
+    Batch(#[from] BatchError),
     /// The sender, or for a gap nobody: operations that cannot be taken in.
     #[error(transparent)]
     Apply(#[from] ApplyError),
@@ -122,6 +124,8 @@ pub struct Replica {
     pub(crate) key: Keypair,
     pub(crate) state: MergeState,
     exchange: Exchange,
+    /// How many bytes the tensors of a contribution may have that travel inside a batch.
+    pub(crate) inside: usize,
     pub(crate) held: BTreeSet<Digest>,
     pub(crate) waiting: VecDeque<Waiting>,
     pub(crate) budget: Budget,
@@ -135,6 +139,7 @@ pub struct Replica {
     pub(crate) intervals: Option<Intervals>,
     /// Who was asked in this tick for what waiting operations lack.
     pub(crate) asked: BTreeSet<PeerId>,
+    pub(crate) under_way: UnderWay,
 }
 
 impl Replica {
@@ -147,6 +152,7 @@ impl Replica {
             key,
             state,
             exchange,
+            inside: INSIDE,
             held,
             waiting: VecDeque::new(),
             budget: Budget::new(BUDGET),
@@ -157,6 +163,7 @@ impl Replica {
             comparisons: Comparisons::default(),
             intervals,
             asked: BTreeSet::new(),
+            under_way: UnderWay::default(),
         }
     }
 
@@ -186,6 +193,13 @@ impl Replica {
         Ok(done)
     }
 
+    /// Sets up to how many bytes the tensors of one contribution travel inside the message with the
+    /// operation, instead of being asked for; at most [`INSIDE`], which is what a new replica does.
+    /// 0 for a driver that moves all tensors in its own way.
+    pub fn set_inside(&mut self, bytes: usize) {
+        self.inside = bytes.min(INSIDE);
+    }
+
     /// Begins an exchange with `peer`.
     #[must_use]
     pub fn start(&self, peer: PeerId) -> Vec<Effect> {
@@ -209,12 +223,13 @@ impl Replica {
         match Message::from_frame(frame)? {
             Message::Hello { policy, root } => nothing(self.on_hello(from, policy, root)?),
             Message::Same => nothing(Vec::new()),
-            Message::Differs { seen } => nothing(self.on_differs(from, &seen)),
-            Message::Delta { seen, batch } => {
-                let mut received = self.take(from, batch, frame.len(), true)?;
-                if let Some(seen) = seen {
-                    let batch = self.lacking(&seen.frontier(self.state.policy()));
-                    let answer = Message::Delta { seen: None, batch };
+            Message::Differs { pull } => nothing(self.on_differs(from, &pull)),
+            Message::Delta { batch, pull } => {
+                self.under_way.pulled(&from);
+                let mut received = self.take(from, &batch, true)?;
+                if let Some(Pull { seen, bare }) = pull {
+                    let batch = self.lacking(&seen.frontier(self.state.policy()), bare);
+                    let answer = Message::Delta { batch, pull: None };
                     received.effects.insert(0, send(from, &answer));
                 }
                 Ok(received)
@@ -229,7 +244,7 @@ impl Replica {
             }
             Message::Repair { batch, salt, want } => {
                 bounded(want.len())?;
-                let mut received = self.take(from, batch, frame.len(), true)?;
+                let mut received = self.take(from, &batch, true)?;
                 let answer = self.repair(from, salt, &want.into_iter().collect(), Vec::new());
                 received.effects.splice(0..0, answer);
                 Ok(received)
@@ -238,15 +253,15 @@ impl Replica {
                 bounded(contents.len())?;
                 nothing(self.answer_want(from, contents))
             }
-            Message::Whole { policy, reply, batch } => {
+            Message::Whole { batch, policy, reply } => {
                 self.same_policy(policy)?;
                 let answer = if reply { self.whole(from, false) } else { Vec::new() };
-                let mut received = self.take(from, batch, frame.len(), false)?;
+                let mut received = self.take(from, &batch, false)?;
                 received.effects.splice(0..0, answer);
                 Ok(received)
             }
-            Message::Level { at, seen } => nothing(self.on_level(from, at, &seen)),
-            Message::Interval(interval) => self.on_interval(from, interval, frame.len()),
+            Message::Level { at, pull } => nothing(self.on_level(from, at, &pull)),
+            Message::Interval(interval) => self.on_interval(from, interval),
             Message::Ack { got, at } => {
                 self.on_ack(from, got, at);
                 nothing(Vec::new())
@@ -281,13 +296,13 @@ impl Replica {
     }
 
     /// Takes how far somebody has seen who has other operations.
-    pub(crate) fn on_differs(&mut self, from: PeerId, seen: &Seen) -> Vec<Effect> {
-        let theirs = seen.frontier(self.state.policy());
+    pub(crate) fn on_differs(&mut self, from: PeerId, pull: &Pull) -> Vec<Effect> {
+        let theirs = pull.seen.frontier(self.state.policy());
         if theirs == self.state.frontier() {
             return vec![self.compare(from, None)];
         }
-        let batch = self.lacking(&theirs);
-        let mut effects = vec![send(from, &Message::Delta { seen: Some(self.seen()), batch })];
+        let batch = self.lacking(&theirs, pull.bare);
+        let mut effects = vec![send(from, &Message::Delta { batch, pull: Some(self.pull(from)) })];
         if self.compare_now(from) {
             effects.push(self.compare(from, Some(&theirs)));
         }
@@ -299,64 +314,29 @@ impl Replica {
         if theirs == ours { Ok(()) } else { Err(ApplyError::Policy { ours, theirs }) }
     }
 
-    pub(crate) fn seen(&self) -> Seen {
-        Seen::new(&self.state.frontier(), self.state.policy())
-    }
-
-    pub(crate) fn lacking(&self, frontier: &Frontier) -> Option<Batch> {
-        let delta = self.state.delta(frontier);
-        let len: usize = delta.ops().map(VerifiedOp::encoded_len).sum();
-        if len <= MAX_BATCH_LEN {
-            return self.seal_batch(delta.ops().collect());
-        }
-        // Of whom little is lacking comes first, so that nobody's flood keeps the others back.
-        let mut chains = BTreeMap::<PeerId, (usize, Vec<&VerifiedOp>)>::new();
-        for op in delta.ops() {
-            let (len, chain) = chains.entry(op.op().author).or_default();
-            *len += op.encoded_len();
-            chain.push(op);
-        }
-        let mut chains: Vec<_> = chains.into_values().collect();
-        chains.sort_by_key(|(len, _)| *len);
-        let ops = chains.into_iter().flat_map(|(_, chain)| chain);
-        self.seal_batch(fill(&mut ops.peekable()))
-    }
-
-    pub(crate) fn chosen(&self, choose: impl Fn(&VerifiedOp) -> bool) -> Option<Batch> {
-        self.seal_batch(fill(&mut self.state.ops().filter(|op| choose(op)).peekable()))
-    }
-
-    /// Puts operations into the envelope of this hop. All were checked when they came in.
-    pub(crate) fn seal_batch(&self, ops: Vec<&VerifiedOp>) -> Option<Batch> {
-        if ops.is_empty() {
-            return None;
-        }
-        let (policy, ids) = (self.state.policy().hash(), ops.iter().map(|op| op.id()));
-        let Envelope { relay, signature, .. } = Envelope::of_operations(&self.key, policy, ids);
-        let ops = ops.into_iter().map(|op| op.signed().clone()).collect();
-        Some(Batch { relay, signature, ops })
-    }
-
-    /// The envelope to send with tensors: of each the address named and the hash of the bytes sent.
-    #[must_use]
-    pub fn seal(&self, sent: &[(Digest, Digest)]) -> Envelope {
-        let policy = self.state.policy().hash();
-        Envelope::of_tensors(&self.key, policy, sent.iter().copied())
+    /// Asks `peer` for what is lacking here.
+    pub(crate) fn pull(&mut self, peer: PeerId) -> Pull {
+        let seen = Seen::new(&self.state.frontier(), self.state.policy());
+        Pull { seen, bare: self.under_way.pull(peer) }
     }
 
     /// The whole state, in as many messages as it needs.
     fn whole(&self, to: PeerId, reply: bool) -> Vec<Effect> {
         let policy = self.state.policy().hash();
         let mut ops = self.state.ops().peekable();
-        let first = Message::Whole { policy, reply, batch: self.seal_batch(fill(&mut ops)) };
+        let first = Message::Whole { batch: self.seal_batch(self.fill(&mut ops)), policy, reply };
         let mut effects = vec![send(to, &first)];
         while ops.peek().is_some() {
-            let batch = self.seal_batch(fill(&mut ops));
-            let more = Message::Whole { policy, reply: false, batch };
+            let batch = self.seal_batch(self.fill(&mut ops));
+            let more = Message::Whole { batch, policy, reply: false };
             effects.push(send(to, &more));
         }
-        let contents: BTreeSet<_> = self.state.live_contents().collect();
-        effects.extend(provide(to, contents.intersection(&self.held).copied().collect()));
+        let mut contents: BTreeSet<_> = self.state.live_contents().collect();
+        contents.retain(|content| self.held.contains(content));
+        for content in self.state.ops().filter_map(|op| self.inside(op)).flatten() {
+            contents.remove(&content.digest());
+        }
+        effects.extend(provide(to, contents));
         effects
     }
 
@@ -382,6 +362,7 @@ impl Replica {
         self.findings.absorb(other.findings);
         self.budget.absorb(other.budget);
         self.asked.extend(other.asked);
+        self.under_way.absorb(other.under_way);
         self.comparisons.absorb(&other.comparisons);
         for (peer, times) in other.unequal {
             let ours = self.unequal.entry(peer).or_default();
@@ -401,7 +382,7 @@ impl Replica {
     pub fn refill(&mut self) {
         self.budget.refill();
         self.asked.clear();
-        self.note_overdue();
+        self.age_requests();
     }
 
     /// Sets how many bytes of new operations of one author it takes in per tick; see [`BUDGET`].
@@ -425,16 +406,6 @@ pub(crate) fn provide(to: PeerId, contents: BTreeSet<Digest>) -> Vec<Effect> {
         return Vec::new();
     }
     vec![Effect::Provide { to, contents: contents.into_iter().collect() }]
-}
-
-/// As many operations as one message takes. Taken in their order they leave no gap.
-fn fill<'a>(ops: &mut Peekable<impl Iterator<Item = &'a VerifiedOp>>) -> Vec<&'a VerifiedOp> {
-    let (mut len, mut filled) = (0, Vec::new());
-    while let Some(op) = ops.next_if(|op| len + op.encoded_len() <= MAX_BATCH_LEN) {
-        len += op.encoded_len();
-        filled.push(op);
-    }
-    filled
 }
 
 pub(crate) fn bounded(len: usize) -> Result<(), ReceiveError> {

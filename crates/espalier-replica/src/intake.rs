@@ -1,11 +1,13 @@
 //! Taking in what arrived: budgets, strangers, batches that wait for their tensors, and what to ask
 //! for.
 
+use crate::batch::{Batch, Packed};
+use crate::compact::Sent;
 use crate::envelope::Envelope;
 use crate::fault;
 use crate::frame::MAX_MESSAGE_LEN;
 use crate::gossip::{Effect, MAX_COUNTED, ReceiveError, Received, Replica, send};
-use crate::message::{Batch, MAX_IDS, Message};
+use crate::message::{MAX_IDS, Message};
 use crate::op::{Body, OpId, SignedOp, VerifiedOp};
 use crate::state::{Candidate, Checks, Prepared};
 use espalier_identity::{Digest, PeerId};
@@ -34,8 +36,6 @@ pub(crate) struct Waiting {
     from: PeerId,
     ops: Prepared,
     missing: BTreeSet<Digest>,
-    /// Whether it has waited since before this tick, so that its tensors are not under way.
-    overdue: bool,
 }
 
 impl Waiting {
@@ -104,16 +104,26 @@ impl Replica {
         self.waiting.iter().any(|waiting| waiting.missing.contains(content))
     }
 
-    /// Begins a tick: what waits now has been asked for in vain.
-    pub(crate) fn note_overdue(&mut self) {
-        self.waiting.iter_mut().for_each(|waiting| waiting.overdue = true);
+    /// Begins a tick for what was asked for.
+    pub(crate) fn age_requests(&mut self) {
+        let waiting = self.waiting.iter().flat_map(|waiting| &waiting.missing);
+        let needed: BTreeSet<_> = waiting.collect();
+        self.under_way.tick(|content| needed.contains(content));
     }
 
-    /// The tensors for which operations still wait, to be asked for from anybody.
+    /// Says that nothing this replica has asked for until now is under way any more: what has not
+    /// come is asked for again at the next occasion. Without it a replica waits for one to two
+    /// ticks. For drivers that know, such as one in which every exchange is over before the next
+    /// begins.
+    pub fn lapse(&mut self) {
+        self.under_way.lapse();
+    }
+
+    /// The tensors for which operations have waited too long, to be asked for from anybody.
     pub(crate) fn still_missing(&self) -> Option<Message> {
-        let overdue = self.waiting.iter().filter(|waiting| waiting.overdue);
-        let missing = overdue.flat_map(|waiting| &waiting.missing);
-        let contents: BTreeSet<_> = missing.copied().collect();
+        let missing = self.waiting.iter().flat_map(|waiting| &waiting.missing);
+        let overdue = missing.filter(|content| self.under_way.is_overdue(content));
+        let contents: BTreeSet<_> = overdue.copied().collect();
         let contents: Vec<_> = contents.into_iter().take(MAX_IDS).collect();
         (!contents.is_empty()).then_some(Message::Want { contents })
     }
@@ -130,11 +140,27 @@ impl Replica {
     pub(crate) fn take(
         &mut self,
         from: PeerId,
-        batch: Option<Batch>,
-        len: usize,
+        batch: &Packed,
         ask: bool,
     ) -> Result<Received, ReceiveError> {
-        let Some(Batch { relay, signature, ops }) = batch else { return Ok(Received::default()) };
+        let batch = Batch::unpack(batch, self.state.policy())?;
+        self.take_batch(from, batch, ask)
+    }
+
+    /// The same once it is unpacked.
+    pub(crate) fn take_batch(
+        &mut self,
+        from: PeerId,
+        batch: Option<Batch>,
+        ask: bool,
+    ) -> Result<Received, ReceiveError> {
+        let Some(batch) = batch else { return Ok(Received::default()) };
+        let Batch { relay, signature, sent, len } = batch;
+        let (mut ops, mut inside) = (Vec::new(), BTreeMap::new());
+        for Sent { signed, inside: tensors, .. } in sent {
+            ops.push(signed);
+            inside.extend(tensors.into_iter().flatten().map(|c| (c.digest(), c)));
+        }
         let accepted = |signed: &SignedOp| self.state.accepts(&signed.op.author);
         let (ops, strangers): (Vec<_>, Vec<_>) = ops.into_iter().partition(accepted);
         let checks = self.waiting_checks(&ops);
@@ -148,7 +174,13 @@ impl Replica {
             }
         };
         self.budget.charge(&self.state, &checks, &ops);
+        let arrived = self.keep(&ops, inside);
         let mut received = self.take_checked(from, ops, ask);
+        if !arrived.is_empty() {
+            let others = self.content_arrived(&arrived);
+            received.admitted += others.admitted;
+            received.effects.extend(others.effects);
+        }
         self.pool.put(from, strangers);
         self.take_admitted(ask, &mut received);
         if received.admitted > 0 {
@@ -171,6 +203,19 @@ impl Replica {
         }
     }
 
+    /// Keeps those tensors that came with these operations and that they would have to wait for.
+    fn keep(&mut self, ops: &Prepared, inside: BTreeMap<Digest, Content>) -> Vec<Digest> {
+        if inside.is_empty() {
+            return Vec::new();
+        }
+        let missing: BTreeSet<_> = self.missing(ops).into_values().flatten().collect();
+        let kept = inside.into_iter().filter(|(digest, _)| missing.contains(digest));
+        let kept = kept.map(|(_, content)| self.state.arena().store().put(content));
+        let kept: Vec<_> = kept.collect();
+        self.held.extend(&kept);
+        kept
+    }
+
     fn take_checked(&mut self, from: PeerId, ops: Prepared, ask: bool) -> Received {
         let (complete, rest) = self.part(ops);
         let mut admitted = self.commit(complete);
@@ -179,9 +224,11 @@ impl Replica {
             admitted += self.commit(rest);
             return Received { effects: Vec::new(), admitted };
         }
-        let contents = missing.iter().copied().collect();
-        self.wait(Waiting { from, ops: rest, missing, overdue: false });
-        let effects = if ask { vec![send(from, &Message::Want { contents })] } else { Vec::new() };
+        // Where nobody is to be asked they are under way too.
+        let contents = self.under_way.ask(&missing);
+        self.wait(Waiting { from, ops: rest, missing });
+        let want = (ask && !contents.is_empty()).then(|| send(from, &Message::Want { contents }));
+        let effects = want.into_iter().collect();
         Received { effects, admitted }
     }
 

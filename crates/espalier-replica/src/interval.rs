@@ -28,12 +28,13 @@
 //! That is also how two meet, begun with `Hello`. Now and then one is begun between two who know
 //! each other: it finds what logs cannot show.
 
+use crate::batch::{Batch, Packed};
 use crate::error::ApplyError;
 use crate::gossip::{Effect, MAX_BATCH_LEN, MAX_COUNTED, ReceiveError, Received, Replica, send};
 use crate::log::Log;
-use crate::message::{Batch, Interval, Message, Point, Reply, Seen};
-use crate::op::{OpId, VerifiedOp};
-use crate::state::{Frontier, MergeState};
+use crate::message::{Interval, Message, Point, Pull, Reply};
+use crate::op::OpId;
+use crate::state::MergeState;
 use espalier_identity::PeerId;
 use espalier_lattice::Dot;
 use std::collections::{BTreeMap, BTreeSet};
@@ -207,19 +208,19 @@ impl Replica {
         let rests = link.acked?.rests;
         let (batch, at) = self.unacknowledged(link)?;
         let rests = (link.got != Some(rests)).then_some(rests);
-        Some(Message::Interval(Interval { got: link.got, rests, at, reply, batch }))
+        Some(Message::Interval(Interval { batch, got: link.got, rests, at, reply }))
     }
 
     /// What of the log a peer has not acknowledged and did not bring, as much as one message takes,
     /// and up to where that is.
-    fn unacknowledged(&self, link: &Link) -> Option<(Option<Batch>, Point)> {
+    fn unacknowledged(&self, link: &Link) -> Option<(Packed, Point)> {
         let (log, acked) = (&self.intervals.as_ref()?.log, link.acked?.upto);
         let lacks = |index: &u32| self.state.ops.contains(*index) && !link.theirs.contains(index);
         let places: Vec<_> = log.after(acked).filter(|(_, index)| lacks(index)).collect();
         let entries = self.state.arena().entries(places.iter().map(|(_, index)| *index));
         let (mut len, mut ops, mut at) = (0, Vec::new(), log.end());
         for ((position, _), entry) in places.iter().zip(&entries) {
-            len += entry.op().encoded_len();
+            len += self.cost(entry.op());
             if len > MAX_BATCH_LEN {
                 at = log.point(position - 1)?;
                 break;
@@ -238,44 +239,46 @@ impl Replica {
 
     /// Answers somebody who has other operations, with frontiers.
     pub(crate) fn differs(&mut self, from: PeerId) -> Message {
-        let seen = self.seen();
+        let pull = self.pull(from);
         match &mut self.intervals {
-            None => Message::Differs { seen },
+            None => Message::Differs { pull },
             Some(intervals) => {
                 intervals.forget(&from);
-                Message::Level { at: intervals.log.end(), seen }
+                Message::Level { at: intervals.log.end(), pull }
             }
         }
     }
 
     /// Takes how far somebody has seen, and at which point of its log.
-    pub(crate) fn on_level(&mut self, from: PeerId, at: Point, seen: &Seen) -> Vec<Effect> {
-        let Some(intervals) = &mut self.intervals else { return self.on_differs(from, seen) };
+    pub(crate) fn on_level(&mut self, from: PeerId, at: Point, pull: &Pull) -> Vec<Effect> {
+        let Some(intervals) = &mut self.intervals else { return self.on_differs(from, pull) };
         intervals.forget(&from);
-        let theirs = seen.frontier(self.state.policy());
+        let theirs = pull.seen.frontier(self.state.policy());
         if theirs == self.state.frontier() {
             return vec![self.compare(from, None)];
         }
-        let mut effects = vec![self.beyond(from, &theirs, at, Reply::Beyond(self.seen()))];
+        let reply = Reply::Beyond(self.pull(from));
+        let mut effects = vec![self.beyond(from, pull, at, reply)];
         if self.compare_now(from) {
             effects.push(self.compare(from, Some(&theirs)));
         }
         effects
     }
 
-    /// All that a peer with this frontier lacked at this point of its log.
-    fn beyond(&self, from: PeerId, theirs: &Frontier, rests: Point, reply: Reply) -> Effect {
-        let batch = self.lacking(theirs);
-        let delta = self.state.delta(theirs);
-        let whole = delta.ops().map(VerifiedOp::encoded_len).sum::<usize>() <= MAX_BATCH_LEN;
+    /// All that a peer which asks so lacked at this point of its log.
+    fn beyond(&self, from: PeerId, pull: &Pull, rests: Point, reply: Reply) -> Effect {
+        let theirs = pull.seen.frontier(self.state.policy());
+        let batch = self.lacking(&theirs, pull.bare);
+        let delta = self.state.delta(&theirs);
+        let whole = delta.ops().map(|op| self.cost(op)).sum::<usize>() <= MAX_BATCH_LEN;
         let Some(intervals) = self.intervals.as_ref().filter(|_| whole) else {
             // What does not fit is no interval: the log would say that there is no more.
-            let seen = if let Reply::Beyond(seen) = reply { Some(seen) } else { None };
-            return send(from, &Message::Delta { seen, batch });
+            let pull = if let Reply::Beyond(pull) = reply { Some(pull) } else { None };
+            return send(from, &Message::Delta { batch, pull });
         };
         let got = intervals.links.get(&from).and_then(|link| link.got);
         let (at, rests) = (intervals.log.end(), (got != Some(rests)).then_some(rests));
-        send(from, &Message::Interval(Interval { got, rests, at, reply, batch }))
+        send(from, &Message::Interval(Interval { batch, got, rests, at, reply }))
     }
 
     /// Takes an interval of a peer's log and answers it.
@@ -283,13 +286,14 @@ impl Replica {
         &mut self,
         from: PeerId,
         interval: Interval,
-        len: usize,
     ) -> Result<Received, ReceiveError> {
-        let Interval { got, rests, at, reply, batch } = interval;
-        let ops = batch.iter().flat_map(|batch| &batch.ops);
+        let Interval { batch, got, rests, at, reply } = interval;
+        self.under_way.pulled(&from);
+        let batch = Batch::unpack(&batch, self.state.policy())?;
+        let ops = batch.iter().flat_map(|batch| &batch.sent).map(|sent| &sent.signed);
         let ops: Vec<_> = ops.map(|signed| (signed.op.dot(), signed.id())).collect();
         let Some(rests) = rests.or(got).filter(|_| self.intervals.is_some()) else {
-            let mut received = self.take(from, batch, len, true)?;
+            let mut received = self.take_batch(from, batch, true)?;
             if reply != Reply::Nothing {
                 received.effects.push(self.hello(from));
             }
@@ -297,7 +301,7 @@ impl Replica {
         };
         let has = |point: &Point| self.intervals.as_ref().is_some_and(|i| i.log.has(point));
         let mut follows = has(&rests) && got.as_ref().is_none_or(has);
-        let mut received = match self.take(from, batch, len, true) {
+        let mut received = match self.take_batch(from, batch, true) {
             // It leaves out what it takes to be here.
             Err(ReceiveError::Apply(ApplyError::Gap { .. })) => {
                 follows = false;
@@ -320,10 +324,7 @@ impl Replica {
             Reply::Nothing if silent || !further => Vec::new(),
             Reply::Nothing => self.ack(from).into_iter().collect(),
             Reply::Interval => self.answer(from, further, silent),
-            Reply::Beyond(seen) => {
-                let theirs = seen.frontier(self.state.policy());
-                vec![self.beyond(from, &theirs, at, Reply::Nothing)]
-            }
+            Reply::Beyond(pull) => vec![self.beyond(from, &pull, at, Reply::Nothing)],
         };
         received.effects.splice(0..0, effects);
         Ok(received)
@@ -338,7 +339,7 @@ impl Replica {
             effects.push(self.lost(from));
             return effects;
         };
-        let tells = matches!(&answer, Message::Interval(interval) if interval.batch.is_some());
+        let tells = matches!(&answer, Message::Interval(interval) if !interval.batch.is_empty());
         effects.extend((tells || further).then(|| send(from, &answer)));
         if let Some(intervals) = &mut self.intervals {
             let quiet = silent && !tells && !intervals.pending.contains_key(&from);
@@ -356,7 +357,7 @@ impl Replica {
     /// Tells a peer up to where everything of its log is here, and if it lacks nothing, up to where
     /// that is so of this one.
     fn ack(&self, to: PeerId) -> Option<Effect> {
-        let whole = |message: &Message| matches!(message, Message::Interval(interval) if interval.batch.is_none());
+        let whole = |message: &Message| matches!(message, Message::Interval(interval) if interval.batch.is_empty());
         if let Some(interval) = self.interval(&to, Reply::Nothing).filter(whole) {
             return Some(send(to, &interval));
         }

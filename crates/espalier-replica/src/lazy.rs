@@ -103,7 +103,7 @@ impl Lazy {
         if !alone && let Some(found) = federation.views.find(set) {
             return found;
         }
-        let Federation { policy, arena, views } = &**federation;
+        let Federation { policy, arena, views, .. } = &**federation;
         let extended = basis.and_then(|basis| {
             let new: Vec<_> = set.minus(&basis.set).collect();
             let len = basis.len + new.len();

@@ -1,11 +1,12 @@
 //! What replicas say to each other. `docs/PROTOCOL.md` shows the bytes.
 
+use crate::batch::Packed;
 use crate::frame::{self, FrameError, MAX_MESSAGE_LEN};
-use crate::op::SignedOp;
+use crate::packing::read_number;
 use crate::policy::Policy;
 use crate::state::Frontier;
 use espalier_identity::canonical::{self, CanonicalError};
-use espalier_identity::{Digest, PeerId, Signature};
+use espalier_identity::{Digest, PeerId};
 use espalier_reconcile::{Salt, Short, Symbol};
 use serde::{Deserialize, Serialize};
 
@@ -13,11 +14,39 @@ use serde::{Deserialize, Serialize};
 pub(crate) const MAX_IDS: usize = 1 << 20;
 
 /// A frontier on the wire: by position for authors on the roster, which both sides know from the
-/// policy, and by key for others. Usually one byte per author.
+/// policy, and by key for others. The numbers by position all have as many bits as the greatest
+/// needs, the first one lowest: usually a bit for each author.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Written")]
 pub(crate) struct Seen {
-    by_position: Vec<u64>,
+    width: u8,
+    by_position: Packed,
     by_key: Vec<(PeerId, u64)>,
+}
+
+/// A frontier as it may have been written.
+#[derive(Deserialize)]
+struct Written {
+    width: u8,
+    by_position: Packed,
+    by_key: Vec<(PeerId, u64)>,
+}
+
+/// The numbers need fewer bits, or zeros at the end were not left out.
+#[derive(Debug, thiserror::Error)]
+#[error("a frontier is not written as it has to be")]
+struct NotCanonical;
+
+impl TryFrom<Written> for Seen {
+    type Error = NotCanonical;
+
+    fn try_from(written: Written) -> Result<Self, NotCanonical> {
+        let Written { width, by_position, by_key } = written;
+        let seen = Self { width, by_position, by_key };
+        let numbers: Vec<_> = seen.numbers().collect();
+        let same = Self::written(&numbers, seen.by_key.clone()) == seen;
+        if same { Ok(seen) } else { Err(NotCanonical) }
+    }
 }
 
 impl Seen {
@@ -34,14 +63,52 @@ impl Seen {
                 None => by_key.push((*author, *seq)),
             }
         }
-        Self { by_position, by_key }
+        Self::written(&by_position, by_key)
+    }
+
+    fn written(numbers: &[u64], by_key: Vec<(PeerId, u64)>) -> Self {
+        let most = numbers.iter().copied().max().unwrap_or(0);
+        let len = numbers.iter().rposition(|number| *number > 0).map_or(0, |last| last + 1);
+        let width = bits(most);
+        let mut bytes = vec![0; (len * usize::from(width)).div_ceil(8)];
+        for (number, from) in numbers[..len].iter().zip((0..).step_by(width.max(1).into())) {
+            for bit in (0..usize::from(width)).filter(|bit| number >> bit & 1 == 1) {
+                bytes[(from + bit) / 8] |= 1 << ((from + bit) % 8);
+            }
+        }
+        Self { width, by_position: bytes.into(), by_key }
+    }
+
+    /// The numbers by position; those after them are 0.
+    fn numbers(&self) -> impl Iterator<Item = u64> {
+        let (width, bytes) = (usize::from(self.width), self.by_position.bytes());
+        // What is wider than a number is never written; here it is read as nothing.
+        let count = if width > 64 { 0 } else { (bytes.len() * 8).checked_div(width).unwrap_or(0) };
+        (0..count).map(move |at| {
+            let set =
+                |bit: &usize| bytes[(at * width + bit) / 8] >> ((at * width + bit) % 8) & 1 == 1;
+            (0..width).filter(set).fold(0, |number, bit| number | 1 << bit)
+        })
     }
 
     pub(crate) fn frontier(&self, policy: &Policy) -> Frontier {
         let roster = policy.spec().roster.iter().copied();
-        let listed = roster.zip(self.by_position.iter().copied());
+        let listed = roster.zip(self.numbers());
         Frontier(listed.chain(self.by_key.iter().copied()).filter(|(_, seq)| *seq > 0).collect())
     }
+}
+
+/// What the sender asks for: what it has not seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Pull {
+    pub(crate) seen: Seen,
+    /// Operations alone, as others may bring the same ones with their tensors right now.
+    pub(crate) bare: bool,
+}
+
+/// How many bits a number needs.
+pub(crate) fn bits(number: u64) -> u8 {
+    (u64::BITS - number.leading_zeros()) as u8
 }
 
 /// Which operations of both sides are compared, and under which salt. Every message of a comparison
@@ -67,15 +134,6 @@ pub(crate) struct Symbols {
     pub(crate) symbols: Vec<Symbol>,
 }
 
-/// Operations in a message, with the envelope of the hop that sends them. Root and number of
-/// entries follow from the operations, the policy from the federation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Batch {
-    pub(crate) relay: PeerId,
-    pub(crate) signature: Signature,
-    pub(crate) ops: Vec<SignedOp>,
-}
-
 /// The first bytes of a hash over all operations of a log up to a point.
 pub(crate) type Mark = [u8; 8];
 
@@ -93,13 +151,14 @@ pub(crate) enum Reply {
     Nothing,
     /// The receiver's interval.
     Interval,
-    /// What the sender lacks, who has seen so far.
-    Beyond(Seen),
+    /// What the sender lacks.
+    Beyond(Pull),
 }
 
 /// What the receiver lacks of the sender's log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Interval {
+    pub(crate) batch: Packed,
     /// Everything of your log up to here is with me.
     pub(crate) got: Option<Point>,
     /// What I leave out you have, if this is a point of your log; absent if it is that of `got`.
@@ -107,30 +166,29 @@ pub(crate) struct Interval {
     /// With this you have everything of my log up to here.
     pub(crate) at: Point,
     pub(crate) reply: Reply,
-    pub(crate) batch: Option<Batch>,
 }
 
-/// One message. A batch is absent where there are no operations.
+/// One message. Batches come first, so that what is inside them can be told from the beginning.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Message {
     /// This is my root.
     Hello { policy: Digest, root: Digest },
     /// Mine is the same.
     Same,
-    /// Mine is not; this is how far I have seen.
-    Differs { seen: Seen },
-    /// This is what you lack. With `seen`: tell me what I lack.
-    Delta { seen: Option<Seen>, batch: Option<Batch> },
+    /// Mine is not; this is what I lack.
+    Differs { pull: Pull },
+    /// This is what you lack, and with `pull` what I lack.
+    Delta { batch: Packed, pull: Option<Pull> },
     /// Coded symbols of my operations: find out in which we differ.
     Symbols(Symbols),
     /// These were not enough: send me so many more from this index on.
     More { scope: Scope, first: u64, count: u64 },
     /// Operations in which we differ, and which others I want, short under this salt.
-    Repair { batch: Option<Batch>, salt: Salt, want: Vec<Short> },
+    Repair { batch: Packed, salt: Salt, want: Vec<Short> },
     /// Send me these tensors.
     Want { contents: Vec<Digest> },
     /// My whole state; its tensors follow. With `reply`: send me yours.
-    Whole { policy: Digest, reply: bool, batch: Option<Batch> },
+    Whole { batch: Packed, policy: Digest, reply: bool },
     /// We differ too much for symbols: list your operations whose identifiers begin with this
     /// number
     /// or a greater one.
@@ -138,7 +196,7 @@ pub(crate) enum Message {
     /// All of mine whose identifiers begin with a number in this range.
     Ids { scope: Scope, from: u64, to: u64, ids: Vec<Short> },
     /// As `Differs`, at this point of my log.
-    Level { at: Point, seen: Seen },
+    Level { at: Point, pull: Pull },
     /// What you lack of my log.
     Interval(Interval),
     /// Everything of your log up to `got` is with me; mine ends at `at`.
@@ -146,6 +204,9 @@ pub(crate) enum Message {
     /// As `Hello`; and you take something to be here which is not.
     Lost { policy: Digest, root: Digest },
 }
+
+/// The numbers of the messages that begin with a batch: Delta, Repair, Whole, Interval.
+const WITH_BATCH: [u8; 4] = [3, 6, 8, 12];
 
 impl Message {
     pub(crate) fn to_frame(&self) -> Vec<u8> {
@@ -155,6 +216,16 @@ impl Message {
     pub(crate) fn from_frame(frame: &[u8]) -> Result<Self, MessageError> {
         Ok(canonical::decode(frame::unwrap(frame, MAX_MESSAGE_LEN)?)?)
     }
+}
+
+/// How many bytes of tensors are inside the message in a payload, as the beginning of its batch
+/// says; 0 if it has none.
+pub(crate) fn inside_len(payload: &[u8]) -> u64 {
+    let Some((kind, mut rest)) = payload.split_first() else { return 0 };
+    if !WITH_BATCH.contains(kind) || read_number(&mut rest).is_none_or(|batch_len| batch_len == 0) {
+        return 0;
+    }
+    read_number(&mut rest).unwrap_or(0)
 }
 
 /// Bytes that are no message. The sender's fault, or the link's.

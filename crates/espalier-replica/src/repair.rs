@@ -22,6 +22,7 @@
 //! What B remembers is in [`Comparisons`], and it is bounded. It only saves bytes: every message
 //! says what it is about, and what is lost is asked for again.
 
+use crate::batch::Packed;
 use crate::gossip::{Effect, ReceiveError, Replica, bounded, send};
 use crate::intake::Waiting;
 use crate::message::{Message, Scope, Seen, Symbols};
@@ -285,8 +286,8 @@ impl Replica {
         want: Vec<Short>,
     ) -> Option<Effect> {
         let chosen = |op: &VerifiedOp| ours.contains(&salt.short(op.id().as_bytes()));
-        let batch = if ours.is_empty() { None } else { self.chosen(chosen) };
-        let needed = batch.is_some() || !want.is_empty();
+        let batch = if ours.is_empty() { Packed::default() } else { self.chosen(chosen) };
+        let needed = !batch.bytes().is_empty() || !want.is_empty();
         needed.then(|| send(to, &Message::Repair { batch, salt, want }))
     }
 

@@ -248,6 +248,15 @@ impl MergeState {
         self.ops.contains(entry.index)
     }
 
+    /// Whether the tensors of a contribution are for whoever lacks it: it is live here, and not by a
+    /// convicted author of the genesis.
+    pub(crate) fn offers(&self, op: &VerifiedOp) -> bool {
+        let (author, id) = (op.op().author, op.id());
+        let mut live = self.view().contributions().entries_of(&author);
+        let convicted = || self.policy().admits(&author) && self.evidence().convicts(&author);
+        live.any(|(_, live)| *live == id) && !convicted()
+    }
+
     /// The operation with this identifier, if this state holds it.
     pub(crate) fn find(&self, id: &OpId) -> Option<Arc<Entry>> {
         self.arena().find(id).filter(|entry| self.holds(entry))

@@ -6,8 +6,8 @@
 //! ```text
 //! A → B  Hello                        HELLO_LEN
 //! B → A  Same, or Differs             SAME_LEN, differs_len(frontier of B)
-//! A → B  Delta with A's frontier      delta_len(Some(frontier of A), operations B lacks)
-//! B → A  Delta                        delta_len(None, operations A lacks)
+//! A → B  Delta with A's frontier      delta_len(key of A, Some(frontier of A), what B gains)
+//! B → A  Delta                        delta_len(key of B, None, what A gains)
 //! each   Want, if something lacks     want_len(contents)
 //!        tensors                      tensors_len(contents, their bytes)
 //! ```
@@ -18,14 +18,20 @@
 //! that admits somebody while it takes operations in asks for that one's tensors apart.
 
 use crate::frame::HEADER_LEN;
+use crate::gain::Gain;
+use crate::message;
+use crate::policy::Policy;
+use espalier_identity::PeerId;
 
 const HEADER: u64 = HEADER_LEN as u64;
 /// The number of a variant, and whether an option is there.
 const TAG: u64 = 1;
 /// A digest, and a key.
 const DIGEST: u64 = 32;
-/// What stands before the operations of a batch: the relay and its signature.
-const ENVELOPE: u64 = DIGEST + 64;
+/// Whether operations alone are asked for.
+const BARE: u64 = 1;
+/// A signature.
+const SIGNATURE: u64 = 64;
 
 /// A greeting with policy and root.
 pub const HELLO_LEN: u64 = HEADER + TAG + 2 * DIGEST;
@@ -36,14 +42,30 @@ pub const SAME_LEN: u64 = HEADER + TAG;
 /// The answer of who has seen something else, with a frontier of so many bytes.
 #[must_use]
 pub fn differs_len(seen: u64) -> u64 {
-    HEADER + TAG + seen
+    HEADER + TAG + seen + BARE
 }
 
-/// So many operations of so many bytes together, with a frontier of `seen` bytes or without.
+/// A delta with a frontier of `seen` bytes or without, and with the operations of a gain; `relay`
+/// are the bytes of the sender's key, see [`key_len`].
 #[must_use]
-pub fn delta_len(seen: Option<u64>, ops: u64, op_bytes: u64) -> u64 {
-    let batch = if ops == 0 { 0 } else { ENVELOPE + list_len(ops, op_bytes) };
-    HEADER + TAG + (TAG + seen.unwrap_or(0)) + (TAG + batch)
+pub fn delta_len(relay: u64, seen: Option<u64>, gain: &Gain) -> u64 {
+    let batch = match gain.ops {
+        0 => 0,
+        _ => {
+            let inside = number_len(gain.inside_bytes) + gain.inside_bytes;
+            inside + relay + SIGNATURE + gain.op_bytes
+        }
+    };
+    HEADER + TAG + list_len(batch, batch) + TAG + seen.map_or(0, |seen| seen + BARE)
+}
+
+/// How long a key is in a batch under a policy.
+#[must_use]
+pub fn key_len(policy: &Policy, key: &PeerId) -> u64 {
+    match policy.roster_index(key) {
+        Some(position) => number_len(position as u64 + 1),
+        None => number_len(0) + DIGEST,
+    }
 }
 
 /// A request for so many contents.
@@ -56,6 +78,12 @@ pub fn want_len(contents: u64) -> u64 {
 #[must_use]
 pub fn tensors_len(contents: u64, bytes: u64) -> u64 {
     bytes + contents * (HEADER + DIGEST)
+}
+
+/// How many bytes of tensors travel inside a frame, with the operations that name them.
+#[must_use]
+pub fn inside_len(frame: &[u8]) -> u64 {
+    message::inside_len(frame.get(HEADER_LEN..).unwrap_or_default())
 }
 
 /// A list of so many elements of so many bytes together.

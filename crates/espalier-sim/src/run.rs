@@ -86,6 +86,7 @@ impl<'a> Run<'a> {
         let mut world = World::new(nodes, cast, arena, equipment, keep_states);
         world.broadcast = (config.exchange == Exchange::Broadcast)
             .then(|| Broadcast::new(config, &network, &world.ids));
+        world.overlap = config.clock != Clock::Rounds;
         for (i, model) in models.iter().enumerate().filter(|(i, _)| opening.is_absent(*i)) {
             world.bring_later(i, draft(&task, i, model.clone(), 0));
         }

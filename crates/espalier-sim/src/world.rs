@@ -12,7 +12,7 @@ use crate::protocols::broadcast::{self, Broadcast};
 use crate::seeds::Dice;
 use espalier_identity::{Digest, Domain, Keypair, PeerId};
 use espalier_replica::{
-    Arena, ChangeError, Draft, Effect, HEADER_LEN, MergeState, Policy, Replica,
+    Arena, ChangeError, Draft, Effect, HEADER_LEN, MergeState, Policy, Replica, wire,
 };
 use espalier_tensor::Model;
 use std::collections::BTreeMap;
@@ -102,6 +102,8 @@ pub(crate) struct World {
     equipment: Equipment,
     /// What nodes contribute when they come.
     later: BTreeMap<usize, Draft>,
+    /// Whether exchanges overlap, so that what a node asked for in one may still come in another.
+    pub(crate) overlap: bool,
     round: u32,
     /// Whether exchanges keep the states before and after, for their distance.
     keep_states: bool,
@@ -124,6 +126,7 @@ impl World {
             broadcast: None,
             equipment,
             later: BTreeMap::new(),
+            overlap: false,
             round: 0,
             keep_states,
         }
@@ -193,6 +196,11 @@ impl Population for World {
     }
 
     fn start(&mut self, from: usize, to: usize, out: &mut Outbox<Payload>) {
+        if !self.overlap {
+            for node in [from, to] {
+                self.nodes[node].faces.iter_mut().for_each(Replica::lapse);
+            }
+        }
         let (face, peer) = (self.face(from, to), self.ids[to]);
         let mut effects = self.nodes[from].faces[face].start(peer);
         let besides = self.behaviours[from].besides().into_iter();
@@ -237,9 +245,10 @@ impl Population for World {
         self.broadcast.as_mut()?.unreached(from, self.ids[to])
     }
 
-    /// Tensors travel with a frame header and their address each.
+    /// Tensors that are not inside a frame travel with a frame header and their address each.
     fn bytes(&self, message: &Payload) -> u64 {
         let tensors = match message {
+            // What is inside it travels without a header.
             Payload::Frame(frame) => return frame.len() as u64,
             Payload::Gossip(message) => return broadcast::wire_len(message),
             Payload::Tensors(contents) => contents.len(),
@@ -250,7 +259,8 @@ impl Population for World {
 
     fn tensor_bytes(&self, message: &Payload) -> u64 {
         match message {
-            Payload::Frame(_) | Payload::Gossip(_) => 0,
+            Payload::Frame(frame) => wire::inside_len(frame),
+            Payload::Gossip(_) => 0,
             Payload::Tensors(contents) => {
                 let size = |digest| self.arena.store().get(digest).map_or(0, |c| c.len() as u64);
                 contents.iter().map(size).sum()

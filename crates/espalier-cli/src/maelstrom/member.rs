@@ -45,7 +45,9 @@ impl Member {
         let roster: Vec<_> = peers.values().copied().collect();
         let policy = Policy::new(PolicySpec { roster, ..PolicySpec::default() }).ok()?;
         let links = Links::new(key.peer_id(), peers.values().copied());
-        let replica = Replica::new(key, MergeState::new(policy), Exchange::Delta);
+        let mut replica = Replica::new(key, MergeState::new(policy), Exchange::Delta);
+        // Tensors go along with operations in a way of their own.
+        replica.set_inside(0);
         let names = peers.iter().map(|(name, peer)| (*peer, name.clone())).collect();
         let (name, elements) = (name.to_owned(), Elements::default());
         Some(Self { name, names, peers, replica, elements, links })

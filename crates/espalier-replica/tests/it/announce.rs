@@ -6,7 +6,7 @@ use espalier_identity::Digest;
 use espalier_replica::{Draft, Effect, Exchange, Received, Replica};
 
 /// Long enough for one contribution, and not for two.
-const ONE: usize = 400;
+const ONE: usize = 330;
 
 /// A replica of author 0 that has contributed `count` times, and its announcements.
 fn speaker(count: u8) -> (Replica, Vec<Vec<u8>>) {

@@ -65,7 +65,11 @@ impl Net {
 
     /// One exchange, started by `a`, and everything that follows from it.
     pub(crate) fn exchange(&mut self, a: usize, b: usize) {
-        [a, b].into_iter().for_each(|node| self.replicas[node].refill());
+        for node in [a, b] {
+            self.replicas[node].refill();
+            // All exchanges before are over.
+            self.replicas[node].lapse();
+        }
         let effects = self.replicas[a].start(address(b));
         self.post(a, effects);
         while let Some(at) = self.next() {

@@ -47,9 +47,10 @@ proptest! {
         n in 2..6_u8,
         steps in honest(40),
         (loss, double, reorder) in (0..60_u64, 0..40_u64, 0..60_u64),
-        (seed, exchange) in (any::<u64>(), any_exchange()),
+        (seed, exchange, inside) in (any::<u64>(), any_exchange(), 0..16_usize),
     ) {
         let mut net = Net::new(n, seed, exchange);
+        net.replicas.iter_mut().for_each(|replica| replica.set_inside(inside));
         net.weather = Weather { loss, double, reorder };
         for (kind, who, whom, value) in steps {
             let (who, whom) = (usize::from(who % n), usize::from(whom % n));
@@ -165,6 +166,7 @@ fn provided(effects: &[Effect]) -> usize {
 #[test]
 fn tensors_move_once_and_only_those_still_needed() {
     let mut net = Net::new(2, 1, Exchange::Delta);
+    net.replicas.iter_mut().for_each(|replica| replica.set_inside(0));
     for value in 0..5 {
         act(&mut net, 0, 0, value);
     }
@@ -183,6 +185,7 @@ fn tensors_move_once_and_only_those_still_needed() {
 #[test]
 fn an_operation_waits_for_its_tensors_and_comes_with_the_next_exchange_if_they_are_lost() {
     let mut net = Net::new(2, 1, Exchange::Delta);
+    net.replicas[0].set_inside(0);
     act(&mut net, 0, 0, 1);
     // By hand: the tensors are lost.
     let [mut a, mut b] = [net.replicas[0].clone(), net.replicas[1].clone()];

@@ -4,11 +4,11 @@
 use crate::driver::{CALM, Net, address, replica};
 use crate::histories::look;
 use crate::{add, bound, cases, contribution, key, model, policy, say};
-use espalier_identity::{Digest, Keypair, PeerId, canonical};
+use espalier_identity::{Digest, PeerId, canonical};
 use espalier_lattice::Dot;
 use espalier_replica::{
-    Arena, Blob, Body, Bound, ChangeError, Contribution, Draft, Envelope, Exchange, Fault,
-    FaultError, MAX_PATH, MergeState, Op, Replica, SignedOp, Tensors, legal,
+    Arena, Blob, Body, Bound, ChangeError, Contribution, Draft, Exchange, Fault, FaultError,
+    MAX_PATH, MergeState, Op, Replica, SignedOp, Tensors, legal,
 };
 use espalier_tensor::{Dtype, Model};
 use espalier_trust::{Dimension, FaultKind, Q16, Record as _};
@@ -80,14 +80,6 @@ fn lie(kind: usize, replica: &mut Replica, heard: &SignedOp) {
     lied.expect("signed");
 }
 
-/// A message with `ops` in an envelope of `relay`.
-fn relayed(relay: &Keypair, policy: Digest, ops: &[SignedOp]) -> Vec<u8> {
-    let ids = ops.iter().map(SignedOp::id);
-    let Envelope { relay, signature, .. } = Envelope::of_operations(relay, policy, ids);
-    let payload = canonical::encode(&(3_u8, None::<u8>, Some((relay, signature, ops))));
-    crate::codec::reframe(&payload)
-}
-
 fn forged(op: &SignedOp) -> SignedOp {
     let mut forged = op.clone();
     forged.op.lamport += 1;
@@ -129,8 +121,8 @@ proptest! {
             }
             lie(*kind, &mut net.replicas[liar], &heard);
             if *kind == 1 {
-                let policy = net.replicas[liar].state().policy().hash();
-                let frame = relayed(&key(liar as u8), policy, &[heard.clone(), forged(&heard)]);
+                let ops = [heard.clone(), forged(&heard)];
+                let frame = crate::pack::sealed(&policy(n), &key(liar as u8), &ops);
                 let refused = net.replicas[usize::from(n) - 1].receive(address(liar), &frame);
                 prop_assert!(refused.is_err());
             }

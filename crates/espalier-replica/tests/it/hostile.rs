@@ -109,7 +109,7 @@ fn lists_without_end_are_refused_and_long_ones_answered_in_time() {
     let shorts: Vec<_> = (0..=1_u64 << 20).map(u64::to_le_bytes).collect();
     let symbols: Vec<_> = shorts.iter().map(|short| (*short, [1_u8; 4], 1_i8)).collect();
     let scope = ([0_u8; 16], None::<u8>);
-    let repair = |want: &[[u8; 8]]| message(6, &(None::<u8>, scope.0, want));
+    let repair = |want: &[[u8; 8]]| message(6, &(Vec::<u8>::new(), scope.0, want));
     let want = |contents: &[espalier_identity::Digest]| message(7, &contents);
     let coded = |some: &[_]| message(4, &(scope, 9_u64, symbols[0], 0_u64, some));
     let list = |ids: &[[u8; 8]]| message(10, &(scope, 0_u64, u64::MAX, ids));
@@ -156,9 +156,10 @@ fn nothing_is_provided_that_is_not_held() {
     assert!(answer.effects.is_empty());
 }
 
-/// Operations as a message carries them, with an envelope that nobody looks at while all is well.
-fn batch(ops: Vec<espalier_replica::SignedOp>) -> impl serde::Serialize {
-    (Some((key(100).peer_id(), espalier_identity::Signature::from_bytes([0; 64]), ops)),)
+/// A message with an operation, in an envelope that nobody looks at while all is well.
+fn carried(op: espalier_replica::SignedOp) -> Vec<u8> {
+    let signature = espalier_identity::Signature::from_bytes([0; 64]);
+    crate::pack::message(&policy(0), key(100).peer_id(), signature, &[op])
 }
 
 /// Frames with contributions whose tensors nobody has.
@@ -167,7 +168,7 @@ fn promises(n: u8) -> Vec<Vec<u8>> {
         let mut state = MergeState::new(policy(0));
         let body = Body::Contribute(contribution(&model(f32::from(i), 9.0), 0, Vec::new()));
         let op = crate::say(&mut state, &key(100), body);
-        message(3, &(None::<u8>, batch(vec![op])))
+        carried(op)
     };
     (0..n).map(promise).collect()
 }
@@ -178,7 +179,7 @@ fn promises_do_not_pile_up_nor_push_out_those_of_others() {
     let mut honest = MergeState::new(policy(0));
     let op = add(&mut honest, &key(1), 1.0);
     let content = honest.live_contents().next().expect("one tensor");
-    node.receive(address(1), &message(3, &(None::<u8>, batch(vec![op])))).expect("well formed");
+    node.receive(address(1), &carried(op)).expect("well formed");
     let (mut kept, mut longest) = (0, 0);
     for (i, frame) in promises(200).iter().enumerate() {
         node.receive(address(9), frame).expect("well formed");

@@ -16,6 +16,7 @@ mod hostile;
 mod intervals;
 mod joins;
 mod naive;
+mod pack;
 mod provenance;
 mod relays;
 mod removal;

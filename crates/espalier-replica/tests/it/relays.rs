@@ -1,11 +1,11 @@
 //! Hops answer for what they pass on, and for nothing else. Nobody's flood costs the others
 //! anything.
 
-use crate::codec::reframe;
 use crate::driver::{Net, address, replica};
 use crate::histories::look;
+use crate::pack::{message, sealed};
 use crate::{add, key, model, policy, say};
-use espalier_identity::{Digest, Keypair, PeerId, Signature, canonical};
+use espalier_identity::{Digest, PeerId, Signature, canonical};
 use espalier_replica::{
     Body, Draft, Effect, Envelope, Exchange, Fault, HEADER_LEN, MergeState, OpError, ReceiveError,
     Replica, SignedOp,
@@ -15,16 +15,6 @@ use espalier_trust::FaultKind;
 
 fn nothing() -> Body {
     Body::Retract { targets: Vec::new() }
-}
-
-/// A message with `ops` in an envelope of this relay and signature.
-fn message(relay: PeerId, signature: Signature, ops: &[SignedOp]) -> Vec<u8> {
-    reframe(&canonical::encode(&(3_u8, None::<u8>, Some((relay, signature, ops)))))
-}
-
-fn sealed(relay: &Keypair, policy: Digest, ops: &[SignedOp]) -> Vec<u8> {
-    let envelope = Envelope::of_operations(relay, policy, ops.iter().map(SignedOp::id));
-    message(envelope.relay, envelope.signature, ops)
 }
 
 /// An honest operation and the same with a wrong signature, and a receiver.
@@ -42,9 +32,8 @@ fn convicted(replica: &mut Replica) -> Vec<(PeerId, FaultKind)> {
 #[test]
 fn a_relay_of_what_its_author_did_not_sign_is_convicted_and_nobody_else() {
     let (mut receiver, honest, forged) = scene();
-    let hash = receiver.state().policy().hash();
     let before = look(receiver.state());
-    let refused = receiver.receive(address(1), &sealed(&key(1), hash, &[honest, forged]));
+    let refused = receiver.receive(address(1), &sealed(&policy(4), &key(1), &[honest, forged]));
     assert!(matches!(refused, Err(ReceiveError::Apply(_))), "{refused:?}");
     assert_eq!(look(receiver.state()), before, "not even its good half");
     assert_eq!(convicted(&mut receiver), [(key(1).peer_id(), FaultKind::InvalidRelay)]);
@@ -62,7 +51,7 @@ fn impossible_structure_counts_like_a_wrong_signature() {
     op.deps = vec![Digest::ZERO, Digest::ZERO];
     let signed = op.sign(&key(0));
     assert_eq!(signed.clone().verify(), Err(OpError::Deps));
-    let frame = sealed(&key(1), receiver.state().policy().hash(), &[signed]);
+    let frame = sealed(receiver.state().policy(), &key(1), &[signed]);
     assert!(receiver.receive(address(1), &frame).is_err());
     assert_eq!(convicted(&mut receiver), [(key(1).peer_id(), FaultKind::InvalidRelay)]);
 }
@@ -72,12 +61,14 @@ fn without_a_valid_envelope_anyone_could_have_invented_it() {
     let (mut receiver, honest, forged) = scene();
     let hash = receiver.state().policy().hash();
     let innocent = Envelope::of_operations(&key(1), hash, [honest.id()].into_iter());
+    let elsewhere = Envelope::of_operations(&key(1), policy(3).hash(), [forged.id()].into_iter());
+    let (under, forgery) = (policy(4), std::slice::from_ref(&forged));
     let frames = [
-        message(key(1).peer_id(), Signature::from_bytes([1; 64]), std::slice::from_ref(&forged)),
+        message(&under, key(1).peer_id(), Signature::from_bytes([1; 64]), forgery),
         // Signed around something else.
-        message(innocent.relay, innocent.signature, &[honest.clone(), forged.clone()]),
+        message(&under, innocent.relay, innocent.signature, &[honest.clone(), forged.clone()]),
         // Signed in another federation.
-        sealed(&key(1), policy(3).hash(), std::slice::from_ref(&forged)),
+        message(&under, elsewhere.relay, elsewhere.signature, forgery),
     ];
     for frame in frames {
         assert!(receiver.receive(address(1), &frame).is_err());
@@ -86,25 +77,24 @@ fn without_a_valid_envelope_anyone_could_have_invented_it() {
     // An envelope around tensors never passes for one around operations.
     let pairs = [(forged.id(), Digest::ZERO)];
     let tensors = Envelope::of_tensors(&key(1), hash, pairs.into_iter());
-    let frame = message(tensors.relay, tensors.signature, std::slice::from_ref(&forged));
+    let frame = message(&under, tensors.relay, tensors.signature, forgery);
     assert!(receiver.receive(address(1), &frame).is_err());
     assert_eq!(convicted(&mut receiver), []);
     // What is in order is taken whatever its envelope.
-    let frame = message(key(1).peer_id(), Signature::from_bytes([1; 64]), &[honest]);
+    let frame = message(&under, key(1).peer_id(), Signature::from_bytes([1; 64]), &[honest]);
     assert!(receiver.receive(address(1), &frame).is_ok());
 }
 
 #[test]
 fn what_only_this_replica_refuses_convicts_nobody() {
     let (mut receiver, ..) = scene();
-    let hash = receiver.state().policy().hash();
     let mut chain = MergeState::new(policy(0));
     add(&mut chain, &key(0), 1.0);
     let gap = add(&mut chain, &key(0), 2.0);
     let stranger = add(&mut chain, &key(30), 2.0);
-    let refused = receiver.receive(address(1), &sealed(&key(1), hash, &[gap]));
+    let refused = receiver.receive(address(1), &sealed(&policy(4), &key(1), &[gap]));
     assert!(matches!(refused, Err(ReceiveError::Apply(_))), "{refused:?}");
-    let nothing = receiver.receive(address(1), &sealed(&key(1), hash, &[stranger]));
+    let nothing = receiver.receive(address(1), &sealed(&policy(4), &key(1), &[stranger]));
     assert_eq!(nothing, Ok(Default::default()), "a stranger is not heard and spoils nothing");
     assert_eq!(convicted(&mut receiver), []);
 }
@@ -118,10 +108,9 @@ fn an_honest_relay_beside_a_lying_one_brings_what_that_one_spoilt() {
     }
     net.exchange(0, 1);
     net.exchange(0, 2);
-    let (hash, ops) = (net.replicas[0].state().policy().hash(), net.replicas[0].state().ops());
-    let mut ops: Vec<_> = ops.map(|op| op.signed().clone()).collect();
+    let mut ops: Vec<_> = net.replicas[0].state().ops().map(|op| op.signed().clone()).collect();
     ops[0].signature = Signature::from_bytes([1; 64]);
-    let refused = net.replicas[3].receive(address(1), &sealed(&key(1), hash, &ops));
+    let refused = net.replicas[3].receive(address(1), &sealed(&policy(4), &key(1), &ops));
     assert!(refused.is_err());
     net.exchange(3, 0);
     net.rounds(2);
@@ -139,7 +128,7 @@ fn waiting() -> (Replica, Replica, Digest) {
     source.change(|state, key| state.add(key, draft)).expect("legal");
     let mut receiver = replica(key(1), 3, Exchange::Delta);
     let ops: Vec<_> = source.state().ops().map(|op| op.signed().clone()).collect();
-    let frame = sealed(&key(0), source.state().policy().hash(), &ops);
+    let frame = sealed(source.state().policy(), &key(0), &ops);
     let received = receiver.receive(address(0), &frame).expect("in order");
     assert_eq!(received.admitted, 0, "not without its tensor");
     let wanted = source.state().live_contents().next().expect("one tensor");
@@ -316,15 +305,14 @@ fn one_operation_is_always_taken_however_long() {
 fn forged_operations_do_not_spend_the_budget_of_whom_they_name() {
     let (mut receiver, honest, forged) = scene();
     receiver.set_budget(forged.clone().op.deps.len() + 200);
-    let hash = receiver.state().policy().hash();
     for _ in 0..10 {
         assert!(
             receiver
-                .receive(address(1), &sealed(&key(1), hash, std::slice::from_ref(&forged)))
+                .receive(address(1), &sealed(&policy(4), &key(1), std::slice::from_ref(&forged)))
                 .is_err()
         );
     }
-    let received = receiver.receive(address(2), &sealed(&key(2), hash, &[honest]));
+    let received = receiver.receive(address(2), &sealed(&policy(4), &key(2), &[honest]));
     assert!(received.is_ok_and(|received| !received.effects.is_empty()), "it asks for the tensor");
 }
 
@@ -334,20 +322,19 @@ fn forged_operations_do_not_spend_the_budget_of_whom_they_name() {
 fn whoever_never_falls_silent_hides_no_fork() {
     for talker in [2, 3] {
         let mut net = Net::new(4, 5, Exchange::Delta);
-        let hash = net.replicas[0].state().policy().hash();
         let mut talk = MergeState::new(policy(4));
         for to in [0, 1] {
             let mut op = MergeState::new(policy(4)).next_op(key(2).peer_id(), nothing());
             op.lamport += to as u64;
             let op = op.sign(&key(2));
-            let frame = sealed(&key(2), hash, std::slice::from_ref(&op));
+            let frame = sealed(&policy(4), &key(2), std::slice::from_ref(&op));
             net.replicas[to].receive(address(2), &frame).expect("signed");
             if (to, talker) == (0, 2) {
                 talk.apply(vec![op]).expect("signed");
             }
         }
         for tick in 0..40 {
-            let frame = sealed(&key(2), hash, &[say(&mut talk, &key(talker), nothing())]);
+            let frame = sealed(&policy(4), &key(2), &[say(&mut talk, &key(talker), nothing())]);
             net.replicas[tick % 2].receive(address(2), &frame).expect("signed");
             let starter = tick / 2 % 2;
             net.exchange(starter, 1 - starter);

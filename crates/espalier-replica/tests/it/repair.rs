@@ -2,7 +2,7 @@
 //! have in common.
 
 use crate::driver::{Net, address};
-use crate::{key, policy};
+use crate::{key, pack, policy};
 use espalier_replica::{Body, Exchange, HEADER_LEN, MergeState, Replica, SignedOp};
 
 /// `n` operations, dealt out among eight authors.
@@ -45,11 +45,15 @@ fn cost(mut net: Net) -> usize {
     let moved = |replica: &Replica, before: &MergeState| {
         let known: std::collections::BTreeSet<_> = before.ops().map(|op| op.id()).collect();
         let new = replica.state().ops().filter(|op| !known.contains(&op.id()));
-        new.map(|op| op.encoded_len()).sum::<usize>()
+        new.map(|op| pack::op(&policy(8), op.signed(), None, &[], None).len()).sum::<usize>()
     };
     let ops: usize = net.replicas.iter().zip(&before).map(|(r, b)| moved(r, b)).sum();
-    let envelopes = net.sent.iter().filter(|(_, frame)| frame[HEADER_LEN..].starts_with(&[6, 1]));
-    let envelopes = envelopes.count() * 97;
+    // The number of a message with operations, and then how long its batch is.
+    let batches = net.sent.iter().map(|(_, frame)| &frame[HEADER_LEN..]);
+    let batches = batches.filter(|payload| payload[0] == 6 && payload[1] > 0);
+    let more = |payload: &[u8]| payload[1..].iter().take_while(|byte| **byte >= 0x80).count();
+    // A relay that is not on the roster, no tensors inside, no layouts.
+    let envelopes: usize = batches.map(|payload| more(payload) + 1 + 33 + 64 + 1).sum();
     net.sent.iter().map(|(_, frame)| frame.len()).sum::<usize>() - ops - envelopes
 }
 

@@ -230,8 +230,7 @@ impl Put for espalier_tensor::Model {
 
 fn delta(ops: Vec<SignedOp>) -> Vec<u8> {
     let signature = espalier_identity::Signature::from_bytes([0; 64]);
-    let batch = Some((key(1).peer_id(), signature, ops));
-    crate::codec::reframe(&espalier_identity::canonical::encode(&(3_u8, None::<u8>, batch)))
+    crate::pack::message(&policy(5), key(1).peer_id(), signature, &ops)
 }
 
 #[test]

@@ -371,6 +371,12 @@ fn forged_nan(entry: &Entry) -> Option<Fault> {
 struct PayloadMismatch;
 
 impl Behaviour for PayloadMismatch {
+    /// Bytes inside a frame name themselves, so it puts none there.
+    fn act(&mut self, turn: &mut Turn<'_>) -> Result<(), ChangeError> {
+        turn.node.faces.iter_mut().for_each(|face| face.set_inside(0));
+        Ok(())
+    }
+
     fn parcel(&mut self, replica: &Replica, contents: &[Digest]) -> Option<Parcel> {
         let other = |address: &Digest| {
             let content = replica.state().arena().store().get(address)?;

@@ -7,6 +7,8 @@
 //! * Nobody compares operations for forks, as nobody forks.
 //! * A node does not remember what it asked for in vain. Where a request for tensors or the tensors
 //!   get lost, the next exchange sends the operations again.
+//! * Where exchanges overlap, a node asks everybody for what it lacks, also while another may be
+//!   about to bring it.
 //! * A crash takes everything since the disk was last synchronised, not a random part of it.
 
 mod run;
@@ -56,6 +58,8 @@ enum Kind {
 pub(crate) struct Crowd {
     states: Vec<MergeState>,
     up: Vec<bool>,
+    /// How long each node's key is in a batch.
+    key_lens: Vec<u64>,
     /// What survives a crash, if anybody may crash.
     durable: Option<Vec<MergeState>>,
     /// Whether an operation of a node's own became durable.
@@ -68,9 +72,15 @@ pub(crate) struct Crowd {
 
 impl Crowd {
     /// Nodes that hold what they made themselves; those in `later` hold nothing yet.
-    fn new(states: Vec<MergeState>, later: BTreeMap<usize, MergeState>, crashes: bool) -> Self {
+    fn new(
+        states: Vec<MergeState>,
+        key_lens: Vec<u64>,
+        later: BTreeMap<usize, MergeState>,
+        crashes: bool,
+    ) -> Self {
         let count = states.len();
         Self {
+            key_lens,
             up: (0..count).map(|node| !later.contains_key(&node)).collect(),
             durable: crashes.then(|| states.clone()),
             published: vec![false; count],
@@ -126,7 +136,8 @@ impl Crowd {
         let gain = gain(theirs, ours);
         let seen = reply.then(|| ours.frontier_len());
         let kind = Kind::Delta { held: ours.clone(), reply };
-        Note { kind, len: wire::delta_len(seen, gain.ops, gain.op_bytes), tensor_bytes: 0 }
+        let len = wire::delta_len(self.key_lens[from], seen, &gain);
+        Note { kind, len, tensor_bytes: gain.inside_bytes }
     }
 
     /// Joins what was sent; how many operations were new.
@@ -142,6 +153,11 @@ fn gain(to: &MergeState, from: &MergeState) -> Gain {
 
 fn merge(to: &mut MergeState, from: &MergeState) -> Gain {
     to.merge_counted(from).expect("one policy in a run")
+}
+
+/// Bytes of tensors that come with a gain, inside batches or apart.
+fn tensors_of(gain: &Gain) -> u64 {
+    gain.inside_bytes + gain.content_bytes
 }
 
 /// Both elements, to be changed at once.
@@ -172,22 +188,26 @@ impl Population for Crowd {
             let sides = [side(wire::HELLO_LEN), side(wire::SAME_LEN)];
             return Some(Moved { sides, messages: 2, tensor_bytes: 0 });
         }
+        let key_lens = pair.map(|node| self.key_lens[node]);
         let (seen_by_a, seen_by_b) = (a.frontier_len(), b.frontier_len());
         // After the first join the second brings what b held before.
         let there = merge(b, a);
         let back = merge(a, b);
-        let side = |first: u64, gain: &Gain, seen: Option<u64>, asked: &Gain| {
+        let side = |first: u64, delta: u64, gain: &Gain, asked: &Gain| {
             let want = if asked.contents > 0 { wire::want_len(asked.contents) } else { 0 };
             let tensors = wire::tensors_len(gain.contents, gain.content_bytes);
-            let bytes = first + wire::delta_len(seen, gain.ops, gain.op_bytes) + want + tensors;
-            Side { bytes, ops: gain.ops as u32, lost: false }
+            Side { bytes: first + delta + want + tensors, ops: gain.ops as u32, lost: false }
         };
+        let deltas = [
+            wire::delta_len(key_lens[0], Some(seen_by_a), &there),
+            wire::delta_len(key_lens[1], None, &back),
+        ];
         let sides = [
-            side(wire::HELLO_LEN, &there, Some(seen_by_a), &back),
-            side(wire::differs_len(seen_by_b), &back, None, &there),
+            side(wire::HELLO_LEN, deltas[0], &there, &back),
+            side(wire::differs_len(seen_by_b), deltas[1], &back, &there),
         ];
         let fetches = [there, back].iter().filter(|gain| gain.contents > 0).count() as u64;
-        let tensor_bytes = there.content_bytes + back.content_bytes;
+        let tensor_bytes = tensors_of(&there) + tensors_of(&back);
         Some(Moved { sides, messages: 4 + 2 * fetches, tensor_bytes })
     }
 

@@ -10,7 +10,7 @@ use crate::harness::{Last, Progress};
 use crate::report::{ModelInfo, NodeInfo, Report, Round, Summary};
 use crate::run::{agree, draft, node_keys};
 use espalier_identity::Keypair;
-use espalier_replica::{Arena, MergeState, Policy};
+use espalier_replica::{Arena, MergeState, Policy, wire};
 use espalier_tensor::Manifest;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -57,7 +57,9 @@ impl<'a> Run<'a> {
                 states.push(own);
             }
         }
-        let crowd = Crowd::new(states, later, config.may_crash());
+        let key_len = |key: &Keypair| wire::key_len(&policy, &key.peer_id());
+        let key_lens = keys.iter().map(key_len).collect();
+        let crowd = Crowd::new(states, key_lens, later, config.may_crash());
         let mut course = Course::new(config, crowd, network, opening, listener)?;
         course.persist();
         Ok(Self { course, task, keys, policy, manifest })
@@ -158,7 +160,7 @@ fn close(report: &mut Report, run: &Run<'_>) {
     let (crowd, engine) = (run.crowd(), &run.course.engine);
     let state = crowd.commonest();
     let nothing = MergeState::with_arena(run.policy.clone(), state.arena().clone());
-    let least = super::gain(&nothing, state).content_bytes;
+    let least = super::tensors_of(&super::gain(&nothing, state));
     let active = (0..crowd.count()).filter(|node| crowd.is_up(*node)).count() as u64;
     let least = least * active.saturating_sub(1);
     report.model = ModelInfo::of(run.course.config, &run.task, Some(&run.manifest));
