@@ -21,7 +21,8 @@
 //!   is at least Σ_T (1 - min_j x_j(T)). A union bound over paths, as for branching random walks
 //!   (Kingman 1975, "The first birth problem for an age-dependent branching process"). On the
 //!   complete graph M multiplies by 2, so this is at least log n / log 3 - 1 at once and
-//!   ln n / 2 - 1 one after the other, the order of Karp, Schindelhauer, Shenker & Vöcking (FOCS 2000);
+//!   ln n / 2 - 1 one after the other, the order of Karp, Schindelhauer, Shenker & Vöcking
+//!   (FOCS 2000);
 //! * **passage**. On a tree, in synchronous order, news wait at each edge of their one path until
 //!   it is used, 1 / p rounds on average with p = 1 - (1 - 1/d_i)(1 - 1/d_j): the mean is at least
 //!   the longest such path. On a ring two fronts pass n - 1 edges, each with p = 3/4 a round. In
