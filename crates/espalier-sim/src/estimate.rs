@@ -1,7 +1,7 @@
 //! A figure over several seeds: mean, range, and how far chance goes.
 //!
-//! A [`Sample`] says what was seen. An [`Estimate`] and an [`Interval`] say where the true mean lies:
-//! mean ± t s / √n, with s the standard deviation of the sample and t the 97.5 % quantile of
+//! A [`Sample`] says what was seen. An [`Estimate`] and an [`Interval`] say where the true mean
+//! lies: mean ± t s / √n, with s the standard deviation of the sample and t the 97.5 % quantile of
 //! Student's distribution with n − 1 degrees of freedom (Student 1908).
 
 use serde::{Deserialize, Serialize};

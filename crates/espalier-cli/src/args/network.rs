@@ -65,8 +65,8 @@ pub(crate) struct ExchangesArgs {
 #[derive(Debug, Args)]
 #[command(after_long_help = "Examples:
   espalier rounds
-      eleven networks of 8, 64 and 1024 nodes, 200 seeds each: one to three minutes on two cores, most
-      of them for the ring and the line of 1024
+      eleven networks of 8, 64 and 1024 nodes, 200 seeds each: one to three minutes on two cores,
+      most of them for the ring and the line of 1024
   espalier rounds --nodes 8,64
       the same without the large ones, in a few seconds
   espalier rounds --topology complete,ring --nodes 4 --seeds 10000
@@ -75,7 +75,7 @@ pub(crate) struct ExchangesArgs {
 The reference comes from a program of its own, fixtures/rounds/reference.py, with other generators
 and other seeds. Exit code 1 says that a mean is more than three standard errors of the difference
 from it, or out of the bounds of theory, or that a schedule took longer than it promises. Of 64
-means that are right, one is out by chance about every sixth time; look at it with another --seed.")]
+means that are right one is out by chance about every sixth time: try another --seed.")]
 pub(crate) struct RoundsArgs {
     /// Numbers of nodes
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "8,64,1024")]

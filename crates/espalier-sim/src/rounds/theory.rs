@@ -5,25 +5,26 @@
 //! two leaves that call lack one another or later ones, and the hub's own call mends at most one
 //! of them. In the second every leaf asks the hub.
 //!
-//! **At most**: [`round_bound`] holds with probability 1 - [`FAILURE`] whatever the nodes know when it
-//! begins, so a run that takes longer can begin to count anew, and the mean is at most the bound /
-//! (1 - FAILURE).
+//! **At most**: [`round_bound`] holds with probability 1 - [`FAILURE`] whatever the nodes know when
+//! it begins, so a run that takes longer can begin to count anew, and the mean is at most the
+//! bound / (1 - FAILURE).
 //!
 //! **At least**, the greatest of:
 //!
 //! * the bound of `round_bound` that is certain: enough exchanges, and in synchronous order the
 //!   diameter;
 //! * **reach**. Let x be for each node a bound of the probability that it has heard of node s. News
-//!   pass from i to j in one exchange with probability at most M_ij = P_ij + P_ji, P_ij = 1 / d_i: one
-//!   of them calls the other. In synchronous order a round takes them one hop, so x' = min(1, x + M
-//!   x). In sequential order k hops need k callers that call in one order of k!, so x' = min(1,
-//!   e^M x). All is over at T with probability at most the least x_j, and the mean is at least
-//!   Σ_T (1 - min_j x_j(T)). A union bound over paths, as for branching random walks (Kingman 1975,
-//!   "The first birth problem for an age-dependent branching process"). On the complete graph M
-//!   multiplies by 2, so this is at least log n / log 3 - 1 at once and ln n / 2 - 1 one after the
-//!   other, the order of Karp, Schindelhauer, Shenker & Vöcking (FOCS 2000);
-//! * **passage**. On a tree, in synchronous order, news wait at each edge of their one path until it
-//!   is used, 1 / p rounds on average with p = 1 - (1 - 1/d_i)(1 - 1/d_j): the mean is at least
+//!   pass from i to j in one exchange with probability at most M_ij = P_ij + P_ji, P_ij = 1 / d_i:
+//!   one of them calls the other. In synchronous order a round takes them one hop, so
+//!   x' = min(1, x + M x). In sequential order k hops need k callers that call in one order of k!,
+//!   so x' = min(1, e^M x). All is over at T with probability at most the least x_j, and the mean
+//!   is at least Σ_T (1 - min_j x_j(T)). A union bound over paths, as for branching random walks
+//!   (Kingman 1975, "The first birth problem for an age-dependent branching process"). On the
+//!   complete graph M multiplies by 2, so this is at least log n / log 3 - 1 at once and
+//!   ln n / 2 - 1 one after the other, the order of Karp, Schindelhauer, Shenker & Vöcking
+//!   (FOCS 2000);
+//! * **passage**. On a tree, in synchronous order, news wait at each edge of their one path until
+//!   it is used, 1 / p rounds on average with p = 1 - (1 - 1/d_i)(1 - 1/d_j): the mean is at least
 //!   the longest such path. On a ring two fronts pass n - 1 edges, each with p = 3/4 a round. In
 //!   sequential order a front passes at least k more edges of a line in one round with
 //!   probability at most 1/k!, so at most e - 1 on average: by Wald's equation (1944) the mean is
@@ -51,8 +52,8 @@ pub struct Theory {
 }
 
 impl Theory {
-    /// Cost: that of [`round_bound`], and for `lower` at most some hundred visits of an edge for each
-    /// round.
+    /// Cost: that of [`round_bound`], and for `lower` at most some hundred visits of an edge for
+    /// each round.
     pub(super) fn of(network: &Network, topology: &Topology, order: Order) -> Self {
         let star = (*topology == Topology::Star && network.nodes() > 3).then_some(2.0);
         if let Some(exact) = expected_rounds(network, order).or(star) {
@@ -126,8 +127,8 @@ fn spread(network: &Network, order: Order, heard: &mut [f64]) {
     }
 }
 
-/// The same on a complete graph, where all nodes but the start are alike: with s the expected number
-/// that has heard, s' = 3 s or e² s.
+/// The same on a complete graph, where all nodes but the start are alike: with s the expected
+/// number that has heard, s' = 3 s or e² s.
 fn reach_complete(nodes: usize, order: Order) -> f64 {
     let e = core::f64::consts::E;
     let growth = if order == Order::Synchronous { 3.0 } else { e * e };
