@@ -15,6 +15,7 @@ mod histories;
 mod hostile;
 mod joins;
 mod naive;
+mod overlap;
 mod pack;
 mod provenance;
 mod relays;
