@@ -12,11 +12,11 @@
 //!        tensors                      tensors_len(contents, their bytes)
 //! ```
 //!
-//! Counts are those of [`Gain`](crate::Gain), frontiers those of
+//! Counts are those of [`Gain`], frontiers those of
 //! [`MergeState::frontier_len`](crate::MergeState::frontier_len). Operations that do not fit into
 //! one message come with later exchanges; then these lengths are no longer those of one. A replica
-//! that admits somebody while it takes operations in asks for that one's tensors apart. Exchanges do
-//! not overlap here, and small tensors travel inside, as a new replica sends them.
+//! that admits somebody while it takes operations in asks for that one's tensors apart. Exchanges
+//! do not overlap here, and small tensors travel inside, as a new replica sends them.
 
 use crate::frame::HEADER_LEN;
 use crate::gain::Gain;

@@ -6,6 +6,9 @@ use crate::{key, model};
 use espalier_identity::{Digest, PeerId};
 use espalier_replica::{Draft, Effect, Exchange, HEADER_LEN, Received, Replica, wire};
 
+/// The number of the message that asks for tensors.
+const WANT: u8 = 7;
+
 /// Replicas 1 and 2 with what author 0 contributed, and replica 3 with nothing.
 fn scene(inside: usize) -> ([Replica; 2], Replica) {
     let mut author = replica(key(0), 4, Exchange::Delta);
@@ -35,9 +38,10 @@ fn frames(effects: &[Effect]) -> Vec<Vec<u8>> {
     effects.iter().filter_map(frame).collect()
 }
 
-/// The one frame that is an answer.
+/// The one frame that is an answer, and does not ask for tensors.
 fn answer(to: &mut Replica, from: PeerId, frame: &[u8]) -> Vec<u8> {
     let mut frames = frames(&to.receive(from, frame).expect("in order").effects);
+    frames.retain(|frame| frame[HEADER_LEN] != WANT);
     assert_eq!(frames.len(), 1);
     frames.remove(0)
 }
@@ -52,7 +56,7 @@ fn tell(from: &mut Replica, i: usize, to: &mut Replica) -> Received {
 
 /// How many frames ask for tensors.
 fn wants(effects: &[Effect]) -> usize {
-    frames(effects).iter().filter(|frame| frame[HEADER_LEN] == 7).count()
+    frames(effects).iter().filter(|frame| frame[HEADER_LEN] == WANT).count()
 }
 
 #[test]
