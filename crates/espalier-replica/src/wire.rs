@@ -21,6 +21,7 @@
 use crate::frame::HEADER_LEN;
 use crate::gain::Gain;
 use crate::message;
+use crate::packing::position_len;
 use crate::policy::Policy;
 use espalier_identity::PeerId;
 
@@ -63,10 +64,7 @@ pub fn delta_len(relay: u64, seen: Option<u64>, gain: &Gain) -> u64 {
 /// How long a key is in a batch under a policy.
 #[must_use]
 pub fn key_len(policy: &Policy, key: &PeerId) -> u64 {
-    match policy.roster_index(key) {
-        Some(position) => number_len(position as u64 + 1),
-        None => number_len(0) + DIGEST,
-    }
+    position_len(policy) as u64 + if policy.roster_index(key).is_some() { 0 } else { DIGEST }
 }
 
 /// A request for so many contents.

@@ -21,9 +21,15 @@ fn number(number: u64) -> Vec<u8> {
 }
 
 pub(crate) fn key_bytes(policy: &Policy, key: &PeerId) -> Vec<u8> {
-    match policy.spec().roster.iter().position(|listed| listed == key) {
-        Some(position) => number(position as u64 + 1),
-        None => [number(0), key.as_bytes().to_vec()].concat(),
+    let roster = &policy.spec().roster;
+    let bytes = |position: usize| match roster.len() {
+        0 => Vec::new(),
+        1..=255 => vec![position as u8],
+        _ => vec![position as u8, (position >> 8) as u8],
+    };
+    match roster.iter().position(|listed| listed == key) {
+        Some(position) => bytes(position + 1),
+        None => [bytes(0), key.as_bytes().to_vec()].concat(),
     }
 }
 
