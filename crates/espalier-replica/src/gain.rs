@@ -16,9 +16,9 @@ pub struct Gain {
     pub op_bytes: u64,
     /// Bytes of tensors that come inside that batch, as their manifests say.
     pub inside_bytes: u64,
-    /// Different other tensors that the receiver asks for: of new contributions that are not removed
-    /// and not by a convicted author of the genesis, without those that an operation it held names
-    /// or that are inside.
+    /// Different other tensors that the receiver asks for: of new contributions that are not
+    /// removed and not by a convicted author of the genesis, without those that an operation it
+    /// held names or that are inside.
     pub contents: u64,
     /// Their bytes, as their manifests say.
     pub content_bytes: u64,

@@ -4,11 +4,15 @@
 //! Numbers are varints as in canonical bytes: seven bits in each byte, the lowest first. A reader
 //! also takes padded ones; whoever reads a batch packs it again and compares.
 
+use crate::message::bits;
 use crate::policy::Policy;
 use espalier_identity::{Digest, PeerId, Signature};
 
-/// The code before a key that is not on the roster.
-const BARE: u64 = 0;
+/// How many bytes the position of a key takes: as many as the length of the roster needs, so that
+/// operations of different authors are equally long.
+pub(crate) fn position_len(policy: &Policy) -> usize {
+    usize::from(bits(policy.spec().roster.len() as u64).div_ceil(8))
+}
 
 /// Bytes that end too early, or say what cannot be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,12 +54,11 @@ impl<'a> Writer<'a> {
 
     /// A key: its position on the policy's roster plus one, or 0 and the key.
     pub(crate) fn key(&mut self, key: &PeerId) {
-        match self.policy.roster_index(key) {
-            Some(position) => self.number(position as u64 + 1),
-            None => {
-                self.number(BARE);
-                self.raw(key.as_bytes());
-            }
+        let position = self.policy.roster_index(key);
+        let code = position.map_or(0, |position| position + 1);
+        self.raw(&code.to_le_bytes()[..position_len(self.policy)]);
+        if position.is_none() {
+            self.raw(key.as_bytes());
         }
     }
 
@@ -122,12 +125,11 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn key(&mut self) -> Result<PeerId, Malformed> {
-        match self.number()?.checked_sub(1) {
+        let code = self.raw(position_len(self.policy))?.iter().rev();
+        let code = code.fold(0, |code, byte| code << 8 | usize::from(*byte));
+        match code.checked_sub(1) {
             None => self.array().map(PeerId::from_bytes),
-            Some(position) => {
-                let position = usize::try_from(position).map_err(|_| Malformed)?;
-                self.policy.spec().roster.get(position).copied().ok_or(Malformed)
-            }
+            Some(position) => self.policy.spec().roster.get(position).copied().ok_or(Malformed),
         }
     }
 
@@ -208,5 +210,25 @@ mod tests {
             assert_eq!(Reader::new(&policy, &writer.bytes).key(), Ok(key));
         }
         assert_eq!(Reader::new(&policy, &[4]).key(), Err(Malformed), "there is no fourth");
+    }
+
+    #[test]
+    fn positions_are_as_long_as_the_roster_needs() {
+        for (keys, len) in [(0, 0), (1, 1), (255, 1)] {
+            assert_eq!(position_len(&policy(keys)), len);
+        }
+        let roster = (0..256).map(|i: u32| Keypair::from_seed([i as u8; 32]).peer_id());
+        let more = (1..=9).map(|i| PeerId::from_bytes([i; 32]));
+        let roster = roster.chain(more).collect();
+        let long = Policy::new(PolicySpec { roster, ..PolicySpec::default() }).expect("legal");
+        assert_eq!(position_len(&long), 2);
+        for key in &long.spec().roster {
+            let mut writer = Writer::new(&long);
+            writer.key(key);
+            assert_eq!(
+                (writer.bytes.len(), Reader::new(&long, &writer.bytes).key()),
+                (2, Ok(*key))
+            );
+        }
     }
 }

@@ -248,8 +248,8 @@ impl MergeState {
         self.ops.contains(entry.index)
     }
 
-    /// Whether the tensors of a contribution are for whoever lacks it: it is live here, and not by a
-    /// convicted author of the genesis.
+    /// Whether the tensors of a contribution are for whoever lacks it: it is live here, and not by
+    /// a convicted author of the genesis.
     pub(crate) fn offers(&self, op: &VerifiedOp) -> bool {
         let (author, id) = (op.op().author, op.id());
         let mut live = self.view().contributions().entries_of(&author);

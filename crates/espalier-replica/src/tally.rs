@@ -80,7 +80,9 @@ struct Link {
 pub(crate) struct Sum {
     gain: Gain,
     contributions: u64,
-    layouts: BTreeSet<u32>,
+    /// Mostly there is one, and then nothing is allocated.
+    layout: Option<u32>,
+    other_layouts: BTreeSet<u32>,
 }
 
 impl Sum {
@@ -94,7 +96,9 @@ impl Sum {
         };
         if count > 0 && load.layout != NONE {
             self.contributions += count;
-            self.layouts.insert(load.layout);
+            if *self.layout.get_or_insert(load.layout) != load.layout {
+                self.other_layouts.insert(load.layout);
+            }
         }
     }
 }
@@ -294,11 +298,13 @@ impl Tally {
 
     /// What a sum is, with the layouts that the batch has and what says which.
     pub(crate) fn gain(&self, sum: Sum) -> Gain {
-        let Sum { mut gain, contributions, layouts } = sum;
+        let Sum { mut gain, contributions, layout, other_layouts } = sum;
         if gain.ops > 0 {
-            let lens = layouts.iter().map(|layout| self.layouts[*layout as usize]);
-            let listed = wire::list_len(layouts.len() as u64, lens.sum());
-            gain.op_bytes += listed + contributions * batch::index_len(layouts.len()) as u64;
+            let layouts = layout.iter().chain(&other_layouts);
+            let count = layouts.clone().count();
+            let lens = layouts.map(|layout| self.layouts[*layout as usize]);
+            let listed = wire::list_len(count as u64, lens.sum());
+            gain.op_bytes += listed + contributions * batch::index_len(count) as u64;
         }
         gain
     }

@@ -1,9 +1,9 @@
-//! Which tensors were asked for and may still come, and from whom operations, so that exchanges that
-//! overlap do not bring tensors twice.
+//! Which tensors were asked for and may still come, and from whom operations, so that exchanges
+//! that overlap do not bring tensors twice.
 //!
-//! A replica has no clock. What it asked for may come until it has waited for a whole tick, or until
-//! whoever drives it knows better. After that everybody who comes by is asked, as somebody may be
-//! out of reach; until then nobody else is.
+//! A replica has no clock. What it asked for may come until it has waited for a whole tick, or
+//! until whoever drives it knows better. After that everybody who comes by is asked, as somebody
+//! may be out of reach; until then nobody else is.
 
 use espalier_identity::{Digest, PeerId};
 use std::collections::{BTreeMap, BTreeSet};

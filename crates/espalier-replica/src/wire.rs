@@ -12,14 +12,16 @@
 //!        tensors                      tensors_len(contents, their bytes)
 //! ```
 //!
-//! Counts are those of [`Gain`](crate::Gain), frontiers those of
+//! Counts are those of [`Gain`], frontiers those of
 //! [`MergeState::frontier_len`](crate::MergeState::frontier_len). Operations that do not fit into
 //! one message come with later exchanges; then these lengths are no longer those of one. A replica
-//! that admits somebody while it takes operations in asks for that one's tensors apart.
+//! that admits somebody while it takes operations in asks for that one's tensors apart. Exchanges
+//! do not overlap here, and small tensors travel inside, as a new replica sends them.
 
 use crate::frame::HEADER_LEN;
 use crate::gain::Gain;
 use crate::message;
+use crate::packing::position_len;
 use crate::policy::Policy;
 use espalier_identity::PeerId;
 
@@ -62,10 +64,7 @@ pub fn delta_len(relay: u64, seen: Option<u64>, gain: &Gain) -> u64 {
 /// How long a key is in a batch under a policy.
 #[must_use]
 pub fn key_len(policy: &Policy, key: &PeerId) -> u64 {
-    match policy.roster_index(key) {
-        Some(position) => number_len(position as u64 + 1),
-        None => number_len(0) + DIGEST,
-    }
+    position_len(policy) as u64 + if policy.roster_index(key).is_some() { 0 } else { DIGEST }
 }
 
 /// A request for so many contents.

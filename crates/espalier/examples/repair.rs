@@ -33,8 +33,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 .map(|i: usize| Replica::new(keys[i].clone(), states[i].clone(), Exchange::Delta));
             let (bytes, frames) = exchange(&mut pair)?;
             assert!(pair[0].state() == pair[1].state());
-            let ops = pair[0].state().ops().map(|op| op.encoded_len()).sum::<usize>();
-            let bytes = bytes - (ops - state.ops().map(|op| op.encoded_len()).sum::<usize>());
+            let bytes = bytes - state.gain(&whole)?.op_bytes as usize;
             let each = bytes as f64 / d as f64;
             println!(
                 "{d:5} missing at the side {name:13}: {bytes:6} bytes in {frames} frames, \

@@ -160,6 +160,7 @@ fn strangers_are_remembered_up_to_a_limit() {
 #[test]
 fn what_waits_for_tensors_is_acknowledged_when_they_are_here() {
     let mut pair = [replica(1, 1), replica(2, 1)];
+    pair.iter_mut().for_each(|replica| replica.set_inside(0));
     exchange(&mut pair);
     let ids = pair.each_ref().map(Replica::id);
     let model = espalier_tensor::Model::from_f32(&[("w", &[1], &[1.0])]).expect("legal");

@@ -16,6 +16,7 @@ mod hostile;
 mod intervals;
 mod joins;
 mod naive;
+mod overlap;
 mod pack;
 mod provenance;
 mod relays;

@@ -11,6 +11,7 @@ use espalier_replica::{
 };
 use espalier_tensor::{Dtype, Model};
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 
 /// An operation, and the bytes of its tensors if they travel with it.
 pub(crate) type Loaded = (SignedOp, Option<Vec<Vec<u8>>>);
@@ -20,9 +21,15 @@ fn number(number: u64) -> Vec<u8> {
 }
 
 pub(crate) fn key_bytes(policy: &Policy, key: &PeerId) -> Vec<u8> {
-    match policy.spec().roster.iter().position(|listed| listed == key) {
-        Some(position) => number(position as u64 + 1),
-        None => [number(0), key.as_bytes().to_vec()].concat(),
+    let roster = &policy.spec().roster;
+    let bytes = |position: usize| match roster.len() {
+        0 => Vec::new(),
+        1..=255 => vec![position as u8],
+        _ => vec![position as u8, (position >> 8) as u8],
+    };
+    match roster.iter().position(|listed| listed == key) {
+        Some(position) => bytes(position + 1),
+        None => [bytes(0), key.as_bytes().to_vec()].concat(),
     }
 }
 
@@ -192,7 +199,7 @@ fn batch_of(frame: &[u8]) -> Vec<u8> {
 /// The same operations as the twin packs them, with the tensors inside that belong there.
 fn twin(replica: &Replica, key: &Keypair) -> Vec<u8> {
     let state = replica.state();
-    let live: std::collections::BTreeSet<_> = state.live_contents().collect();
+    let live: BTreeSet<_> = state.live_contents().collect();
     let store = state.arena().store();
     let load = |op: &SignedOp| -> Loaded {
         let Body::Contribute(c) = &op.op.body else { return (op.clone(), None) };
@@ -234,7 +241,8 @@ proptest! {
             let mut source = Replica::new(key(0), node.state.clone(), Exchange::Delta);
             source.set_inside(if small { INSIDE } else { 0 });
             let Some(frame) = told(&mut source) else { continue };
-            let mut sink = Replica::new(key(1), MergeState::new(node.state.policy().clone()), Exchange::Delta);
+            let empty = MergeState::new(node.state.policy().clone());
+            let mut sink = Replica::new(key(1), empty, Exchange::Delta);
             prop_assert!(sink.receive(address(0), &frame).is_ok());
             // Once its tensors are here, everything is in that was sent and has a place.
             let contents: Vec<_> = source.state().ops().flat_map(|op| {
@@ -245,7 +253,7 @@ proptest! {
                 sink.state().arena().store().put(content);
             }
             sink.content_arrived(&contents);
-            let known: std::collections::BTreeSet<_> = source.state().ops().map(|op| op.id()).collect();
+            let known: BTreeSet<_> = source.state().ops().map(|op| op.id()).collect();
             prop_assert!(sink.state().ops().all(|op| known.contains(&op.id())));
             let accepted = source.state().ops().filter(|op| sink.state().accepts(&op.op().author));
             prop_assert_eq!(sink.state().op_count(), accepted.count());
@@ -270,7 +278,7 @@ proptest! {
             _ => bytes[at] = noise.first().copied().unwrap_or(0xff),
         }
         let mut sink = replica(key(2), 4, Exchange::Delta);
-        let known: std::collections::BTreeSet<_> = source.state().ops().map(|op| op.id()).collect();
+        let known: BTreeSet<_> = source.state().ops().map(|op| op.id()).collect();
         let _ = sink.receive(address(0), &delta(&bytes));
         prop_assert!(sink.state().ops().all(|op| known.contains(&op.id())), "all else is unsigned");
     }

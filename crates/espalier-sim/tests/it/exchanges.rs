@@ -90,7 +90,9 @@ fn the_mean_alone_costs_two_models_a_link() {
 /// Elsewhere PlumTree was measured at 1.02 to 2.07 times what is necessary.
 #[test]
 fn broadcast_fetches_tensors_once_and_costs_little_beside_them() {
-    for (shape, most) in [("synthetic:16x16", 2.5), ("synthetic:128x128", 1.07)] {
+    // Small tensors also come inside the operations of exchanges that overlap with the trees.
+    for (shape, most, twice) in [("synthetic:16x16", 2.5, 1.05), ("synthetic:128x128", 1.07, 1.01)]
+    {
         let network = Config {
             model: shape.parse().unwrap(),
             latency: "lognormal:40ms:0.5".parse().unwrap(),
@@ -103,7 +105,7 @@ fn broadcast_fetches_tensors_once_and_costs_little_beside_them() {
         let over = broadcast.over_optimum.unwrap().mean;
         assert!((1.0..most).contains(&over), "{shape}: {over}");
         let tensors = broadcast.tensors_over_optimum.unwrap().mean;
-        assert!((1.0..1.02).contains(&tensors), "{shape}: {tensors}");
+        assert!((1.0..twice).contains(&tensors), "{shape}: {tensors}");
         // The first period is for the trees to form; then it takes a few hops.
         let until = broadcast.until_equal.unwrap().mean;
         assert!((1.0..6.0).contains(&until), "{shape}: {until} s");

@@ -84,8 +84,8 @@ fn nothing_arrives_before_its_time() {
         ..timed(Clock::Periodic)
     };
     let slow = run(&config);
-    // Hello, Differs, Delta, Want and the tensors take 3.5 s.
-    for round in &slow.rounds[..4] {
+    // Hello, Differs and a Delta with small tensors inside take 2.1 s.
+    for round in &slow.rounds[..3] {
         assert_eq!(round.distinct_states, 8, "round {}", round.round);
     }
     assert!(slow.rounds[5].distinct_states < 8 || slow.rounds[6].distinct_states < 8);

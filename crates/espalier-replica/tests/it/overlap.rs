@@ -1,0 +1,122 @@
+//! Exchanges that overlap: tensors come once as long as nothing is lost, and come all the same if
+//! something is.
+
+use crate::driver::{address, replica};
+use crate::{key, model};
+use espalier_identity::{Digest, PeerId};
+use espalier_replica::{Draft, Effect, Exchange, HEADER_LEN, Received, Replica, wire};
+
+/// The number of the message that asks for tensors.
+const WANT: u8 = 7;
+
+/// Replicas 1 and 2 with what author 0 contributed, and replica 3 with nothing.
+fn scene(inside: usize) -> ([Replica; 2], Replica) {
+    let mut author = replica(key(0), 4, Exchange::Delta);
+    author.change(|state, key| state.add(key, Draft::new("m", model(1.0, 2.0)))).expect("legal");
+    let informed = [1, 2].map(|i| {
+        let mut source = replica(key(i), 4, Exchange::Delta);
+        source.set_inside(inside);
+        source.absorb(author.clone()).expect("one policy");
+        for digest in contents(&author) {
+            let content = author.state().arena().store().get(&digest).expect("held");
+            source.state().arena().store().put(content);
+        }
+        source
+    });
+    (informed, replica(key(3), 4, Exchange::Delta))
+}
+
+fn contents(replica: &Replica) -> Vec<Digest> {
+    replica.state().live_contents().collect()
+}
+
+fn frames(effects: &[Effect]) -> Vec<Vec<u8>> {
+    let frame = |effect: &Effect| match effect {
+        Effect::Send { frame, .. } => Some(frame.clone()),
+        Effect::Provide { .. } => None,
+    };
+    effects.iter().filter_map(frame).collect()
+}
+
+/// The one frame that is an answer, and does not ask for tensors.
+fn answer(to: &mut Replica, from: PeerId, frame: &[u8]) -> Vec<u8> {
+    let mut frames = frames(&to.receive(from, frame).expect("in order").effects);
+    frames.retain(|frame| frame[HEADER_LEN] != WANT);
+    assert_eq!(frames.len(), 1);
+    frames.remove(0)
+}
+
+/// What `to` makes of everything it lacks of `from`, which begins the exchange.
+fn tell(from: &mut Replica, i: usize, to: &mut Replica) -> Received {
+    let hello = frames(&from.start(address(3))).remove(0);
+    let differs = answer(to, address(i), &hello);
+    let delta = answer(from, address(3), &differs);
+    to.receive(address(i), &delta).expect("in order")
+}
+
+/// How many frames ask for tensors.
+fn wants(effects: &[Effect]) -> usize {
+    frames(effects).iter().filter(|frame| frame[HEADER_LEN] == WANT).count()
+}
+
+#[test]
+fn what_one_peer_was_asked_for_nobody_else_is_asked_for() {
+    let ([mut one, mut other], mut node) = scene(0);
+    assert_eq!(wants(&tell(&mut one, 1, &mut node).effects), 1);
+    assert_eq!(wants(&tell(&mut other, 2, &mut node).effects), 0, "the first one sends it");
+    assert_eq!(wants(&node.start(address(2))), 0);
+    // For a whole tick, which begins with the next one.
+    node.refill();
+    assert_eq!(wants(&node.start(address(2))), 0);
+    assert_eq!(wants(&tell(&mut other, 2, &mut node).effects), 0);
+    node.refill();
+    assert_eq!(wants(&node.start(address(2))), 1, "then everybody is");
+    assert_eq!(wants(&node.start(address(1))), 1);
+    assert_eq!(wants(&tell(&mut other, 2, &mut node).effects), 1);
+    let contents = contents(&one);
+    node.state().arena().store().put(one.state().arena().store().get(&contents[0]).expect("held"));
+    assert_eq!(node.content_arrived(&contents).admitted, 1);
+    node.refill();
+    assert_eq!(wants(&node.start(address(2))), 0, "it is here");
+}
+
+#[test]
+fn a_driver_that_knows_that_nothing_is_under_way_says_so() {
+    let ([mut one, mut other], mut node) = scene(0);
+    assert_eq!(wants(&tell(&mut one, 1, &mut node).effects), 1);
+    node.lapse();
+    assert_eq!(wants(&node.start(address(2))), 1);
+    assert_eq!(wants(&tell(&mut other, 2, &mut node).effects), 1);
+}
+
+/// Whether how far a replica has seen goes with the wish for operations alone.
+fn is_bare(differs: &[u8]) -> bool {
+    assert_eq!(differs[HEADER_LEN], 2);
+    differs[differs.len() - 1] == 1
+}
+
+#[test]
+fn while_operations_are_under_way_others_send_theirs_without_tensors() {
+    let ([mut one, mut other], mut node) = scene(64);
+    let hello = frames(&one.start(address(3))).remove(0);
+    let first = answer(&mut node, address(1), &hello);
+    let second = answer(&mut node, address(2), &hello);
+    assert!(!is_bare(&first) && is_bare(&second));
+    let again = answer(&mut node, address(1), &hello);
+    assert!(is_bare(&again), "the other one is under way");
+    let with_tensors = answer(&mut one, address(3), &first);
+    let bare = answer(&mut other, address(3), &second);
+    assert_eq!((wire::inside_len(&with_tensors), wire::inside_len(&bare)), (8, 0));
+    assert!(bare.len() < with_tensors.len() + 32);
+    let received = node.receive(address(1), &with_tensors).expect("in order");
+    assert_eq!((received.admitted, wants(&received.effects)), (1, 0));
+    let received = node.receive(address(2), &bare).expect("in order");
+    assert_eq!((received.admitted, wants(&received.effects)), (0, 0), "all is here");
+    let hello = frames(&replica(key(0), 4, Exchange::Delta).start(address(3))).remove(0);
+    assert!(!is_bare(&answer(&mut node, address(1), &hello)), "nothing is under way");
+    node.refill();
+    assert!(is_bare(&answer(&mut node, address(2), &hello)));
+    node.refill();
+    node.refill();
+    assert!(!is_bare(&answer(&mut node, address(2), &hello)), "nor is it after a tick");
+}
