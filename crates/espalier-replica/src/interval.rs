@@ -357,7 +357,9 @@ impl Replica {
     /// Tells a peer up to where everything of its log is here, and if it lacks nothing, up to where
     /// that is so of this one.
     fn ack(&self, to: PeerId) -> Option<Effect> {
-        let whole = |message: &Message| matches!(message, Message::Interval(interval) if interval.batch.is_empty());
+        let nothing = |interval: &Interval| interval.batch.is_empty();
+        let whole =
+            |message: &Message| matches!(message, Message::Interval(interval) if nothing(interval));
         if let Some(interval) = self.interval(&to, Reply::Nothing).filter(whole) {
             return Some(send(to, &interval));
         }
