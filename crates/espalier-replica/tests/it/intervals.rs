@@ -173,8 +173,8 @@ fn news_cost_themselves_and_an_acknowledgement() {
         (net.sent.len(), bytes(&net))
     };
     let (intervals, delta) = (news(Exchange::Intervals), news(Exchange::Delta));
-    assert!(intervals.1 + 140 < delta.1, "{intervals:?} {delta:?}");
-    assert_eq!(intervals.0, 4, "two intervals, a request for the tensors, an acknowledgement");
+    assert!(intervals.1 + 50 < delta.1, "{intervals:?} {delta:?}");
+    assert_eq!(intervals.0, 3, "an interval, its answer, an acknowledgement");
 }
 
 #[test]
