@@ -25,16 +25,18 @@
 //! B → A  Ack
 //! ```
 //!
-//! That is also how two meet, begun with `Hello`. Now and then one is begun between two who know
+//! That is also how two meet, begun with `Hello`, and what they do when so much is new that it is
+//! cheaper to ask first: others may have brought it. Now and then one is begun between two who know
 //! each other: it finds what logs cannot show.
 
-use crate::batch::{Batch, Packed};
+use crate::batch::Batch;
 use crate::error::ApplyError;
 use crate::gossip::{Effect, MAX_BATCH_LEN, MAX_COUNTED, ReceiveError, Received, Replica, send};
 use crate::log::Log;
 use crate::message::{Interval, Message, Point, Pull, Reply};
 use crate::op::OpId;
 use crate::state::MergeState;
+use crate::wire;
 use espalier_identity::PeerId;
 use espalier_lattice::Dot;
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,6 +46,9 @@ const REPAIR_EVERY: u64 = 8;
 
 /// After how many it follows in any case: whoever never falls silent must not hide anything.
 const REPAIR_AT_LATEST: u64 = 2 * REPAIR_EVERY;
+
+/// How many times what asking costs may be sent unasked.
+const WORTH: u64 = 4;
 
 /// How many operations that came from a peer are remembered until it has acknowledged the log
 /// beyond them; others are sent back to it.
@@ -83,7 +88,7 @@ impl Link {
             before if upto < before => self.theirs.clear(),
             before => {
                 let passed = log.after(before).take((upto - before) as usize);
-                passed.for_each(|(_, index)| {
+                passed.for_each(|index| {
                     self.theirs.remove(&index);
                 });
             }
@@ -153,7 +158,7 @@ impl Intervals {
         let here: BTreeSet<_> = here.map(|entry| entry.index).collect();
         if !here.is_empty() {
             let upto = link.acked.map_or(0, |acked| acked.upto);
-            let theirs = log.after(upto).map(|(_, index)| index).filter(|i| here.contains(i));
+            let theirs = log.after(upto).filter(|index| here.contains(index));
             link.theirs.extend(theirs.take(MAX_THEIRS.saturating_sub(link.theirs.len())));
         }
         if link.got.is_some_and(|got| news.at.position < got.position) {
@@ -201,33 +206,31 @@ impl Intervals {
 }
 
 impl Replica {
-    /// The operations that `peer` has not acknowledged, if it ever acknowledged any: what an
-    /// exchange with it begins with.
+    /// The operations that `peer` has not acknowledged and did not bring: what an exchange with it
+    /// begins with. Nothing if it never acknowledged any, or if it is cheaper to ask what it lacks.
     pub(crate) fn interval(&self, peer: &PeerId, reply: Reply) -> Option<Message> {
-        let link = self.intervals.as_ref()?.links.get(peer)?;
-        let rests = link.acked?.rests;
-        let (batch, at) = self.unacknowledged(link)?;
-        let rests = (link.got != Some(rests)).then_some(rests);
+        let Intervals { log, links, .. } = self.intervals.as_ref()?;
+        let link = links.get(peer)?;
+        let Acked { upto, rests } = link.acked?;
+        let lacks = |index: &u32| self.state.ops.contains(*index) && !link.theirs.contains(index);
+        let lacking = log.after(upto).filter(lacks);
+        let entries = self.state.arena().entries(lacking);
+        let len: usize = entries.iter().map(|entry| self.cost(entry.op())).sum();
+        if len > self.worth_asking() {
+            return None;
+        }
+        let batch = self.seal_batch(entries.iter().map(|entry| entry.op()).collect());
+        let (at, rests) = (log.end(), (link.got != Some(rests)).then_some(rests));
         Some(Message::Interval(Interval { batch, got: link.got, rests, at, reply }))
     }
 
-    /// What of the log a peer has not acknowledged and did not bring, as much as one message takes,
-    /// and up to where that is.
-    fn unacknowledged(&self, link: &Link) -> Option<(Packed, Point)> {
-        let (log, acked) = (&self.intervals.as_ref()?.log, link.acked?.upto);
-        let lacks = |index: &u32| self.state.ops.contains(*index) && !link.theirs.contains(index);
-        let places: Vec<_> = log.after(acked).filter(|(_, index)| lacks(index)).collect();
-        let entries = self.state.arena().entries(places.iter().map(|(_, index)| *index));
-        let (mut len, mut ops, mut at) = (0, Vec::new(), log.end());
-        for ((position, _), entry) in places.iter().zip(&entries) {
-            len += self.cost(entry.op());
-            if len > MAX_BATCH_LEN {
-                at = log.point(position - 1)?;
-                break;
-            }
-            ops.push(entry.op());
-        }
-        Some((self.seal_batch(ops), at))
+    /// How many bytes of operations are not sent before it is asked whether they are lacking: a
+    /// few times what asking costs, a root and two frontiers. So what somebody else has brought
+    /// meanwhile never costs more.
+    fn worth_asking(&self) -> usize {
+        let seen = self.state.frontier_len();
+        let asking = wire::HELLO_LEN + wire::differs_len(seen) + seen;
+        MAX_BATCH_LEN.min(WORTH.saturating_mul(asking) as usize)
     }
 
     /// Notes what is new in the state, whatever brought it.
@@ -319,28 +322,28 @@ impl Replica {
         }
         intervals.arrived(&self.state, from, Pending { at, ops });
         let further = intervals.link(from).1.got != before;
+        let behind = got != Some(intervals.log.end());
         let effects = match reply {
             // What is acknowledged is not acknowledged in turn.
             Reply::Nothing if silent || !further => Vec::new(),
             Reply::Nothing => self.ack(from).into_iter().collect(),
-            Reply::Interval => self.answer(from, further, silent),
+            Reply::Interval => self.answer(from, further || behind, silent),
             Reply::Beyond(pull) => vec![self.beyond(from, &pull, at, Reply::Nothing)],
         };
         received.effects.splice(0..0, effects);
         Ok(received)
     }
 
-    /// Answers an exchange that a peer began by an interval; `further`: after it more of its log is
-    /// here. `silent`: there were no operations in it.
-    fn answer(&mut self, from: PeerId, further: bool, silent: bool) -> Vec<Effect> {
+    /// Answers an exchange that a peer began by an interval. `news`: how far one has the other's log
+    /// is to be told. `silent`: there were no operations in it.
+    fn answer(&mut self, from: PeerId, news: bool, silent: bool) -> Vec<Effect> {
         let mut effects: Vec<_> = self.ask_again(from).into_iter().collect();
         let Some(answer) = self.interval(&from, Reply::Nothing) else {
-            // It has never acknowledged anything, so there is no saying what it lacks.
-            effects.push(self.lost(from));
+            effects.push(self.hello(from));
             return effects;
         };
         let tells = matches!(&answer, Message::Interval(interval) if !interval.batch.is_empty());
-        effects.extend((tells || further).then(|| send(from, &answer)));
+        effects.extend((tells || news).then(|| send(from, &answer)));
         if let Some(intervals) = &mut self.intervals {
             let quiet = silent && !tells && !intervals.pending.contains_key(&from);
             let (_, link) = intervals.link(from);

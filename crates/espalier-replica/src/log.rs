@@ -59,11 +59,10 @@ impl Log {
         self.point(point.position).as_ref() == Some(point)
     }
 
-    /// The operations after a position, each with its own.
-    pub(crate) fn after(&self, position: u64) -> impl Iterator<Item = (u64, u32)> {
+    /// The operations after a position, as the arena numbers them.
+    pub(crate) fn after(&self, position: u64) -> impl Iterator<Item = u32> {
         let from = self.places.len().min(usize::try_from(position).unwrap_or(usize::MAX));
-        let places = self.places.iter().enumerate().skip(from);
-        places.map(|(at, (index, _))| (at as u64 + 1, *index))
+        self.places.iter().skip(from).map(|(index, _)| *index)
     }
 
     /// How far two logs are one.

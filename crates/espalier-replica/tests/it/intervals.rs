@@ -145,7 +145,7 @@ fn acquainted(n: u8, exchange: Exchange) -> Net {
     }
     net.exchange(0, 1);
     act(&mut net, 0, 0, 99);
-    net.exchange(0, 1);
+    (0..2).for_each(|_| net.exchange(0, 1));
     net.sent.clear();
     net
 }
@@ -236,4 +236,18 @@ fn whoever_forgot_something_hears_of_it_in_the_next_exchange() {
         net.exchange(starter, other);
         assert_eq!(bytes(&net), 40, "and they know each other again");
     }
+}
+
+#[test]
+fn where_much_is_new_it_is_asked_first_what_of_it_is_lacking() {
+    let mut net = acquainted(3, Exchange::Intervals);
+    for value in 20..60 {
+        act(&mut net, 0, 0, value);
+    }
+    // Somebody else brings it first.
+    net.exchange(0, 2);
+    net.exchange(2, 1);
+    net.sent.clear();
+    net.exchange(0, 1);
+    assert_eq!(bytes(&net), 82 + 18, "a root and an answer");
 }
