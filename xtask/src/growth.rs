@@ -103,7 +103,7 @@ fn plot(points: &[Point], path: &Path) -> Result<()> {
         .margin(12)
         .x_label_area_size(42)
         .y_label_area_size(60)
-        .build_cartesian_2d((10.0..150_000.0).log_scale(), (0.01..2_000.0).log_scale())?;
+        .build_cartesian_2d((10.0..150_000.0).log_scale(), (0.001..2_000.0).log_scale())?;
     chart
         .configure_mesh()
         .x_desc("nodes")

@@ -119,6 +119,13 @@ impl MergeState {
         self.ops.fingerprint()
     }
 
+    /// Which bitmap this is, as states that agree mostly share one: equal for states that do, as
+    /// long as none of them changes. It means nothing after that, and says nothing of others.
+    #[must_use]
+    pub fn bitmap(&self) -> usize {
+        self.ops.words().as_ptr().addr()
+    }
+
     pub(crate) fn is_of_same_arena(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.federation, &other.federation) || self.arena().same_as(other.arena())
     }

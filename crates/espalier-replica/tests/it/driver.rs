@@ -84,6 +84,23 @@ impl Net {
         (len > 0).then(|| if any { self.dice.below(len) } else { 0 })
     }
 
+    /// A round in which everybody asks somebody and all work on copies of the replicas at its
+    /// start, which are joined afterwards.
+    pub(crate) fn round_apart(&mut self) {
+        let (start, n) = (self.replicas.clone(), self.replicas.len());
+        let mut learnt = Vec::new();
+        for a in 0..n {
+            let b = (a + 1 + self.dice.below(n - 1)) % n;
+            self.replicas.clone_from(&start);
+            self.exchange(a, b);
+            learnt.extend([(a, self.replicas[a].clone()), (b, self.replicas[b].clone())]);
+        }
+        self.replicas = start;
+        for (node, copy) in learnt {
+            self.replicas[node].absorb(copy).expect("one policy");
+        }
+    }
+
     /// Everybody with everybody, `times` times.
     pub(crate) fn rounds(&mut self, times: usize) {
         for _ in 0..times {

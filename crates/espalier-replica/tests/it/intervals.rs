@@ -118,18 +118,7 @@ proptest! {
             for who in 0..usize::from(n) {
                 act(&mut net, 0, who, round * 8 + who as u8);
             }
-            let start = net.replicas.clone();
-            let mut learnt = Vec::new();
-            for a in 0..usize::from(n) {
-                let b = (a + 1 + net.dice.below(usize::from(n) - 1)) % usize::from(n);
-                net.replicas.clone_from(&start);
-                net.exchange(a, b);
-                learnt.extend([(a, net.replicas[a].clone()), (b, net.replicas[b].clone())]);
-            }
-            net.replicas = start;
-            for (node, copy) in learnt {
-                net.replicas[node].absorb(copy).expect("one policy");
-            }
+            net.round_apart();
         }
         net.rounds(2);
         prop_assert!(net.agree());

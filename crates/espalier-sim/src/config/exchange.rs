@@ -51,33 +51,37 @@ impl Exchange {
     }
 }
 
-impl FromStr for Exchange {
-    type Err = ParseError;
-    fn from_str(text: &str) -> Result<Self, ParseError> {
-        match text {
-            "delta" => Ok(Self::Delta),
-            "full-state" => Ok(Self::FullState),
-            "intervals" => Ok(Self::Intervals),
-            "broadcast" => Ok(Self::Broadcast),
-            _ => Err(unknown(
-                text,
-                "delta, full-state, intervals or broadcast",
-                &["delta", "full-state", "intervals", "broadcast"],
-            )),
+/// Values that are words.
+macro_rules! words {
+    ($name:ident, $expected:literal, $($word:literal => $value:ident),+) => {
+        impl FromStr for $name {
+            type Err = ParseError;
+            fn from_str(text: &str) -> Result<Self, ParseError> {
+                match text {
+                    $($word => Ok(Self::$value),)+
+                    _ => Err(unknown(text, $expected, &[$($word),+])),
+                }
+            }
         }
-    }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self {
+                    $(Self::$value => $word,)+
+                })
+            }
+        }
+    };
 }
 
-impl fmt::Display for Exchange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Delta => "delta",
-            Self::FullState => "full-state",
-            Self::Intervals => "intervals",
-            Self::Broadcast => "broadcast",
-        })
-    }
-}
+words!(
+    Exchange, "delta, full-state, intervals or broadcast",
+    "delta" => Delta, "full-state" => FullState, "intervals" => Intervals,
+    "broadcast" => Broadcast
+);
+words!(
+    Wire, "auto, frames or counted",
+    "auto" => Auto, "frames" => Frames, "counted" => Counted
+);
 
 /// Up to how many nodes exchange frames unless something else is asked for.
 const MAX_FRAMES: u32 = 1_024;
@@ -92,27 +96,6 @@ pub enum Wire {
     Frames,
     /// Sets are joined as they are, and the bytes counted that the frames would have had.
     Counted,
-}
-
-impl Wire {
-    const NAMES: [(&str, Self); 3] =
-        [("auto", Self::Auto), ("frames", Self::Frames), ("counted", Self::Counted)];
-}
-
-impl FromStr for Wire {
-    type Err = ParseError;
-    fn from_str(text: &str) -> Result<Self, ParseError> {
-        let known = Self::NAMES.iter().find(|(name, _)| *name == text);
-        let names = Self::NAMES.map(|(name, _)| name);
-        known.map(|(_, wire)| *wire).ok_or_else(|| unknown(text, "auto, frames or counted", &names))
-    }
-}
-
-impl fmt::Display for Wire {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = Self::NAMES.iter().find(|(_, wire)| wire == self);
-        f.write_str(name.map_or("auto", |(name, _)| name))
-    }
 }
 
 impl Config {

@@ -90,15 +90,36 @@ impl Crowd {
         }
     }
 
-    /// The fingerprints of all sets; between rounds only.
+    /// The fingerprints of all sets; between rounds only. Bitmaps that several share are read once.
     fn prints(&self) -> &[u64] {
-        let made = || self.states.par_iter().map(MergeState::fingerprint).collect();
-        self.prints.get_or_init(made)
+        self.prints.get_or_init(|| {
+            let bitmaps: BTreeMap<usize, &MergeState> =
+                self.states.iter().map(|state| (state.bitmap(), state)).collect();
+            let print = |(bitmap, state): (&usize, &&MergeState)| (*bitmap, state.fingerprint());
+            let prints: BTreeMap<usize, u64> = bitmaps.par_iter().map(print).collect();
+            self.states.iter().map(|state| prints[&state.bitmap()]).collect()
+        })
     }
 
     /// The fingerprints of the sets of those who are up, with their numbers; between rounds only.
     fn prints_up(&self) -> impl Iterator<Item = (u64, usize)> {
         self.prints().iter().zip(0..).filter(|(_, node)| self.up[*node]).map(|(p, node)| (*p, node))
+    }
+
+    /// Lets equal sets, as they were at the end of the last round, share one bitmap: two nodes that
+    /// came to the same by different ways would each keep their own, and compare them whenever they
+    /// meet.
+    fn share(&mut self) {
+        let Some(prints) = self.prints.take() else { return };
+        let mut first = BTreeMap::<u64, usize>::new();
+        for (node, print) in prints.into_iter().enumerate() {
+            let earlier = *first.entry(print).or_insert(node);
+            let (before, after) = self.states.split_at_mut(node);
+            let shared = before.get(earlier).filter(|shared| shared.bitmap() != after[0].bitmap());
+            if let Some(shared) = shared.filter(|shared| **shared == after[0]) {
+                merge(&mut after[0], shared);
+            }
+        }
     }
 
     /// How many different sets the nodes hold that are up. Exact; between rounds only.
@@ -310,7 +331,7 @@ impl Stage for Crowd {
     }
 
     fn begin_round(&mut self, _: u32) {
-        self.prints.take();
+        self.share();
     }
 
     fn crash(&mut self, node: usize, _: &mut Dice) {
