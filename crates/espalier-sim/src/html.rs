@@ -54,10 +54,13 @@ const REPORT: Template = Template {
     scripts: &REPORT_SCRIPTS,
 };
 
-/// The whole page of a report. `report_json` is a report in its JSON form; `audit_file` is the path
-/// of the audit table relative to the page, with `/` between its parts.
-pub(crate) fn page(report_json: &str, audit_file: &str) -> String {
-    let attributes = format!(" data-audit=\"{}\"", escape_attribute(audit_file));
+/// The whole page of a report. `report_json` is a report in its JSON form; `flags` give its
+/// configuration on the command line; `audit_file` is the path of the audit table relative to the
+/// page, with `/` between its parts.
+pub(crate) fn page(report_json: &str, flags: &[String], audit_file: &str) -> String {
+    let flags = serde_json::Value::from(flags).to_string();
+    let (audit, flags) = (escape_attribute(audit_file), escape_attribute(&flags));
+    let attributes = format!(" data-audit=\"{audit}\" data-flags=\"{flags}\"");
     assemble(&REPORT, report_json, &attributes)
 }
 
@@ -223,7 +226,7 @@ mod tests {
     #[test]
     fn data_cannot_leave_its_element() {
         let json = serde_json::json!({ "nodes": [{ "name": HOSTILE }] }).to_string();
-        let (read, attributes) = data_of(&page(&json, HOSTILE));
+        let (read, attributes) = data_of(&page(&json, &[HOSTILE.into()], HOSTILE));
         assert_eq!(read["nodes"][0]["name"], HOSTILE);
         assert!(attributes.contains("&lt;/script&gt;&lt;script&gt;alert(1)"));
     }

@@ -48,8 +48,8 @@ pub fn write_report(report: &Report, folder: &Path, force: bool) -> Result<(), O
     let failed = |path: PathBuf| move |source| OutputError::Io { path, source };
     std::fs::create_dir_all(folder).map_err(failed(folder.to_owned()))?;
     let json = report.to_json();
-    let contents =
-        [json.clone().into_bytes(), audit_csv(report), html::page(&json, AUDIT_FILE).into_bytes()];
+    let page = html::page(&json, &report.config.flags(), AUDIT_FILE);
+    let contents = [json.into_bytes(), audit_csv(report), page.into_bytes()];
     // All are written before the first gets its name, so a full disk leaves nothing behind.
     let mut staged = Vec::with_capacity(names.len());
     for (name, bytes) in names.into_iter().zip(contents) {

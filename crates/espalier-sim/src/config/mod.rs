@@ -1,6 +1,7 @@
 //! Everything needed to run a simulation again: the flags of `espalier simulate` as one value.
 
 mod exchange;
+mod flags;
 mod network;
 mod values;
 

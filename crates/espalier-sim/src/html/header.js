@@ -1,12 +1,5 @@
 // The outcome in words, the key figures, and what it takes to run it again.
 
-// What a run has when the flag is left out, so that the command line stays short.
-const DEFAULTS = {
-  nodes: 8, rounds: 20, topology: 'random', schedule: 'random', order: 'sequential',
-  exchange: 'delta', strategy: 'weight-average', model: 'digits', loss: 0, duplicate: 0,
-  reorder: 0, delay: 0, crash: 0, byzantine: 0, attack: 'sign-flip', spread: 'iid', metrics: 'auto',
-};
-
 function verdict() {
   const { converged, rounds_to_converge: round } = summary;
   if (converged) {
@@ -80,27 +73,14 @@ function hashFacts() {
     [el('dt', {}, name), el('dd', {}, value)]));
 }
 
-// The flags that give one setting. Settings are written as on the command line.
-function flagsOf(key, value) {
-  if (!known(value) || value === false || String(DEFAULTS[key]) === String(value)) return [];
-  const flag = `--${key.replaceAll('_', '-')}`;
-  if (value === true) return [flag];
-  if (key === 'parameters') {
-    return Object.entries(value).map(([name, text]) => `--param ${quoted(`${name}=${text}`)}`);
-  }
-  if (key === 'attack') return [`${flag} ${quoted(value.join(','))}`];
-  return [value].flat().map((one) => `${flag} ${quoted(String(one))}`);
-}
-
-// Settings that are no flags, or stand at the end.
-const NOT_LISTED = ['base_root', 'seed'];
-
+// The flags of this run, each with its value.
 function commandLine() {
-  const { config } = report;
-  const settings = Object.entries(config).filter(([key]) =>
-    !NOT_LISTED.includes(key) && (key !== 'attack' || byzantineNames.length));
-  const flags = settings.flatMap(([key, value]) => flagsOf(key, value));
-  return ['espalier simulate', ...flags, `--seed ${seed}`];
+  const parts = ['espalier simulate'];
+  for (const word of JSON.parse(source.dataset.flags)) {
+    if (word.startsWith('--')) parts.push(word);
+    else parts.push(`${parts.pop()} ${quoted(word)}`);
+  }
+  return parts;
 }
 
 function configTable(host) {

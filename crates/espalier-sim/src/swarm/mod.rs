@@ -14,7 +14,6 @@ mod campaign;
 mod checks;
 mod draw;
 mod facts;
-mod flags;
 mod jury;
 mod look;
 mod model;

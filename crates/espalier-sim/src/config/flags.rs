@@ -1,6 +1,6 @@
 //! A configuration as the flags that give it.
 
-use crate::config::{Clock, Config};
+use super::{Clock, Config};
 use espalier_topology::{Order, Schedule};
 use espalier_trust::Profile;
 use std::fmt::Display;
