@@ -43,7 +43,6 @@ mod estimate;
 mod family;
 mod grid;
 mod harness;
-mod html;
 mod measure;
 mod measure_peers;
 mod membership;

@@ -1,6 +1,5 @@
 //! Writing a report: three files, each complete or not there.
 
-use crate::html;
 use crate::report::Report;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -48,7 +47,8 @@ pub fn write_report(report: &Report, folder: &Path, force: bool) -> Result<(), O
     let failed = |path: PathBuf| move |source| OutputError::Io { path, source };
     std::fs::create_dir_all(folder).map_err(failed(folder.to_owned()))?;
     let json = report.to_json();
-    let page = html::page(&json, &report.config.flags(), AUDIT_FILE);
+    let flags = serde_json::Value::from(report.config.flags()).to_string();
+    let page = espalier_page::REPORT.page(&json, &[("audit", AUDIT_FILE), ("flags", &flags)]);
     let contents = [json.into_bytes(), audit_csv(report), page.into_bytes()];
     // All are written before the first gets its name, so a full disk leaves nothing behind.
     let mut staged = Vec::with_capacity(names.len());

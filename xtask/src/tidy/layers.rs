@@ -15,7 +15,7 @@ const LAYERS: &[&[&str]] = &[
         "espalier-topology",
     ],
     &["espalier-resolve"],
-    &["espalier-replica"],
+    &["espalier-replica", "espalier-page"],
     &["espalier-sim", "espalier-store", "espalier-net"],
     &["espalier"],
     &["espalier-web"],

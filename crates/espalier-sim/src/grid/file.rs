@@ -1,6 +1,6 @@
 //! What a grid leaves behind: a journal while it runs, then JSON, CSV and a page.
 
-use super::{CellResult, Grid, GridConfig, page};
+use super::{CellResult, Grid, GridConfig};
 use crate::output::{OutputError, write_file};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
@@ -129,7 +129,7 @@ pub fn write_grid(grid: &Grid, folder: &Path) -> Result<(), OutputError> {
     };
     write(GRID_JSON, &json)?;
     write(GRID_CSV, &grid.to_csv())?;
-    write(GRID_HTML, &page::page(grid))
+    write(GRID_HTML, &espalier_page::GRID.page(&json, &[]))
 }
 
 impl Grid {

@@ -7,7 +7,6 @@
 
 mod cell;
 mod file;
-mod page;
 mod rules;
 mod summary;
 
@@ -353,3 +352,6 @@ pub fn run_grid(
     let cells: Option<Vec<CellResult>> = results.into_iter().collect();
     Ok(cells.filter(|_| !stopped).map(|cells| Grid { config: config.clone(), cells }))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! What a scenario leaves behind: JSON, two tables and a page.
 
 use super::summary::FIGURES;
-use super::{RunResult, ScenarioReport, page};
+use super::{RunResult, ScenarioReport};
 use crate::output::{OutputError, write_file};
 use std::path::{Path, PathBuf};
 
@@ -33,7 +33,7 @@ pub fn write_scenario(report: &ScenarioReport, folder: &Path) -> Result<(), Outp
     let files = [
         (SCENARIO_CSV, report.results_csv()),
         (SUMMARY_CSV, report.summary_csv()),
-        (SCENARIO_HTML, page::page(&json)),
+        (SCENARIO_HTML, espalier_page::SCENARIO.page(&json, &[])),
         (SCENARIO_JSON, json),
     ];
     files.into_iter().try_for_each(|(name, text)| {
@@ -136,4 +136,25 @@ fn table(head: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> String {
     }
     let bytes = table.into_inner().expect("writing to memory does not fail");
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::scenario::Scenario;
+
+    /// The page's scripts look for the seeds in the text, to read them digit by digit.
+    #[test]
+    fn seeds_are_found_in_the_text_whatever_a_title_says() {
+        let scenario = Scenario {
+            title: "\"seeds\":[7]".into(),
+            description: "\"seeds\":[8]".into(),
+            seeds: vec![u64::MAX, 0],
+            runs: Vec::new(),
+        };
+        let json = serde_json::to_string(&scenario).expect("a JSON form");
+        assert_eq!(json.matches("\"seeds\":[").count(), 1);
+        assert!(json.contains("\"seeds\":[18446744073709551615,0]"));
+        let script = espalier_page::SCENARIO.script_with("const seeds").expect("a script");
+        assert!(script.contains("/\"seeds\":\\["));
+    }
 }

@@ -29,7 +29,6 @@
 mod error;
 mod file;
 mod outcome;
-mod page;
 mod read;
 mod setting;
 mod summary;

@@ -1,0 +1,174 @@
+//! Pages that show what a run, a scenario or a grid found. They take JSON and know no type of
+//! ours, so that it does not matter where the JSON comes from.
+//!
+//! Every file is one fixed shell into which texts go: title, styles, content, scripts, plotly.js
+//! and the JSON of what was found. Only the JSON and the attributes beside it come from a run.
+//! They stand in the page as data, escaped so that no name or path in them can become markup; the
+//! scripts put them into the document as text. Such a file opens without a network.
+
+use plotly::Plot;
+use std::sync::LazyLock;
+
+const SHELL: &str = include_str!("html/common/shell.html");
+const STYLE: &str = include_str!("html/common/page.css");
+
+/// Scripts that know nothing of what a page shows. In the order in which they must run: every file
+/// may use what stands before it.
+const COMMON: [&str; 5] = [
+    include_str!("html/common/dom.js"),
+    include_str!("html/common/parts.js"),
+    include_str!("html/common/tables.js"),
+    include_str!("html/common/charts.js"),
+    include_str!("html/common/sections.js"),
+];
+
+/// One kind of page: what is fixed about it.
+#[derive(Debug, Clone, Copy)]
+pub struct Template {
+    title: &'static str,
+    /// Navigation and sections, as markup.
+    content: &'static str,
+    /// Styles after the common ones.
+    style: &'static str,
+    /// Scripts after the common ones, in the order in which they must run.
+    scripts: &'static [&'static str],
+}
+
+/// The report of one run.
+pub const REPORT: Template = Template {
+    title: "Espalier: gossip report",
+    content: include_str!("html/report/page.html"),
+    style: "",
+    scripts: &[
+        include_str!("html/report/data.js"),
+        include_str!("html/report/rounds.js"),
+        include_str!("html/report/header.js"),
+        include_str!("html/report/convergence.js"),
+        include_str!("html/report/states.js"),
+        include_str!("html/report/network.js"),
+        include_str!("html/report/trust.js"),
+        include_str!("html/report/trace.js"),
+        include_str!("html/report/clock.js"),
+        include_str!("html/report/main.js"),
+    ],
+};
+
+/// Several runs beside each other.
+pub const SCENARIO: Template = Template {
+    title: "Espalier: scenario",
+    content: include_str!("html/scenario/page.html"),
+    style: include_str!("html/scenario/page.css"),
+    scripts: &[
+        include_str!("html/scenario/data.js"),
+        include_str!("html/scenario/header.js"),
+        include_str!("html/scenario/curves.js"),
+        include_str!("html/scenario/figures.js"),
+        include_str!("html/scenario/runs.js"),
+        include_str!("html/scenario/main.js"),
+    ],
+};
+
+/// Attacks against merges.
+pub const GRID: Template = Template {
+    title: "Espalier: attack grid",
+    content: include_str!("html/grid/page.html"),
+    style: include_str!("html/grid/page.css"),
+    scripts: &[
+        include_str!("html/grid/data.js"),
+        include_str!("html/grid/setting.js"),
+        include_str!("html/grid/header.js"),
+        include_str!("html/grid/heat.js"),
+        include_str!("html/grid/lines.js"),
+        include_str!("html/grid/trust.js"),
+        include_str!("html/grid/cells.js"),
+        include_str!("html/grid/main.js"),
+    ],
+};
+
+impl Template {
+    /// The whole page over `json`. `attributes` are read by the scripts beside the JSON: pairs of a
+    /// name and a value, which become `data-name="value"`.
+    ///
+    /// A page is about 4.8 MB plus the JSON: most of it is plotly.js.
+    #[must_use]
+    pub fn page(&self, json: &str, attributes: &[(&str, &str)]) -> String {
+        let written =
+            |(name, value): &(&str, &str)| format!(" data-{name}=\"{}\"", escape_attribute(value));
+        let attributes: String = attributes.iter().map(written).collect();
+        fill(
+            SHELL,
+            &[
+                ("{{title}}", self.title),
+                ("{{style}}", &format!("{STYLE}{}", self.style)),
+                ("{{content}}", self.content),
+                ("{{attributes}}", &attributes),
+                ("{{report}}", &escape_json(json)),
+                ("{{plotly}}", plotly_js()),
+                ("{{scripts}}", &self.script()),
+            ],
+        )
+    }
+
+    /// The script that has this text in it, for those who check what scripts rely on.
+    #[must_use]
+    pub fn script_with(&self, text: &str) -> Option<&'static str> {
+        self.scripts.iter().copied().find(|script| script.contains(text))
+    }
+
+    fn script(&self) -> String {
+        format!("(() => {{\n'use strict';\n{}{}}})();\n", COMMON.concat(), self.scripts.concat())
+    }
+}
+
+/// The library that draws the charts, about 4.6 MB.
+#[must_use]
+pub fn plotly_js() -> &'static str {
+    static SCRIPT: LazyLock<String> =
+        LazyLock::new(|| first_script(&Plot::offline_js_sources()).to_owned());
+    &SCRIPT
+}
+
+/// The JSON in a page, and the attributes beside it as markup; `None` if it is no page of ours.
+#[must_use]
+pub fn data_of(html: &str) -> Option<(&str, &str)> {
+    let (_, rest) = html.split_once("id=\"report\"")?;
+    let (element, _) = rest.split_once("</script>")?;
+    let (attributes, data) = element.split_once('>')?;
+    Some((data, attributes))
+}
+
+/// Puts each text in the place of its marker. The markers stand in the template in the order of
+/// `texts`, and what is put in is never searched for markers.
+fn fill(template: &str, texts: &[(&str, &str)]) -> String {
+    let size: usize = texts.iter().map(|(_, text)| text.len()).sum();
+    let mut page = String::with_capacity(template.len() + size);
+    let mut rest = template;
+    for (marker, text) in texts {
+        let (before, after) = rest.split_once(marker).unwrap_or((rest, ""));
+        page.push_str(before);
+        page.push_str(text);
+        rest = after;
+    }
+    page.push_str(rest);
+    page
+}
+
+/// The content of the first script element: plotly.js. The crate appends `MathJax`, which no
+/// chart here needs and which would add two megabytes.
+fn first_script(elements: &str) -> &str {
+    let content = elements.split_once('>').map_or("", |(_, content)| content);
+    content.split_once("</script>").map_or(content, |(script, _)| script)
+}
+
+/// JSON has `<` only inside strings, where `\u003c` means the same. Without it neither
+/// `</script>` nor `<!--` can be written.
+fn escape_json(json: &str) -> String {
+    json.replace('<', "\\u003c")
+}
+
+fn escape_attribute(text: &str) -> String {
+    text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+//! What must hold for every page.
+
+use super::*;
+
+/// A name that tries to leave the place where it stands as data.
+const HOSTILE: &str = "</script><script>alert(1)</script><!-- {{plotly}} \"&";
+
+const PAGES: [(Template, &[&str]); 3] = [
+    (
+        REPORT,
+        &[
+            "summary",
+            "convergence",
+            "states",
+            "accuracy",
+            "topology",
+            "wire",
+            "trust",
+            "audit",
+            "trace",
+            "roots",
+            "round-trip",
+            "tombstones",
+            "clock",
+        ],
+    ),
+    (SCENARIO, &["summary", "curves", "figures", "simulations", "settings"]),
+    (GRID, &["summary", "error", "detection", "shares", "trust", "protocol", "cells"]),
+];
+
+#[test]
+fn every_section_is_there_and_explained() {
+    for (template, sections) in PAGES {
+        let content = template.content;
+        for section in sections {
+            assert!(content.contains(&format!("<section id=\"{section}\"")), "{section}");
+            assert!(content.contains(&format!("href=\"#{section}\"")), "no link to {section}");
+            let drawn = template.scripts.last().expect("a script");
+            assert!(drawn.contains(&format!("['{section}', ")), "{section} is not drawn");
+        }
+        assert_eq!(content.matches("<section ").count(), sections.len());
+        let explained = content.matches("How to read this").count();
+        assert!(explained + 1 >= sections.len(), "{explained} of {sections:?}");
+    }
+}
+
+#[test]
+fn nothing_is_fetched() {
+    for (template, _) in PAGES {
+        let fixed = format!("{SHELL}{}{STYLE}{}", template.content, template.style);
+        let own = fixed + &template.script();
+        for address in ["src=", "href=\"http", "url(", "@import", "https://", "fetch("] {
+            assert!(!own.contains(address), "{address}");
+        }
+        let namespace = "http://www.w3.org/2000/svg";
+        assert!(!own.replace(namespace, "").contains("http:"), "an address");
+    }
+    assert!(SHELL.contains("default-src 'none'"));
+}
+
+#[test]
+fn scripts_are_strict_and_write_no_markup() {
+    for (template, _) in PAGES {
+        let script = template.script();
+        assert!(script.starts_with("(() => {\n'use strict';\n"));
+        let markup = ["</script", "<!--", "innerHTML", "outerHTML", "insertAdjacentHTML"];
+        for written in markup.iter().chain(&["document.write", "eval(", "new Function"]) {
+            assert!(!script.contains(written), "{written}");
+        }
+    }
+}
+
+#[test]
+fn every_marker_is_filled() {
+    for (template, _) in PAGES {
+        let html = template.page("{}", &[]);
+        assert!(html.contains("plotly.js v") && html.len() < 5_000_000, "{} bytes", html.len());
+        let html = html.replace(plotly_js(), "");
+        let texts = ["title", "style", "content", "attributes", "report", "plotly", "scripts"];
+        for name in texts {
+            let marker = format!("{{{{{name}}}}}");
+            assert!(SHELL.contains(&marker) && !html.contains(&marker), "{marker}");
+        }
+        assert!(html.ends_with("</html>\n"));
+    }
+}
+
+#[test]
+fn data_cannot_leave_its_element() {
+    let json = serde_json::json!({ "nodes": [{ "name": HOSTILE }] }).to_string();
+    for (template, _) in PAGES {
+        let html = template.page(&json, &[("audit", HOSTILE)]);
+        assert!(!html.contains("<script>alert(1)"));
+        let (data, attributes) = data_of(&html).expect("a page");
+        assert!(!data.contains('<') && !attributes.contains('<'));
+        let read: serde_json::Value = serde_json::from_str(data).expect("JSON");
+        assert_eq!(read["nodes"][0]["name"], HOSTILE);
+        assert!(attributes.contains("data-audit=\"&lt;/script&gt;&lt;script&gt;alert(1)"));
+    }
+}
+
+#[test]
+fn what_is_no_page_has_no_data() {
+    for text in ["", "id=\"report\"", "id=\"report\"></scrip", "<p id=\"report\"</script>"] {
+        assert_eq!(data_of(text), None, "{text}");
+    }
+}
+
+#[test]
+fn filled_in_text_is_not_searched() {
+    assert_eq!(fill("a{1}b{2}c", &[("{1}", "{2}"), ("{2}", "x")]), "a{2}bxc");
+}
+
+/// Plotly reads a small markup: what a file says must go through `inert` on its way there.
+#[test]
+fn names_are_no_markup_in_charts_either() {
+    let mut seen = 0;
+    let bands =
+        ["bandTrace", "dotTraces"].map(|name| SCENARIO.script_with(name).expect("a script"));
+    for text in bands {
+        let named = |line: &&str| line.contains("${") && line.contains(".run");
+        for line in text.lines().filter(named) {
+            assert!(line.contains("inert("), "{line}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 4, "{seen}");
+
+    let lines = GRID.scripts.iter().flat_map(|script| script.lines());
+    let hovers: Vec<_> = lines.filter_map(|line| line.split_once("hovertemplate:")).collect();
+    for (_, template) in &hovers {
+        assert!(!template.replace("${label}", "").contains("${"), "{template}");
+    }
+    let lines = GRID.script_with("const LINES").expect("a script");
+    assert!(hovers.len() >= 2 && lines.contains("inert(line.name(at))"));
+}
