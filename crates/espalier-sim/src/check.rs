@@ -94,7 +94,9 @@ fn check_clock(config: &Config) -> Result<(), SimError> {
 fn check_wire(config: &Config) -> Result<(), SimError> {
     match config.needs_frames().filter(|_| config.wire == Wire::Counted) {
         None => Ok(()),
-        Some((name, why)) => Err(flag(name, format!("{why}: leave out --wire counted"))),
+        Some((name, why)) => {
+            Err(flag(name, format!("{why}: use --wire auto or --wire frames with it")))
+        }
     }
 }
 

@@ -8,6 +8,19 @@ use std::path::{Path, PathBuf};
 pub const JSON_FILE: &str = "report.json";
 /// Name of the audit table.
 pub const AUDIT_FILE: &str = "audit.csv";
+/// The columns of the audit table: the fields of an [`AuditEntry`](crate::AuditEntry).
+const AUDIT_COLUMNS: [&str; 10] = [
+    "round",
+    "from",
+    "to",
+    "hash_before",
+    "hash_after",
+    "change_norm",
+    "changed",
+    "ops",
+    "bytes",
+    "outcome",
+];
 /// Name of the page.
 pub const HTML_FILE: &str = "report.html";
 
@@ -110,9 +123,33 @@ impl Report {
 }
 
 fn audit_csv(report: &Report) -> Vec<u8> {
-    let mut table = csv::Writer::from_writer(Vec::new());
+    let mut table = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
+    // By hand, so that a run without exchanges has them too.
+    table.write_record(AUDIT_COLUMNS).expect("writing to memory does not fail");
     for entry in &report.audit {
         table.serialize(entry).expect("writing to memory does not fail");
     }
     table.into_inner().expect("writing to memory does not fail")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, Family, simulate};
+    use std::ops::ControlFlow;
+
+    /// The columns are the fields in their order, whether there are entries or not.
+    #[test]
+    fn the_audit_table_has_its_columns_with_and_without_entries() {
+        let model = Family::Synthetic(vec![4]);
+        let config = Config { nodes: 2, rounds: 1, model, ..Config::default() };
+        let mut report = simulate(&config, &mut |_| ControlFlow::Continue(())).expect("runs");
+        let entry = serde_json::to_string(&report.audit[0]).expect("a JSON form");
+        let places = AUDIT_COLUMNS.map(|name| entry.find(&format!("\"{name}\":")));
+        assert!(places.is_sorted() && places.iter().all(Option::is_some));
+        assert_eq!(entry.matches("\":").count(), AUDIT_COLUMNS.len());
+        report.audit.clear();
+        let csv = String::from_utf8(audit_csv(&report)).expect("text");
+        assert_eq!(csv, AUDIT_COLUMNS.join(",") + "\n");
+    }
 }

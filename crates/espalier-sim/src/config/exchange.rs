@@ -104,8 +104,8 @@ impl Config {
         let liars = self.byzantine.of(self.nodes) > 0;
         let judged = self.metrics != Metrics::Auto && self.metrics.count(self.nodes) > 0;
         let needs = [
-            ("--byzantine", liars, "liars lie in frames"),
-            ("--exchange", self.exchange != Exchange::Delta, "only delta exchanges are counted"),
+            ("--byzantine", liars, "needs frames that liars can tamper with"),
+            ("--exchange", self.exchange != Exchange::Delta, "only delta exchanges can be counted"),
             ("--retract", !self.retract.is_empty(), "counted replicas only contribute"),
             ("--retrain", self.retrain.is_some(), "counted replicas only contribute"),
             ("--metrics", judged, "counted replicas have no figures of their own"),
