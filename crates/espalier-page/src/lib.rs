@@ -49,6 +49,8 @@ pub const REPORT: Template = Template {
         include_str!("html/report/trust.js"),
         include_str!("html/report/trace.js"),
         include_str!("html/report/clock.js"),
+        include_str!("html/report/blake3.js"),
+        include_str!("html/report/inclusion.js"),
         include_str!("html/report/main.js"),
     ],
 };
