@@ -154,3 +154,83 @@ function proofTable(host, { proof: given, bound_root: expected }, where) {
     },
   };
 }
+
+// Where operations and proofs come from: the run's source for any node and round, or what a report
+// has inside, which is enough for its final state.
+function proofProvider(run) {
+  if (run.proof && run.node) {
+    return { whole: true, ops: async (name, round) => (await run.node(name, round)).held,
+      prove: (name, round, op) => run.proof(name, round, op) };
+  }
+  return { whole: false, ops: async () => run.report.trace,
+    prove: async (name, round, op) => proveFinal(run.report, op) };
+}
+
+function missingProof({ run }) {
+  if (run.proof) return null;
+  if (run.report.trace.length === 0) return 'The final state holds no operations.';
+  return provesFinal(run.report) ? null : 'This state holds evidence, and the report does not have '
+    + 'its root: proofs of it are on the live page.';
+}
+
+function proofControls(run, state, whole, change) {
+  const numbers = run.report.nodes.map(({ name }) => [name, name]);
+  const set = (name, read) => (value) => { state[name] = read(value); change(name); };
+  const round = el('input', { type: 'number', min: 0, max: run.lastNumber, step: 1, class: 'small',
+    oninput: () => round.validity.valid && round.value !== ''
+      && set('round', Number)(round.value) });
+  round.value = state.round;
+  const op = el('select', { onchange: () => set('op', String)(op.value) });
+  const node = el('div', { class: 'controls' },
+    whole ? [labelled('Node', select(numbers, state.name, set('name', String))),
+      labelled('after round', round)] : null, labelled('Operation', op));
+  function offer(held) {
+    op.replaceChildren(...held.map((entry, at) => el('option', { value: entry.op },
+      `${at + 1}: ${entry.kind} by ${entry.author}, ${short(entry.op)}`)));
+    if (held.some((entry) => entry.op === state.op)) op.value = state.op;
+    else state.op = held[Math.floor(held.length / 2)]?.op ?? null;
+    op.value = state.op ?? '';
+  }
+  return { node, offer, grow: () => { round.max = run.lastNumber; } };
+}
+
+function showProof({ run }, host) {
+  const { whole, ops, prove } = proofProvider(run);
+  const state = { name: run.report.nodes[0].name, round: run.lastNumber, op: null, asked: 0,
+    shown: null };
+  const { node, offer, grow } = proofControls(run, state, whole, (name) => load(name !== 'op'));
+  const act = (text, how) =>
+    el('button', { type: 'button', onclick: () => state.shown?.[how]() }, text);
+  const place = el('div');
+  host.append(node, el('div', { class: 'controls' }, act('Break it for me', 'breakIt'),
+    act('Restore', 'restore')), place, PROVEN.map((text) => el('p', { class: 'caption' }, text)));
+
+  async function load(anew) {
+    state.asked += 1;
+    const own = state.asked;
+    const { name, round } = state;
+    const fresh = () => own === state.asked;
+    try {
+      if (anew) {
+        const held = await ops(name, round);
+        if (!fresh()) return;
+        offer(held);
+      }
+      if (state.op === null) {
+        state.shown = null;
+        place.replaceChildren(note('This state holds no operations.'));
+        return;
+      }
+      const proof = await prove(name, round, state.op);
+      if (!fresh()) return;
+      place.replaceChildren();
+      state.shown = proofTable(place, proof,
+        whole ? `${name} after round ${round}` : 'the final state');
+    } catch (error) {
+      if (fresh()) place.replaceChildren(note(error.message));
+    }
+  }
+
+  load(true);
+  return grow;
+}
