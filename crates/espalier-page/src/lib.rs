@@ -28,6 +28,9 @@ const COMMON: [&str; 5] = [
 /// The sections of a run, each with how to read it.
 const RUN_SECTIONS: &str = include_str!("html/report/page.html");
 
+/// Styles of those sections.
+const RUN_STYLE: &str = include_str!("html/report/page.css");
+
 /// A run and its views, which a report and the live page share; in the order in which they must
 /// run.
 const RUN_VIEWS: &[&str] = &[
@@ -79,7 +82,7 @@ pub const REPORT: Template = Template {
         include_str!("html/report/page.html"),
         "</main>\n"
     ),
-    style: "",
+    style: RUN_STYLE,
     views: RUN_VIEWS,
     scripts: &[include_str!("html/report/main.js")],
 };

@@ -78,7 +78,7 @@ function networkKey(host) {
   host.append(el('div', { class: 'legend' }, mark('circle', false, 'equal colour: equal state'),
     mark('square', false, 'isolated by then'), mark('cross', false, 'takes no part'), revealed,
     message('merged', 'brought news'), message('lost', 'lost'), message('blocked', 'blocked')));
-  return (shown) => { revealed.hidden = !shown; };
+  return (shown) => { revealed.style.display = shown ? '' : 'none'; };
 }
 
 // Arrow keys go from node to node, Enter chooses one.

@@ -203,7 +203,7 @@ function showProof({ run }, host) {
     el('button', { type: 'button', onclick: () => state.shown?.[how]() }, text);
   const place = el('div');
   host.append(node, el('div', { class: 'controls' }, act('Break it for me', 'breakIt'),
-    act('Restore', 'restore')), place, PROVEN.map((text) => el('p', { class: 'caption' }, text)));
+    act('Restore', 'restore')), place, ...PROVEN.map((text) => caption(text)));
 
   async function load(anew) {
     state.asked += 1;
