@@ -7,7 +7,17 @@ const SHELL: &str = include_str!("html/live/page.html");
 const STYLE: &str = include_str!("html/live/page.css");
 
 const SCRIPTS: &[&str] = &[
+    include_str!("html/live/address.js"),
     include_str!("html/live/api.js"),
+    include_str!("html/live/stream.js"),
+    include_str!("html/live/tabs.js"),
+    include_str!("html/live/controls.js"),
+    include_str!("html/live/fields.js"),
+    include_str!("html/live/setup.js"),
+    include_str!("html/live/sessions.js"),
+    include_str!("html/live/results.js"),
+    include_str!("html/live/compare.js"),
+    include_str!("html/live/about.js"),
     include_str!("html/live/upload.js"),
     include_str!("html/live/lab.js"),
     include_str!("html/live/main.js"),

@@ -60,14 +60,14 @@ function firstPair({ sampled }, round) {
   return [0, related(['concurrent']) ?? related(['before', 'after']) ?? others[0] ?? 0];
 }
 
-function clockControls({ sampled, rounds }, state, draw) {
+function clockControls({ run: { sampled, rounds }, moment }, state, draw) {
   const options = sampled.map((name, node) => [String(node), name]);
   const pick = (slot) => select(options, String(state.chosen[slot]), (value) => {
     state.chosen[slot] = Number(value);
     draw();
   });
   const slider = el('input', { type: 'range', min: 0, max: rounds.length - 1, step: 1,
-    value: state.index, oninput: () => { state.index = Number(slider.value); state.chose = true; draw(); } });
+    value: state.index, oninput: () => moment.set(rounds[Number(slider.value)].round) });
   const at = el('output', {});
   const controls = el('div', {},
     el('div', { class: 'controls' }, labelled('Round', slider, { class: 'grow' }), at),
@@ -81,12 +81,12 @@ function tellingRound({ rounds, summary, lastNumber }) {
   return Math.max(0, rounds.findIndex((round) => round.round >= Math.floor(agreed / 2)));
 }
 
-function showClock({ run }, host) {
+function showClock(view, host) {
+  const { run, moment } = view;
   const { sampled } = run;
-  const index = tellingRound(run);
-  const state = { index, chosen: firstPair(run, run.rounds[index]), limit: CLOCKS_AT_FIRST,
-    chose: false };
-  const { controls, slider, at } = clockControls(run, state, draw);
+  const state = { index: tellingRound(run), chosen: [0, 0], limit: CLOCKS_AT_FIRST };
+  state.chosen = firstPair(run, run.rounds[state.index]);
+  const { controls, slider, at } = clockControls(view, state, draw);
   const frame = el('div', { class: 'frame', tabindex: 0, role: 'region',
     'aria-label': 'Clock per node' });
   const verdict = el('p', { class: 'note', 'aria-live': 'polite' });
@@ -110,14 +110,13 @@ function showClock({ run }, host) {
       + `${count(everyAuthor.length)} authors`;
   }
 
-  draw();
-  return () => {
+  const update = () => {
     slider.max = run.rounds.length - 1;
-    // Follows the run until the reader chooses a round.
-    if (!state.chose) {
-      state.index = tellingRound(run);
-      slider.value = state.index;
-    }
+    state.index = moment.round === null ? tellingRound(run) : moment.index(run);
+    slider.value = state.index;
     draw();
   };
+  moment.onchange(update);
+  draw();
+  return update;
 }

@@ -83,3 +83,25 @@ function rolesOf(view, name) {
   if (shownAsByzantine(view, name)) roles.push('Byzantine');
   return roles;
 }
+
+// The round that the reader looks at; the newest one until a round is chosen.
+function newMoment() {
+  const listeners = new Set();
+  let chosen = null;
+  return {
+    get round() { return chosen; },
+    index(run) {
+      const found = chosen === null ? -1 : run.roundNumbers.indexOf(chosen);
+      return found < 0 ? run.rounds.length - 1 : found;
+    },
+    set(round) {
+      if (round === chosen) return;
+      chosen = round;
+      for (const listener of listeners) listener(round);
+    },
+    onchange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}

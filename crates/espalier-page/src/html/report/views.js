@@ -8,7 +8,7 @@ const WAITING = 'Waiting for the first round.';
 // is nothing to draw (yet). `together`: runs that are shown beside each other and so share axes.
 // A `lazy` view draws what comes into sight and lets the rest wait.
 function viewsOf(run, root, { sections = RUN_SECTIONS, together = [run], lazy = false } = {}) {
-  const view = { run, root, together, harness: newHarness() };
+  const view = { run, root, together, harness: newHarness(), moment: newMoment() };
   const inSight = new Set();
   const parts = sections.map(([name, show, missing]) => {
     const section = root.querySelector(`[data-section="${name}"]`);

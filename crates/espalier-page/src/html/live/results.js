@@ -1,0 +1,97 @@
+// One run of the server with its views: progress, exports and sections.
+
+const SAY_EVERY_MS = 6000;
+
+const sectionsOf = () => document.getElementById('run-views').content.cloneNode(true);
+
+function progressWords(run) {
+  if (run.status === 'waiting') return 'waiting for its turn';
+  if (run.status === 'failed') return `failed: ${run.error.message}`;
+  const { lastRound } = run;
+  const states = lastRound ? `, ${plural(lastRound.distinct_states, 'different state')}` : '';
+  if (run.status === 'running') {
+    return `round ${run.lastNumber} of ${run.report.config.rounds ?? '…'}${states}`;
+  }
+  return `${run.status === 'stopped' ? 'stopped' : 'done'} after `
+    + `${plural(run.lastNumber, 'round')}${states}`;
+}
+
+// Tells those who do not see it, not too often, and the end at once.
+function sayProgress(run) {
+  let last = 0;
+  let said = false;
+  return () => {
+    if (said || (!run.ended && performance.now() - last < SAY_EVERY_MS)) return;
+    last = performance.now();
+    said = run.ended;
+    if (run.lastRound || run.ended) announce(`The run: ${progressWords(run)}`);
+  };
+}
+
+// Links to the sections that stand in `root`, with the names in their headings.
+function sectionLinks(root) {
+  const nav = el('nav', { class: 'jump', 'aria-label': 'Sections of this run' });
+  const links = [...root.querySelectorAll('[data-section]')].map((section) => {
+    const go = () => {
+      section.scrollIntoView({ block: 'start' });
+      section.setAttribute('tabindex', '-1');
+      section.focus({ preventScroll: true });
+    };
+    const name = section.querySelector('h2').textContent;
+    return el('li', {}, el('button', { type: 'button', class: 'plain', onclick: go }, name));
+  });
+  nav.append(el('ol', {}, links));
+  return nav;
+}
+
+// Downloads of what the server has of a run; a report is whole only when the run has ended.
+function exportLinks(run) {
+  const link = ({ href, name }) => el('a', { href, download: name }, name);
+  const { report, reportJson, audit } = run.files;
+  return el('span', { class: 'exports' }, 'Download', [report, reportJson, audit].map(link));
+}
+
+// The view of one run. `page`: { info, stopRun, runChanged }. Returns { run, view, close }.
+function openResults(host, id, page, { round } = {}) {
+  const run = newRun(serverSource(id));
+  const sections = el('div', { class: 'sections' }, sectionsOf());
+  const bar = el('progress', { 'aria-label': 'Progress of the run' });
+  const words = el('span', { class: 'words' });
+  const stop = el('button', { type: 'button', onclick: () => page.stopRun(id) }, 'Stop');
+  const share = el('button', { type: 'button', onclick: () =>
+    copyText(`${location.origin}${linkOf(run.report.config, page.info.defaults)}`, 'Link') },
+  'Copy link');
+  const compare = el('button', { type: 'button', onclick: () => page.compare(id) }, 'Compare');
+  const exports = el('span', { hidden: true }, exportLinks(run));
+  host.replaceChildren(
+    el('div', { class: 'status-line' }, bar, words, el('span', { class: 'line' }, stop, share,
+      compare), exports),
+    sectionLinks(sections), sections,
+  );
+  const view = viewsOf(run, sections, { lazy: true });
+  if (known(round)) view.moment.set(round);
+  view.moment.onchange((chosen) => fragment.set('round', chosen));
+  const say = sayProgress(run);
+  const follow = () => {
+    words.textContent = progressWords(run);
+    bar.hidden = run.ended;
+    bar.max = Math.max(1, run.report.config.rounds ?? 1);
+    if (run.status === 'waiting') bar.removeAttribute('value');
+    else bar.value = run.lastNumber;
+    stop.hidden = run.ended;
+    share.hidden = compare.hidden = run.rounds.length === 0;
+    exports.hidden = !run.ended || run.status === 'failed';
+    say();
+    page.runChanged(run);
+  };
+  run.onchange(follow);
+  follow();
+  const stream = streamInto(run, id);
+  const close = () => {
+    stream.close();
+    view.dispose();
+    host.replaceChildren();
+    redrawCharts();
+  };
+  return { id, run, view, close };
+}
