@@ -28,6 +28,9 @@ const COMMON: [&str; 5] = [
 /// The sections of a run, each with how to read it.
 const RUN_SECTIONS: &str = include_str!("html/report/page.html");
 
+/// Styles of those sections.
+const RUN_STYLE: &str = include_str!("html/report/page.css");
+
 /// A run and its views, which a report and the live page share; in the order in which they must
 /// run.
 const RUN_VIEWS: &[&str] = &[
@@ -38,12 +41,21 @@ const RUN_VIEWS: &[&str] = &[
     include_str!("html/report/convergence.js"),
     include_str!("html/report/states.js"),
     include_str!("html/report/accuracy.js"),
-    include_str!("html/report/network.js"),
     include_str!("html/report/wire.js"),
     include_str!("html/report/trust.js"),
     include_str!("html/report/audit.js"),
+    include_str!("html/report/evidence.js"),
     include_str!("html/report/trace.js"),
     include_str!("html/report/clock.js"),
+    include_str!("html/report/places.js"),
+    include_str!("html/report/drawing.js"),
+    include_str!("html/report/scene.js"),
+    include_str!("html/report/inspector.js"),
+    include_str!("html/report/player.js"),
+    include_str!("html/report/network.js"),
+    include_str!("html/report/blake3.js"),
+    include_str!("html/report/inclusion.js"),
+    include_str!("html/report/proof.js"),
     include_str!("html/report/sections.js"),
     include_str!("html/report/views.js"),
 ];
@@ -70,7 +82,7 @@ pub const REPORT: Template = Template {
         include_str!("html/report/page.html"),
         "</main>\n"
     ),
-    style: "",
+    style: RUN_STYLE,
     views: RUN_VIEWS,
     scripts: &[include_str!("html/report/main.js")],
 };

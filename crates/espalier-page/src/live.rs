@@ -1,7 +1,7 @@
 //! The page that a server sends: the views of a run, and controls that start one. Unlike a report
 //! it is three files, so that a policy can forbid every script that stands in the markup.
 
-use super::{COMMON_STYLE, RUN_SECTIONS, RUN_VIEWS, fill, strict};
+use super::{COMMON_STYLE, RUN_SECTIONS, RUN_STYLE, RUN_VIEWS, fill, strict};
 
 const SHELL: &str = include_str!("html/live/page.html");
 const STYLE: &str = include_str!("html/live/page.css");
@@ -51,6 +51,6 @@ impl Live {
     /// All styles.
     #[must_use]
     pub fn style(&self) -> String {
-        format!("{COMMON_STYLE}{}", self.style)
+        format!("{COMMON_STYLE}{RUN_STYLE}{}", self.style)
     }
 }
