@@ -6,11 +6,14 @@
 //! They stand in the page as data, escaped so that no name or path in them can become markup; the
 //! scripts put them into the document as text. Such a file opens without a network.
 
+mod live;
+
+pub use live::{LIVE, Live};
 use plotly::Plot;
 use std::sync::LazyLock;
 
 const SHELL: &str = include_str!("html/common/shell.html");
-const STYLE: &str = include_str!("html/common/page.css");
+const COMMON_STYLE: &str = include_str!("html/common/page.css");
 
 /// Scripts that know nothing of what a page shows. In the order in which they must run: every file
 /// may use what stands before it.
@@ -22,6 +25,29 @@ const COMMON: [&str; 5] = [
     include_str!("html/common/sections.js"),
 ];
 
+/// The sections of a run, each with how to read it.
+const RUN_SECTIONS: &str = include_str!("html/report/page.html");
+
+/// A run and its views, which a report and the live page share; in the order in which they must
+/// run.
+const RUN_VIEWS: &[&str] = &[
+    include_str!("html/report/run.js"),
+    include_str!("html/report/data.js"),
+    include_str!("html/report/rounds.js"),
+    include_str!("html/report/header.js"),
+    include_str!("html/report/convergence.js"),
+    include_str!("html/report/states.js"),
+    include_str!("html/report/accuracy.js"),
+    include_str!("html/report/network.js"),
+    include_str!("html/report/wire.js"),
+    include_str!("html/report/trust.js"),
+    include_str!("html/report/audit.js"),
+    include_str!("html/report/trace.js"),
+    include_str!("html/report/clock.js"),
+    include_str!("html/report/sections.js"),
+    include_str!("html/report/views.js"),
+];
+
 /// One kind of page: what is fixed about it.
 #[derive(Debug, Clone, Copy)]
 pub struct Template {
@@ -30,27 +56,23 @@ pub struct Template {
     content: &'static str,
     /// Styles after the common ones.
     style: &'static str,
-    /// Scripts after the common ones, in the order in which they must run.
+    /// Scripts after the common ones that this page shares with another.
+    views: &'static [&'static str],
+    /// Scripts after those, in the order in which they must run.
     scripts: &'static [&'static str],
 }
 
 /// The report of one run.
 pub const REPORT: Template = Template {
     title: "Espalier: gossip report",
-    content: include_str!("html/report/page.html"),
+    content: concat!(
+        include_str!("html/report/frame.html"),
+        include_str!("html/report/page.html"),
+        "</main>\n"
+    ),
     style: "",
-    scripts: &[
-        include_str!("html/report/data.js"),
-        include_str!("html/report/rounds.js"),
-        include_str!("html/report/header.js"),
-        include_str!("html/report/convergence.js"),
-        include_str!("html/report/states.js"),
-        include_str!("html/report/network.js"),
-        include_str!("html/report/trust.js"),
-        include_str!("html/report/trace.js"),
-        include_str!("html/report/clock.js"),
-        include_str!("html/report/main.js"),
-    ],
+    views: RUN_VIEWS,
+    scripts: &[include_str!("html/report/main.js")],
 };
 
 /// Several runs beside each other.
@@ -58,6 +80,7 @@ pub const SCENARIO: Template = Template {
     title: "Espalier: scenario",
     content: include_str!("html/scenario/page.html"),
     style: include_str!("html/scenario/page.css"),
+    views: &[],
     scripts: &[
         include_str!("html/scenario/data.js"),
         include_str!("html/scenario/header.js"),
@@ -73,6 +96,7 @@ pub const GRID: Template = Template {
     title: "Espalier: attack grid",
     content: include_str!("html/grid/page.html"),
     style: include_str!("html/grid/page.css"),
+    views: &[],
     scripts: &[
         include_str!("html/grid/data.js"),
         include_str!("html/grid/setting.js"),
@@ -99,7 +123,7 @@ impl Template {
             SHELL,
             &[
                 ("{{title}}", self.title),
-                ("{{style}}", &format!("{STYLE}{}", self.style)),
+                ("{{style}}", &format!("{COMMON_STYLE}{}", self.style)),
                 ("{{content}}", self.content),
                 ("{{attributes}}", &attributes),
                 ("{{report}}", &escape_json(json)),
@@ -112,12 +136,22 @@ impl Template {
     /// The script that has this text in it, for those who check what scripts rely on.
     #[must_use]
     pub fn script_with(&self, text: &str) -> Option<&'static str> {
-        self.scripts.iter().copied().find(|script| script.contains(text))
+        self.own_scripts().find(|script| script.contains(text))
+    }
+
+    fn own_scripts(&self) -> impl Iterator<Item = &'static str> {
+        self.views.iter().chain(self.scripts).copied()
     }
 
     fn script(&self) -> String {
-        format!("(() => {{\n'use strict';\n{}{}}})();\n", COMMON.concat(), self.scripts.concat())
+        strict(self.own_scripts())
     }
+}
+
+/// The common scripts and then these as one, which leaves nothing behind for others to use.
+fn strict(scripts: impl Iterator<Item = &'static str>) -> String {
+    let scripts: String = COMMON.into_iter().chain(scripts).collect();
+    format!("(() => {{\n'use strict';\n{scripts}}})();\n")
 }
 
 /// The library that draws the charts, about 4.6 MB.

@@ -41,7 +41,8 @@ const lineOf = (index) => ({
   dash: LINE_DASHES[Math.floor(index / LINE_COLOURS.length) % LINE_DASHES.length],
 });
 
-const charts = [];
+// What draws each chart that is in the document.
+const charts = new Map();
 
 // `build(theme, width)` gives { data, layout }. A trace with `meta: { key, label }` gets a legend
 // entry; traces of one key share it. Returns { draw, node }.
@@ -51,14 +52,16 @@ function chart(host, label, height, build) {
   const legend = el('div', { class: 'legend', role: 'group', 'aria-label': 'Lines to show' });
   host.append(node, legend);
   const hidden = new Set();
+  let entries = '';
 
   function toggle(key) {
     if (!hidden.delete(key)) hidden.add(key);
     draw();
-    [...legend.children].find((entry) => entry.dataset.key === key)?.focus();
   }
 
   function draw() {
+    // A page may show before the library is there; what is folded away has no width.
+    if (!window.Plotly || node.clientWidth === 0) return;
     const colours = theme();
     const { data, layout } = build(colours, node.clientWidth);
     for (const trace of data) {
@@ -66,10 +69,16 @@ function chart(host, label, height, build) {
       if (hidden.has(trace.meta?.key)) trace.visible = false;
     }
     Plotly.react(node, data, laidOut(colours, layout), CONFIG);
+    const shown = entriesOf(data, hidden, colours);
+    if (shown === entries) return;
+    entries = shown;
+    const focused = legend.contains(document.activeElement) ? document.activeElement.dataset.key
+      : null;
     legend.replaceChildren(...legendEntries(data, hidden, toggle));
+    [...legend.children].find((entry) => entry.dataset.key === focused)?.focus();
   }
 
-  charts.push(draw);
+  charts.set(node, draw);
   draw();
   return { draw, node };
 }
@@ -111,12 +120,21 @@ function swatch(trace) {
   return picture;
 }
 
-function legendEntries(data, hidden, toggle) {
+// The first trace of each key.
+function keyedTraces(data) {
   const keyed = new Map();
   for (const trace of data) {
     if (trace.meta?.label && !keyed.has(trace.meta.key)) keyed.set(trace.meta.key, trace);
   }
-  return [...keyed].map(([key, trace]) => el('button', {
+  return keyed;
+}
+
+// What a legend shows, as one text: it is made anew only if that changes.
+const entriesOf = (data, hidden, colours) => JSON.stringify([colours.ink,
+  [...keyedTraces(data)].map(([key, { meta }]) => [key, meta.label, hidden.has(key)])]);
+
+function legendEntries(data, hidden, toggle) {
+  return [...keyedTraces(data)].map(([key, trace]) => el('button', {
     type: 'button', 'aria-pressed': String(!hidden.has(key)), 'data-key': key,
     title: trace.meta.label, onclick: () => toggle(key),
   }, swatch(trace), el('span', {}, trace.meta.label)));
@@ -187,7 +205,17 @@ function strung(lines, xs) {
   return trace;
 }
 
-const redrawCharts = () => charts.forEach((draw) => draw());
+function redrawCharts() {
+  for (const [node, draw] of charts) {
+    if (node.isConnected) draw();
+    else forgetChart(node);
+  }
+}
+
+function forgetChart(node) {
+  charts.delete(node);
+  window.Plotly?.purge(node);
+}
 
 function followTheme() {
   window.matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redrawCharts);

@@ -19,8 +19,8 @@ function cellOf(column, row, first) {
 
 // `columns`: { head, cell(row), value(row)?, number?, wide?, title?, tint(row)? }. A column with a
 // `value` can be sorted by it; `tint` gives the ground of a cell. `bands`: [text, columns] above
-// the heads. Returns { refresh, show }: for when what the cells show has changed, and for other
-// rows.
+// the heads. Returns { refresh, show, update, frame }: for when what the cells show has changed,
+// for other rows, and for more of the same rows, which leaves the reader where they are.
 function table(host, { label, columns, rows: given, bands, limit = ROWS_AT_FIRST }) {
   const state = { column: null, down: false, limit };
   let rows = given;
@@ -66,8 +66,13 @@ function table(host, { label, columns, rows: given, bands, limit = ROWS_AT_FIRST
     draw();
   }
 
+  function update(others) {
+    rows = others;
+    draw();
+  }
+
   draw();
-  return { refresh: draw, show };
+  return { refresh: draw, show, update, frame };
 }
 
 function headOf(column, state, redraw) {
@@ -81,9 +86,34 @@ function headOf(column, state, redraw) {
   return el('th', kind, el('button', { type: 'button', onclick: sort }, column.head));
 }
 
-// The figures of a chart, for those who cannot or do not want to read it.
+// The figures of a chart, for those who cannot or do not want to read it. `columns` and `rows` may
+// be functions where they grow. Returns what brings the table up to date.
 function figures(host, label, columns, rows) {
-  host.append(folded('Figures as a table', (inside) => table(inside, { label, columns, rows })));
+  const now = (given) => (typeof given === 'function' ? given() : given);
+  let shown = null;
+  let columnsShown = 0;
+
+  function make(inside) {
+    const given = now(columns);
+    columnsShown = given.length;
+    shown = table(inside, { label, columns: given, rows: now(rows) });
+  }
+
+  const node = folded('Figures as a table', make);
+  host.append(node);
+  return () => {
+    if (!node.open || !shown) return;
+    if (now(columns).length === columnsShown) {
+      shown.update(now(rows));
+      return;
+    }
+    const { scrollLeft, scrollTop } = shown.frame;
+    const focused = shown.frame === document.activeElement;
+    node.replaceChildren(node.firstElementChild);
+    make(node);
+    shown.frame.scrollTo({ left: scrollLeft, top: scrollTop, behavior: 'instant' });
+    if (focused) shown.frame.focus({ preventScroll: true });
+  };
 }
 
 const plain = (head, cell, extra = {}) => ({ head, cell, value: cell, ...extra });

@@ -33,13 +33,15 @@ function clockCell(entry) {
   return el('td', {}, String(entry));
 }
 
-function clockAuthors() {
+// What a clock has seen it never forgets, so the last round names every author.
+function clockAuthors({ report, rounds }) {
   const names = report.nodes.map((node) => node.name);
-  const seen = new Set(rounds.flatMap((round) => round.clock.flatMap(Object.keys)));
+  const last = rounds.slice(-2);
+  const seen = new Set(last.flatMap((round) => round.clock.flatMap((clock) => Object.keys(clock))));
   return names.filter((name) => seen.has(name));
 }
 
-function clockTable(round, nodes, authors, chosen) {
+function clockTable({ sampled }, round, nodes, authors, chosen) {
   const head = authors.map((name) => el('th', { scope: 'col' }, nameText(name)));
   const rows = nodes.map((node) => el('tr', { class: chosen.includes(node) ? 'chosen' : null },
     el('th', { scope: 'row' }, nameText(sampled[node])),
@@ -51,40 +53,40 @@ function clockTable(round, nodes, authors, chosen) {
 }
 
 // Two nodes to begin with: if possible concurrent, else at least different.
-function firstPair(round) {
+function firstPair({ sampled }, round) {
   const others = sampled.map((_, node) => node).slice(1);
   const related = (kinds) => others.find((node) =>
     kinds.includes(relation(round.clock[0] ?? {}, round.clock[node] ?? {})));
   return [0, related(['concurrent']) ?? related(['before', 'after']) ?? others[0] ?? 0];
 }
 
-function clockControls(state, draw) {
+function clockControls({ run: { sampled, rounds }, moment }, state, draw) {
   const options = sampled.map((name, node) => [String(node), name]);
   const pick = (slot) => select(options, String(state.chosen[slot]), (value) => {
     state.chosen[slot] = Number(value);
     draw();
   });
   const slider = el('input', { type: 'range', min: 0, max: rounds.length - 1, step: 1,
-    value: state.index, oninput: () => { state.index = Number(slider.value); draw(); } });
+    value: state.index, oninput: () => moment.set(rounds[Number(slider.value)].round) });
   const at = el('output', {});
   const controls = el('div', {},
     el('div', { class: 'controls' }, labelled('Round', slider, { class: 'grow' }), at),
     el('div', { class: 'controls' }, labelled('Compare', pick(0)), labelled('with', pick(1))));
-  return { controls, at };
+  return { controls, slider, at };
 }
 
-function showClock() {
-  const host = body('clock');
-  if (sampled.length === 0 || rounds.length === 0) {
-    host.append(note('No node was sampled in this run, so there are no clocks to show.'));
-    return;
-  }
-  const everyAuthor = clockAuthors();
-  // The middle of the run up to agreement is where clocks differ.
+// The middle of the run up to agreement is where clocks differ.
+function tellingRound({ rounds, summary, lastNumber }) {
   const agreed = summary.rounds_to_converge ?? lastNumber;
-  const index = Math.max(0, rounds.findIndex((round) => round.round >= Math.floor(agreed / 2)));
-  const state = { index, chosen: firstPair(rounds[index]), limit: CLOCKS_AT_FIRST };
-  const { controls, at } = clockControls(state, draw);
+  return Math.max(0, rounds.findIndex((round) => round.round >= Math.floor(agreed / 2)));
+}
+
+function showClock(view, host) {
+  const { run, moment } = view;
+  const { sampled } = run;
+  const state = { index: tellingRound(run), chosen: [0, 0], limit: CLOCKS_AT_FIRST };
+  state.chosen = firstPair(run, run.rounds[state.index]);
+  const { controls, slider, at } = clockControls(view, state, draw);
   const frame = el('div', { class: 'frame', tabindex: 0, role: 'region',
     'aria-label': 'Clock per node' });
   const verdict = el('p', { class: 'note', 'aria-live': 'polite' });
@@ -93,18 +95,28 @@ function showClock() {
   host.append(controls, verdict, frame, more);
 
   function draw() {
-    const round = rounds[state.index];
+    const round = run.rounds[state.index];
+    const everyAuthor = clockAuthors(run);
     const nodes = sampled.map((_, node) => node).slice(0, state.limit);
     const authors = everyAuthor.slice(0, state.limit);
-    at.textContent = `round ${round.round} of ${lastNumber}`;
+    at.textContent = `round ${round.round} of ${run.lastNumber}`;
     const [a, b] = state.chosen;
     const clock = (node) => round.clock[node] ?? {};
-    verdict.textContent = RELATIONS[relation(clock(a), clock(b))](sampled[a], sampled[b]);
-    frame.replaceChildren(clockTable(round, nodes, authors, state.chosen));
+    const words = RELATIONS[relation(clock(a), clock(b))](sampled[a], sampled[b]);
+    if (verdict.textContent !== words) verdict.textContent = words;
+    frame.replaceChildren(clockTable(run, round, nodes, authors, state.chosen));
     more.hidden = Math.max(sampled.length, everyAuthor.length) <= state.limit;
     more.textContent = `Show all ${count(sampled.length)} nodes and `
       + `${count(everyAuthor.length)} authors`;
   }
 
+  const update = () => {
+    slider.max = run.rounds.length - 1;
+    state.index = moment.round === null ? tellingRound(run) : moment.index(run);
+    slider.value = state.index;
+    draw();
+  };
+  moment.onchange(update);
   draw();
+  return update;
 }

@@ -1,57 +1,4 @@
-// The report and what follows from it at once: who is who, and when things happened.
-
-const source = document.getElementById('report');
-const report = JSON.parse(source.textContent);
-// Written out as it stands: a seed may be larger than what a number here holds exactly.
-const seed = /"seed":\s*(\d+)/.exec(source.textContent)?.[1] ?? String(report.seed);
-const { summary, rounds, topology, model } = report;
-const sampled = report.sampled_nodes;
-
-const infoOf = new Map(report.nodes.map((node) => [node.name, node]));
-const lateNames = new Set(
-  report.events.filter((event) => event.kind === 'join').flatMap((event) => event.nodes),
-);
-const isolatedNow = new Set(summary.isolated);
-const isolatedEver = new Set(rounds.flatMap((round) => round.isolated));
-const byzantineNames = report.nodes.filter((node) => node.byzantine).map((node) => node.name);
-const isByzantine = (name) => infoOf.get(name)?.byzantine ?? false;
-
-const roundNumbers = rounds.map((round) => round.round);
-const lastRound = rounds.at(-1);
-const lastNumber = lastRound?.round ?? 0;
-const everyNodeSampled = sampled.length === report.nodes.length;
-
-// Whether to show what only the harness knows. Charts and tables that depend on it register here.
-const harness = {
-  revealed: false,
-  listeners: [],
-  controls: [],
-  set(revealed) {
-    this.revealed = revealed;
-    for (const control of this.controls) control.checked = revealed;
-    for (const listener of this.listeners) listener();
-  },
-};
-
-function revealSwitch() {
-  if (byzantineNames.length === 0) return null;
-  const onchange = (event) => harness.set(event.target.checked);
-  const box = el('input', { type: 'checkbox', role: 'switch', onchange });
-  harness.controls.push(box);
-  return labelled('Reveal who was Byzantine (the harness’s knowledge)', box);
-}
-
-const shownAsByzantine = (name) => harness.revealed && isByzantine(name);
-
-// A column of a per-node field over the rounds; null where the node takes no part.
-function series(field, node) {
-  return rounds.map((round) => (round.active[node] ? (round[field][node] ?? null) : null));
-}
-
-// The indices of the sampled honest nodes that take part in a round.
-function honestActive(round) {
-  return sampled.flatMap((name, node) => (round.active[node] && !isByzantine(name) ? [node] : []));
-}
+// What views say about a run in words: its events, who is late, isolated or a liar.
 
 // Least, middle and greatest of the known values; nulls if there are none.
 function spread(values) {
@@ -60,12 +7,6 @@ function spread(values) {
   const half = (sorted.length - 1) / 2;
   const middle = (sorted[Math.floor(half)] + sorted[Math.ceil(half)]) / 2;
   return { least: sorted[0], middle, greatest: sorted.at(-1) };
-}
-
-// How many honest nodes take part at the end, as far as the report says.
-function honestCount() {
-  if (everyNodeSampled && lastRound) return honestActive(lastRound).length;
-  return report.nodes.length - byzantineNames.length;
 }
 
 // Names for a sentence; long lists are cut.
@@ -86,9 +27,9 @@ const EVENT_WORDS = {
 };
 
 // The events of each round that has any: [{ round, kinds, lines }], in order.
-function eventRounds() {
+function eventRounds(run) {
   const groups = new Map();
-  for (const event of report.events) {
+  for (const event of run.report.events) {
     const group = groups.get(event.round) ?? new Map();
     groups.set(event.round, group);
     group.set(event.kind, [...(group.get(event.kind) ?? []), ...event.nodes]);
@@ -101,11 +42,66 @@ function eventRounds() {
 }
 
 // The stretches in which the network was split: [{ from, until }].
-function partitions() {
+function partitions(run) {
   const found = [];
-  for (const event of report.events) {
-    if (event.kind === 'partition') found.push({ from: event.round, until: lastNumber });
+  for (const event of run.report.events) {
+    if (event.kind === 'partition') found.push({ from: event.round, until: run.lastNumber });
     if (event.kind === 'heal' && found.length) found.at(-1).until = event.round;
   }
   return found;
+}
+
+// Whether to show what only the harness knows. Parts of a view that depend on it listen here.
+function newHarness() {
+  return {
+    revealed: false,
+    listeners: [],
+    controls: [],
+    set(revealed) {
+      this.revealed = revealed;
+      for (const control of this.controls) control.checked = revealed;
+      for (const listener of this.listeners) listener();
+    },
+  };
+}
+
+function revealSwitch({ run, harness }) {
+  if (run.byzantineNames.length === 0) return null;
+  const onchange = (event) => harness.set(event.target.checked);
+  const box = el('input', { type: 'checkbox', role: 'switch', onchange });
+  box.checked = harness.revealed;
+  harness.controls.push(box);
+  return labelled('Reveal who was Byzantine (the harness’s knowledge)', box);
+}
+
+const shownAsByzantine = ({ run, harness }, name) => harness.revealed && run.isByzantine(name);
+
+function rolesOf(view, name) {
+  const roles = [];
+  if (view.run.isolatedNow.has(name)) roles.push('isolated');
+  if (view.run.lateNames.has(name)) roles.push('late');
+  if (shownAsByzantine(view, name)) roles.push('Byzantine');
+  return roles;
+}
+
+// The round that the reader looks at; the newest one until a round is chosen.
+function newMoment() {
+  const listeners = new Set();
+  let chosen = null;
+  return {
+    get round() { return chosen; },
+    index(run) {
+      const found = chosen === null ? -1 : run.roundNumbers.indexOf(chosen);
+      return found < 0 ? run.rounds.length - 1 : found;
+    },
+    set(round) {
+      if (round === chosen) return;
+      chosen = round;
+      for (const listener of listeners) listener(round);
+    },
+    onchange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
 }

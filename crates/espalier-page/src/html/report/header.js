@@ -1,37 +1,41 @@
 // The outcome in words, the key figures, and what it takes to run it again.
 
-function verdict() {
-  const { converged, rounds_to_converge: round } = summary;
+function verdict(run) {
+  const { converged, rounds_to_converge: round } = run.summary;
   if (converged) {
     const when = known(round) ? ` in round ${round}` : '';
-    const number = honestCount();
+    const number = honestCount(run);
     const all = number === 1 ? 'the one honest node holds its state'
       : `all ${count(number)} honest nodes hold one state`;
     return [el('span', { class: 'ok' }, `Converged${when}:`), ` ${all}`];
   }
-  const states = plural(lastRound?.distinct_states ?? 0, 'different state');
-  return [el('span', { class: 'bad' }, 'Not converged:'),
-    ` ${states} after ${plural(lastNumber, 'round')}`];
+  const states = plural(run.lastRound?.distinct_states ?? 0, 'different state');
+  const so = run.status === 'running' ? [el('span', {}, 'Running:')]
+    : [el('span', { class: 'bad' }, run.status === 'stopped' ? 'Stopped:' : 'Not converged:')];
+  return [...so, ` ${states} after ${plural(run.lastNumber, 'round')}`];
 }
 
-function lede() {
+function lede(run) {
+  const { report, topology, model, byzantineNames } = run;
   const byzantine = byzantineNames.length ? `, ${count(byzantineNames.length)} of them Byzantine`
     : '';
   const shape = model.parameters
     ? ` (${plural(model.parameters, 'parameter')} in ${plural(model.tensors, 'tensor')})` : '';
   return `${plural(report.nodes.length, 'node')}${byzantine}, over the topology ${topology.name}, `
-    + `merging ${model.family}${shape} for ${plural(lastNumber, 'round')}. Seed ${seed}.`;
+    + `merging ${model.family}${shape} for ${plural(run.lastNumber, 'round')}. Seed ${run.seed}.`;
 }
 
-function roundsTile() {
+function roundsTile({ topology, summary, ended }) {
   const bounds = `theory: ${count(topology.rounds_lower)} to ${count(topology.rounds_upper)}`;
   const round = summary.rounds_to_converge;
-  return tile('Rounds to converge', count(round), known(round) ? bounds : `not reached; ${bounds}`);
+  return tile('Rounds to converge', count(round), known(round) ? bounds
+    : `not reached${ended ? '' : ' yet'}; ${bounds}`);
 }
 
-function accuracyTile() {
+function accuracyTile({ summary, model, ended }) {
   if (!known(summary.final_accuracy)) {
-    return tile('Final accuracy', MISSING, 'this model family has no test part');
+    return tile('Final accuracy', MISSING, ended || !known(model.base_accuracy)
+      ? 'this model family has no test part' : 'known at the end');
   }
   const { greatest } = spread(model.alone_accuracy ?? []);
   const beside = known(greatest)
@@ -40,29 +44,30 @@ function accuracyTile() {
   return tile('Final accuracy', percent(summary.final_accuracy), beside);
 }
 
-function bytesTile() {
+function bytesTile({ summary }) {
   const over = summary.bytes_over_optimum;
   const beside = known(over) ? `${quantity(over, 3)} × the least possible` : 'by all nodes';
   return tile('Bytes sent', bytes(summary.sent_bytes), beside);
 }
 
-function detectionTile() {
+function detectionTile({ summary, byzantineNames }) {
   if (!summary.detection) return null;
   const { recall, precision } = summary.detection;
   return tile('Byzantine nodes found', share(recall), 'recall; ',
     `precision ${share(precision)}, ${plural(byzantineNames.length, 'liar')}`);
 }
 
-function tiles() {
+function tiles(run) {
+  const { summary } = run;
   const isolated = summary.isolated;
-  return el('dl', { class: 'tiles' }, roundsTile(), accuracyTile(), bytesTile(),
-    tile('Exchanges', count(summary.exchanges), `over ${plural(lastNumber, 'round')}`),
+  return el('dl', { class: 'tiles' }, roundsTile(run), accuracyTile(run), bytesTile(run),
+    tile('Exchanges', count(summary.exchanges), `over ${plural(run.lastNumber, 'round')}`),
     tile('Isolated nodes', count(isolated.length),
       isolated.length ? listed(isolated, 4) : 'nobody is left out'),
-    detectionTile());
+    detectionTile(run));
 }
 
-function hashFacts() {
+function hashFacts({ summary, report, seed }) {
   const facts = [
     ['Final state', hashButton(summary.final_state_hash)],
     ['Merged model', hashButton(summary.final_model_hash)],
@@ -74,17 +79,17 @@ function hashFacts() {
 }
 
 // The flags of this run, each with its value.
-function commandLine() {
+function commandLine(flags) {
   const parts = ['espalier simulate'];
-  for (const word of JSON.parse(source.dataset.flags)) {
+  for (const word of flags) {
     if (word.startsWith('--')) parts.push(word);
     else parts.push(`${parts.pop()} ${quoted(word)}`);
   }
   return parts;
 }
 
-function configTable(host) {
-  const rows = Object.entries(report.config);
+function configTable(host, config) {
+  const rows = Object.entries(config);
   const write = ([, value]) => (known(value) ? typeof value === 'string' ? value
     : JSON.stringify(value) : 'not set');
   table(host, { label: 'Configuration', rows, columns: [
@@ -93,16 +98,20 @@ function configTable(host) {
   ] });
 }
 
-function showHeader() {
-  document.title = `Espalier: ${summary.converged ? 'converged' : 'not converged'}, `
-    + `${plural(report.nodes.length, 'node')}, ${topology.name}`;
-  body('summary').append(
-    el('p', { class: 'verdict' }, verdict()),
-    el('p', { class: 'lede' }, lede()),
-    tiles(),
-    el('h3', {}, 'Run it again'),
-    commandBlock(commandLine()),
-    hashFacts(),
-    folded('The whole configuration', configTable),
-  );
+const titleOf = (run) => `Espalier: ${run.summary.converged ? 'converged' : 'not converged'}, `
+  + `${plural(run.report.nodes.length, 'node')}, ${run.topology.name}`;
+
+function showHeader({ run }, host) {
+  const outcome = el('div');
+  const facts = el('div');
+  const update = () => {
+    outcome.replaceChildren(el('p', { class: 'verdict' }, verdict(run)),
+      el('p', { class: 'lede' }, lede(run)), tiles(run));
+    // A hash that has the focus keeps it: before the end there is nothing new to show.
+    if (run.ended || !facts.hasChildNodes()) facts.replaceChildren(hashFacts(run));
+  };
+  update();
+  host.append(outcome, el('h3', {}, 'Run it again'), commandBlock(commandLine(run.flags)), facts,
+    folded('The whole configuration', (inside) => configTable(inside, run.report.config)));
+  return update;
 }

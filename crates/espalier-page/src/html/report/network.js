@@ -1,4 +1,4 @@
-// The drawing of the topology, its figures, and what went over the wire.
+// The drawing of the topology and its figures.
 
 const DRAWING = 480;
 const MOST_LABELS = 24;
@@ -32,7 +32,7 @@ function gridPlaces(number, rows) {
   }));
 }
 
-function places() {
+function places({ report, topology }) {
   const number = report.nodes.length;
   const rows = topology.name === 'torus' ? torusRows(number) : null;
   if (rows) return gridPlaces(number, rows);
@@ -59,15 +59,17 @@ function link(from, to) {
   return [stub(from, to), stub(to, from)];
 }
 
-function nodeTitle(node, name) {
-  const roles = roleOf(name);
+function nodeTitle(view, node, name) {
+  const { topology, infoOf } = view.run;
+  const roles = rolesOf(view, name);
   const peers = topology.edges.filter((edge) => edge.includes(node)).length;
-  const attack = shownAsByzantine(name) ? infoOf.get(name).attack : null;
+  const attack = shownAsByzantine(view, name) ? infoOf.get(name).attack : null;
   return `${name}: ${plural(peers, 'link')}${roles.length ? `, ${roles.join(', ')}` : ''}`
     + `${attack ? ` (${attack})` : ''}`;
 }
 
-function nodeMark(place, node, radius) {
+function nodeMark(view, place, node, radius) {
+  const { report, isolatedNow, lateNames } = view.run;
   const { name } = report.nodes[node];
   const kind = isolatedNow.has(name) ? 'isolated' : lateNames.has(name) ? 'late' : '';
   // Square, so that the verdict does not hang on colour alone.
@@ -75,12 +77,12 @@ function nodeMark(place, node, radius) {
     ? svg('rect', { class: 'dot isolated', x: place.x - radius, y: place.y - radius,
       width: 2 * radius, height: 2 * radius })
     : svg('circle', { class: `dot ${kind}`, cx: place.x, cy: place.y, r: radius });
-  const ring = shownAsByzantine(name)
+  const ring = shownAsByzantine(view, name)
     ? svg('circle', { class: 'ring', cx: place.x, cy: place.y, r: radius * 1.42 + 2.5 }) : null;
-  return svg('g', {}, svg('title', {}, nodeTitle(node, name)), dot, ring);
+  return svg('g', {}, svg('title', {}, nodeTitle(view, node, name)), dot, ring);
 }
 
-function nodeLabel(place, node) {
+function nodeLabel({ report }, place, node) {
   if (place.angle === undefined || report.nodes.length > MOST_LABELS) return null;
   const away = 18;
   const right = Math.cos(place.angle);
@@ -90,8 +92,9 @@ function nodeLabel(place, node) {
     'text-anchor': right > 0.2 ? 'start' : right < -0.2 ? 'end' : 'middle' }, text);
 }
 
-function drawing() {
-  const spots = places();
+function drawing(view) {
+  const { topology } = view.run;
+  const spots = places(view.run);
   const radius = spots.length <= MOST_LABELS ? 9 : spots.length <= 100 ? 7 : 4.5;
   const opacity = Math.max(0.18, Math.min(1, 90 / Math.max(1, topology.edges.length) + 0.15));
   const links = topology.edges.map(([a, b]) => link(spots[a], spots[b]));
@@ -104,11 +107,11 @@ function drawing() {
   return svg('svg', { class: 'drawing', viewBox: box, role: 'img',
     'aria-label': label },
     svg('g', { opacity }, links),
-    spots.map((place, node) => nodeMark(place, node, radius)),
-    spots.map(nodeLabel));
+    spots.map((place, node) => nodeMark(view, place, node, radius)),
+    spots.map((place, node) => nodeLabel(view.run, place, node)));
 }
 
-function topologyFacts() {
+function topologyFacts({ report, topology }) {
   const [least, average, greatest] = topology.degree;
   const facts = [
     ['Topology', topology.name],
@@ -126,7 +129,7 @@ function topologyFacts() {
 }
 
 // Where the measured rounds lie against the bounds.
-function boundScale() {
+function boundScale({ topology, summary, ended }) {
   const { rounds_lower: lower, rounds_upper: upper } = topology;
   const measured = summary.rounds_to_converge;
   const end = Math.max(upper, measured ?? 0, 1) * 1.12;
@@ -134,7 +137,8 @@ function boundScale() {
   const exact = (round) => `${(100 * round) / end}%`;
   const label = (kind, round, text) =>
     el('span', { class: `label ${kind}`, style: { left: at(round) } }, text);
-  const text = known(measured) ? `this run: ${plural(measured, 'round')}` : 'not converged';
+  const text = known(measured) ? `this run: ${plural(measured, 'round')}`
+    : ended ? 'not converged' : 'not converged yet';
   const close = (upper - lower) / end < 0.16;
   return el('div', { class: 'scale', role: 'img',
     'aria-label': `${text}; theory: ${lower} to ${upper} rounds` },
@@ -148,7 +152,8 @@ function boundScale() {
     : [label('below', lower, String(lower)), label('below', upper, String(upper))]);
 }
 
-function topologyKey() {
+function topologyKey({ run, harness }) {
+  const { lateNames, isolatedNow } = run;
   const key = (kind, text) => el('span', { class: 'key' },
     svg('svg', { width: 14, height: 14, 'aria-hidden': 'true' }, kind === 'isolated'
       ? svg('rect', { class: 'dot isolated', x: 2, y: 2, width: 10, height: 10 })
@@ -157,88 +162,29 @@ function topologyKey() {
   return el('div', { class: 'legend' }, key('dot', 'taking part from the start'),
     lateNames.size ? key('dot late', 'joined late') : null,
     isolatedNow.size ? key('isolated', 'isolated') : null,
-    isGrid(places()[0]) ? el('span', { class: 'key' },
+    isGrid(places(run)[0]) ? el('span', { class: 'key' },
       el('span', {}, 'stubs lead to the opposite side')) : null,
     harness.revealed ? key('ring', 'ringed: Byzantine') : null);
 }
 
-function showTopology() {
-  const host = body('topology');
-  const facts = [topologyFacts(), el('h3', {}, 'Rounds against theory'), boundScale()];
-  if (!topology.edges) {
-    host.append(note('The network has too many links to draw them.'), ...facts);
-    return;
-  }
+function showTopology(view, host) {
+  const { run, harness } = view;
+  const scale = el('div');
+  const facts = [topologyFacts(run), el('h3', {}, 'Rounds against theory'), scale];
   const picture = el('div');
-  const draw = () => picture.replaceChildren(drawing(), topologyKey());
-  draw();
+  const draw = () => picture.replaceChildren(drawing(view), topologyKey(view));
+  const update = () => {
+    scale.replaceChildren(boundScale(run));
+    if (run.topology.edges) draw();
+  };
+  update();
+  if (!run.topology.edges) {
+    host.append(note('The network has too many links to draw them.'), ...facts);
+    return update;
+  }
   harness.listeners.push(draw);
-  const reveal = revealSwitch();
+  const reveal = revealSwitch(view);
   if (reveal) host.append(el('div', { class: 'controls' }, reveal));
   host.append(el('div', { class: 'network' }, picture, el('div', {}, facts)));
-}
-
-// Wire
-
-const activeSizes = (round) =>
-  sampled.flatMap((_, node) => (round.active[node] ? [round.wire_bytes[node]] : []));
-
-function sizeLines() {
-  return sampled.map((name, node) => {
-    const ys = series('wire_bytes', node);
-    return { ...strung([{ name, ys }], roundNumbers), mode: 'lines',
-      customdata: [...ys.map(bytes), ''], line: { ...lineOf(node), width: 1.8 },
-      meta: { key: `node ${node}`, label: name },
-      hovertemplate: '%{text}: <b>%{customdata}</b><br>round %{x}<extra></extra>' };
-  });
-}
-
-function sizeBand(colours) {
-  const perRound = rounds.map((round) => spread(activeSizes(round)));
-  const line = (part) => perRound.map((values) => values[part]);
-  const band = { x: roundNumbers, mode: 'lines', hoverinfo: 'skip', line: { width: 0 } };
-  return [
-    { ...band, y: line('least'), meta: { key: 'band' } },
-    { ...band, y: line('greatest'), fill: 'tonexty', fillcolor: colours.band,
-      line: { width: 0, color: colours.calm },
-      meta: { key: 'band', label: 'smallest to largest state' } },
-    { x: roundNumbers, y: line('middle'), text: line('middle').map(bytes), mode: 'lines',
-      line: { color: colours.accent, width: 2.5 }, meta: { key: 'middle', label: 'median state' },
-      hovertemplate: 'median state: <b>%{text}</b><br>round %{x}<extra></extra>' },
-  ];
-}
-
-function sentBars(colours) {
-  const sent = rounds.map((round) => round.sent_bytes);
-  return { type: 'bar', x: roundNumbers, y: sent, yaxis: 'y2', text: sent.map(bytes),
-    textposition: 'none', marker: { color: colours.late, opacity: 0.75 },
-    meta: { key: 'sent', label: 'sent in the round (below)', colour: colours.late },
-    hovertemplate: 'all nodes sent <b>%{text}</b><br>round %{x}<extra></extra>' };
-}
-
-function showWire() {
-  const host = body('wire');
-  const largest = Math.max(1, ...rounds.flatMap(activeSizes));
-  const most = Math.max(1, ...rounds.map((round) => round.sent_bytes));
-  host.append(caption(`One contribution is ${bytes(model.bytes)}. All nodes together sent `
-    + `${bytes(summary.sent_bytes)}.`));
-  chart(host, 'Size of the serialised state per node, and bytes sent, per round', 460,
-    (colours, width) => ({
-      data: [...(sampled.length > MOST_LINES ? sizeBand(colours) : sizeLines()),
-        sentBars(colours)],
-      layout: {
-        xaxis: roundAxis(width, { anchor: 'y2' }), bargap: 0.25,
-        yaxis: byteAxis(largest, { domain: [0.46, 1], title: { text: 'state size' } }),
-        yaxis2: byteAxis(most, { domain: [0, 0.38], title: { text: 'sent' } }),
-        margin: { l: 78, r: 16, t: 12, b: 42 },
-      },
-    }));
-  const sizes = (part) => (round) => spread(activeSizes(round))[part];
-  figures(host, 'Bytes per round', [
-    numeric('Round', (round) => round.round),
-    numeric('Smallest state', sizes('least'), bytes),
-    numeric('Median state', sizes('middle'), bytes),
-    numeric('Largest state', sizes('greatest'), bytes),
-    numeric('Sent', (round) => round.sent_bytes, bytes),
-  ], rounds);
+  return update;
 }

@@ -1,4 +1,4 @@
-// Heat maps of nodes by rounds: the state matrix and the tombstones; and task accuracy.
+// Heat maps of nodes by rounds: the state matrix and the tombstones.
 
 // Hues that stay apart for most kinds of colour vision, none near the final state's green. The
 // strengths differ in lightness, so that colours of one hue stay apart too.
@@ -15,10 +15,10 @@ const PALETTE = STATE_STRENGTHS.flatMap((strength) =>
   STATE_HUES.map((hue) => mixed(hue, strength, '#f2f2f2')));
 
 // One slot of the palette for each value: the hash chooses, and gives way while there is room.
-function slotsOf(field, final) {
+function slotsOf(run, field, final) {
   const slots = new Map([[final, 0]]);
   const taken = new Set();
-  for (const round of rounds) {
+  for (const round of run.rounds) {
     round[field].forEach((hash, node) => {
       if (slots.has(hash) || !round.active[node]) return;
       let slot = parseInt(hash.slice(0, 6), 16) % PALETTE.length;
@@ -37,11 +37,11 @@ function stepScale(colours) {
     [[index / size, colour], [(index + 1) / size, colour]]);
 }
 
-const transposed = (value) =>
-  sampled.map((_, node) => rounds.map((round) => value(round, node)));
+const transposed = (run, value) =>
+  run.sampled.map((_, node) => run.rounds.map((round) => value(round, node)));
 
 // Crosses over the cells of nodes that take no part.
-function inactiveTrace(colours) {
+function inactiveTrace({ sampled, rounds }, colours) {
   const trace = { x: [], y: [], text: [], mode: 'markers', meta: {},
     marker: { symbol: 'x-thin', size: sampled.length > 40 ? 4 : 7,
       line: { color: colours.offmark, width: 1.2 } },
@@ -57,17 +57,32 @@ function inactiveTrace(colours) {
   return trace;
 }
 
-function heatLayout(colours, width, height) {
+function heatLayout(view, colours, width, height) {
   return {
-    plot_bgcolor: colours.off, xaxis: roundAxis(width, { ticks: '' }),
-    yaxis: nodeAxis(height - HEAT_MARGINS.t - HEAT_MARGINS.b), margin: HEAT_MARGINS,
+    plot_bgcolor: colours.off, xaxis: roundAxis(view, width, { ticks: '' }),
+    yaxis: nodeAxis(view.run, height - HEAT_MARGINS.t - HEAT_MARGINS.b), margin: HEAT_MARGINS,
   };
 }
 
-const gapOf = (width) => (sampled.length <= 40 && rounds.length <= width / 9 ? 1 : 0);
+const gapOf = (view, width) =>
+  (view.run.sampled.length <= 40 && roundSpan(view).length <= width / 9 ? 1 : 0);
 
-function matrixHover(field) {
-  const holders = rounds.map((round) => {
+// What changed in a node's state with a round, in words.
+function changeText(run, field, node, index) {
+  const before = run.rounds[index - 1];
+  const round = run.rounds[index];
+  if (!before || !before.active[node]) return index === 0 ? 'its own model' : 'takes part from here';
+  const was = before[field][node];
+  if (was === round[field][node]) return 'as the round before';
+  const from = `was ${short(was)}`;
+  const news = Object.entries(round.clock[node] ?? {})
+    .filter(([author, entry]) => entry !== (before.clock[node]?.[author] ?? 0))
+    .map(([author]) => author);
+  return news.length ? `${from}; new from ${inert(listed(news, 4))}` : from;
+}
+
+function matrixHover(run, field) {
+  const holders = run.rounds.map((round) => {
     const tally = new Map();
     round[field].forEach((hash, node) => {
       if (round.active[node]) tally.set(hash, (tally.get(hash) ?? 0) + 1);
@@ -77,10 +92,11 @@ function matrixHover(field) {
   const text = (round, node, index) => {
     const hash = round[field][node];
     const holds = plural(holders[index].get(hash) ?? 0, 'node');
-    return `${inert(sampled[node])}, round ${round.round}<br><b>${short(hash)}</b><br>`
-      + `held by ${holds}`;
+    return `${inert(run.sampled[node])}, round ${round.round}<br><b>${short(hash)}</b><br>`
+      + `held by ${holds}<br>${changeText(run, field, node, index)}`;
   };
-  return sampled.map((_, node) => rounds.map((round, index) => text(round, node, index)));
+  return run.sampled.map((_, node) =>
+    run.rounds.map((round, index) => text(round, node, index)));
 }
 
 function matrixKey(field) {
@@ -93,42 +109,41 @@ function matrixKey(field) {
     key('var(--off-mark)', '× takes no part'));
 }
 
-function finalValue(field) {
+function finalValue({ summary, lastRound }, field) {
   if (field === 'state_hash') return summary.final_state_hash;
   const holder = lastRound.state_hash.indexOf(summary.final_state_hash);
   return holder < 0 ? null : lastRound.bound_root[holder];
 }
 
-function matrixTable(host) {
-  const columns = [named('Node', (node) => sampled[node])];
-  for (const [index, round] of rounds.entries()) {
-    columns.push({ head: String(round.round), cell: (node) => (rounds[index].active[node]
-      ? hashText(rounds[index].state_hash[node]) : MISSING) });
-  }
-  figures(host, 'State hash per node and round', columns, sampled.map((_, node) => node));
+function matrixTable({ run }, host) {
+  const columns = () => [named('Node', (node) => run.sampled[node]),
+    ...run.rounds.map((round) => ({ head: String(round.round),
+      cell: (node) => (round.active[node] ? hashText(round.state_hash[node]) : MISSING) }))];
+  return figures(host, 'State hash per node and round', columns,
+    run.sampled.map((_, node) => node));
 }
 
-function showStates() {
-  const host = body('states');
-  if (sampled.length === 0) {
-    host.append(note('No node was sampled in this run, so there are no hashes to show.'));
-    return;
-  }
+function matrixTraces(run, field, colours, gap) {
+  const slots = slotsOf(run, field, finalValue(run, field));
+  const scale = [colours.calm, ...PALETTE];
+  const z = transposed(run, (round, node) =>
+    (round.active[node] ? slots.get(round[field][node]) + 0.5 : null));
+  const map = { type: 'heatmap', x: run.roundNumbers, y: run.sampled.map((_, node) => node), z,
+    zmin: 0, zmax: scale.length, colorscale: stepScale(scale), showscale: false,
+    xgap: gap, ygap: gap, hoverongaps: false, text: matrixHover(run, field),
+    hovertemplate: '%{text}<extra></extra>' };
+  return [map, inactiveTrace(run, colours)];
+}
+
+function showStates(view, host) {
+  const { run } = view;
   const state = { field: 'state_hash' };
-  const height = rowsHeight(sampled.length);
+  const height = rowsHeight(run.sampled.length);
   const key = el('div');
-  const build = (colours, width) => {
-    const { field } = state;
-    const slots = slotsOf(field, finalValue(field));
-    const scale = [colours.calm, ...PALETTE];
-    const z = transposed((round, node) =>
-      (round.active[node] ? slots.get(round[field][node]) + 0.5 : null));
-    const map = { type: 'heatmap', x: roundNumbers, y: sampled.map((_, node) => node), z,
-      zmin: 0, zmax: scale.length, colorscale: stepScale(scale), showscale: false,
-      xgap: gapOf(width), ygap: gapOf(width), hoverongaps: false, text: matrixHover(field),
-      hovertemplate: '%{text}<extra></extra>' };
-    return { data: [map, inactiveTrace(colours)], layout: heatLayout(colours, width, height) };
-  };
+  const build = (colours, width) => ({
+    data: matrixTraces(run, state.field, colours, gapOf(view, width)),
+    layout: heatLayout(view, colours, width, height),
+  });
   const show = (field) => {
     state.field = field;
     drawn.draw();
@@ -140,124 +155,56 @@ function showStates() {
     build);
   key.append(matrixKey(state.field));
   host.append(key);
-  matrixTable(host);
+  const table = matrixTable(view, host);
+  return () => {
+    drawn.draw();
+    table();
+  };
 }
 
 // Tombstones
 
-function showTombstones() {
-  const host = body('tombstones');
-  const greatest = Math.max(0, ...rounds.flatMap((round) => round.tombstones));
-  if (greatest === 0) {
-    host.append(note('No tombstones: nothing was retracted in this run.'));
-    return;
-  }
-  const height = rowsHeight(sampled.length);
-  host.append(caption(`Most in one state: ${count(greatest)}. The stronger the colour, the more.`));
-  chart(host, 'Heat map of tombstones per node and round', height, (colours, width) => {
-    const map = { type: 'heatmap', x: roundNumbers, y: sampled.map((_, node) => node),
-      z: transposed((round, node) => (round.active[node] ? round.tombstones[node] : null)),
-      zmin: 0, zmax: greatest, showscale: false, hoverongaps: false,
-      xgap: gapOf(width), ygap: gapOf(width),
-      colorscale: [[0, colours.sunken], [1, colours.note]],
-      text: transposed((_, node) => inert(sampled[node])),
-      hovertemplate: '%{text}, round %{x}<br><b>%{z}</b> tombstones<extra></extra>' };
-    return { data: [map, inactiveTrace(colours)], layout: heatLayout(colours, width, height) };
-  });
-  figures(host, 'Tombstones per node', [named('Node', (node) => sampled[node]),
-    numeric('At the end', (node) => lastRound.tombstones[node]),
+const mostTombstones = (run) =>
+  run.rounds.reduce((most, round) => Math.max(most, ...round.tombstones), 0);
+
+function missingTombstones({ run }) {
+  if (mostTombstones(run) > 0) return null;
+  return run.ended ? 'No tombstones: nothing was retracted in this run.'
+    : 'No tombstones yet: nothing was retracted so far.';
+}
+
+function tombstoneTrace(view, colours, width) {
+  const { run } = view;
+  const at = (round, node) => (round.active[node] ? round.tombstones[node] : null);
+  return { type: 'heatmap', x: run.roundNumbers, y: run.sampled.map((_, node) => node),
+    z: transposed(run, at), zmin: 0, zmax: Math.max(...across(view, mostTombstones)),
+    showscale: false, hoverongaps: false, xgap: gapOf(view, width), ygap: gapOf(view, width),
+    colorscale: [[0, colours.sunken], [1, colours.note]],
+    text: transposed(run, (_, node) => inert(run.sampled[node])),
+    hovertemplate: '%{text}, round %{x}<br><b>%{z}</b> tombstones<extra></extra>' };
+}
+
+function showTombstones(view, host) {
+  const { run } = view;
+  const height = rowsHeight(run.sampled.length);
+  const most = caption();
+  host.append(most);
+  const drawn = chart(host, 'Heat map of tombstones per node and round', height,
+    (colours, width) => ({
+      data: [tombstoneTrace(view, colours, width), inactiveTrace(run, colours)],
+      layout: heatLayout(view, colours, width, height),
+    }));
+  const table = figures(host, 'Tombstones per node', [named('Node', (node) => run.sampled[node]),
+    numeric('At the end', (node) => run.lastRound.tombstones[node]),
     numeric('First round with any', (node) =>
-      rounds.find((round) => round.tombstones[node] > 0)?.round ?? null)],
-  sampled.map((_, node) => node));
-}
-
-// Task accuracy
-
-// Dots for the nodes' own models.
-function aloneDots(colours, at) {
-  const alone = (model.alone_accuracy ?? [])
-    .map((value, node) => ({ name: sampled[node] ?? '', value }))
-    .filter(({ value }) => known(value));
-  return { x: alone.map(() => at), y: alone.map(({ value }) => value), mode: 'markers',
-    text: alone.map(({ name }) => inert(name)),
-    marker: { color: colours.late, size: 8, opacity: 0.6 },
-    meta: { key: 'alone', label: 'each node alone' },
-    hovertemplate: '%{text} alone: <b>%{y:.1%}</b><extra></extra>' };
-}
-
-function accuracyBand(colours, perRound) {
-  const line = (part) => perRound.map((values) => values[part]);
-  const band = { x: roundNumbers, mode: 'lines', hoverinfo: 'skip', line: { width: 0 } };
-  const meta = { key: 'band', label: 'worst to best merged' };
-  return [
-    { ...band, y: line('least'), meta: { key: 'band' } },
-    { ...band, y: line('greatest'), fill: 'tonexty', fillcolor: colours.band,
-      line: { width: 0, color: colours.calm }, meta },
-    { x: roundNumbers, y: line('middle'), mode: 'lines+markers', marker: { size: 5 },
-      line: { color: colours.accent, width: 3 }, meta: { key: 'middle', label: 'median merged' },
-      hovertemplate: 'median merged: <b>%{y:.1%}</b><br>round %{x}<extra></extra>' },
-  ];
-}
-
-function accuracyLines() {
-  if (sampled.length > MOST_LINES) return [];
-  return sampled.flatMap((name, node) => (isByzantine(name) ? [] : [{
-    ...strung([{ name, ys: series('task_accuracy', node) }], roundNumbers), mode: 'lines',
-    line: { ...lineOf(node), width: 1.2 }, meta: { key: `node ${node}`, label: name },
-    hovertemplate: '%{text}: <b>%{y:.1%}</b><br>round %{x}<extra></extra>' }]));
-}
-
-function accuracyLayout(colours, width, at, values) {
-  const [least, greatest] = [Math.min(...values), Math.max(...values)];
-  const room = Math.max(0.01, (greatest - least) * 0.08);
-  const axis = roundAxis(width);
-  const first = Math.ceil(roundNumbers[0] / axis.dtick) * axis.dtick;
-  const ticks = [];
-  for (let tick = first; tick <= lastNumber; tick += axis.dtick) ticks.push(tick);
-  return {
-    xaxis: { ...axis, tickvals: [at, ...ticks], ticktext: ['alone', ...ticks], tickmode: 'array',
-      range: [at - (roundNumbers[0] - at) * 0.6, axis.range[1]] },
-    yaxis: { title: { text: 'accuracy' }, tickformat: greatest - least < 0.05 ? '.1%' : '.0%',
-      range: [least - room, greatest + room] },
-    shapes: known(model.base_accuracy) ? [{ type: 'line', xref: 'paper', x0: 0, x1: 1,
-      y0: model.base_accuracy, y1: model.base_accuracy,
-      line: { color: colours.muted, width: 1.5, dash: 'dash' } }] : [],
-    annotations: known(model.base_accuracy) ? [{ xref: 'paper', x: 1, xanchor: 'right',
-      y: model.base_accuracy, yanchor: 'bottom', showarrow: false,
-      text: `base model ${percent(model.base_accuracy)}`, font: { size: 11 } }] : [],
-    margin: { l: 60, r: 16, t: 16, b: 42 },
+      run.rounds.find((round) => round.tombstones[node] > 0)?.round ?? null)],
+  run.sampled.map((_, node) => node));
+  const update = () => {
+    most.textContent = `Most in one state: ${count(mostTombstones(run))}. `
+      + 'The stronger the colour, the more.';
+    drawn.draw();
+    table();
   };
-}
-
-function showAccuracy() {
-  const host = body('accuracy');
-  const perRound = rounds.map((round) =>
-    spread(honestActive(round).map((node) => round.task_accuracy[node])));
-  if (perRound.every((values) => !known(values.middle))) {
-    host.append(note(known(summary.final_accuracy)
-      ? 'The accuracy of the single nodes was not measured in this run.'
-      : 'Not available: this model family comes without a test part on which accuracy could be '
-        + 'measured.'));
-    return;
-  }
-  const state = { range: 'all' };
-  const build = (colours, width) => {
-    const at = roundNumbers[0] - Math.max(1, (rounds.length * 46) / Math.max(width - 76, 100));
-    const dots = aloneDots(colours, at);
-    const merged = perRound.flatMap((values) => [values.least, values.greatest]);
-    const all = state.range === 'all' ? [...merged, ...dots.y, model.base_accuracy] : merged;
-    return { data: [...accuracyBand(colours, perRound), ...accuracyLines(), dots],
-      layout: accuracyLayout(colours, width, at, all.filter(known)) };
-  };
-  host.append(el('div', { class: 'controls' }, 'Range', choice('Range',
-    [['all', 'Everything'], ['merged', 'Merged models only']], state.range,
-    (range) => { state.range = range; drawn.draw(); })));
-  const drawn = chart(host, 'Accuracy of the merged models per round, beside each node alone',
-    380, build);
-  figures(host, 'Accuracy per round', [
-    numeric('Round', ({ round }) => round),
-    numeric('Worst', ({ values }) => values.least, percent),
-    numeric('Median', ({ values }) => values.middle, percent),
-    numeric('Best', ({ values }) => values.greatest, percent),
-  ], perRound.map((values, index) => ({ round: roundNumbers[index], values })));
+  update();
+  return update;
 }

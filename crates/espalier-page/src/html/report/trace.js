@@ -1,16 +1,16 @@
 // The final state, operation by operation: provenance, roots, and the proof of the encodings.
 
-const trace = report.trace.map((entry, index) => ({ ...entry, index: index + 1 }));
+const numberedTrace = (run) =>
+  run.report.trace.map((entry, index) => ({ ...entry, index: index + 1 }));
+
+const missingTrace = ({ run }) => (run.report.trace.length ? null
+  : run.ended ? 'The final state holds no operations.' : 'Known when the run has ended.');
 
 const KINDS = { contribute: 'good', retract: 'bad', evidence: 'bad', attest: 'note' };
 const kindTag = ({ kind }) => tag(KINDS[kind] ?? '', kind);
 
-function showTrace() {
-  const host = body('trace');
-  if (trace.length === 0) {
-    host.append(note('The final state holds no operations.'));
-    return;
-  }
+function showTrace({ run }, host) {
+  const trace = numberedTrace(run);
   const tally = new Map();
   for (const { kind } of trace) tally.set(kind, (tally.get(kind) ?? 0) + 1);
   const parts = [...tally].map(([kind, number]) => `${count(number)} ${kind}`);
@@ -31,7 +31,7 @@ function showTrace() {
 
 // Roots
 
-function rootCell(field) {
+function rootCell(trace, field) {
   return (entry) => {
     const before = trace[entry.index - 2]?.[field];
     const changed = before !== entry[field];
@@ -41,23 +41,20 @@ function rootCell(field) {
   };
 }
 
-function stepLine(key, label, field, line) {
+function stepLine(trace, key, label, field, line) {
   const steps = trace.map((entry) => entry[field]);
   return { x: trace.map((entry) => entry.index), y: steps, mode: 'lines', meta: { key, label },
     line: { shape: 'hvh', width: 2.5, ...line },
     hovertemplate: `<b>%{y}</b> ${label}<br>after operation %{x}<extra></extra>` };
 }
 
-function showRoots() {
-  const host = body('roots');
-  if (trace.length === 0) {
-    host.append(note('The final state holds no operations.'));
-    return;
-  }
-  chart(host, 'Visible contributions and tombstones after each operation', 230, (colours) => ({
+function showRoots({ run }, host) {
+  const trace = numberedTrace(run);
+  const drawn = chart(host, 'Visible contributions and tombstones after each operation', 230, (colours) => ({
     data: [
-      stepLine('visible', 'visible contributions', 'visible', { color: colours.accent }),
-      stepLine('tombstones', 'tombstones', 'tombstones', { color: colours.note, dash: 'dash' }),
+      stepLine(trace, 'visible', 'visible contributions', 'visible', { color: colours.accent }),
+      stepLine(trace, 'tombstones', 'tombstones', 'tombstones',
+        { color: colours.note, dash: 'dash' }),
     ],
     layout: {
       xaxis: { title: { text: 'operation', standoff: 6 }, showgrid: false, tickformat: 'd',
@@ -70,22 +67,21 @@ function showRoots() {
     numeric('#', (entry) => entry.index),
     { head: 'Kind', cell: kindTag },
     named('Author', (entry) => entry.author),
-    { head: 'State hash', cell: rootCell('state_hash') },
-    { head: 'Bound root', cell: rootCell('bound_root') },
+    { head: 'State hash', cell: rootCell(trace, 'state_hash') },
+    { head: 'Bound root', cell: rootCell(trace, 'bound_root') },
     numeric('Visible', (entry) => entry.visible),
     numeric('Tombstones', (entry) => entry.tombstones),
   ] });
+  return drawn.draw;
 }
 
 // Round trip
 
-function showRoundTrip() {
-  const host = body('round-trip');
-  const rows = report.round_trip;
-  if (rows.length === 0) {
-    host.append(note('No state was encoded in this run.'));
-    return;
-  }
+const missingRoundTrip = ({ run }) => (run.report.round_trip.length ? null
+  : run.ended ? 'No state was encoded in this run.' : 'Known when the run has ended.');
+
+function showRoundTrip({ run }, host) {
+  const rows = run.report.round_trip;
   const failed = rows.filter((row) => !row.pass).length;
   const verdict = failed
     ? el('b', { class: 'bad' }, `${count(failed)} of ${count(rows.length)} FAILED. `)

@@ -1,0 +1,4 @@
+// The live page.
+
+followTheme();
+window.addEventListener('load', redrawCharts);

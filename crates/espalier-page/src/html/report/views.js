@@ -1,0 +1,92 @@
+// The sections of one run inside `root`, drawn once and then kept up with the run.
+
+const LEAST_PAUSE_MS = 250;
+const WAITING = 'Waiting for the first round.';
+
+// `sections`: [name, show(view, host), missing(view)]. `show` draws into `host` and returns what
+// brings the drawing up to date, or nothing if it never changes. `missing` says in words why there
+// is nothing to draw (yet). `together`: runs that are shown beside each other and so share axes.
+// A `lazy` view draws what comes into sight and lets the rest wait.
+function viewsOf(run, root, { sections = RUN_SECTIONS, together = [run], lazy = false } = {}) {
+  const view = { run, root, together, harness: newHarness(), moment: newMoment() };
+  const inSight = new Set();
+  const parts = sections.map(([name, show, missing]) => {
+    const section = root.querySelector(`[data-section="${name}"]`);
+    const host = section.querySelector(':scope > .body');
+    return { section, host, show, missing, update: null, said: null, stale: true };
+  });
+  let timer = 0;
+  let pause = LEAST_PAUSE_MS;
+
+  function flush() {
+    timer = 0;
+    const begun = performance.now();
+    for (const part of parts) {
+      if (part.stale && (!lazy || inSight.has(part.section))) bringUp(view, part);
+    }
+    // Most of the time belongs to the reader, however much there is to draw.
+    pause = Math.max(LEAST_PAUSE_MS, 4 * (performance.now() - begun));
+  }
+
+  function soon(wait) {
+    if (timer === 0) timer = setTimeout(flush, wait);
+  }
+
+  view.refresh = () => {
+    for (const part of parts) part.stale = true;
+    soon(0);
+  };
+
+  const observer = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) {
+      if (isIntersecting) inSight.add(target); else inSight.delete(target);
+    }
+    soon(0);
+  }, { rootMargin: '150px 0px' });
+
+  const onchange = () => {
+    for (const part of parts) part.stale = true;
+    soon(pause);
+  };
+  const ends = together.map((each) => each.onchange(onchange));
+  const onprint = () => parts.forEach((part) => bringUp(view, part));
+  window.addEventListener('beforeprint', onprint);
+
+  view.dispose = () => {
+    clearTimeout(timer);
+    observer.disconnect();
+    window.removeEventListener('beforeprint', onprint);
+    for (const end of ends) end();
+  };
+
+  if (lazy) for (const { section } of parts) observer.observe(section);
+  else flush();
+  return view;
+}
+
+// A section that fails says so and leaves the others alone.
+function bringUp(view, part) {
+  part.stale = false;
+  try {
+    const begun = view.run.rounds.length > 0 || view.run.ended;
+    const missing = begun ? part.missing?.(view) : WAITING;
+    if (missing) sayMissing(part, missing);
+    else if (part.update) part.update();
+    else {
+      part.host.replaceChildren();
+      part.said = null;
+      part.update = part.show(view, part.host) ?? (() => {});
+    }
+  } catch (error) {
+    console.error(error);
+    part.update ??= () => {};
+    part.host.append(note(`This part could not be drawn: ${error.message}`));
+  }
+}
+
+function sayMissing(part, text) {
+  part.update = null;
+  if (part.said === text) return;
+  part.said = text;
+  part.host.replaceChildren(note(text));
+}

@@ -1,0 +1,46 @@
+//! The page that a server sends: the views of a run, and controls that start one. Unlike a report
+//! it is three files, so that a policy can forbid every script that stands in the markup.
+
+use super::{COMMON_STYLE, RUN_SECTIONS, RUN_VIEWS, fill, strict};
+
+const SHELL: &str = include_str!("html/live/page.html");
+const STYLE: &str = include_str!("html/live/page.css");
+
+const SCRIPTS: &[&str] = &[
+    include_str!("html/live/api.js"),
+    include_str!("html/live/upload.js"),
+    include_str!("html/live/lab.js"),
+    include_str!("html/live/main.js"),
+];
+
+/// The live page.
+#[derive(Debug, Clone, Copy)]
+pub struct Live {
+    shell: &'static str,
+    style: &'static str,
+    scripts: &'static [&'static str],
+}
+
+/// The page of `espalier serve`. Its markup loads `/assets/espalier.css`, `/assets/espalier.js`
+/// and `/assets/plotly.js`, all from where it came from itself.
+pub const LIVE: Live = Live { shell: SHELL, style: STYLE, scripts: SCRIPTS };
+
+impl Live {
+    /// The markup.
+    #[must_use]
+    pub fn index_html(&self) -> String {
+        fill(self.shell, &[("{{sections}}", RUN_SECTIONS)])
+    }
+
+    /// All scripts but plotly.js, as one strict script.
+    #[must_use]
+    pub fn script(&self) -> String {
+        strict(RUN_VIEWS.iter().chain(self.scripts).copied())
+    }
+
+    /// All styles.
+    #[must_use]
+    pub fn style(&self) -> String {
+        format!("{COMMON_STYLE}{}", self.style)
+    }
+}
