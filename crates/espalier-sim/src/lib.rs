@@ -80,7 +80,8 @@ pub use estimate::{Estimate, Interval, Sample};
 pub use family::nodes_of_folder;
 pub use grid::{
     Accuracy, Cell, CellResult, GRID_CSV, GRID_HTML, GRID_JSON, Grid, GridConfig, GridFileError,
-    GroupKey, GroupSummary, Journal, ProtocolSummary, Retrain, rule_names, run_grid, write_grid,
+    GroupKey, GroupSummary, Journal, ProtocolSummary, Retrain, grid_html, rule_names, run_grid,
+    write_grid,
 };
 pub use harness::{Progress, simulate, simulate_watched};
 #[cfg(feature = "mutants")]

@@ -1,2 +1,4 @@
-//! x
-fn main(){}
+//! The server over real HTTP.
+
+mod client;
+mod runs;
