@@ -4,12 +4,14 @@
 //! * `tidy`: checks what the compiler cannot, such as the arrows between crates.
 //! * `bench`: runs the benchmarks, or each of them once.
 //! * `growth`: measures how runs grow with the number of nodes, and plots it.
+//! * `screenshots`: takes the pictures of the page that the README shows, and more to look at.
 //! * `swarm`: looks for bugs for some minutes, with the released command.
 //! * `ci`: everything above and more, in the order a contributor would want it to fail.
 #![expect(clippy::print_stdout, reason = "a command line speaks on stdout")]
 #![expect(clippy::print_stderr, reason = "and complains on stderr")]
 #![expect(clippy::disallowed_methods, reason = "steps are timed for whoever waits for them")]
 
+mod browser;
 mod ci;
 mod fixtures;
 mod growth;
@@ -17,8 +19,9 @@ mod step;
 mod tidy;
 mod workspace;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use step::Step;
 use workspace::Places;
@@ -48,6 +51,12 @@ enum Command {
     },
     /// Measure how runs grow with the number of nodes; renews docs/growth.csv and docs/growth.svg
     Growth,
+    /// Take pictures of the page: all sizes and themes into a folder, those of the README into docs/
+    Screenshots {
+        /// Where all of them go
+        #[arg(long, value_name = "DIR", default_value = "target/screenshots")]
+        out: PathBuf,
+    },
     /// Look for bugs: judge runs drawn from seeds, with the released command
     Swarm {
         /// For how many minutes
@@ -88,6 +97,7 @@ fn run(command: Command) -> Result<()> {
             ci::release().run(&places.root)?;
             growth::run(&places)
         }
+        Command::Screenshots { out } => screenshots(&places, &out),
         Command::Swarm { minutes, seed } => {
             ci::release().run(&places.root)?;
             swarm(&places, &minutes, &seed).run(&places.root)
@@ -98,6 +108,25 @@ fn run(command: Command) -> Result<()> {
         }
         Command::Ci { only, .. } => ci::run(&places, only.as_deref()),
     }
+}
+
+/// Pictures that the README shows, by the names of the files in the folder of all of them.
+const SHOWN: [&str; 2] = ["run-1280-light.png", "network-1280-dark.png"];
+
+fn screenshots(places: &Places, out: &Path) -> Result<()> {
+    let out = places.root.join(out);
+    std::fs::create_dir_all(&out)?;
+    if !browser::ensure() {
+        bail!("there is no browser to take pictures with");
+    }
+    let test = ["test", "--release", "-p", "espalier-web", "--test", "it", "screenshots"];
+    let take = Step::cargo("screenshots", &test);
+    take.env("ESPALIER_SCREENSHOTS", out.to_string_lossy()).run(&places.root)?;
+    for name in SHOWN {
+        std::fs::copy(out.join(name), places.root.join("docs").join(name))?;
+    }
+    println!("pictures are in {}", out.display());
+    Ok(())
 }
 
 /// The swarm from a seed on. What it finds it leaves in the target folder; what is to be tried for

@@ -15,6 +15,8 @@ pub(crate) struct Step {
     env: Vec<(&'static str, String)>,
     /// A rustup component the command is part of.
     component: Option<&'static str>,
+    /// Whether its tests use a browser.
+    browser: bool,
     /// Removed before the command runs, so that it starts afresh.
     fresh: Option<PathBuf>,
 }
@@ -28,6 +30,7 @@ impl Step {
             args: args.iter().map(|arg| (*arg).to_owned()).collect(),
             env: Vec::new(),
             component: None,
+            browser: false,
             fresh: None,
         }
     }
@@ -49,6 +52,13 @@ impl Step {
         self
     }
 
+    /// Installs a browser first if there is none and it may. The command hears whether there is
+    /// one, so that its tests do not pass for want of it.
+    pub(crate) fn in_browser(mut self) -> Self {
+        self.browser = true;
+        self
+    }
+
     /// Removes a folder first.
     pub(crate) fn fresh(mut self, folder: impl Into<PathBuf>) -> Self {
         self.fresh = Some(folder.into());
@@ -64,7 +74,11 @@ impl Step {
             std::fs::remove_dir_all(folder)
                 .with_context(|| format!("cannot remove {}", folder.display()))?;
         }
-        let status = Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        if self.browser && crate::browser::ensure() {
+            command.env("ESPALIER_BROWSER", "1");
+        }
+        let status = command
             .args(&self.args)
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .current_dir(root)

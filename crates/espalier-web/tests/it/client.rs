@@ -44,6 +44,11 @@ impl Running {
         }
     }
 
+    /// Stops it soon.
+    pub(crate) fn stopper(&self) -> &Stopper {
+        &self.stopper
+    }
+
     pub(crate) fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();

@@ -1,4 +1,5 @@
 //! The server over real HTTP.
 
+mod browser;
 mod client;
 mod runs;
