@@ -50,8 +50,8 @@ function convictionCard({ accused, kind, title, facts, record }, number) {
     el('p', {}, el('b', {}, accused ? nameText(accused) : `Record ${number}`), ': ',
       el('span', { class: 'bad' }, title), ' ', tag('bad', kind)),
     facts.length ? el('ul', {}, facts.map((fact) => el('li', {}, fact))) : null,
-    folded('The record itself', (inside) => inside.append(el('pre', { class: 'record', tabindex: 0 },
-      recordText(record)))),
+    folded('The record itself', (inside) => inside.append(
+      el('pre', { class: 'record', tabindex: 0 }, recordText(record)))),
     el('p', {}, el('button', { type: 'button', onclick: download,
       'aria-label': `Download record ${number}` }, 'Download')));
 }

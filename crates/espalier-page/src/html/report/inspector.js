@@ -36,7 +36,7 @@ function nodeFacts(run, reader, node, index, told) {
       ` held by ${plural(holders, 'node')}`] : 'not told'],
     ['Bound root', told.bound_root ? hashButton(told.bound_root) : null],
     ['Operations', known(told.operations) ? count(told.operations) : null],
-    ['Visible contributions', known(told.visible) ? count(told.visible) : null],
+    ['Visible contributions', told.visible ? count(told.visible.length) : null],
     ['Tombstones', known(told.tombstones) ? count(told.tombstones) : null],
     ['State on the wire', known(told.wire_bytes) ? bytes(told.wire_bytes) : null],
     ['Accuracy', known(told.task_accuracy) ? percent(told.task_accuracy) : null],
@@ -66,9 +66,19 @@ function growingTable(host, label, columns) {
   };
 }
 
-const trustColumns = [named('Node', (row) => row.name),
-  ...DIMENSIONS.map((name) => ({ head: name[0].toUpperCase() + name.slice(1),
-    value: (row) => row[name] ?? null, cell: (row) => bar(row[name]) }))];
+const trustColumns = [named('Author', ({ name }) => name),
+  { head: 'Overall trust', value: ({ trust }) => trust, cell: ({ trust }) => bar(trust) },
+  { head: 'Contribution visible', value: ({ visible }) => Number(visible),
+    cell: ({ visible }) => (visible ? 'yes' : el('span', { class: 'quiet' }, 'no')) }];
+
+const byName = (entries) => [...entries].sort(([a], [b]) => compare(a, b));
+
+// Whom the node knows, and what it thinks of them.
+function trustRows({ trust, visible }) {
+  const seen = new Set(visible);
+  return byName(Object.entries(trust)).map(([name, value]) =>
+    ({ name, trust: value, visible: seen.has(name) }));
+}
 
 const clockColumns = [named('Author', ([author]) => author),
   { head: 'Newest operation', number: true, value: ([, entry]) => entry,
@@ -99,8 +109,8 @@ function inspector(view, reader, host) {
   function show(node, index, told) {
     facts.replaceChildren(...nodeFacts(run, reader, node, index, told).flatMap(([name, value]) =>
       [el('dt', {}, name), el('dd', {}, value)]));
-    trust(told.trust ?? null);
-    clock(told.clock ? Object.entries(told.clock) : null);
+    trust(told.trust ? trustRows(told) : null);
+    clock(told.clock ? byName(Object.entries(told.clock)) : null);
     held(told.held ?? null);
   }
 

@@ -63,11 +63,13 @@ function markOf(view, reader, { node, state, round, chosen, colours }) {
     title: parts.filter(known).join(', ') };
 }
 
-function networkKey(host) {
-  const mark = (shape, ring, text) => el('span', { class: 'key' },
+function networkKey(run, host) {
+  const unsampled = !run.everyNodeSampled && !run.states.some(known);
+  const mark = (shape, ring, text, kind = 'plain') => el('span', { class: 'key' },
     svg('svg', { width: 16, height: 16, class: 'sample', 'aria-hidden': 'true' },
       ring ? svg('path', { class: 'ring', d: MARKS.circle({ x: 8, y: 8 }, 7) }) : null,
-      svg('path', { class: `mark ${shape} plain`, d: MARKS[shape]({ x: 8, y: 8 }, ring ? 4 : 5) })),
+      svg('path', { class: `mark ${shape} ${kind}`,
+        d: MARKS[shape]({ x: 8, y: 8 }, ring ? 4 : 5) })),
     el('span', {}, text));
   const message = (kind, text) => el('span', { class: 'key' },
     svg('svg', { width: 34, height: 12, class: 'sample', 'aria-hidden': 'true' },
@@ -76,7 +78,8 @@ function networkKey(host) {
     el('span', {}, text));
   const revealed = mark('circle', true, 'Byzantine, as the harness knows');
   host.append(el('div', { class: 'legend' }, mark('circle', false, 'equal colour: equal state'),
-    mark('square', false, 'isolated by then'), mark('cross', false, 'takes no part'), revealed,
+    mark('square', false, 'isolated by then'), mark('cross', false, 'takes no part'),
+    unsampled ? mark('circle', false, 'hollow: state not told', 'unknown') : null, revealed,
     message('merged', 'brought news'), message('lost', 'lost'), message('blocked', 'blocked')));
   return (shown) => { revealed.style.display = shown ? '' : 'none'; };
 }
@@ -118,7 +121,7 @@ function showNetwork(view, host) {
   const under = el('div');
   const left = el('div', {}, frame);
   host.append(controls, under, el('div', { class: 'network' }, left, aside));
-  const key = networkKey(left);
+  const key = networkKey(run, left);
   const inspect = inspector(view, reader, aside);
 
   function sceneAt(index, progress) {
@@ -148,7 +151,7 @@ function showNetwork(view, host) {
   }
 
   networkKeys(frame, state, number, { choose, draw: redraw });
-  const player = timePlayer(under, run, { draw,
+  const player = timePlayer(under, view, { draw,
     textOf: (index) => `${roundText(run, index, reader.messages(index))}.` });
   harness.listeners.push(redraw);
   const update = () => {

@@ -57,7 +57,8 @@ function judgeProof(fields, proof, original, expected) {
       parts: ['This is no path of a tree: its bits do not fall towards the root.'] };
   }
   if (followed.boundRoot === expected) {
-    return { good: true, rows, row: null, parts: ['It leads to the root ', hashText(expected), '.'] };
+    return { good: true, rows, row: null,
+      parts: ['It leads to the root ', hashText(expected), '.'] };
   }
   const first = rows.findIndex(({ name, hash }, at) =>
     original[at]?.name !== name || original[at].hash !== hash);
@@ -82,7 +83,8 @@ function hashField(field, onedit) {
   area.value = was;
   const show = () => {
     const byte = isHash(field.text) ? differingByte(field.text, was) : null;
-    changed.textContent = byte === null ? '' : `byte ${byte}: was ${was.slice(2 * byte, 2 * byte + 2)}`;
+    changed.textContent = byte === null ? ''
+      : `byte ${byte}: was ${was.slice(2 * byte, 2 * byte + 2)}`;
     area.setAttribute('aria-invalid', String(!isHash(field.text)));
   };
   const set = (text) => { area.value = text; field.text = text; show(); };

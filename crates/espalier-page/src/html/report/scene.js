@@ -76,7 +76,8 @@ function messagesOf(run, index, audit, nodeOf) {
     return found;
   }
   for (const { from, to, outcome, ops } of audit.get(run.roundNumbers[index]) ?? []) {
-    if (outcome !== 'noop') found[outcome].push({ from: nodeOf.get(from), to: nodeOf.get(to), ops });
+    if (outcome === 'noop') continue;
+    found[outcome].push({ from: nodeOf.get(from), to: nodeOf.get(to), ops });
   }
   return found;
 }
