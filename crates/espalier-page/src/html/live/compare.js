@@ -43,6 +43,7 @@ function pairOf(host, ids) {
   const table = el('div');
   const grid = el('div', { class: 'pair' });
   const views = [];
+  const settings = newSettings();
   const roots = SIDES.map((side) => {
     const root = el('div', { class: 'half', role: 'group', 'aria-label': `Run ${side}` },
       sectionsOf());
@@ -61,7 +62,7 @@ function pairOf(host, ids) {
   };
   runs.forEach((run, at) => {
     run.onchange(follow);
-    views.push(viewsOf(run, roots[at], { lazy: true, together: runs }));
+    views.push(viewsOf(run, roots[at], { lazy: true, together: runs, settings }));
   });
   const streams = runs.map((run, at) => streamInto(run, ids[at]));
   return {

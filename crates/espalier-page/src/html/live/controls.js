@@ -1,9 +1,10 @@
 // Controls for one setting each: { node, read() → part of a configuration, write(config) }. The
 // first input in `node` is the one to which errors lead.
 
-// `regular:K` → { name: 'regular', hint: 'K' }
+// `regular:K` → { name: 'regular', hint: 'K' }; `TIME` alone is an argument without a name.
 function templateOf(entry) {
   const text = typeof entry === 'string' ? entry : entry.name;
+  if (/^[A-Z]+$/.test(text)) return { name: '', hint: text, text: entry.text ?? null };
   const [name, hint] = text.split(/:(.*)/s);
   return { name, hint: hint ?? null, text: entry.text ?? null };
 }
@@ -60,7 +61,7 @@ function textControl(key, { placeholder, empty = null, list = false }) {
 function namedChoice(entries, label) {
   const templates = entries.map(templateOf);
   const node = el('select', {}, templates.map(({ name, hint }) =>
-    el('option', { value: name }, hint ? `${name}:${hint}` : name)));
+    el('option', { value: name }, [name, hint].filter(Boolean).join(':'))));
   const argument = el('input', { type: 'text', class: 'argument', autocomplete: 'off',
     spellcheck: 'false', 'aria-label': `${label}: arguments` });
   const follow = () => {
@@ -73,19 +74,19 @@ function namedChoice(entries, label) {
     argument.value = '';
     follow();
   });
-  const value = () => (argument.hidden || argument.value.trim() === '' ? node.value
-    : `${node.value}:${argument.value.trim()}`);
+  const value = () => [node.value, argument.hidden ? '' : argument.value.trim()]
+    .filter(Boolean).join(':');
   const set = (text) => {
     const [name, rest] = String(text).split(/:(.*)/s);
-    const whole = [...node.options].find((option) => option.value === text);
-    // What is not on the list is shown all the same, so that the server can say what is wrong.
-    if (!whole && ![...node.options].some((option) => option.value === name)) {
+    const listed = (wanted) => [...node.options].some((option) => option.value === wanted);
+    if (listed(text)) [node.value, argument.value] = [text, ''];
+    else if (listed(name)) [node.value, argument.value] = [name, rest ?? ''];
+    else if (listed('')) [node.value, argument.value] = ['', text];
+    else {
+      // What is not on the list is shown all the same, so that the server can say what is wrong.
       node.append(el('option', { value: text }, text));
-      templates.push({ name: text, hint: null });
+      [node.value, argument.value] = [text, ''];
     }
-    const listed = [...node.options].some((option) => option.value === text);
-    node.value = listed ? text : name;
-    argument.value = listed ? '' : (rest ?? '');
     follow();
   };
   // More values, each with the text for it; those of the last time go.

@@ -60,6 +60,8 @@ function workbench(page) {
       const { id } = await api('POST', '/runs', { config });
       await list.refresh();
       page.openRun(id, looking);
+      // On narrow screens the results lie below the form.
+      if (host.getBoundingClientRect().top > window.innerHeight * 0.6) host.scrollIntoView();
     } catch (error) {
       form.complain({ field: error.field, message: error instanceof ApiError ? error.message
         : 'The server does not answer.' });

@@ -51,6 +51,11 @@ function exportLinks(run) {
   return el('span', { class: 'exports' }, 'Download', [report, reportJson, audit].map(link));
 }
 
+const KEPT_SETTINGS = ['scale', 'field', 'range'];
+
+const settingsInAddress = () => Object.fromEntries(KEPT_SETTINGS
+  .map((key) => [key, fragment.get(key)]).filter(([, value]) => value !== null));
+
 // The view of one run. `page`: { info, stopRun, runChanged }. Returns { run, view, close }.
 function openResults(host, id, page, { round } = {}) {
   const run = newRun(serverSource(id));
@@ -68,9 +73,14 @@ function openResults(host, id, page, { round } = {}) {
       compare), exports),
     sectionLinks(sections), sections,
   );
-  const view = viewsOf(run, sections, { lazy: true });
+  const settings = newSettings(settingsInAddress());
+  settings.onchange((key, value) => fragment.set(key, value));
+  const view = viewsOf(run, sections, { lazy: true, settings });
   if (known(round)) view.moment.set(round);
   view.moment.onchange((chosen) => fragment.set('round', chosen));
+  view.harness.revealed = fragment.get('reveal') === '1';
+  view.harness.listeners.push(() =>
+    fragment.set('reveal', view.harness.revealed ? '1' : null));
   const say = sayProgress(run);
   const follow = () => {
     words.textContent = progressWords(run);

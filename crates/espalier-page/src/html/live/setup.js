@@ -81,13 +81,13 @@ function setupForm(form, { info, presets }, actions) {
   const upload = el('div', { class: 'upload' });
   const fold = ([name, title]) => el('details', { class: 'group', 'data-group': name },
     el('summary', {}, title), made[name].map(({ node }) => node));
-  form.append(
+  fill(form, {}, [
     el('div', { class: 'field' }, labelled('Example', preset), chosen),
     made.common.map(({ node }) => node), upload, GROUPS.map(fold),
     made.seed.map(({ node }) => node),
     el('div', { class: 'buttons' }, go, stop, reset), problem,
     folded('The same on the command line', (inside) => inside.append(command)),
-  );
+  ]);
   write(info.defaults);
   const fieldFor = (key) => fields.find((each) => each.key === key);
   return {

@@ -92,18 +92,17 @@ function accuracyTable({ run }, host) {
 
 function showAccuracy(view, host) {
   const { run } = view;
-  const state = { range: 'all' };
   const build = (colours, width) => {
     const numbers = roundSpan(view);
     const at = numbers[0] - Math.max(1, (numbers.length * 46) / Math.max(width - 76, 100));
     const perRound = accuracyPerRound(run);
     return { data: [...accuracyBand(run, colours, perRound), ...accuracyLines(run),
       aloneDots(run, colours, at)],
-    layout: accuracyLayout(view, colours, width, at, accuracyValues(view, state.range)) };
+    layout: accuracyLayout(view, colours, width, at, accuracyValues(view, range.value())) };
   };
-  host.append(el('div', { class: 'controls' }, 'Range', choice('Range',
-    [['all', 'Everything'], ['merged', 'Merged models only']], state.range,
-    (range) => { state.range = range; drawn.draw(); })));
+  const range = settingChoice(view, 'range', 'Range',
+    [['all', 'Everything'], ['merged', 'Merged models only']], () => drawn.draw());
+  host.append(range.controls);
   const drawn = chart(host, 'Accuracy of the merged models per round, beside each node alone',
     380, build);
   const table = accuracyTable(view, host);

@@ -155,23 +155,19 @@ function convergenceLayout(view, colours, width, { axis, measured, onlyStates })
 function showConvergence(view, host) {
   const { run, harness } = view;
   const measured = run.rounds.some((round) => known(round.mean_pairwise_l2));
-  const state = { scale: 'log' };
   // With no node sampled there is nothing to draw above the number of states.
   const onlyStates = !measured && run.sampled.length === 0;
   const build = (colours, width) => {
-    const { traces, axis } = distanceTraces(view, colours, state.scale);
+    const { traces, axis } = distanceTraces(view, colours, scale.value());
     const trust = run.sampled.length > MOST_LINES ? manyTrustLines(view, colours)
       : fewTrustLines(view);
     return { data: [...trust, ...traces, stateTrace(run, colours)],
       layout: convergenceLayout(view, colours, width, { axis, measured, onlyStates }) };
   };
-  if (measured) {
-    host.append(el('div', { class: 'controls' }, 'Distance axis',
-      choice('Distance axis', [['log', 'Logarithmic'], ['linear', 'Linear']], state.scale,
-        (scale) => { state.scale = scale; drawn.draw(); })));
-  } else {
-    host.append(note('The distance between the models was not measured in this run.'));
-  }
+  const scale = settingChoice(view, 'scale', 'Distance axis',
+    [['log', 'Logarithmic'], ['linear', 'Linear']], () => drawn.draw());
+  host.append(measured ? scale.controls
+    : note('The distance between the models was not measured in this run.'));
   const drawn = chart(host, 'Mean pairwise L2 distance, trust per node and number of different '
     + 'states, per round', onlyStates ? 220 : 500, build);
   harness.listeners.push(drawn.draw);

@@ -137,23 +137,22 @@ function matrixTraces(run, field, colours, gap) {
 
 function showStates(view, host) {
   const { run } = view;
-  const state = { field: 'state_hash' };
   const height = rowsHeight(run.sampled.length);
   const key = el('div');
   const build = (colours, width) => ({
-    data: matrixTraces(run, state.field, colours, gapOf(view, width)),
+    data: matrixTraces(run, field.value(), colours, gapOf(view, width)),
     layout: heatLayout(view, colours, width, height),
   });
-  const show = (field) => {
-    state.field = field;
+  const show = () => {
     drawn.draw();
-    key.replaceChildren(matrixKey(field));
+    key.replaceChildren(matrixKey(field.value()));
   };
-  host.append(el('div', { class: 'controls' }, 'Show', choice('Show',
-    [['state_hash', 'State hash'], ['bound_root', 'Bound root']], state.field, show)));
+  const field = settingChoice(view, 'field', 'Show',
+    [['state_hash', 'State hash'], ['bound_root', 'Bound root']], show);
+  host.append(field.controls);
   const drawn = chart(host, 'Heat map of nodes by rounds: equal colour is equal state', height,
     build);
-  key.append(matrixKey(state.field));
+  key.append(matrixKey(field.value()));
   host.append(key);
   const table = matrixTable(view, host);
   return () => {

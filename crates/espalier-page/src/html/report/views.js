@@ -6,9 +6,11 @@ const WAITING = 'Waiting for the first round.';
 // `sections`: [name, show(view, host), missing(view)]. `show` draws into `host` and returns what
 // brings the drawing up to date, or nothing if it never changes. `missing` says in words why there
 // is nothing to draw (yet). `together`: runs that are shown beside each other and so share axes.
-// A `lazy` view draws what comes into sight and lets the rest wait.
-function viewsOf(run, root, { sections = RUN_SECTIONS, together = [run], lazy = false } = {}) {
-  const view = { run, root, together, harness: newHarness(), moment: newMoment() };
+// `settings`: what the reader chose. A `lazy` view draws what comes into sight and lets the rest
+// wait.
+function viewsOf(run, root, { sections = RUN_SECTIONS, together = [run], lazy = false,
+  settings = newSettings() } = {}) {
+  const view = { run, root, together, settings, harness: newHarness(), moment: newMoment() };
   const inSight = new Set();
   const parts = sections.map(([name, show, missing]) => {
     const section = root.querySelector(`[data-section="${name}"]`);
@@ -29,7 +31,9 @@ function viewsOf(run, root, { sections = RUN_SECTIONS, together = [run], lazy = 
   }
 
   function soon(wait) {
-    if (timer === 0) timer = setTimeout(flush, wait);
+    if (timer !== 0 && wait > 0) return;
+    clearTimeout(timer);
+    timer = setTimeout(flush, wait);
   }
 
   view.refresh = () => {
@@ -46,7 +50,7 @@ function viewsOf(run, root, { sections = RUN_SECTIONS, together = [run], lazy = 
 
   const onchange = () => {
     for (const part of parts) part.stale = true;
-    soon(pause);
+    soon(run.ended ? 0 : pause);
   };
   const ends = together.map((each) => each.onchange(onchange));
   const onprint = () => parts.forEach((part) => bringUp(view, part));
