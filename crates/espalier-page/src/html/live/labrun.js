@@ -2,6 +2,11 @@
 
 const LAB_PAUSE_MS = 400;
 
+const LAB_HOW = 'A row is a run that has ended. The error is how far the merged model is from the '
+  + 'mean of the honest nodes alone, in honest spreads: 0 is perfect, 1 is no better than one honest '
+  + 'model. Ours is not told who lies or how many; the best rule beside it is told how many, and is '
+  + 'chosen afterwards, anew for every row.';
+
 const labError = (value) => (value < 1e300 ? quantity(value, 3) : 'nothing merged');
 
 function bestRule(rules) {
@@ -86,9 +91,10 @@ function labParts(host, lab, stop) {
   const button = el('button', { type: 'button', onclick: stop }, 'Stop');
   const address = `${API}/labs/${encodeURIComponent(lab.id)}/report.html`;
   const link = el('a', { href: address, download: 'byzantine.html' }, 'byzantine.html');
-  const exports = el('span', { class: 'exports' }, 'Download', link);
+  const exports = el('span', {}, el('span', { class: 'exports' }, 'Download', link));
   const place = el('div');
-  const soFar = el('section', {}, el('h2', {}, 'Cells so far'));
+  const soFar = el('section', {}, el('h2', {}, 'Cells so far'), el('details', { class: 'how' },
+    el('summary', {}, 'How to read this'), el('p', {}, LAB_HOW)));
   host.replaceChildren(el('div', { class: 'status-line' }, bar, words, button, exports), place);
   const tiles = el('div');
   soFar.append(tiles);

@@ -12,7 +12,7 @@ const messageOpacity = (messages) => Math.max(0.25, Math.min(1, 350 / Math.max(1
 const linkOpacity = (edges) => Math.max(0.1, Math.min(1, 90 / Math.max(1, edges) + 0.12));
 
 function nodeLabel(place, name) {
-  const away = 18;
+  const away = 21;
   const right = Math.cos(place.angle);
   const text = name.length > 9 ? `${name.slice(0, 8)}…` : name;
   return svg('text', { x: place.x + away * right, y: place.y + away * Math.sin(place.angle) + 4,
