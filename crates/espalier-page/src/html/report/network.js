@@ -107,14 +107,15 @@ function showNetwork(view, host) {
   const reader = sceneReader(run);
   const spots = places(run);
   const number = spots.length;
-  const state = { chosen: 0, cursor: null, scene: null, shown: null };
+  const first = Math.max(0, reader.sampleOf.findIndex((sample) => sample >= 0));
+  const state = { chosen: first, cursor: null, scene: null, shown: null };
   const drawing = (number <= MOST_SVG_NODES ? svgDrawing : canvasDrawing)(run, spots,
     (node) => choose(node));
   const frame = el('div', { class: 'networkframe', tabindex: 0, role: 'application',
     'aria-label': `Drawing of the network: ${plural(number, 'node')}, `
       + `${plural(run.topology.edge_count, 'link')}. Arrow keys go from node to node, Enter `
       + 'chooses one.' }, drawing.node);
-  const pick = select(run.report.nodes.map(({ name }, node) => [String(node), name]), '0',
+  const pick = select(run.report.nodes.map(({ name }, node) => [String(node), name]), String(first),
     (value) => choose(Number(value)));
   const aside = el('div', { class: 'inspector' });
   const controls = el('div', { class: 'controls' }, labelled('Node', pick), revealSwitch(view));
