@@ -12,6 +12,7 @@ mod replay;
 mod rounds;
 mod scenario;
 mod selfcheck;
+mod serve;
 mod simulate;
 mod swarm;
 mod trace;
@@ -88,6 +89,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
     }
     match cli.command {
         Command::Simulate(args) => simulate::run(&args, cli.quiet),
+        Command::Serve(args) => serve::run(&args, cli.quiet),
         Command::Trace(args) => trace::run(&args, cli.quiet),
         Command::Byzantine(args) => byzantine::run(&args, cli.quiet),
         Command::Swarm(args) => swarm::run(&args, cli.quiet),

@@ -3,7 +3,7 @@
 use crate::Failure;
 use crate::args::SimulateArgs;
 use crate::console::{self, Cells};
-use crate::simulate::{failure, within_rounds};
+use crate::simulate::failure;
 use anyhow::Context as _;
 use espalier::sim::{
     Interval, OutputError, RunSummary, SCENARIO_HTML, Scenario, ScenarioError, ScenarioReport,
@@ -51,7 +51,8 @@ fn open(file: &Path, args: &SimulateArgs) -> Result<Scenario, Failure> {
     }
     scenario.check().map_err(blame)?;
     for run in &scenario.runs {
-        within_rounds(&run.config)
+        let checked = run.config.check_rounds().map_err(Failure::input);
+        checked
             .map_err(|failed| within(failed, format!("{}: run `{}`", file.display(), run.name)))?;
     }
     Ok(scenario)

@@ -76,24 +76,8 @@ pub(crate) fn configure(
     let folder = nodes_of_folder(&family).map_err(Failure::input)?;
     let config = args.config(folder.unwrap_or(nodes), rounds, family);
     config.check().map_err(Failure::input)?;
-    within_rounds(&config)?;
+    config.check_rounds().map_err(Failure::input)?;
     Ok(config)
-}
-
-/// What is to happen after the last round would never happen, without a word.
-pub(crate) fn within_rounds(config: &Config) -> Result<(), Failure> {
-    let late = config.late_joiners.map(|late| ("--late-joiners", late.round));
-    let split = config.partition.as_ref().map(|split| ("--partition", split.rounds.start));
-    let retract = config.retract.iter().map(|retract| ("--retract", retract.round));
-    let retrain = config.retrain.map(|every| ("--retrain", every));
-    let mut events = late.into_iter().chain(split).chain(retract).chain(retrain);
-    match events.find(|(_, round)| *round > config.rounds) {
-        None => Ok(()),
-        Some((flag, round)) => Err(Failure::Input(anyhow::anyhow!(
-            "{flag}: round {round} is after the last one, {}; use --rounds {round} or more",
-            config.rounds
-        ))),
-    }
 }
 
 /// The text of a report: a file, or `report.json` in a folder.

@@ -1,7 +1,10 @@
 //! The page that a server sends: the views of a run, and controls that start one. Unlike a report
 //! it is three files, so that a policy can forbid every script that stands in the markup.
 
-use super::{COMMON_STYLE, RUN_SECTIONS, RUN_STYLE, RUN_VIEWS, fill, strict};
+use super::{
+    COMMON_STYLE, GRID_SECTIONS, GRID_STYLE, GRID_VIEWS, RUN_SECTIONS, RUN_STYLE, RUN_VIEWS, fill,
+    strict,
+};
 
 const SHELL: &str = include_str!("html/live/page.html");
 const STYLE: &str = include_str!("html/live/page.css");
@@ -19,6 +22,8 @@ const SCRIPTS: &[&str] = &[
     include_str!("html/live/compare.js"),
     include_str!("html/live/about.js"),
     include_str!("html/live/upload.js"),
+    include_str!("html/live/labform.js"),
+    include_str!("html/live/labrun.js"),
     include_str!("html/live/lab.js"),
     include_str!("html/live/main.js"),
 ];
@@ -52,18 +57,18 @@ impl Live {
     /// The markup.
     #[must_use]
     pub fn index_html(&self) -> String {
-        fill(self.shell, &[("{{sections}}", RUN_SECTIONS)])
+        fill(self.shell, &[("{{sections}}", RUN_SECTIONS), ("{{grid}}", GRID_SECTIONS)])
     }
 
     /// All scripts but plotly.js, as one strict script.
     #[must_use]
     pub fn script(&self) -> String {
-        strict(RUN_VIEWS.iter().chain(self.scripts).copied())
+        strict(RUN_VIEWS.iter().chain(GRID_VIEWS).chain(self.scripts).copied())
     }
 
     /// All styles.
     #[must_use]
     pub fn style(&self) -> String {
-        format!("{COMMON_STYLE}{RUN_STYLE}{}", self.style)
+        format!("{COMMON_STYLE}{RUN_STYLE}{GRID_STYLE}{}", self.style)
     }
 }

@@ -130,7 +130,7 @@ fn names_are_no_markup_in_charts_either() {
     }
     assert!(seen >= 4, "{seen}");
 
-    let lines = GRID.scripts.iter().flat_map(|script| script.lines());
+    let lines = GRID.views.iter().flat_map(|script| script.lines());
     let hovers: Vec<_> = lines.filter_map(|line| line.split_once("hovertemplate:")).collect();
     for (_, template) in &hovers {
         assert!(!template.replace("${label}", "").contains("${"), "{template}");

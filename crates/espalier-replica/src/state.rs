@@ -119,6 +119,13 @@ impl MergeState {
         self.ops.fingerprint()
     }
 
+    /// The same set without views: as small as a state gets, for those who keep many and look at
+    /// few. O(1).
+    #[must_use]
+    pub fn without_views(&self) -> Self {
+        Self { lazy: Lazy::default(), ..self.clone() }
+    }
+
     /// Which bitmap this is, as states that agree mostly share one: equal for states that do, as
     /// long as none of them changes. It means nothing after that, and says nothing of others.
     #[must_use]

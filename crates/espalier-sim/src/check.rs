@@ -33,6 +33,27 @@ impl Config {
         check_texts(self)?;
         check_counts(self)
     }
+
+    /// Checks that nothing is to happen after the last round, where it would never happen, without
+    /// a word.
+    ///
+    /// # Errors
+    /// [`SimError::Flag`].
+    pub fn check_rounds(&self) -> Result<(), SimError> {
+        let late = self.late_joiners.map(|late| ("--late-joiners", late.round));
+        let split = self.partition.as_ref().map(|split| ("--partition", split.rounds.start));
+        let retract = self.retract.iter().map(|retract| ("--retract", retract.round));
+        let retrain = self.retrain.map(|every| ("--retrain", every));
+        let mut events = late.into_iter().chain(split).chain(retract).chain(retrain);
+        match events.find(|(_, round)| *round > self.rounds) {
+            None => Ok(()),
+            Some((name, round)) => {
+                let last = self.rounds;
+                let right = format!("use {round} rounds or more");
+                Err(flag(name, format!("round {round} is after the last one, {last}; {right}")))
+            }
+        }
+    }
 }
 
 /// Plain numbers.

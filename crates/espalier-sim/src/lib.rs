@@ -5,6 +5,7 @@
 //! back and delay. Same seed, same report, byte for byte, on any number of threads.
 //!
 //! * [`Config`]: a run; the flags of `espalier simulate`. [`simulate`]: runs it.
+//!   [`simulate_watched`]: for those who look on.
 //! * [`Report`]: what it leaves behind. [`write_report`]: as JSON, CSV and a page.
 //! * [`verify_report`]: runs a report's configuration again and compares.
 //! * [`Scenario`]: several runs over several seeds, from a file. [`run_scenario`]: compares them.
@@ -64,6 +65,7 @@ mod swarm;
 mod tensors;
 mod vectors;
 mod verify;
+mod watch;
 mod world;
 
 pub use attack::{Attack, Scene, Target};
@@ -78,13 +80,15 @@ pub use estimate::{Estimate, Interval, Sample};
 pub use family::nodes_of_folder;
 pub use grid::{
     Accuracy, Cell, CellResult, GRID_CSV, GRID_HTML, GRID_JSON, Grid, GridConfig, GridFileError,
-    GroupKey, GroupSummary, Journal, ProtocolSummary, Retrain, rule_names, run_grid, write_grid,
+    GroupKey, GroupSummary, Journal, ProtocolSummary, Retrain, grid_html, rule_names, run_grid,
+    write_grid,
 };
-pub use harness::{Progress, simulate};
+pub use harness::{Progress, simulate, simulate_watched};
 #[cfg(feature = "mutants")]
 pub use mutants::SimMutant;
 pub use output::{
-    AUDIT_FILE, HTML_FILE, JSON_FILE, OutputError, existing_report, write_file, write_report,
+    AUDIT_FILE, HTML_FILE, JSON_FILE, OutputError, audit_csv, existing_report, report_html,
+    write_file, write_report,
 };
 pub use protocols::{
     Exchanges, ExchangesConfig, LeftOut, Protocol, ProtocolResult, ProtocolRun, run_exchanges,
@@ -109,3 +113,4 @@ pub use swarm::{
 };
 pub use vectors::{Vector, golden_vectors, vectors};
 pub use verify::{Difference, MAX_REPORT_LEN, VerifyError, verify_report};
+pub use watch::{HeldOp, Moment, NodeMoment, Passed, Sight, Watched};

@@ -1,6 +1,6 @@
 //! Writing a report: three files, each complete or not there.
 
-use crate::report::Report;
+use crate::report::{AuditEntry, Report};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -60,9 +60,8 @@ pub fn write_report(report: &Report, folder: &Path, force: bool) -> Result<(), O
     let failed = |path: PathBuf| move |source| OutputError::Io { path, source };
     std::fs::create_dir_all(folder).map_err(failed(folder.to_owned()))?;
     let json = report.to_json();
-    let flags = serde_json::Value::from(report.config.flags()).to_string();
-    let page = espalier_page::REPORT.page(&json, &[("audit", AUDIT_FILE), ("flags", &flags)]);
-    let contents = [json.into_bytes(), audit_csv(report), page.into_bytes()];
+    let page = page_over(&json, report);
+    let contents = [json.into_bytes(), audit_csv(&report.audit), page.into_bytes()];
     // All are written before the first gets its name, so a full disk leaves nothing behind.
     let mut staged = Vec::with_capacity(names.len());
     for (name, bytes) in names.into_iter().zip(contents) {
@@ -122,11 +121,27 @@ impl Report {
     }
 }
 
-fn audit_csv(report: &Report) -> Vec<u8> {
+/// The page over a report: one file that needs no network.
+#[must_use]
+pub fn report_html(report: &Report) -> String {
+    page_over(&report.to_json(), report)
+}
+
+fn page_over(json: &str, report: &Report) -> String {
+    let flags = serde_json::Value::from(report.config.flags()).to_string();
+    espalier_page::REPORT.page(json, &[("audit", AUDIT_FILE), ("flags", &flags)])
+}
+
+/// Entries of the audit as a table, with its columns even if there are none.
+///
+/// # Panics
+/// Never: writing to memory does not fail.
+#[must_use]
+pub fn audit_csv<'a>(entries: impl IntoIterator<Item = &'a AuditEntry>) -> Vec<u8> {
     let mut table = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
     // By hand, so that a run without exchanges has them too.
     table.write_record(AUDIT_COLUMNS).expect("writing to memory does not fail");
-    for entry in &report.audit {
+    for entry in entries {
         table.serialize(entry).expect("writing to memory does not fail");
     }
     table.into_inner().expect("writing to memory does not fail")
@@ -149,7 +164,7 @@ mod tests {
         assert!(places.is_sorted() && places.iter().all(Option::is_some));
         assert_eq!(entry.matches("\":").count(), AUDIT_COLUMNS.len());
         report.audit.clear();
-        let csv = String::from_utf8(audit_csv(&report)).expect("text");
+        let csv = String::from_utf8(audit_csv(&report.audit)).expect("text");
         assert_eq!(csv, AUDIT_COLUMNS.join(",") + "\n");
     }
 }

@@ -91,12 +91,12 @@ impl Replayed {
     /// A node as it was then; `None` beyond the last. O(n log n), trust included.
     #[must_use]
     pub fn node(&self, number: usize) -> Option<NodeView> {
-        self.nodes.get(number).map(|node| view(node, &self.names))
+        self.nodes.get(number).map(|node| NodeView::of(node, &self.names))
     }
 
     /// All nodes as they were then, in order.
     pub fn nodes(&self) -> impl Iterator<Item = NodeView> {
-        self.nodes.iter().map(|node| view(node, &self.names))
+        self.nodes.iter().map(|node| NodeView::of(node, &self.names))
     }
 }
 
@@ -236,26 +236,29 @@ pub fn replay(log: impl BufRead, until: Option<u64>) -> Result<Replayed, ReplayE
     Ok(Replayed { config, events, last, divergence, nodes, names })
 }
 
-fn view(node: &Last, names: &BTreeMap<PeerId, String>) -> NodeView {
-    let state = &node.state;
-    let name = |peer: &PeerId| names.get(peer).cloned().unwrap_or_else(|| peer.short());
-    let tick = |(author, tick): (&PeerId, Tick)| match tick {
-        Tick::Seq(seq) => (name(author), i64::try_from(seq).unwrap_or(i64::MAX)),
-        Tick::Forked => (name(author), -1),
-    };
-    let trust = state.trust().map(|table| {
-        table.iter().map(|(peer, trust)| (name(peer), trust.overall().to_f64())).collect()
-    });
-    NodeView {
-        name: name(&node.id),
-        id: node.id,
-        active: node.active,
-        operations: state.op_count() as u64,
-        visible: state.visible().map(|entry| name(&entry.op().op().author)).collect(),
-        tombstones: state.tombstones(),
-        clock: state.clock().ticks().map(tick).collect(),
-        trust: trust.unwrap_or_default(),
-        state_hash: state.state_hash(),
-        bound_root: state.bound_root(),
+impl NodeView {
+    /// A node as it is. O(n log n), trust included.
+    pub(crate) fn of(node: &Last, names: &BTreeMap<PeerId, String>) -> Self {
+        let state = &node.state;
+        let name = |peer: &PeerId| names.get(peer).cloned().unwrap_or_else(|| peer.short());
+        let tick = |(author, tick): (&PeerId, Tick)| match tick {
+            Tick::Seq(seq) => (name(author), i64::try_from(seq).unwrap_or(i64::MAX)),
+            Tick::Forked => (name(author), -1),
+        };
+        let trust = state.trust().map(|table| {
+            table.iter().map(|(peer, trust)| (name(peer), trust.overall().to_f64())).collect()
+        });
+        Self {
+            name: name(&node.id),
+            id: node.id,
+            active: node.active,
+            operations: state.op_count() as u64,
+            visible: state.visible().map(|entry| name(&entry.op().op().author)).collect(),
+            tombstones: state.tombstones(),
+            clock: state.clock().ticks().map(tick).collect(),
+            trust: trust.unwrap_or_default(),
+            state_hash: state.state_hash(),
+            bound_root: state.bound_root(),
+        }
     }
 }

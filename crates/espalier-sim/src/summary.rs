@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::engine::Engine;
 use crate::family::Task;
 use crate::report::{ModelInfo, RoundTrip, TraceEntry};
+use crate::watch::HeldOp;
 use crate::world::World;
 use espalier_identity::{Digest, PeerId};
 use espalier_lattice::Dot;
@@ -97,11 +98,34 @@ pub(crate) fn round_trips(world: &World, sampled: &[usize]) -> Vec<RoundTrip> {
 pub(crate) fn trace(state: &MergeState, names: &BTreeMap<PeerId, &str>) -> Vec<TraceEntry> {
     let mut entries = Vec::with_capacity(state.op_count());
     state.trace(|step| {
-        let op = step.op.op();
-        let (kind, text) = describe(step.op, names);
-        let contribution = step.op.contribution();
+        let HeldOp { op, kind, author, seq, lamport, deps, text, content, weight } =
+            HeldOp::of(step.op, names);
         entries.push(TraceEntry {
-            op: step.op.id(),
+            op,
+            kind,
+            author,
+            seq,
+            lamport,
+            deps,
+            text,
+            content,
+            weight,
+            state_hash: step.state_hash,
+            bound_root: step.bound_root,
+            visible: step.visible as u32,
+            tombstones: step.tombstones,
+        });
+    });
+    entries
+}
+
+impl HeldOp {
+    pub(crate) fn of(verified: &VerifiedOp, names: &BTreeMap<PeerId, &str>) -> Self {
+        let op = verified.op();
+        let (kind, text) = describe(verified, names);
+        let contribution = verified.contribution();
+        Self {
+            op: verified.id(),
             kind: kind.to_owned(),
             author: name_of(&op.author, names),
             seq: op.seq,
@@ -110,13 +134,8 @@ pub(crate) fn trace(state: &MergeState, names: &BTreeMap<PeerId, &str>) -> Vec<T
             text,
             content: contribution.map(|c| c.manifest.root()),
             weight: contribution.map(|c| c.weight.to_f64()),
-            state_hash: step.state_hash,
-            bound_root: step.bound_root,
-            visible: step.visible as u32,
-            tombstones: step.tombstones,
-        });
-    });
-    entries
+        }
+    }
 }
 
 fn name_of(peer: &PeerId, names: &BTreeMap<PeerId, &str>) -> String {

@@ -4,12 +4,14 @@ mod byzantine;
 mod checks;
 mod network;
 mod run;
+mod serve;
 mod simulate;
 
 pub(crate) use byzantine::ByzantineArgs;
 pub(crate) use checks::{SwarmArgs, VerifyArgs};
 pub(crate) use network::{ExchangesArgs, MaelstromArgs, RoundsArgs};
 pub(crate) use run::RunArgs;
+pub(crate) use serve::ServeArgs;
 pub(crate) use simulate::{SimulateArgs, TraceArgs};
 
 use clap::{Parser, Subcommand};
@@ -44,6 +46,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run a federation of gossiping nodes and write a report
     Simulate(Box<SimulateArgs>),
+    /// Open a page on this machine that runs simulations and shows them while they run
+    Serve(ServeArgs),
     /// Show how the state grew: contributions, roots, clocks, tombstones, wire sizes
     Trace(Box<TraceArgs>),
     /// Measure a grid of attacks: what is found, what it costs, and what rules do that are told f

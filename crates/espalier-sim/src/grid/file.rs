@@ -132,6 +132,12 @@ pub fn write_grid(grid: &Grid, folder: &Path) -> Result<(), OutputError> {
     write(GRID_HTML, &espalier_page::GRID.page(&json, &[]))
 }
 
+/// The page over a grid: one file that needs no network.
+#[must_use]
+pub fn grid_html(grid: &Grid) -> String {
+    espalier_page::GRID.page(&grid.to_json(), &[])
+}
+
 impl Grid {
     /// The grid as one line of JSON: its axes, its cells and the summaries of the groups.
     #[must_use]

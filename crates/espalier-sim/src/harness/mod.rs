@@ -12,17 +12,19 @@ mod play;
 
 use crate::attack::Gang;
 use crate::behaviour::{Behaviour, Honest};
-use crate::config::Config;
+use crate::config::{Config, Family, Wire};
 use crate::counted;
 use crate::engine::Listener;
-use crate::error::SimError;
+use crate::error::{SimError, flag};
 use crate::report::Report;
 use crate::run::Run;
 use crate::seeds::Seeds;
+use crate::watch::{Notes, Sight};
 use espalier_topology::Network;
 use labels::Labels;
 use observe::Observer;
 use std::ops::ControlFlow;
+use std::path::Path;
 
 pub(crate) use drill::{Drilled, drill};
 pub(crate) use forgery::Forgery;
@@ -65,23 +67,79 @@ pub(crate) fn simulate_heard<'a>(
     watch: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Report, SimError> {
     config.check()?;
-    let harness = Harness { labels: Labels::deal(config) };
     if config.is_counted() {
+        let harness = Harness { labels: Labels::deal(config) };
         return counted::simulate(config, harness.late(config), listener, watch);
     }
+    run_to_end([config; 2], listener, None, &mut |step| match step {
+        Step::Training => watch(Progress::Training),
+        Step::Round(0, ..) => ControlFlow::Continue(()),
+        Step::Round(done, distinct, _) => {
+            watch(Progress::Round { done, of: config.rounds, distinct })
+        }
+    })
+}
+
+/// The same; `watch` sees the report as it grows, and the nodes. The run is by frames, however many
+/// nodes there are.
+///
+/// With `model` the base model is read from that file, and the name that the configuration has for
+/// it stands in the report alone.
+///
+/// # Errors
+/// As [`simulate`]. They name the file, not the name that the configuration has for it.
+pub fn simulate_watched(
+    config: &Config,
+    model: Option<&Path>,
+    watch: &mut dyn FnMut(Sight<'_>) -> ControlFlow<()>,
+) -> Result<Report, SimError> {
+    config.check()?;
+    if config.wire == Wire::Counted {
+        return Err(flag("--wire", "what is watched needs frames: use auto or frames"));
+    }
+    let family = model.map(|file| Family::Path(file.to_string_lossy().into_owned()));
+    let actual = Config { model: family.unwrap_or(config.model.clone()), ..config.clone() };
+    let notes = Some(Notes::default());
+    run_to_end([config, &actual], None, notes, &mut |step| match step {
+        Step::Training => watch(Sight::Training),
+        Step::Round(round, _, observer) => match (round, observer.watched()) {
+            (_, None) => ControlFlow::Continue(()),
+            (0, Some(watched)) => watch(Sight::Opening(watched)),
+            (_, Some(watched)) => watch(Sight::Round(watched)),
+        },
+    })
+}
+
+/// A moment of a run at which somebody may look at it and stop it.
+enum Step<'s> {
+    Training,
+    /// A round is over; 0 is before the first. With the distinct states, and what was observed.
+    Round(u32, u32, &'s Observer<'s>),
+}
+
+/// Runs real replicas: first the configuration that the report shows, then the one that is run.
+fn run_to_end<'a>(
+    [shown, config]: [&'a Config; 2],
+    listener: Option<Listener<'a>>,
+    notes: Option<Notes>,
+    look: &mut dyn FnMut(Step<'_>) -> ControlFlow<()>,
+) -> Result<Report, SimError> {
+    let harness = Harness { labels: Labels::deal(config) };
     let mut run = Run::new(config, &harness, listener, &mut || {
-        let _ = watch(Progress::Training);
+        let _ = look(Step::Training);
     })?;
     let labels = &harness.labels;
-    let mut observer = Observer::new(config, &run.course.network, &run.task, &run.policy, labels);
-    observer.round(0, &run.course.engine, &run.task, Vec::new());
+    let mut observer =
+        Observer::new(shown, &run.course.network, &run.task, &run.policy, labels, notes);
+    let distinct = observer.round(0, &run.course.engine, &run.task, Vec::new());
+    let _ = look(Step::Round(0, distinct, &observer));
     for round in 1..=config.rounds {
         let exchanges = run.round(round)?;
         for (kind, nodes) in run.course.happened.drain(..) {
             observer.event(round, kind, &nodes);
         }
         let distinct = observer.round(round, &run.course.engine, &run.task, exchanges);
-        let stop = watch(Progress::Round { done: round, of: config.rounds, distinct }).is_break()
+        let stop = look(Step::Round(round, distinct, &observer)).is_break()
             || run.course.engine.log.is_stopped();
         if stop {
             observer.cut_short(round);

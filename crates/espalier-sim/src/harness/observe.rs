@@ -11,6 +11,7 @@ use crate::report::{
 };
 use crate::seeds::Seeds;
 use crate::summary;
+use crate::watch::{Notes, Passed, Watched};
 use crate::world::{Look, Node, World};
 use espalier_identity::{Digest, PeerId};
 use espalier_replica::{MergeState, Policy, TrustTable};
@@ -34,6 +35,8 @@ pub(super) struct Observer<'a> {
     audit: VecDeque<AuditEntry>,
     report: Report,
     sent_before: u64,
+    /// What is noted for somebody who watches.
+    notes: Option<Notes>,
 }
 
 impl<'a> Observer<'a> {
@@ -43,6 +46,7 @@ impl<'a> Observer<'a> {
         task: &Task,
         policy: &Policy,
         labels: &'a Labels,
+        notes: Option<Notes>,
     ) -> Self {
         let count = config.metrics.count(config.nodes) as usize;
         let mut sampled: Vec<usize> = (0..config.nodes as usize).collect();
@@ -53,7 +57,12 @@ impl<'a> Observer<'a> {
         }
         let report = Report::opening(config, network, policy, task.base());
         let (gallery, audit) = (Gallery::default(), VecDeque::new());
-        Self { config, labels, sampled, gallery, audit, report, sent_before: 0 }
+        Self { config, labels, sampled, gallery, audit, report, sent_before: 0, notes }
+    }
+
+    /// What can be seen of the round that was written down last; `None` if nothing is noted.
+    pub(super) fn watched(&self) -> Option<Watched<'_>> {
+        self.notes.as_ref().map(|notes| notes.watched(&self.report, &self.audit))
     }
 
     pub(super) fn event(&mut self, round: u32, kind: EventKind, nodes: &[usize]) {
@@ -88,10 +97,16 @@ impl<'a> Observer<'a> {
         let looks = exchanges.iter().flat_map(|exchange| &exchange.record);
         let passed = looks.flat_map(|look| look.before.iter().chain(&look.after));
         self.gallery.visit(looked_at.chain(passed), task);
+        if let Some(notes) = &mut self.notes {
+            notes.round(world, &self.sampled);
+        }
         self.record_audit(round, world, exchanges);
 
         let (trust, isolated) = self.trust(world, &observers);
         self.note_isolation(round, &isolated);
+        if let Some(notes) = &mut self.notes {
+            notes.close(self.report.events.len());
+        }
         let nodes: Vec<&Node> = self.sampled.iter().map(|&i| &world.nodes[i]).collect();
         let states: Vec<&MergeState> = nodes.iter().map(|node| node.state()).collect();
         let seen = |state: &&MergeState| self.gallery.get(&state.state_hash());
@@ -213,6 +228,10 @@ impl<'a> Observer<'a> {
                     _ => Outcome::Noop,
                 };
                 self.report.audit_total += 1;
+                if let Some(notes) = &mut self.notes {
+                    let (from, to) = (from as u32, to as u32);
+                    notes.passed(Passed { from, to, outcome, ops: side.ops });
+                }
                 self.audit.push_back(AuditEntry {
                     round,
                     from: world.nodes[from].name.clone(),

@@ -1,10 +1,9 @@
 // The grid and what follows from it at once: its axes, its runs by group, and averages.
 
-const source = document.getElementById('report');
-const { config, cells, groups: summaries, protocol } = JSON.parse(source.textContent);
+const { config, cells, groups: summaries, protocol } = grid;
 
 // Written out as they stand: a seed may be larger than what a number here holds exactly.
-const seeds = (/"seeds":\[([^\]]*)\]/.exec(source.textContent)?.[1] ?? '').split(',');
+const seeds = (/"seeds":\[([^\]]*)\]/.exec(text)?.[1] ?? '').split(',');
 
 // Where nothing was merged the file has the greatest number there is, or null after averaging it.
 const NOTHING_FROM = 1e300;

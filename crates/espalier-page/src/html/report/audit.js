@@ -94,7 +94,9 @@ function auditText({ total, kept, matching, offset, entries }, run) {
   const lost = kept < total ? ` The last ${count(kept)} of ${count(total)} are kept.` : '';
   const all = matching === kept ? plural(matching, 'entry', 'entries')
     : `${count(matching)} that match, of ${plural(kept, 'entry', 'entries')}`;
-  if (entries.length === 0) return `Nothing matches, of ${plural(kept, 'entry', 'entries')}.${lost}`;
+  if (entries.length === 0) {
+    return `Nothing matches, of ${plural(kept, 'entry', 'entries')}.${lost}`;
+  }
   return `${count(offset + 1)} to ${count(offset + entries.length)} of ${all}.${lost}`;
 }
 

@@ -6,10 +6,13 @@
 const MOST_SVG_NODES = 300;
 const OUTCOME_KINDS = ['merged', 'lost', 'blocked'];
 
+// Many messages at once are paler, so that the nodes stay in sight.
+const messageOpacity = (messages) => Math.max(0.25, Math.min(1, 350 / Math.max(1, messages)));
+
 const linkOpacity = (edges) => Math.max(0.1, Math.min(1, 90 / Math.max(1, edges) + 0.12));
 
 function nodeLabel(place, name) {
-  const away = 18;
+  const away = 21;
   const right = Math.cos(place.angle);
   const text = name.length > 9 ? `${name.slice(0, 8)}…` : name;
   return svg('text', { x: place.x + away * right, y: place.y + away * Math.sin(place.angle) + 4,
@@ -30,7 +33,8 @@ function svgMark(place, radius, onchoose) {
     if (wanted === shown) return;
     shown = wanted;
     title.textContent = look.title;
-    mark.setAttribute('d', MARKS[look.shape](place, look.shape === 'cross' ? radius * 0.7 : radius));
+    const size = look.shape === 'cross' ? radius * 0.7 : radius;
+    mark.setAttribute('d', MARKS[look.shape](place, size));
     mark.setAttribute('class', `mark ${look.shape}`);
     mark.style.fill = look.shape === 'cross' ? 'none' : look.colour;
     ring.style.display = look.ring ? '' : 'none';
@@ -52,8 +56,11 @@ function svgDrawing(run, spots, onchoose) {
   svg('path', { class: 'links', d: linksText(spots, edges), opacity: linkOpacity(edges.length) }),
   messages, marks.map((mark) => mark.node), labels);
   function draw(scene) {
-    OUTCOME_KINDS.forEach((kind, index) => messages[index].setAttribute('d',
-      messagesText(kind, spots, scene.messages[kind], radius, scene.progress)));
+    OUTCOME_KINDS.forEach((kind, index) => {
+      const sent = scene.messages[kind];
+      messages[index].setAttribute('d', messagesText(kind, spots, sent, radius, scene.progress));
+      messages[index].setAttribute('opacity', messageOpacity(sent.length));
+    });
     marks.forEach((mark, index) => mark.draw(scene.marks[index], scene.cursor === index));
   }
   return { node, draw };
@@ -134,12 +141,14 @@ function canvasDrawing(run, spots, onchoose) {
     pen.stroke(links);
     pen.globalAlpha = 1;
     for (const kind of OUTCOME_KINDS) {
+      pen.globalAlpha = messageOpacity(scene.messages[kind].length);
       pen.strokeStyle = colours[MESSAGE_STYLES[kind].colour];
       pen.setLineDash(MESSAGE_STYLES[kind].dash);
       pen.lineWidth = 1;
       pen.stroke(new Path2D(
         messagesText(kind, spots, scene.messages[kind], radius, scene.progress)));
     }
+    pen.globalAlpha = 1;
     pen.setLineDash([]);
     canvasMarks(pen, colours, spots, scene, radius);
   }

@@ -63,11 +63,13 @@ function markOf(view, reader, { node, state, round, chosen, colours }) {
     title: parts.filter(known).join(', ') };
 }
 
-function networkKey(host) {
-  const mark = (shape, ring, text) => el('span', { class: 'key' },
+function networkKey(run, host) {
+  const unsampled = !run.everyNodeSampled && !run.states.some(known);
+  const mark = (shape, ring, text, kind = 'plain') => el('span', { class: 'key' },
     svg('svg', { width: 16, height: 16, class: 'sample', 'aria-hidden': 'true' },
       ring ? svg('path', { class: 'ring', d: MARKS.circle({ x: 8, y: 8 }, 7) }) : null,
-      svg('path', { class: `mark ${shape} plain`, d: MARKS[shape]({ x: 8, y: 8 }, ring ? 4 : 5) })),
+      svg('path', { class: `mark ${shape} ${kind}`,
+        d: MARKS[shape]({ x: 8, y: 8 }, ring ? 4 : 5) })),
     el('span', {}, text));
   const message = (kind, text) => el('span', { class: 'key' },
     svg('svg', { width: 34, height: 12, class: 'sample', 'aria-hidden': 'true' },
@@ -76,7 +78,8 @@ function networkKey(host) {
     el('span', {}, text));
   const revealed = mark('circle', true, 'Byzantine, as the harness knows');
   host.append(el('div', { class: 'legend' }, mark('circle', false, 'equal colour: equal state'),
-    mark('square', false, 'isolated by then'), mark('cross', false, 'takes no part'), revealed,
+    mark('square', false, 'isolated by then'), mark('cross', false, 'takes no part'),
+    unsampled ? mark('circle', false, 'hollow: state not told', 'unknown') : null, revealed,
     message('merged', 'brought news'), message('lost', 'lost'), message('blocked', 'blocked')));
   return (shown) => { revealed.style.display = shown ? '' : 'none'; };
 }
@@ -104,21 +107,22 @@ function showNetwork(view, host) {
   const reader = sceneReader(run);
   const spots = places(run);
   const number = spots.length;
-  const state = { chosen: 0, cursor: null, scene: null, shown: null };
+  const first = Math.max(0, reader.sampleOf.findIndex((sample) => sample >= 0));
+  const state = { chosen: first, cursor: null, scene: null, shown: null };
   const drawing = (number <= MOST_SVG_NODES ? svgDrawing : canvasDrawing)(run, spots,
     (node) => choose(node));
   const frame = el('div', { class: 'networkframe', tabindex: 0, role: 'application',
     'aria-label': `Drawing of the network: ${plural(number, 'node')}, `
       + `${plural(run.topology.edge_count, 'link')}. Arrow keys go from node to node, Enter `
       + 'chooses one.' }, drawing.node);
-  const pick = select(run.report.nodes.map(({ name }, node) => [String(node), name]), '0',
+  const pick = select(run.report.nodes.map(({ name }, node) => [String(node), name]), String(first),
     (value) => choose(Number(value)));
   const aside = el('div', { class: 'inspector' });
   const controls = el('div', { class: 'controls' }, labelled('Node', pick), revealSwitch(view));
   const under = el('div');
   const left = el('div', {}, frame);
   host.append(controls, under, el('div', { class: 'network' }, left, aside));
-  const key = networkKey(left);
+  const key = networkKey(run, left);
   const inspect = inspector(view, reader, aside);
 
   function sceneAt(index, progress) {
@@ -148,7 +152,7 @@ function showNetwork(view, host) {
   }
 
   networkKeys(frame, state, number, { choose, draw: redraw });
-  const player = timePlayer(under, run, { draw,
+  const player = timePlayer(under, view, { draw,
     textOf: (index) => `${roundText(run, index, reader.messages(index))}.` });
   harness.listeners.push(redraw);
   const update = () => {

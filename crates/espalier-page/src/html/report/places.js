@@ -10,7 +10,7 @@ const LANE_NODES = 110;
 
 function circlePlaces(number) {
   const lanes = Math.ceil(number / LANE_NODES);
-  const outer = number <= MOST_LABELS ? 178 : 226;
+  const outer = number <= MOST_LABELS ? 178 : 221;
   const step = lanes > 1 ? Math.min(16, 150 / (lanes - 1)) : 0;
   return Array.from({ length: number }, (_, node) => {
     const angle = (2 * Math.PI * node) / number - Math.PI / 2;

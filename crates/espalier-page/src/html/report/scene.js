@@ -43,8 +43,8 @@ function sceneReader(run) {
 
   // The colour of the state matrix for this state; the ground where nothing is known of it.
   function colourOf({ hash, number }, colours) {
-    if (hash === null && number === null) return colours.panel;
-    const slot = slots.get(hash) ?? 1 + ((number ?? 0) % PALETTE.length);
+    if (hash === null) return number === null ? colours.panel : PALETTE[number % PALETTE.length];
+    const slot = slots.get(hash);
     return slot === 0 ? colours.calm : PALETTE[slot - 1];
   }
 
@@ -76,7 +76,8 @@ function messagesOf(run, index, audit, nodeOf) {
     return found;
   }
   for (const { from, to, outcome, ops } of audit.get(run.roundNumbers[index]) ?? []) {
-    if (outcome !== 'noop') found[outcome].push({ from: nodeOf.get(from), to: nodeOf.get(to), ops });
+    if (outcome === 'noop') continue;
+    found[outcome].push({ from: nodeOf.get(from), to: nodeOf.get(to), ops });
   }
   return found;
 }

@@ -1,0 +1,35 @@
+//! The flags of `serve`.
+
+use super::whole;
+use clap::Args;
+use std::net::IpAddr;
+use std::num::{NonZeroU64, NonZeroUsize};
+
+/// `serve`: where, for whom, and how much.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Examples:
+  espalier serve
+      a page on http://127.0.0.1:7777, for this machine alone
+  espalier serve --port 0
+      on any free port; the address is printed
+  espalier serve --listen 0.0.0.0 --token \"$(openssl rand -hex 16)\"
+      for others too, who need the address with the token in it
+
+The page needs no other network. Press Ctrl-C to stop; uploads are removed then.")]
+pub(crate) struct ServeArgs {
+    /// Port to listen on; 0 takes any free one
+    #[arg(long, value_name = "PORT", default_value_t = 7777, value_parser = whole::<u16>)]
+    pub(crate) port: u16,
+    /// Address to listen on; any but this machine's own needs --token [default: 127.0.0.1]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<IpAddr>,
+    /// What every request must bring: 16 or more letters, digits, `-` and `_`
+    #[arg(long, value_name = "TOKEN", env = "ESPALIER_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+    /// The largest model that may be uploaded, in MiB
+    #[arg(long, value_name = "MIB", default_value = "1024", value_parser = whole::<NonZeroU64>)]
+    pub(crate) upload_limit: NonZeroU64,
+    /// How many simulations may compute at the same time
+    #[arg(long, value_name = "N", default_value = "2", value_parser = whole::<NonZeroUsize>)]
+    pub(crate) runs: NonZeroUsize,
+}

@@ -1,0 +1,58 @@
+//! `espalier serve`.
+
+use crate::Failure;
+use crate::args::ServeArgs;
+use crate::console;
+use anyhow::anyhow;
+use espalier_web::{Limits, Server, ServerError, Settings};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+pub(crate) fn run(args: &ServeArgs, quiet: bool) -> Result<(), Failure> {
+    let upload = args.upload_limit.get().saturating_mul(1 << 20);
+    let usual = Limits::default();
+    let limits =
+        Limits { at_once: args.runs.get(), upload, uploads: usual.uploads.max(upload), ..usual };
+    let listen = args.listen.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let address = SocketAddr::new(listen, args.port);
+    let settings = Settings { address, token: args.token.clone(), limits };
+    let runtime = tokio::runtime::Runtime::new().map_err(Failure::environment)?;
+    runtime.block_on(async {
+        let server = Server::bind(settings).await.map_err(blame)?;
+        if !quiet {
+            console::print(&greeting(server.address(), args.token.as_deref()))?;
+        }
+        let stopper = server.stopper();
+        tokio::spawn(async move {
+            if tokio::signal::ctrl_c().await.is_ok() {
+                stopper.stop();
+            }
+        });
+        server.serve().await;
+        Ok(())
+    })
+}
+
+fn greeting(address: SocketAddr, token: Option<&str>) -> String {
+    let token = token.map(|token| format!("?token={token}")).unwrap_or_default();
+    let shown = match address.ip().is_unspecified() {
+        true => SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), address.port()),
+        false => address,
+    };
+    let reach = match address.ip().is_loopback() {
+        true => "for this machine alone".to_owned(),
+        false => format!("listening on {address} for all who have the token"),
+    };
+    format!("Open http://{shown}/{token}\n  {reach}; Ctrl-C stops it\n")
+}
+
+/// Whose fault it is that the server does not start.
+fn blame(error: ServerError) -> Failure {
+    match error {
+        ServerError::NoToken { .. } => Failure::Input(anyhow!("--listen: {error}; add --token")),
+        ServerError::BadToken => Failure::Input(anyhow!("--token: {error}")),
+        ServerError::Taken { .. } => Failure::Environment(anyhow!(
+            "--port: {error}; choose another, or 0 for any that is free"
+        )),
+        error => Failure::environment(error),
+    }
+}

@@ -1,0 +1,304 @@
+//! What the server computes: runs and labs, those that wait, those under way, those that ended.
+//!
+//! They take turns in the order in which they came. A thread of its own computes each; if it
+//! panics, that is this run's failure and nobody else's.
+
+use crate::error::Problem;
+use crate::labs::Lab;
+use crate::limits::Limits;
+use crate::log::Log;
+use crate::run::Run;
+use axum::http::StatusCode;
+use serde::Serialize;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Status {
+    Waiting,
+    Running,
+    Done,
+    Stopped,
+    Failed,
+}
+
+impl Status {
+    pub(crate) fn has_ended(self) -> bool {
+        matches!(self, Self::Done | Self::Stopped | Self::Failed)
+    }
+}
+
+/// How far it is.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Stage {
+    pub(crate) status: Status,
+    #[serde(rename = "round")]
+    pub(crate) done: u32,
+    #[serde(rename = "rounds")]
+    pub(crate) of: u32,
+    #[serde(skip)]
+    pub(crate) error: Option<Problem>,
+    /// What it holds in memory, as far as that is much.
+    #[serde(skip)]
+    pub(crate) bytes: usize,
+}
+
+/// What every run and lab has.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) id: String,
+    pub(crate) log: Arc<Log>,
+    stop: AtomicBool,
+    stage: Mutex<Stage>,
+}
+
+impl Core {
+    pub(crate) fn new(id: String, of: u32, log_bytes: usize) -> Self {
+        let stage = Stage { status: Status::Waiting, done: 0, of, error: None, bytes: 0 };
+        let log = Arc::new(Log::new(log_bytes));
+        log.push("status", &stage);
+        Self { id, log, stop: AtomicBool::new(false), stage: Mutex::new(stage) }
+    }
+
+    pub(crate) fn stage(&self) -> Stage {
+        lock(&self.stage).clone()
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// It has come so far.
+    pub(crate) fn reached(&self, done: u32) {
+        lock(&self.stage).done = done;
+    }
+
+    fn begin(&self) -> bool {
+        let mut stage = lock(&self.stage);
+        let begins = stage.status == Status::Waiting;
+        if begins {
+            stage.status = Status::Running;
+            self.log.push("status", &*stage);
+        }
+        begins
+    }
+
+    /// It is over; `last` writes its last event, if it has one.
+    pub(crate) fn end(&self, status: Status, bytes: usize, last: impl FnOnce(&Log)) {
+        let mut stage = lock(&self.stage);
+        stage.status = status;
+        stage.bytes = bytes + self.log.bytes();
+        last(&self.log);
+        self.log.close();
+    }
+
+    pub(crate) fn fail(&self, problem: Problem) {
+        #[derive(Serialize)]
+        struct Failed<'a> {
+            error: &'a Problem,
+        }
+        let mut stage = lock(&self.stage);
+        stage.status = Status::Failed;
+        stage.bytes = self.log.bytes();
+        self.log.push("failed", &Failed { error: &problem });
+        self.log.close();
+        stage.error = Some(problem);
+    }
+
+    /// Stops what waits or runs; whether there was something to stop.
+    fn halt(&self) -> bool {
+        let mut stage = lock(&self.stage);
+        match stage.status {
+            Status::Waiting => {
+                stage.status = Status::Stopped;
+                self.log.push("status", &*stage);
+                self.log.close();
+                true
+            }
+            Status::Running => {
+                self.stop.store(true, Ordering::Relaxed);
+                true
+            }
+            Status::Done | Status::Stopped | Status::Failed => false,
+        }
+    }
+}
+
+/// Something to compute.
+pub(crate) trait Work: Send + Sync {
+    fn core(&self) -> &Core;
+    /// Computes it to its end, and says so to its core.
+    fn work(&self);
+}
+
+/// Everything that is to be computed, is computed or was.
+#[derive(Debug)]
+pub(crate) struct Board {
+    limits: Limits,
+    tables: Mutex<Tables>,
+}
+
+#[derive(Default)]
+struct Tables {
+    numbers: u64,
+    /// The earliest first.
+    runs: VecDeque<Arc<Run>>,
+    labs: VecDeque<Arc<Lab>>,
+    waiting: VecDeque<Arc<dyn Work>>,
+    running: usize,
+}
+
+impl std::fmt::Debug for Tables {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tables").field("running", &self.running).finish_non_exhaustive()
+    }
+}
+
+impl Board {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self { limits, tables: Mutex::default() }
+    }
+
+    pub(crate) fn runs(&self) -> Vec<Arc<Run>> {
+        lock(&self.tables).runs.iter().rev().cloned().collect()
+    }
+
+    pub(crate) fn labs(&self) -> Vec<Arc<Lab>> {
+        lock(&self.tables).labs.iter().rev().cloned().collect()
+    }
+
+    /// # Errors
+    /// 429 if too many wait.
+    pub(crate) fn add_run(
+        self: &Arc<Self>,
+        make: impl FnOnce(Core) -> Run,
+        rounds: u32,
+    ) -> Result<Arc<Run>, Problem> {
+        let run = {
+            let mut tables = lock(&self.tables);
+            let run = Arc::new(make(self.core(&mut tables, "run", rounds)?));
+            tables.runs.push_back(run.clone());
+            tables.waiting.push_back(run.clone());
+            run
+        };
+        self.go_on();
+        Ok(run)
+    }
+
+    /// # Errors
+    /// 429 if too many wait.
+    pub(crate) fn add_lab(
+        self: &Arc<Self>,
+        make: impl FnOnce(Core) -> Lab,
+        cells: u32,
+    ) -> Result<Arc<Lab>, Problem> {
+        let lab = {
+            let mut tables = lock(&self.tables);
+            let lab = Arc::new(make(self.core(&mut tables, "lab", cells)?));
+            tables.labs.push_back(lab.clone());
+            tables.waiting.push_back(lab.clone());
+            lab
+        };
+        self.go_on();
+        Ok(lab)
+    }
+
+    fn core(&self, tables: &mut Tables, kind: &str, of: u32) -> Result<Core, Problem> {
+        tables.waiting.retain(|work| work.core().stage().status == Status::Waiting);
+        if tables.waiting.len() >= self.limits.waiting && tables.running >= self.limits.at_once {
+            let message =
+                format!("{} simulations wait already; try again later", tables.waiting.len());
+            return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many", message));
+        }
+        tables.numbers += 1;
+        Ok(Core::new(format!("{kind}-{}", tables.numbers), of, self.limits.log_bytes))
+    }
+
+    /// Stops what waits or runs, and forgets what has ended; whether it was stopped.
+    pub(crate) fn remove(&self, work: &dyn Work) -> bool {
+        let core = work.core();
+        let stopped = core.halt();
+        if !stopped {
+            let mut tables = lock(&self.tables);
+            tables.runs.retain(|run| run.core().id != core.id);
+            tables.labs.retain(|lab| lab.core().id != core.id);
+        }
+        stopped
+    }
+
+    /// Stops everything.
+    pub(crate) fn stop_all(&self) {
+        let tables = lock(&self.tables);
+        for run in &tables.runs {
+            run.core().halt();
+        }
+        for lab in &tables.labs {
+            lab.core().halt();
+        }
+    }
+
+    /// Lets as many compute as may.
+    fn go_on(self: &Arc<Self>) {
+        let mut tables = lock(&self.tables);
+        while tables.running < self.limits.at_once {
+            let Some(work) = tables.waiting.pop_front() else { break };
+            if !work.core().begin() {
+                continue;
+            }
+            tables.running += 1;
+            let (board, computed) = (self.clone(), work.clone());
+            let thread = std::thread::Builder::new().name(work.core().id.clone());
+            let spawned = thread.spawn(move || {
+                let work = computed;
+                if catch_unwind(AssertUnwindSafe(|| work.work())).is_err() {
+                    work.core().fail(Problem::defect("a defect of the simulator ended this run"));
+                }
+                drop(work);
+                board.one_ended();
+            });
+            if spawned.is_err() {
+                work.core().fail(Problem::busy("the system has no thread left for this run"));
+                tables.running -= 1;
+            }
+        }
+        self.trim(&mut tables);
+    }
+
+    fn one_ended(self: &Arc<Self>) {
+        lock(&self.tables).running -= 1;
+        self.go_on();
+    }
+
+    /// Forgets the oldest that ended until the others fit.
+    fn trim(&self, tables: &mut Tables) {
+        loop {
+            let stages: Vec<_> = tables.runs.iter().map(|run| run.core().stage()).collect();
+            let labs: Vec<_> = tables.labs.iter().map(|lab| lab.core().stage()).collect();
+            let bytes: usize = stages.iter().chain(&labs).map(|stage| stage.bytes).sum();
+            let (of_runs, of_labs) =
+                (stages.len() > self.limits.kept, labs.len() > self.limits.kept);
+            let heavy = bytes > self.limits.kept_bytes;
+            let ended = |stages: &[Stage]| {
+                let ended = stages.iter().filter(|stage| stage.status.has_ended()).count();
+                // The last is looked at by somebody, however heavy it is.
+                let place = stages.iter().position(|stage| stage.status.has_ended());
+                place.filter(|_| ended > 1)
+            };
+            if let Some(place) = ended(&stages).filter(|_| of_runs || heavy) {
+                tables.runs.remove(place);
+            } else if let Some(place) = ended(&labs).filter(|_| of_labs || heavy) {
+                tables.labs.remove(place);
+            } else {
+                break;
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

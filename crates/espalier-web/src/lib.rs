@@ -1,0 +1,32 @@
+//! The web page: simulations while they run, over a JSON interface.
+//!
+//! * [`Server`]: binds, serves until it is told to stop. [`Settings`]: where, for whom, how much.
+//! * `docs/PAGE.md` says what is served and why it is safe; `docs/openapi.json` describes every
+//!   request and answer.
+//!
+//! A run belongs to the server, not to who looks at it: its events are kept once, serialised, and
+//! every viewer reads the same bytes as fast as it can. How a page looks is not known here.
+
+mod admit;
+mod api;
+mod assets;
+mod board;
+mod error;
+mod events;
+mod guard;
+mod info;
+mod labs;
+mod limits;
+mod log;
+mod models;
+mod presets;
+mod request;
+mod run;
+mod runs;
+mod server;
+
+pub use limits::Limits;
+pub use server::{Server, ServerError, Settings, Stopper};
+
+/// The description of the interface: OpenAPI 3.1.
+pub const OPENAPI: &str = include_str!("../../../docs/openapi.json");

@@ -1,0 +1,233 @@
+//! A run: what is kept of it while it goes and after, and how it is computed.
+
+use crate::board::{Core, Stage, Status, Work};
+use crate::error::Problem;
+use crate::events::{Ending, Opening, RoundEvent};
+use crate::models::Upload;
+use axum::http::StatusCode;
+use espalier::sim::{
+    AuditEntry, Config, Moment, Report, Sight, SimError, Summary, Watched, simulate_watched,
+};
+use serde::Serialize;
+use serde_json::Value;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A simulation and what can be asked about it.
+#[derive(Debug)]
+pub(crate) struct Run {
+    core: Core,
+    pub(crate) config: Config,
+    /// The file that the configuration names; it stays until the run is forgotten.
+    upload: Option<Arc<Upload>>,
+    kept: Mutex<Kept>,
+}
+
+/// What a run has left behind so far.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    /// Exchanges so far; empty once the report has them.
+    pub(crate) audit: Vec<AuditEntry>,
+    /// The sampled nodes after each round, the opening included.
+    pub(crate) moments: Vec<Moment>,
+    /// The whole run, once it has ended.
+    pub(crate) report: Option<Arc<Report>>,
+}
+
+/// A run as it is answered.
+#[derive(Serialize)]
+pub(crate) struct RunView<'a> {
+    id: &'a str,
+    #[serde(flatten)]
+    stage: &'a Stage,
+    config: &'a Config,
+    flags: Vec<String>,
+    link: String,
+    error: Option<&'a Problem>,
+    summary: Option<&'a Summary>,
+}
+
+impl Run {
+    pub(crate) fn new(core: Core, config: Config, upload: Option<Arc<Upload>>) -> Self {
+        Self { core, config, upload, kept: Mutex::default() }
+    }
+
+    pub(crate) fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The whole report.
+    ///
+    /// # Errors
+    /// 409 before the end, and if there never will be one.
+    pub(crate) fn report(&self) -> Result<Arc<Report>, Problem> {
+        self.kept().report.clone().ok_or_else(|| {
+            let message = match self.core.stage().status {
+                Status::Failed => "this run failed and has no report",
+                Status::Stopped => "this run was stopped before it began",
+                _ => "this run has not ended; its report comes with its end",
+            };
+            Problem::new(StatusCode::CONFLICT, "not-ended", message)
+        })
+    }
+
+    /// As JSON.
+    pub(crate) fn value(&self) -> Value {
+        let (stage, report) = (self.core.stage(), self.kept().report.clone());
+        let view = RunView {
+            id: &self.core.id,
+            stage: &stage,
+            config: &self.config,
+            flags: self.config.flags(),
+            link: link(&self.config),
+            error: stage.error.as_ref(),
+            summary: report.as_ref().map(|report| &report.summary),
+        };
+        serde_json::to_value(view).unwrap_or_default()
+    }
+
+    fn see(&self, sight: Sight<'_>) -> Result<(), Problem> {
+        match sight {
+            Sight::Training => Ok(()),
+            Sight::Opening(watched) => {
+                let opening = Opening::new(watched.report);
+                self.push("opening", &opening)?;
+                self.note(&watched)
+            }
+            Sight::Round(watched) => self.note(&watched),
+        }
+    }
+
+    /// Writes a round down.
+    fn note(&self, watched: &Watched<'_>) -> Result<(), Problem> {
+        let Some(event) = RoundEvent::new(watched) else { return Ok(()) };
+        {
+            let mut kept = self.kept();
+            kept.audit.extend(watched.audit().cloned());
+            kept.moments.push(watched.moment.clone());
+        }
+        self.core.reached(event.number());
+        self.push("round", &event)
+    }
+
+    fn push(&self, name: &str, event: &impl Serialize) -> Result<(), Problem> {
+        if self.core.log.push(name, event) {
+            return Ok(());
+        }
+        let message = "this run says more than the page can keep: sample fewer nodes, or make \
+                       fewer rounds";
+        Err(Problem::field("too-large", "metrics", message))
+    }
+
+    fn simulate(&self) -> Result<Report, Problem> {
+        let file = self.upload.as_ref().map(|upload| upload.path());
+        let mut failed = None;
+        let report = simulate_watched(&self.config, file, &mut |sight| {
+            if let Err(problem) = self.see(sight) {
+                failed.get_or_insert(problem);
+            }
+            if failed.is_some() || self.core.is_stopped() {
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        });
+        match failed {
+            Some(problem) => Err(problem),
+            None => report.map_err(|error| self.blame(&error)),
+        }
+    }
+
+    /// What the user can do about it; the place of an uploaded file is not told.
+    fn blame(&self, error: &SimError) -> Problem {
+        let in_file = matches!(error, SimError::Model(_) | SimError::Mismatch { .. });
+        if in_file && self.upload.is_some() {
+            return Problem::field("bad-config", "model", "the uploaded file cannot be used");
+        }
+        refusal(error)
+    }
+}
+
+impl Work for Run {
+    fn core(&self) -> &Core {
+        &self.core
+    }
+
+    fn work(&self) {
+        match self.simulate() {
+            Err(problem) => self.core.fail(problem),
+            Ok(report) => {
+                let status = if self.core.is_stopped() { Status::Stopped } else { Status::Done };
+                let bytes = weight(&report);
+                // Whoever reads the ending finds the report there.
+                let mut kept = self.kept();
+                kept.audit = Vec::new();
+                let report = Arc::new(report);
+                kept.report = Some(report.clone());
+                drop(kept);
+                self.core.end(status, bytes, |log| {
+                    log.push("ending", &Ending::new(status, &report));
+                });
+            }
+        }
+    }
+}
+
+/// About how many bytes a run holds in memory besides its events.
+fn weight(report: &Report) -> usize {
+    let model = report.model.bytes as usize;
+    let trainings = report.config.retrain.map_or(1, |every| 1 + report.config.rounds / every);
+    let clocks: usize = report.rounds.iter().flat_map(|round| &round.clock).map(|c| c.len()).sum();
+    report.nodes.len() * (model * trainings as usize + 8 * report.nodes.len())
+        + report.audit.len() * 256
+        + report.trace.len() * 512
+        + clocks * 70
+}
+
+/// A configuration that cannot be run: which field, and what would be right.
+pub(crate) fn refusal(error: &SimError) -> Problem {
+    let text = error.to_string();
+    let Some((flag, message)) = text.split_once(": ").filter(|(flag, _)| flag.starts_with("--"))
+    else {
+        return Problem::defect(text);
+    };
+    let name = flag.trim_start_matches('-').split(' ').next().unwrap_or_default();
+    let field = match name {
+        "param" => "parameters".to_owned(),
+        "no-attest" => "attest".to_owned(),
+        name => name.replace('-', "_"),
+    };
+    Problem::field("bad-config", field, message)
+}
+
+/// The address of the page that makes this run again: the fields that differ from the defaults.
+fn link(config: &Config) -> String {
+    let (given, usual) = (serde_json::to_value(config), serde_json::to_value(Config::default()));
+    let (Ok(Value::Object(given)), Ok(usual)) = (given, usual) else { return "/".to_owned() };
+    let mut link = form_urlencoded::Serializer::for_suffix("/?".to_owned(), 2);
+    for (name, value) in &given {
+        if name == "base_root" || (usual.get(name) == Some(value) && name != "seed") {
+            continue;
+        }
+        match value {
+            Value::Object(parameters) => {
+                for (parameter, value) in parameters {
+                    link.append_pair(&format!("{name}.{parameter}"), &plain(value));
+                }
+            }
+            value => {
+                link.append_pair(name, &plain(value));
+            }
+        }
+    }
+    link.finish()
+}
+
+/// A value as it stands in an address; lists are joined by commas.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(values) => values.iter().map(plain).collect::<Vec<_>>().join(","),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    }
+}

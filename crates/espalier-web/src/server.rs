@@ -1,0 +1,199 @@
+//! Binding, accepting and stopping.
+
+use crate::api::{App, router};
+use crate::assets;
+use crate::guard::Guard;
+use crate::limits::Limits;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+/// How long the head of a request may take to arrive.
+const HEAD_TIME: Duration = Duration::from_secs(10);
+/// The most bytes that are read ahead on a connection, and the longest head of a request.
+const BUFFER: usize = 64 << 10;
+/// How long connections may take to end when the server stops.
+const FAREWELL: Duration = Duration::from_secs(3);
+/// The shortest token.
+const MIN_TOKEN: usize = 16;
+
+/// Where a server listens, for whom, and how much it takes on.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Port 0 is any free one.
+    pub address: SocketAddr,
+    /// What every request must bring; needed unless `address` is of this machine alone.
+    pub token: Option<String>,
+    /// Bounds.
+    pub limits: Limits,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self { address, token: None, limits: Limits::default() }
+    }
+}
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServerError {
+    /// The caller: others could reach the server, and nothing would keep them out.
+    #[error("{address} can be reached by others: it needs a token")]
+    NoToken {
+        /// Where it was to listen.
+        address: SocketAddr,
+    },
+    /// The caller: a token that can be guessed, or cannot stand in a header.
+    #[error("a token is {MIN_TOKEN} or more letters, digits, `-` and `_`")]
+    BadToken,
+    /// The environment: something listens there already.
+    #[error("{address} is taken by another program")]
+    Taken {
+        /// Where it was to listen.
+        address: SocketAddr,
+    },
+    /// The environment.
+    #[error("cannot {action}: {source}")]
+    Io {
+        /// What was tried.
+        action: String,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// A server that is bound and not yet serving.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    app: Arc<App>,
+    stop: watch::Sender<bool>,
+}
+
+/// Stops a server from elsewhere.
+#[derive(Debug, Clone)]
+pub struct Stopper(watch::Sender<bool>);
+
+impl Stopper {
+    /// No new connections; those that are there end soon.
+    pub fn stop(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+impl Server {
+    /// Binds an address. Inside a tokio runtime.
+    ///
+    /// # Errors
+    /// [`ServerError`].
+    pub async fn bind(settings: Settings) -> Result<Self, ServerError> {
+        let Settings { address, token, limits } = settings;
+        if token.is_none() && !address.ip().is_loopback() {
+            return Err(ServerError::NoToken { address });
+        }
+        let fits = |c: u8| c.is_ascii_alphanumeric() || c == b'-' || c == b'_';
+        if token.as_ref().is_some_and(|t| t.len() < MIN_TOKEN || !t.bytes().all(fits)) {
+            return Err(ServerError::BadToken);
+        }
+        let failed = |action: String| move |source| ServerError::Io { action, source };
+        let listener = TcpListener::bind(address).await.map_err(|source| match source.kind() {
+            io::ErrorKind::AddrInUse => ServerError::Taken { address },
+            _ => ServerError::Io { action: format!("listen on {address}"), source },
+        })?;
+        let address = listener.local_addr().map_err(failed("find the port".into()))?;
+        let stop = watch::Sender::new(false);
+        let guard = Guard::new(address.port(), token.as_deref());
+        let app = App::new(limits, guard, stop.subscribe());
+        let app = Arc::new(app.map_err(failed("make a temporary folder".into()))?);
+        Ok(Self { listener, address, app, stop })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What stops it.
+    #[must_use]
+    pub fn stopper(&self) -> Stopper {
+        Stopper(self.stop.clone())
+    }
+
+    /// Serves until it is stopped; then everything that computes is stopped too, and uploaded files
+    /// are removed.
+    pub async fn serve(self) {
+        let Self { listener, app, stop, .. } = self;
+        // In the background: the first answer does not wait for all files to be packed.
+        let prepared = tokio::task::spawn_blocking(assets::prepare);
+        let places = Arc::new(Semaphore::new(app.limits.connections));
+        let service = TowerToHyperService::new(router(app.clone()));
+        let mut stopped = stop.subscribe();
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                _ = stopped.wait_for(|stop| *stop) => break,
+            };
+            let Ok((stream, _)) = accepted else {
+                // Out of descriptors, most likely: others may close some.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            };
+            let Ok(place) = places.clone().try_acquire_owned() else {
+                tokio::spawn(turn_away(stream));
+                continue;
+            };
+            tokio::spawn(connection(stream, service.clone(), stop.subscribe(), place));
+        }
+        drop(listener);
+        app.board.stop_all();
+        let all = app.limits.connections as u32;
+        // Who does not end in time is cut off with the runtime.
+        let _ = tokio::time::timeout(FAREWELL, places.acquire_many(all)).await;
+        let _ = prepared.await;
+    }
+}
+
+type Service = TowerToHyperService<axum::Router>;
+
+async fn connection(
+    stream: TcpStream,
+    service: Service,
+    mut stop: watch::Receiver<bool>,
+    place: OwnedSemaphorePermit,
+) {
+    // Events are small and should not wait for each other.
+    let _ = stream.set_nodelay(true);
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_buf_size(BUFFER);
+    let served = http.serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(served);
+    // What goes wrong on a connection is between it and its other end.
+    let stopped = async { drop(stop.wait_for(|stop| *stop).await) };
+    tokio::select! {
+        _ = served.as_mut() => {}
+        () = stopped => {
+            served.as_mut().graceful_shutdown();
+            let _ = served.await;
+        }
+    }
+    drop(place);
+}
+
+/// Says that there is no place, without reading what is wanted.
+async fn turn_away(mut stream: TcpStream) {
+    const ANSWER: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\
+        Retry-After: 2\r\nContent-Type: application/json\r\nContent-Length: 71\r\n\r\n\
+        {\"error\":{\"code\":\"busy\",\"message\":\"there are too many connections now\"}}";
+    let _ = tokio::time::timeout(HEAD_TIME, stream.write_all(ANSWER)).await;
+}
