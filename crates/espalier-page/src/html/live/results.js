@@ -9,6 +9,7 @@ function progressWords(run) {
   if (run.status === 'failed') return `failed: ${run.error.message}`;
   const { lastRound } = run;
   const states = lastRound ? `, ${plural(lastRound.distinct_states, 'different state')}` : '';
+  if (run.stopping && !run.ended) return 'stopping after this round…';
   if (run.status === 'running') {
     return `round ${run.lastNumber} of ${run.report.config.rounds ?? '…'}${states}`;
   }
@@ -97,11 +98,17 @@ function openResults(host, id, page, { round } = {}) {
   run.onchange(follow);
   follow();
   const stream = streamInto(run, id);
-  const close = () => {
-    stream.close();
-    view.dispose();
-    host.replaceChildren();
-    redrawCharts();
+  return {
+    id, run, view,
+    stopping() {
+      run.stopping = true;
+      follow();
+    },
+    close() {
+      stream.close();
+      view.dispose();
+      host.replaceChildren();
+      redrawCharts();
+    },
   };
-  return { id, run, view, close };
 }
