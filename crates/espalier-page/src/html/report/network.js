@@ -73,8 +73,8 @@ function networkKey(run, host) {
     el('span', {}, text));
   const message = (kind, text) => el('span', { class: 'key' },
     svg('svg', { width: 34, height: 12, class: 'sample', 'aria-hidden': 'true' },
-      svg('path', { class: `message ${kind}`,
-        d: messageText(kind, { x: -2, y: 6 }, { x: kind === 'merged' ? 36 : 58, y: 6 }, 3, 1) })),
+      messageText(kind, { x: -2, y: 6 }, { x: kind === 'merged' ? 36 : 58, y: 6 }, 3, 1)
+        .map((d, part) => svg('path', { class: `message ${kind} ${part ? 'end' : 'line'}`, d }))),
     el('span', {}, text));
   const revealed = mark('circle', true, 'Byzantine, as the harness knows');
   host.append(el('div', { class: 'legend' }, mark('circle', false, 'equal colour: equal state'),
@@ -132,7 +132,8 @@ function showNetwork(view, host) {
     const states = reader.states(progress < 1 ? Math.max(0, index - 1) : index);
     const marks = states.map((each, node) => markOf(view, reader,
       { node, state: each, round, chosen: node === state.chosen, colours }));
-    return { marks, messages: reader.messages(index), progress, cursor: state.cursor };
+    return { marks, messages: reader.messages(index), cuts: reader.cuts(index), progress,
+      cursor: state.cursor };
   }
 
   function draw(index, progress) {
