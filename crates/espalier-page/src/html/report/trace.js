@@ -79,7 +79,7 @@ function stepLine(trace, key, label, field, line) {
   const steps = trace.map((entry) => entry[field]);
   return { x: trace.map((entry) => entry.index), y: steps, mode: 'lines', meta: { key, label },
     line: { shape: 'hvh', width: 2.5, ...line },
-    hovertemplate: `<b>%{y}</b> ${label}<br>after operation %{x}<extra></extra>` };
+    hovertemplate: `%{y} ${label}<br>after operation %{x}<extra></extra>` };
 }
 
 function showRoots({ run }, host) {
