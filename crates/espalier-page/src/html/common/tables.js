@@ -28,7 +28,8 @@ function table(host, { label, columns, rows: given, bands, limit = ROWS_AT_FIRST
   const heads = columns.map((column) => headOf(column, state, () => draw()));
   const caption = el('caption', { class: 'visually-hidden' }, label);
   const above = bands && el('tr', { class: 'bands' }, bands.map(([text, columns]) =>
-    el('th', { scope: 'colgroup', colspan: columns }, text)));
+    (text ? el('th', { scope: 'colgroup', colspan: columns }, text)
+      : el('td', { colspan: columns }))));
   const node = el('table', {}, caption, el('thead', {}, above, el('tr', {}, heads)), tbody);
   const frame = el('div', { class: 'frame', tabindex: 0, role: 'region', 'aria-label': label },
     node);
