@@ -89,7 +89,7 @@ function headOf(column, state, redraw) {
 
 // The figures of a chart, for those who cannot or do not want to read it. `columns` and `rows` may
 // be functions where they grow. Returns what brings the table up to date.
-function figures(host, label, columns, rows) {
+function figures(host, label, columns, rows, title = 'Figures as a table') {
   const now = (given) => (typeof given === 'function' ? given() : given);
   let shown = null;
   let columnsShown = 0;
@@ -100,7 +100,7 @@ function figures(host, label, columns, rows) {
     shown = table(inside, { label, columns: given, rows: now(rows) });
   }
 
-  const node = folded('Figures as a table', make);
+  const node = folded(title, make);
   host.append(node);
   return () => {
     if (!node.open || !shown) return;

@@ -84,6 +84,40 @@ function networkKey(run, host) {
   return (shown) => { revealed.style.display = shown ? '' : 'none'; };
 }
 
+// What the drawing shows, for those who cannot or do not want to see it.
+function networkTables(view, reader, host, shown) {
+  const { run, harness } = view;
+  const nameOf = (node) => run.report.nodes[node].name;
+  const nodes = () => {
+    const states = reader.states(shown());
+    const holders = holdersAmong(states);
+    const { isolated } = run.rounds[shown()];
+    return states.map((state, node) => ({ ...state, name: nameOf(node),
+      holders: holders(state), out: isolated.includes(nameOf(node)) }));
+  };
+  const columns = () => [
+    named('Node', (row) => row.name),
+    plain('Takes part', (row) => (row.active ? 'yes' : 'no')),
+    hashed('State hash', (row) => row.hash),
+    numeric('Held by', (row) => row.holders),
+    plain('Isolated', (row) => (row.out ? 'yes' : 'no')),
+    ...(harness.revealed ? [plain('Attack', ({ name }) =>
+      (run.isByzantine(name) ? run.infoOf.get(name).attack ?? 'unnamed' : MISSING))] : []),
+  ];
+  const messages = () => {
+    const found = reader.messages(shown());
+    return OUTCOME_KINDS.flatMap((kind) => found[kind].map((message) => ({ kind, ...message })));
+  };
+  const updates = [
+    figures(host, 'Nodes after this round', columns, nodes, 'The nodes as a table'),
+    figures(host, 'Messages of this round', [
+      named('From', ({ from }) => nameOf(from)), named('To', ({ to }) => nameOf(to)),
+      plain('Outcome', ({ kind }) => kind), numeric('New operations', ({ ops }) => ops ?? 0),
+    ], messages, 'The messages as a table'),
+  ];
+  return () => updates.forEach((update) => update());
+}
+
 // Arrow keys go from node to node, Enter chooses one.
 function networkKeys(frame, state, number, { choose, draw }) {
   const steps = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
@@ -123,6 +157,7 @@ function showNetwork(view, host) {
   const left = el('div', {}, frame);
   host.append(controls, under, el('div', { class: 'network' }, left, aside));
   const key = networkKey(run, left);
+  const tables = networkTables(view, reader, host, () => state.shown[0]);
   const inspect = inspector(view, reader, aside);
 
   function sceneAt(index, progress) {
@@ -141,7 +176,9 @@ function showNetwork(view, host) {
     state.scene = sceneAt(index, progress);
     drawing.draw(state.scene);
     key(harness.revealed);
-    if (progress === 1) inspect(state.chosen, index);
+    if (progress < 1) return;
+    inspect(state.chosen, index);
+    tables();
   }
 
   const redraw = () => state.shown && draw(...state.shown);
