@@ -20,10 +20,16 @@ function bestOf(rules) {
   return pairs.reduce((best, pair) => (best && best.error <= pair.error ? best : pair), null);
 }
 
-// A run: its place on every axis, and what it found. Seeds are the innermost axis of the file.
+// Seeds are the innermost axis of the file; of a grid that was stopped some cells are missing.
+function seedText({ seed }, index) {
+  const inTurn = seeds[index % seeds.length];
+  return Number(inTurn) === seed ? inTurn : seeds.find((text) => Number(text) === seed);
+}
+
+// A run: its place on every axis, and what it found.
 const runs = cells.map((result, index) => {
   const rules = errorsOf(result.rules);
-  return { ...result, ...result.cell, seed: seeds[index % seeds.length], rules,
+  return { ...result, ...result.cell, seed: seedText(result.cell, index), rules,
     error: errorOf(result.error), mean: errorOf(result.mean), best: bestOf(rules) };
 });
 

@@ -49,6 +49,10 @@ function labFault(grid, { limits }) {
     const wrong = values.find((value) => !Number.isSafeInteger(value) || value < 0);
     if (known(wrong)) return { field, message: `${wrong} is no whole number this page can send.` };
   }
+  const share = grid.shares.find((text) => !/^\d+(\.\d+)?%?$/.test(text));
+  if (known(share)) {
+    return { field: 'shares', message: `${share} is no number of nodes and no share such as 34%.` };
+  }
   const wrong = grid.nodes.find((nodes) => nodes < least || nodes > most);
   if (known(wrong)) {
     return { field: 'nodes', message: `${least} to ${count(most)}, not ${count(wrong)}.` };

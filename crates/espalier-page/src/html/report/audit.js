@@ -106,7 +106,9 @@ function showAudit({ run }, host) {
   const text = caption();
   const files = caption();
   const turn = (label, where) => el('button', { type: 'button', onclick: () => {
-    state.page = Math.min(state.pages - 1, Math.max(0, where()));
+    const page = Math.min(state.pages - 1, Math.max(0, where()));
+    if (page === state.page) return;
+    state.page = page;
     ask(true);
   } }, label);
   const buttons = [turn('First', () => 0), turn('Back', () => state.page - 1),
@@ -142,7 +144,9 @@ function showAudit({ run }, host) {
     shown.update(page.entries);
     place.textContent = `Page ${count(state.page + 1)} of ${count(state.pages)}`;
     const [atStart, atEnd] = [state.page === 0, state.page >= state.pages - 1];
-    [atStart, atStart, atEnd, atEnd].forEach((off, at) => { buttons[at].disabled = off; });
+    // A button that is disabled would take the focus away from who has just pressed it.
+    [atStart, atStart, atEnd, atEnd].forEach((off, at) =>
+      buttons[at].setAttribute('aria-disabled', off));
     auditDownloads(run, files, filter);
   }
 

@@ -1,7 +1,7 @@
 // Draws a scene of the network: as SVG, or on a canvas where there are too many nodes for that.
 //
 // A scene is { marks: [{ shape, colour, ring, chosen, title }], messages: { merged, lost, blocked:
-// [{ from, to }] }, progress, cursor }. Both drawings are { node, draw(scene) }.
+// [{ from, to }] }, cuts: [[from, to]], progress, cursor }. Both drawings are { node, draw(scene) }.
 
 const MOST_SVG_NODES = 300;
 const OUTCOME_KINDS = ['merged', 'lost', 'blocked'];
@@ -48,19 +48,24 @@ function svgDrawing(run, spots, onchoose) {
   const radius = radiusFor(spots);
   const edges = run.topology.edges ?? [];
   const marks = spots.map((place, node) => svgMark(place, radius, () => onchoose(node)));
-  const messages = OUTCOME_KINDS.map((kind) => svg('path', { class: `message ${kind}` }));
+  const messages = OUTCOME_KINDS.map((kind) => ['line', 'end'].map((part) =>
+    svg('path', { class: `message ${kind} ${part}` })));
+  const cuts = svg('path', { class: 'cuts' });
   const labels = spots[0].angle === undefined || spots.length > MOST_LABELS ? []
     : spots.map((place, node) => nodeLabel(place, run.report.nodes[node].name));
   const node = svg('svg', { class: 'drawing', viewBox: frameOf(spots).join(' '),
     'aria-hidden': 'true' },
   svg('path', { class: 'links', d: linksText(spots, edges), opacity: linkOpacity(edges.length) }),
-  messages, marks.map((mark) => mark.node), labels);
+  cuts, messages, marks.map((mark) => mark.node), labels);
   function draw(scene) {
     OUTCOME_KINDS.forEach((kind, index) => {
       const sent = scene.messages[kind];
-      messages[index].setAttribute('d', messagesText(kind, spots, sent, radius, scene.progress));
-      messages[index].setAttribute('opacity', messageOpacity(sent.length));
+      messagesText(kind, spots, sent, radius, scene.progress).forEach((text, part) => {
+        messages[index][part].setAttribute('d', text);
+        messages[index][part].setAttribute('opacity', messageOpacity(sent.length));
+      });
     });
+    cuts.setAttribute('d', linksText(spots, scene.cuts));
     marks.forEach((mark, index) => mark.draw(scene.marks[index], scene.cursor === index));
   }
   return { node, draw };
@@ -139,14 +144,20 @@ function canvasDrawing(run, spots, onchoose) {
     pen.strokeStyle = colours.quiet;
     pen.lineWidth = 0.8;
     pen.stroke(links);
+    pen.globalAlpha = 0.5;
+    pen.strokeStyle = colours.note;
+    pen.setLineDash(MESSAGE_STYLES.blocked.dash);
+    pen.stroke(new Path2D(linksText(spots, scene.cuts)));
     pen.globalAlpha = 1;
     for (const kind of OUTCOME_KINDS) {
       pen.globalAlpha = messageOpacity(scene.messages[kind].length);
       pen.strokeStyle = colours[MESSAGE_STYLES[kind].colour];
-      pen.setLineDash(MESSAGE_STYLES[kind].dash);
       pen.lineWidth = 1;
-      pen.stroke(new Path2D(
-        messagesText(kind, spots, scene.messages[kind], radius, scene.progress)));
+      const texts = messagesText(kind, spots, scene.messages[kind], radius, scene.progress);
+      texts.forEach((text, part) => {
+        pen.setLineDash(part === 0 ? MESSAGE_STYLES[kind].dash : []);
+        pen.stroke(new Path2D(text));
+      });
     }
     pen.globalAlpha = 1;
     pen.setLineDash([]);

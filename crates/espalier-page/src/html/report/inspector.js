@@ -24,15 +24,19 @@ function embeddedNode(run, reader, node, index) {
     task_accuracy: own('task_accuracy') };
 }
 
-// How many nodes hold the state of this one after a round.
-function holdersOf(states, node) {
-  const { hash, number } = states[node];
-  return states.filter((other) => other.active
-    && (hash === null ? known(number) && other.number === number : other.hash === hash)).length;
+// How many nodes hold a state, of those that take part; 0 for a state that was not told.
+function holdersAmong(states) {
+  const tally = new Map();
+  const keyOf = ({ hash, number }) => hash ?? number;
+  for (const state of states) {
+    if (state.active) tally.set(keyOf(state), (tally.get(keyOf(state)) ?? 0) + 1);
+  }
+  return (state) => (keyOf(state) === null ? 0 : tally.get(keyOf(state)) ?? 0);
 }
 
 function nodeFacts(run, reader, node, index, told) {
-  const holders = holdersOf(reader.states(index), node);
+  const states = reader.states(index);
+  const holders = holdersAmong(states)(states[node]);
   const held = holders > 0 ? ` held by ${plural(holders, 'node')}` : '';
   const messages = reader.messages(index);
   const listing = (kind, way, other) => messages[kind].filter((one) => one[way] === node)

@@ -73,8 +73,8 @@ function networkKey(run, host) {
     el('span', {}, text));
   const message = (kind, text) => el('span', { class: 'key' },
     svg('svg', { width: 34, height: 12, class: 'sample', 'aria-hidden': 'true' },
-      svg('path', { class: `message ${kind}`,
-        d: messageText(kind, { x: -2, y: 6 }, { x: kind === 'merged' ? 36 : 58, y: 6 }, 3, 1) })),
+      messageText(kind, { x: -2, y: 6 }, { x: kind === 'merged' ? 36 : 58, y: 6 }, 3, 1)
+        .map((d, part) => svg('path', { class: `message ${kind} ${part ? 'end' : 'line'}`, d }))),
     el('span', {}, text));
   const revealed = mark('circle', true, 'Byzantine, as the harness knows');
   host.append(el('div', { class: 'legend' }, mark('circle', false, 'equal colour: equal state'),
@@ -82,6 +82,40 @@ function networkKey(run, host) {
     unsampled ? mark('circle', false, 'hollow: state not told', 'unknown') : null, revealed,
     message('merged', 'brought news'), message('lost', 'lost'), message('blocked', 'blocked')));
   return (shown) => { revealed.style.display = shown ? '' : 'none'; };
+}
+
+// What the drawing shows, for those who cannot or do not want to see it.
+function networkTables(view, reader, host, shown) {
+  const { run, harness } = view;
+  const nameOf = (node) => run.report.nodes[node].name;
+  const nodes = () => {
+    const states = reader.states(shown());
+    const holders = holdersAmong(states);
+    const { isolated } = run.rounds[shown()];
+    return states.map((state, node) => ({ ...state, name: nameOf(node),
+      holders: holders(state), out: isolated.includes(nameOf(node)) }));
+  };
+  const columns = () => [
+    named('Node', (row) => row.name),
+    plain('Takes part', (row) => (row.active ? 'yes' : 'no')),
+    hashed('State hash', (row) => row.hash),
+    numeric('Held by', (row) => row.holders),
+    plain('Isolated', (row) => (row.out ? 'yes' : 'no')),
+    ...(harness.revealed ? [plain('Attack', ({ name }) =>
+      (run.isByzantine(name) ? run.infoOf.get(name).attack ?? 'unnamed' : MISSING))] : []),
+  ];
+  const messages = () => {
+    const found = reader.messages(shown());
+    return OUTCOME_KINDS.flatMap((kind) => found[kind].map((message) => ({ kind, ...message })));
+  };
+  const updates = [
+    figures(host, 'Nodes after this round', columns, nodes, 'The nodes as a table'),
+    figures(host, 'Messages of this round', [
+      named('From', ({ from }) => nameOf(from)), named('To', ({ to }) => nameOf(to)),
+      plain('Outcome', ({ kind }) => kind), numeric('New operations', ({ ops }) => ops ?? 0),
+    ], messages, 'The messages as a table'),
+  ];
+  return () => updates.forEach((update) => update());
 }
 
 // Arrow keys go from node to node, Enter chooses one.
@@ -123,6 +157,7 @@ function showNetwork(view, host) {
   const left = el('div', {}, frame);
   host.append(controls, under, el('div', { class: 'network' }, left, aside));
   const key = networkKey(run, left);
+  const tables = networkTables(view, reader, host, () => state.shown[0]);
   const inspect = inspector(view, reader, aside);
 
   function sceneAt(index, progress) {
@@ -132,7 +167,8 @@ function showNetwork(view, host) {
     const states = reader.states(progress < 1 ? Math.max(0, index - 1) : index);
     const marks = states.map((each, node) => markOf(view, reader,
       { node, state: each, round, chosen: node === state.chosen, colours }));
-    return { marks, messages: reader.messages(index), progress, cursor: state.cursor };
+    return { marks, messages: reader.messages(index), cuts: reader.cuts(index), progress,
+      cursor: state.cursor };
   }
 
   function draw(index, progress) {
@@ -140,7 +176,9 @@ function showNetwork(view, host) {
     state.scene = sceneAt(index, progress);
     drawing.draw(state.scene);
     key(harness.revealed);
-    if (progress === 1) inspect(state.chosen, index);
+    if (progress < 1) return;
+    inspect(state.chosen, index);
+    tables();
   }
 
   const redraw = () => state.shown && draw(...state.shown);

@@ -49,8 +49,25 @@ function sceneReader(run) {
   }
 
   const audit = auditByRound(run);
-  return { nodeOf, sampleOf, learn, states, colourOf,
-    messages: (index) => messagesOf(run, index, audit, nodeOf) };
+  const messages = (index) => messagesOf(run, index, audit, nodeOf);
+  return { nodeOf, sampleOf, learn, states, colourOf, messages,
+    cuts: (index) => cutsOf(run, index, messages) };
+}
+
+// The links that a split of the network cuts in this round, as far as messages were blocked there:
+// [[from, to]]. Once a split has blocked a link it does so to its end.
+function cutsOf(run, index, messages) {
+  const number = run.roundNumbers[index];
+  const split = partitions(run).find(({ from, until }) => from <= number && number < until);
+  if (!split) return [];
+  const found = new Map();
+  run.roundNumbers.forEach((round, at) => {
+    if (round < split.from || round >= split.until) return;
+    for (const { from, to } of messages(at).blocked) {
+      found.set(from < to ? `${from} ${to}` : `${to} ${from}`, [from, to]);
+    }
+  });
+  return [...found.values()];
 }
 
 // The kept entries of the log by round, for runs that came with their log.
