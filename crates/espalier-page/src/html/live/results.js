@@ -11,7 +11,8 @@ function progressWords(run) {
   const states = lastRound ? `, ${plural(lastRound.distinct_states, 'different state')}` : '';
   if (run.stopping && !run.ended) return 'stopping after this round…';
   if (run.status === 'running') {
-    return `round ${run.lastNumber} of ${run.report.config.rounds ?? '…'}${states}`;
+    const rounds = run.report.config.rounds ?? run.progress?.rounds ?? '…';
+    return `round ${run.lastNumber} of ${rounds}${states}`;
   }
   return `${run.status === 'stopped' ? 'stopped' : 'done'} after `
     + `${plural(run.lastNumber, 'round')}${states}`;
