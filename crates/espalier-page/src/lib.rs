@@ -60,6 +60,24 @@ const RUN_VIEWS: &[&str] = &[
     include_str!("html/report/views.js"),
 ];
 
+/// The sections of a grid of attacks, and their styles.
+const GRID_SECTIONS: &str = include_str!("html/grid/page.html");
+const GRID_STYLE: &str = include_str!("html/grid/page.css");
+
+/// The views of a grid: one function, of which the first file is the beginning and the last the
+/// end.
+const GRID_VIEWS: &[&str] = &[
+    include_str!("html/grid/begin.js"),
+    include_str!("html/grid/data.js"),
+    include_str!("html/grid/setting.js"),
+    include_str!("html/grid/header.js"),
+    include_str!("html/grid/heat.js"),
+    include_str!("html/grid/lines.js"),
+    include_str!("html/grid/trust.js"),
+    include_str!("html/grid/cells.js"),
+    include_str!("html/grid/end.js"),
+];
+
 /// One kind of page: what is fixed about it.
 #[derive(Debug, Clone, Copy)]
 pub struct Template {
@@ -106,19 +124,14 @@ pub const SCENARIO: Template = Template {
 /// Attacks against merges.
 pub const GRID: Template = Template {
     title: "Espalier: attack grid",
-    content: include_str!("html/grid/page.html"),
-    style: include_str!("html/grid/page.css"),
-    views: &[],
-    scripts: &[
-        include_str!("html/grid/data.js"),
-        include_str!("html/grid/setting.js"),
-        include_str!("html/grid/header.js"),
-        include_str!("html/grid/heat.js"),
-        include_str!("html/grid/lines.js"),
-        include_str!("html/grid/trust.js"),
-        include_str!("html/grid/cells.js"),
-        include_str!("html/grid/main.js"),
-    ],
+    content: concat!(
+        include_str!("html/grid/frame.html"),
+        include_str!("html/grid/page.html"),
+        "</main>\n"
+    ),
+    style: GRID_STYLE,
+    views: GRID_VIEWS,
+    scripts: &[include_str!("html/grid/main.js")],
 };
 
 impl Template {

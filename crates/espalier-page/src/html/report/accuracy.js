@@ -9,7 +9,7 @@ function aloneDots({ model, sampled }, colours, at) {
     text: alone.map(({ name }) => inert(name)),
     marker: { color: colours.late, size: 8, opacity: 0.6 },
     meta: { key: 'alone', label: 'each node alone' },
-    hovertemplate: '%{text} alone: <b>%{y:.1%}</b><extra></extra>' };
+    hovertemplate: '%{text} alone: %{y:.1%}<extra></extra>' };
 }
 
 function accuracyBand({ roundNumbers }, colours, perRound) {
@@ -22,7 +22,7 @@ function accuracyBand({ roundNumbers }, colours, perRound) {
       line: { width: 0, color: colours.calm }, meta },
     { x: roundNumbers, y: line('middle'), mode: 'lines+markers', marker: { size: 5 },
       line: { color: colours.accent, width: 3 }, meta: { key: 'middle', label: 'median merged' },
-      hovertemplate: 'median merged: <b>%{y:.1%}</b><br>round %{x}<extra></extra>' },
+      hovertemplate: 'median merged: %{y:.1%}<br>round %{x}<extra></extra>' },
   ];
 }
 
@@ -32,7 +32,7 @@ function accuracyLines(run) {
     ...strung([{ name, ys: series(run, 'task_accuracy', node) }],
       run.roundNumbers), mode: 'lines',
     line: { ...lineOf(node), width: 1.2 }, meta: { key: `node ${node}`, label: name },
-    hovertemplate: '%{text}: <b>%{y:.1%}</b><br>round %{x}<extra></extra>' }]));
+    hovertemplate: '%{text}: %{y:.1%}<br>round %{x}<extra></extra>' }]));
 }
 
 function accuracyLayout(view, colours, width, at, values) {

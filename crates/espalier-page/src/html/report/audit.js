@@ -94,7 +94,9 @@ function auditText({ total, kept, matching, offset, entries }, run) {
   const lost = kept < total ? ` The last ${count(kept)} of ${count(total)} are kept.` : '';
   const all = matching === kept ? plural(matching, 'entry', 'entries')
     : `${count(matching)} that match, of ${plural(kept, 'entry', 'entries')}`;
-  if (entries.length === 0) return `Nothing matches, of ${plural(kept, 'entry', 'entries')}.${lost}`;
+  if (entries.length === 0) {
+    return `Nothing matches, of ${plural(kept, 'entry', 'entries')}.${lost}`;
+  }
   return `${count(offset + 1)} to ${count(offset + entries.length)} of ${all}.${lost}`;
 }
 
@@ -104,7 +106,9 @@ function showAudit({ run }, host) {
   const text = caption();
   const files = caption();
   const turn = (label, where) => el('button', { type: 'button', onclick: () => {
-    state.page = Math.min(state.pages - 1, Math.max(0, where()));
+    const page = Math.min(state.pages - 1, Math.max(0, where()));
+    if (page === state.page) return;
+    state.page = page;
     ask(true);
   } }, label);
   const buttons = [turn('First', () => 0), turn('Back', () => state.page - 1),
@@ -140,7 +144,9 @@ function showAudit({ run }, host) {
     shown.update(page.entries);
     place.textContent = `Page ${count(state.page + 1)} of ${count(state.pages)}`;
     const [atStart, atEnd] = [state.page === 0, state.page >= state.pages - 1];
-    [atStart, atStart, atEnd, atEnd].forEach((off, at) => { buttons[at].disabled = off; });
+    // A button that is disabled would take the focus away from who has just pressed it.
+    [atStart, atStart, atEnd, atEnd].forEach((off, at) =>
+      buttons[at].setAttribute('aria-disabled', off));
     auditDownloads(run, files, filter);
   }
 

@@ -1,15 +1,18 @@
 // Draws a scene of the network: as SVG, or on a canvas where there are too many nodes for that.
 //
 // A scene is { marks: [{ shape, colour, ring, chosen, title }], messages: { merged, lost, blocked:
-// [{ from, to }] }, progress, cursor }. Both drawings are { node, draw(scene) }.
+// [{ from, to }] }, cuts: [[from, to]], progress, cursor }. Both drawings are { node, draw(scene) }.
 
 const MOST_SVG_NODES = 300;
 const OUTCOME_KINDS = ['merged', 'lost', 'blocked'];
 
+// Many messages at once are paler, so that the nodes stay in sight.
+const messageOpacity = (messages) => Math.max(0.25, Math.min(1, 350 / Math.max(1, messages)));
+
 const linkOpacity = (edges) => Math.max(0.1, Math.min(1, 90 / Math.max(1, edges) + 0.12));
 
 function nodeLabel(place, name) {
-  const away = 18;
+  const away = 21;
   const right = Math.cos(place.angle);
   const text = name.length > 9 ? `${name.slice(0, 8)}…` : name;
   return svg('text', { x: place.x + away * right, y: place.y + away * Math.sin(place.angle) + 4,
@@ -30,7 +33,8 @@ function svgMark(place, radius, onchoose) {
     if (wanted === shown) return;
     shown = wanted;
     title.textContent = look.title;
-    mark.setAttribute('d', MARKS[look.shape](place, look.shape === 'cross' ? radius * 0.7 : radius));
+    const size = look.shape === 'cross' ? radius * 0.7 : radius;
+    mark.setAttribute('d', MARKS[look.shape](place, size));
     mark.setAttribute('class', `mark ${look.shape}`);
     mark.style.fill = look.shape === 'cross' ? 'none' : look.colour;
     ring.style.display = look.ring ? '' : 'none';
@@ -44,16 +48,24 @@ function svgDrawing(run, spots, onchoose) {
   const radius = radiusFor(spots);
   const edges = run.topology.edges ?? [];
   const marks = spots.map((place, node) => svgMark(place, radius, () => onchoose(node)));
-  const messages = OUTCOME_KINDS.map((kind) => svg('path', { class: `message ${kind}` }));
+  const messages = OUTCOME_KINDS.map((kind) => ['line', 'end'].map((part) =>
+    svg('path', { class: `message ${kind} ${part}` })));
+  const cuts = svg('path', { class: 'cuts' });
   const labels = spots[0].angle === undefined || spots.length > MOST_LABELS ? []
     : spots.map((place, node) => nodeLabel(place, run.report.nodes[node].name));
   const node = svg('svg', { class: 'drawing', viewBox: frameOf(spots).join(' '),
     'aria-hidden': 'true' },
   svg('path', { class: 'links', d: linksText(spots, edges), opacity: linkOpacity(edges.length) }),
-  messages, marks.map((mark) => mark.node), labels);
+  cuts, messages, marks.map((mark) => mark.node), labels);
   function draw(scene) {
-    OUTCOME_KINDS.forEach((kind, index) => messages[index].setAttribute('d',
-      messagesText(kind, spots, scene.messages[kind], radius, scene.progress)));
+    OUTCOME_KINDS.forEach((kind, index) => {
+      const sent = scene.messages[kind];
+      messagesText(kind, spots, sent, radius, scene.progress).forEach((text, part) => {
+        messages[index][part].setAttribute('d', text);
+        messages[index][part].setAttribute('opacity', messageOpacity(sent.length));
+      });
+    });
+    cuts.setAttribute('d', linksText(spots, scene.cuts));
     marks.forEach((mark, index) => mark.draw(scene.marks[index], scene.cursor === index));
   }
   return { node, draw };
@@ -132,14 +144,22 @@ function canvasDrawing(run, spots, onchoose) {
     pen.strokeStyle = colours.quiet;
     pen.lineWidth = 0.8;
     pen.stroke(links);
+    pen.globalAlpha = 0.5;
+    pen.strokeStyle = colours.note;
+    pen.setLineDash(MESSAGE_STYLES.blocked.dash);
+    pen.stroke(new Path2D(linksText(spots, scene.cuts)));
     pen.globalAlpha = 1;
     for (const kind of OUTCOME_KINDS) {
+      pen.globalAlpha = messageOpacity(scene.messages[kind].length);
       pen.strokeStyle = colours[MESSAGE_STYLES[kind].colour];
-      pen.setLineDash(MESSAGE_STYLES[kind].dash);
       pen.lineWidth = 1;
-      pen.stroke(new Path2D(
-        messagesText(kind, spots, scene.messages[kind], radius, scene.progress)));
+      const texts = messagesText(kind, spots, scene.messages[kind], radius, scene.progress);
+      texts.forEach((text, part) => {
+        pen.setLineDash(part === 0 ? MESSAGE_STYLES[kind].dash : []);
+        pen.stroke(new Path2D(text));
+      });
     }
+    pen.globalAlpha = 1;
     pen.setLineDash([]);
     canvasMarks(pen, colours, spots, scene, radius);
   }

@@ -15,11 +15,12 @@ const FAULT_TITLES = {
 
 const MOST_RECORD_TEXT = 20000;
 
+// A record is an object of one field, which is named as the fault.
+const faultIn = (record) => Object.keys(record)[0];
+
 // The records that a report has inside, without words for what is in them.
-const embeddedEvidence = (report) => report.evidence.map((record) => {
-  const [kind] = Object.keys(record);
-  return { accused: null, kind, title: FAULT_TITLES[kind] ?? kind, facts: [], record };
-});
+const embeddedEvidence = (report) => report.evidence.map((record) =>
+  ({ accused: null, title: faultIn(record), facts: [], record }));
 
 function missingEvidence({ run }) {
   if (run.evidence || run.report.evidence.length) return null;
@@ -43,15 +44,15 @@ function recordText(record) {
       + 'characters are in the download';
 }
 
-function convictionCard({ accused, kind, title, facts, record }, number) {
+function convictionCard({ accused, title, facts, record }, number) {
   const download = () =>
     downloadText(`evidence-${number}.json`, 'application/json', JSON.stringify(record));
   return el('li', { class: 'conviction' },
     el('p', {}, el('b', {}, accused ? nameText(accused) : `Record ${number}`), ': ',
-      el('span', { class: 'bad' }, title), ' ', tag('bad', kind)),
+      FAULT_TITLES[faultIn(record)] ?? faultIn(record), ' ', tag('bad', title)),
     facts.length ? el('ul', {}, facts.map((fact) => el('li', {}, fact))) : null,
-    folded('The record itself', (inside) => inside.append(el('pre', { class: 'record', tabindex: 0 },
-      recordText(record)))),
+    folded('The record itself', (inside) => inside.append(
+      el('pre', { class: 'record', tabindex: 0 }, recordText(record)))),
     el('p', {}, el('button', { type: 'button', onclick: download,
       'aria-label': `Download record ${number}` }, 'Download')));
 }

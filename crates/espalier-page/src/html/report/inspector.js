@@ -24,19 +24,30 @@ function embeddedNode(run, reader, node, index) {
     task_accuracy: own('task_accuracy') };
 }
 
+// How many nodes hold a state, of those that take part; 0 for a state that was not told.
+function holdersAmong(states) {
+  const tally = new Map();
+  const keyOf = ({ hash, number }) => hash ?? number;
+  for (const state of states) {
+    if (state.active) tally.set(keyOf(state), (tally.get(keyOf(state)) ?? 0) + 1);
+  }
+  return (state) => (keyOf(state) === null ? 0 : tally.get(keyOf(state)) ?? 0);
+}
+
 function nodeFacts(run, reader, node, index, told) {
-  const holders = reader.states(index).filter(({ active, hash }) =>
-    active && hash && hash === told.state_hash).length;
+  const states = reader.states(index);
+  const holders = holdersAmong(states)(states[node]);
+  const held = holders > 0 ? ` held by ${plural(holders, 'node')}` : '';
   const messages = reader.messages(index);
   const listing = (kind, way, other) => messages[kind].filter((one) => one[way] === node)
     .map((one) => `${run.report.nodes[one[other]].name}${one.ops ? ` (${count(one.ops)})` : ''}`);
   const facts = [
     ['Takes part', told.active ? 'yes' : 'no'],
-    ['State hash', told.state_hash ? [hashButton(told.state_hash),
-      ` held by ${plural(holders, 'node')}`] : 'not told'],
+    ['State hash', told.state_hash ? [hashButton(told.state_hash), held]
+      : `not told${held && `,${held}`}`],
     ['Bound root', told.bound_root ? hashButton(told.bound_root) : null],
     ['Operations', known(told.operations) ? count(told.operations) : null],
-    ['Visible contributions', known(told.visible) ? count(told.visible) : null],
+    ['Visible contributions', told.visible ? count(told.visible.length) : null],
     ['Tombstones', known(told.tombstones) ? count(told.tombstones) : null],
     ['State on the wire', known(told.wire_bytes) ? bytes(told.wire_bytes) : null],
     ['Accuracy', known(told.task_accuracy) ? percent(told.task_accuracy) : null],
@@ -66,9 +77,19 @@ function growingTable(host, label, columns) {
   };
 }
 
-const trustColumns = [named('Node', (row) => row.name),
-  ...DIMENSIONS.map((name) => ({ head: name[0].toUpperCase() + name.slice(1),
-    value: (row) => row[name] ?? null, cell: (row) => bar(row[name]) }))];
+const trustColumns = [named('Author', ({ name }) => name),
+  { head: 'Overall trust', value: ({ trust }) => trust, cell: ({ trust }) => bar(trust) },
+  { head: 'Contribution visible', value: ({ visible }) => Number(visible),
+    cell: ({ visible }) => (visible ? 'yes' : el('span', { class: 'quiet' }, 'no')) }];
+
+const byName = (entries) => [...entries].sort(([a], [b]) => compare(a, b));
+
+// Whom the node knows, and what it thinks of them.
+function trustRows({ trust, visible }) {
+  const seen = new Set(visible);
+  return byName(Object.entries(trust)).map(([name, value]) =>
+    ({ name, trust: value, visible: seen.has(name) }));
+}
 
 const clockColumns = [named('Author', ([author]) => author),
   { head: 'Newest operation', number: true, value: ([, entry]) => entry,
@@ -99,8 +120,8 @@ function inspector(view, reader, host) {
   function show(node, index, told) {
     facts.replaceChildren(...nodeFacts(run, reader, node, index, told).flatMap(([name, value]) =>
       [el('dt', {}, name), el('dd', {}, value)]));
-    trust(told.trust ?? null);
-    clock(told.clock ? Object.entries(told.clock) : null);
+    trust(told.trust ? trustRows(told) : null);
+    clock(told.clock ? byName(Object.entries(told.clock)) : null);
     held(told.held ?? null);
   }
 
@@ -126,15 +147,11 @@ function inspector(view, reader, host) {
     const key = `${node} ${index}`;
     if (key === state.key) return;
     state.key = key;
-    if (!run.node) {
-      show(node, index, embeddedNode(run, reader, node, index));
-      said.textContent = reader.sampleOf[node] < 0
-        ? 'This node was not sampled; the report says no more of it.' : '';
-      return;
-    }
     clearTimeout(state.timer);
     state.asked += 1;
     show(node, index, embeddedNode(run, reader, node, index));
-    state.timer = setTimeout(() => ask(node, index), INSPECT_PAUSE_MS);
+    const sampled = reader.sampleOf[node] >= 0;
+    said.textContent = sampled ? '' : 'This node was not sampled, so no more is known of it.';
+    if (run.node && sampled) state.timer = setTimeout(() => ask(node, index), INSPECT_PAUSE_MS);
   };
 }

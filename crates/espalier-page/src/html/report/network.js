@@ -63,22 +63,59 @@ function markOf(view, reader, { node, state, round, chosen, colours }) {
     title: parts.filter(known).join(', ') };
 }
 
-function networkKey(host) {
-  const mark = (shape, ring, text) => el('span', { class: 'key' },
+function networkKey(run, host) {
+  const unsampled = !run.everyNodeSampled && !run.states.some(known);
+  const mark = (shape, ring, text, kind = 'plain') => el('span', { class: 'key' },
     svg('svg', { width: 16, height: 16, class: 'sample', 'aria-hidden': 'true' },
       ring ? svg('path', { class: 'ring', d: MARKS.circle({ x: 8, y: 8 }, 7) }) : null,
-      svg('path', { class: `mark ${shape} plain`, d: MARKS[shape]({ x: 8, y: 8 }, ring ? 4 : 5) })),
+      svg('path', { class: `mark ${shape} ${kind}`,
+        d: MARKS[shape]({ x: 8, y: 8 }, ring ? 4 : 5) })),
     el('span', {}, text));
   const message = (kind, text) => el('span', { class: 'key' },
     svg('svg', { width: 34, height: 12, class: 'sample', 'aria-hidden': 'true' },
-      svg('path', { class: `message ${kind}`,
-        d: messageText(kind, { x: -2, y: 6 }, { x: kind === 'merged' ? 36 : 58, y: 6 }, 3, 1) })),
+      messageText(kind, { x: -2, y: 6 }, { x: kind === 'merged' ? 36 : 58, y: 6 }, 3, 1)
+        .map((d, part) => svg('path', { class: `message ${kind} ${part ? 'end' : 'line'}`, d }))),
     el('span', {}, text));
   const revealed = mark('circle', true, 'Byzantine, as the harness knows');
   host.append(el('div', { class: 'legend' }, mark('circle', false, 'equal colour: equal state'),
-    mark('square', false, 'isolated by then'), mark('cross', false, 'takes no part'), revealed,
+    mark('square', false, 'isolated by then'), mark('cross', false, 'takes no part'),
+    unsampled ? mark('circle', false, 'hollow: state not told', 'unknown') : null, revealed,
     message('merged', 'brought news'), message('lost', 'lost'), message('blocked', 'blocked')));
   return (shown) => { revealed.style.display = shown ? '' : 'none'; };
+}
+
+// What the drawing shows, for those who cannot or do not want to see it.
+function networkTables(view, reader, host, shown) {
+  const { run, harness } = view;
+  const nameOf = (node) => run.report.nodes[node].name;
+  const nodes = () => {
+    const states = reader.states(shown());
+    const holders = holdersAmong(states);
+    const { isolated } = run.rounds[shown()];
+    return states.map((state, node) => ({ ...state, name: nameOf(node),
+      holders: holders(state), out: isolated.includes(nameOf(node)) }));
+  };
+  const columns = () => [
+    named('Node', (row) => row.name),
+    plain('Takes part', (row) => (row.active ? 'yes' : 'no')),
+    hashed('State hash', (row) => row.hash),
+    numeric('Held by', (row) => row.holders),
+    plain('Isolated', (row) => (row.out ? 'yes' : 'no')),
+    ...(harness.revealed ? [plain('Attack', ({ name }) =>
+      (run.isByzantine(name) ? run.infoOf.get(name).attack ?? 'unnamed' : MISSING))] : []),
+  ];
+  const messages = () => {
+    const found = reader.messages(shown());
+    return OUTCOME_KINDS.flatMap((kind) => found[kind].map((message) => ({ kind, ...message })));
+  };
+  const updates = [
+    figures(host, 'Nodes after this round', columns, nodes, 'The nodes as a table'),
+    figures(host, 'Messages of this round', [
+      named('From', ({ from }) => nameOf(from)), named('To', ({ to }) => nameOf(to)),
+      plain('Outcome', ({ kind }) => kind), numeric('New operations', ({ ops }) => ops ?? 0),
+    ], messages, 'The messages as a table'),
+  ];
+  return () => updates.forEach((update) => update());
 }
 
 // Arrow keys go from node to node, Enter chooses one.
@@ -104,21 +141,23 @@ function showNetwork(view, host) {
   const reader = sceneReader(run);
   const spots = places(run);
   const number = spots.length;
-  const state = { chosen: 0, cursor: null, scene: null, shown: null };
+  const first = Math.max(0, reader.sampleOf.findIndex((sample) => sample >= 0));
+  const state = { chosen: first, cursor: null, scene: null, shown: null };
   const drawing = (number <= MOST_SVG_NODES ? svgDrawing : canvasDrawing)(run, spots,
     (node) => choose(node));
   const frame = el('div', { class: 'networkframe', tabindex: 0, role: 'application',
     'aria-label': `Drawing of the network: ${plural(number, 'node')}, `
       + `${plural(run.topology.edge_count, 'link')}. Arrow keys go from node to node, Enter `
       + 'chooses one.' }, drawing.node);
-  const pick = select(run.report.nodes.map(({ name }, node) => [String(node), name]), '0',
+  const pick = select(run.report.nodes.map(({ name }, node) => [String(node), name]), String(first),
     (value) => choose(Number(value)));
   const aside = el('div', { class: 'inspector' });
   const controls = el('div', { class: 'controls' }, labelled('Node', pick), revealSwitch(view));
   const under = el('div');
   const left = el('div', {}, frame);
   host.append(controls, under, el('div', { class: 'network' }, left, aside));
-  const key = networkKey(left);
+  const key = networkKey(run, left);
+  const tables = networkTables(view, reader, host, () => state.shown[0]);
   const inspect = inspector(view, reader, aside);
 
   function sceneAt(index, progress) {
@@ -128,7 +167,8 @@ function showNetwork(view, host) {
     const states = reader.states(progress < 1 ? Math.max(0, index - 1) : index);
     const marks = states.map((each, node) => markOf(view, reader,
       { node, state: each, round, chosen: node === state.chosen, colours }));
-    return { marks, messages: reader.messages(index), progress, cursor: state.cursor };
+    return { marks, messages: reader.messages(index), cuts: reader.cuts(index), progress,
+      cursor: state.cursor };
   }
 
   function draw(index, progress) {
@@ -136,7 +176,9 @@ function showNetwork(view, host) {
     state.scene = sceneAt(index, progress);
     drawing.draw(state.scene);
     key(harness.revealed);
-    if (progress === 1) inspect(state.chosen, index);
+    if (progress < 1) return;
+    inspect(state.chosen, index);
+    tables();
   }
 
   const redraw = () => state.shown && draw(...state.shown);
@@ -148,7 +190,7 @@ function showNetwork(view, host) {
   }
 
   networkKeys(frame, state, number, { choose, draw: redraw });
-  const player = timePlayer(under, run, { draw,
+  const player = timePlayer(under, view, { draw,
     textOf: (index) => `${roundText(run, index, reader.messages(index))}.` });
   harness.listeners.push(redraw);
   const update = () => {

@@ -10,7 +10,7 @@ const LANE_NODES = 110;
 
 function circlePlaces(number) {
   const lanes = Math.ceil(number / LANE_NODES);
-  const outer = number <= MOST_LABELS ? 178 : 226;
+  const outer = number <= MOST_LABELS ? 178 : 221;
   const step = lanes > 1 ? Math.min(16, 150 / (lanes - 1)) : 0;
   return Array.from({ length: number }, (_, node) => {
     const angle = (2 * Math.PI * node) / number - Math.PI / 2;
@@ -115,18 +115,20 @@ function endText(outcome, { x, y }, along, size) {
   return line([0, -1.2], [0, 1.2]);
 }
 
-// One message that has gone `progress` of its way, from 0 to 1.
+// One message that has gone `progress` of its way, from 0 to 1: its line and what stands at the end.
 function messageText(outcome, from, to, radius, progress) {
   const length = Math.hypot(to.x - from.x, to.y - from.y);
-  if (length <= 2 * radius) return '';
+  if (length <= 2 * radius) return ['', ''];
   const along = { x: (to.x - from.x) / length, y: (to.y - from.y) / length };
   const way = (length - 2 * radius - 1) * REACH[outcome] * progress;
   const on = (distance) => ({ x: from.x + along.x * distance, y: from.y + along.y * distance });
   const tip = on(radius + way);
-  return lineText(on(radius), tip)
-    + endText(outcome, tip, along, Math.min(5, Math.max(2.5, radius * 0.7)));
+  return [lineText(on(radius), tip),
+    endText(outcome, tip, along, Math.min(5, Math.max(2.5, radius * 0.7)))];
 }
 
-const messagesText = (outcome, spots, messages, radius, progress) => messages
-  .flatMap(({ from, to }) => linesBetween(spots[from], spots[to])
-    .map(([a, b]) => messageText(outcome, a, b, radius, progress))).join('');
+function messagesText(outcome, spots, messages, radius, progress) {
+  const texts = messages.flatMap(({ from, to }) => linesBetween(spots[from], spots[to])
+    .map(([a, b]) => messageText(outcome, a, b, radius, progress)));
+  return [0, 1].map((part) => texts.map((text) => text[part]).join(''));
+}

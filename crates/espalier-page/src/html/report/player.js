@@ -9,13 +9,16 @@ const REDUCED = window.matchMedia('(prefers-reduced-motion: reduce)');
 
 // `draw(index, progress)` shows a round, of whose messages `progress` (0 to 1) of the way is gone;
 // `textOf(index)` says what happened in it. Returns what brings the slider up to date.
-function timePlayer(host, run, { draw, textOf }) {
-  const state = { index: run.rounds.length - 1, follows: true, timer: 0, speed: 1 };
+function timePlayer(host, { run, moment }, { draw, textOf }) {
+  const state = { timer: 0, speed: 1, plays: false };
   const slider = el('input', { type: 'range', min: 0, step: 1,
     oninput: () => go(Number(slider.value)) });
   const button = el('button', { type: 'button', class: 'play', onclick: () =>
-    (state.timer ? pause() : play()) }, 'Play');
-  const newest = el('button', { type: 'button', onclick: follow }, 'Newest round');
+    (state.plays ? pause() : play()) }, 'Play');
+  const newest = el('button', { type: 'button', onclick: () => {
+    slider.focus();
+    moment.set(null);
+  } }, 'Newest round');
   const speed = select(PLAY_SPEEDS, '1', (value) => { state.speed = Number(value); });
   const said = el('p', { class: 'roundtext' });
   host.append(el('div', { class: 'controls' }, button, labelled('Round', slider, { class: 'grow' }),
@@ -24,41 +27,39 @@ function timePlayer(host, run, { draw, textOf }) {
   const last = () => run.rounds.length - 1;
 
   function show(progress = 1) {
-    const text = textOf(state.index);
+    const index = moment.index(run);
+    const text = textOf(index);
     slider.max = last();
-    slider.value = state.index;
+    slider.value = index;
     slider.setAttribute('aria-valuetext', text);
     if (said.textContent !== text) said.textContent = text;
-    newest.hidden = state.follows || state.index === last();
-    draw(state.index, progress);
+    newest.hidden = moment.round === null || index === last();
+    draw(index, progress);
   }
 
+  // At the end it follows what is still to come.
   function go(index) {
-    state.index = index;
-    state.follows = index === last();
-    pause();
-    show();
-  }
-
-  function follow() {
-    pause();
-    state.index = last();
-    state.follows = true;
-    slider.focus();
-    show();
+    if (state.plays) pause();
+    moment.set(index === last() ? null : run.roundNumbers[index]);
   }
 
   function pause() {
     clearTimeout(state.timer);
-    state.timer = 0;
+    state.plays = false;
     button.textContent = 'Play';
+    show();
   }
 
   function play() {
-    if (state.index >= last()) state.index = 0;
-    else state.index += 1;
-    state.follows = false;
+    const index = moment.index(run);
+    state.plays = true;
     button.textContent = 'Pause';
+    begin(index >= last() ? 0 : index + 1);
+  }
+
+  function begin(index) {
+    state.index = index;
+    moment.set(run.roundNumbers[index]);
     step(performance.now());
   }
 
@@ -70,25 +71,21 @@ function timePlayer(host, run, { draw, textOf }) {
     }
     const length = 1000 / state.speed;
     const gone = performance.now() - begun;
-    show(REDUCED.matches ? 1 : Math.min(1, gone / (0.6 * length)));
     if (gone < length) {
-      const wait = REDUCED.matches ? length - gone : Math.min(FRAME_MS, length - gone);
-      state.timer = setTimeout(() => step(begun), wait);
-    } else if (state.index < last()) {
-      state.index += 1;
-      state.timer = setTimeout(() => step(performance.now()), 0);
-    } else {
-      state.follows = true;
+      show(REDUCED.matches ? 1 : Math.min(1, gone / (0.6 * length)));
+      state.timer = setTimeout(() => step(begun),
+        Math.min(REDUCED.matches ? length : FRAME_MS, length - gone));
+    } else if (state.index < last()) begin(state.index + 1);
+    else {
       pause();
-      show();
+      moment.set(null);
     }
   }
 
-  return {
-    get index() { return state.index; },
-    update() {
-      if (state.follows && !state.timer) state.index = last();
-      if (!state.timer) show();
-    },
-  };
+  moment.onchange((round) => {
+    // Another slider was moved.
+    if (state.plays && round !== run.roundNumbers[state.index]) pause();
+    else if (!state.plays) show();
+  });
+  return { update: () => { if (!state.plays) show(); } };
 }

@@ -57,7 +57,8 @@ function judgeProof(fields, proof, original, expected) {
       parts: ['This is no path of a tree: its bits do not fall towards the root.'] };
   }
   if (followed.boundRoot === expected) {
-    return { good: true, rows, row: null, parts: ['It leads to the root ', hashText(expected), '.'] };
+    return { good: true, rows, row: null,
+      parts: ['It leads to the root ', hashText(expected), '.'] };
   }
   const first = rows.findIndex(({ name, hash }, at) =>
     original[at]?.name !== name || original[at].hash !== hash);
@@ -82,7 +83,8 @@ function hashField(field, onedit) {
   area.value = was;
   const show = () => {
     const byte = isHash(field.text) ? differingByte(field.text, was) : null;
-    changed.textContent = byte === null ? '' : `byte ${byte}: was ${was.slice(2 * byte, 2 * byte + 2)}`;
+    changed.textContent = byte === null ? ''
+      : `byte ${byte}: was ${was.slice(2 * byte, 2 * byte + 2)}`;
     area.setAttribute('aria-invalid', String(!isHash(field.text)));
   };
   const set = (text) => { area.value = text; field.text = text; show(); };
@@ -167,14 +169,14 @@ function proofProvider(run) {
 }
 
 function missingProof({ run }) {
-  if (run.proof) return null;
+  if (run.proof) return missingSamples({ run });
   if (run.report.trace.length === 0) return 'The final state holds no operations.';
   return provesFinal(run.report) ? null : 'This state holds evidence, and the report does not have '
     + 'its root: proofs of it are on the live page.';
 }
 
 function proofControls(run, state, whole, change) {
-  const numbers = run.report.nodes.map(({ name }) => [name, name]);
+  const numbers = run.sampled.map((name) => [name, name]);
   const set = (name, read) => (value) => { state[name] = read(value); change(name); };
   const round = el('input', { type: 'number', min: 0, max: run.lastNumber, step: 1, class: 'small',
     oninput: () => round.validity.valid && round.value !== ''
@@ -196,7 +198,7 @@ function proofControls(run, state, whole, change) {
 
 function showProof({ run }, host) {
   const { whole, ops, prove } = proofProvider(run);
-  const state = { name: run.report.nodes[0].name, round: run.lastNumber, op: null, asked: 0,
+  const state = { name: run.sampled[0], round: run.lastNumber, op: null, asked: 0,
     shown: null };
   const { node, offer, grow } = proofControls(run, state, whole, (name) => load(name !== 'op'));
   const act = (text, how) =>

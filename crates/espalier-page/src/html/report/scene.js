@@ -43,14 +43,31 @@ function sceneReader(run) {
 
   // The colour of the state matrix for this state; the ground where nothing is known of it.
   function colourOf({ hash, number }, colours) {
-    if (hash === null && number === null) return colours.panel;
-    const slot = slots.get(hash) ?? 1 + ((number ?? 0) % PALETTE.length);
+    if (hash === null) return number === null ? colours.panel : PALETTE[number % PALETTE.length];
+    const slot = slots.get(hash);
     return slot === 0 ? colours.calm : PALETTE[slot - 1];
   }
 
   const audit = auditByRound(run);
-  return { nodeOf, sampleOf, learn, states, colourOf,
-    messages: (index) => messagesOf(run, index, audit, nodeOf) };
+  const messages = (index) => messagesOf(run, index, audit, nodeOf);
+  return { nodeOf, sampleOf, learn, states, colourOf, messages,
+    cuts: (index) => cutsOf(run, index, messages) };
+}
+
+// The links that a split of the network cuts in this round, as far as messages were blocked there:
+// [[from, to]]. Once a split has blocked a link it does so to its end.
+function cutsOf(run, index, messages) {
+  const number = run.roundNumbers[index];
+  const split = partitions(run).find(({ from, until }) => from <= number && number < until);
+  if (!split) return [];
+  const found = new Map();
+  run.roundNumbers.forEach((round, at) => {
+    if (round < split.from || round >= split.until) return;
+    for (const { from, to } of messages(at).blocked) {
+      found.set(from < to ? `${from} ${to}` : `${to} ${from}`, [from, to]);
+    }
+  });
+  return [...found.values()];
 }
 
 // The kept entries of the log by round, for runs that came with their log.
@@ -76,7 +93,8 @@ function messagesOf(run, index, audit, nodeOf) {
     return found;
   }
   for (const { from, to, outcome, ops } of audit.get(run.roundNumbers[index]) ?? []) {
-    if (outcome !== 'noop') found[outcome].push({ from: nodeOf.get(from), to: nodeOf.get(to), ops });
+    if (outcome === 'noop') continue;
+    found[outcome].push({ from: nodeOf.get(from), to: nodeOf.get(to), ops });
   }
   return found;
 }

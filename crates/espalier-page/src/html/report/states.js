@@ -64,8 +64,10 @@ function heatLayout(view, colours, width, height) {
   };
 }
 
+// Between few cells a gap that shows. None at all would make plotly.js set a style attribute, which
+// a policy may forbid.
 const gapOf = (view, width) =>
-  (view.run.sampled.length <= 40 && roundSpan(view).length <= width / 9 ? 1 : 0);
+  (view.run.sampled.length <= 40 && roundSpan(view).length <= width / 9 ? 1 : 0.01);
 
 // What changed in a node's state with a round, in words.
 function changeText(run, field, node, index) {
@@ -92,7 +94,7 @@ function matrixHover(run, field) {
   const text = (round, node, index) => {
     const hash = round[field][node];
     const holds = plural(holders[index].get(hash) ?? 0, 'node');
-    return `${inert(run.sampled[node])}, round ${round.round}<br><b>${short(hash)}</b><br>`
+    return `${inert(run.sampled[node])}, round ${round.round}<br>${short(hash)}<br>`
       + `held by ${holds}<br>${changeText(run, field, node, index)}`;
   };
   return run.sampled.map((_, node) =>
@@ -180,7 +182,7 @@ function tombstoneTrace(view, colours, width) {
     showscale: false, hoverongaps: false, xgap: gapOf(view, width), ygap: gapOf(view, width),
     colorscale: [[0, colours.sunken], [1, colours.note]],
     text: transposed(run, (_, node) => inert(run.sampled[node])),
-    hovertemplate: '%{text}, round %{x}<br><b>%{z}</b> tombstones<extra></extra>' };
+    hovertemplate: '%{text}, round %{x}<br>%{z} tombstones<extra></extra>' };
 }
 
 function showTombstones(view, host) {
