@@ -128,21 +128,19 @@ fn liars_are_marked_once_isolated_and_all_of_them_only_when_revealed() {
         let says = "document.querySelector('[data-section=trust]').innerText";
         let before = browser.value(says).await;
         assert!(!before.as_str().unwrap().contains("sign-flip"), "{before}");
+        let rings = "[...document.querySelectorAll('[data-section=network] .ring')]\
+                     .filter((ring) => ring.checkVisibility()).length";
         let switch = "[data-section=trust] input[role=switch]";
         browser.click(switch).await;
         browser
             .until(&format!("{says}.includes('sign-flip') || {says}.includes('Byzantine')"))
             .await;
         look_at(browser, "network").await;
-        browser
-            .until("document.querySelectorAll('[data-section=network] .ring').length === 3")
-            .await;
+        browser.until(&format!("{rings} === 3")).await;
         browser
             .value("document.querySelector('[data-section=trust] input[role=switch]').click()")
             .await;
-        browser
-            .until("document.querySelectorAll('[data-section=network] .ring').length === 0")
-            .await;
+        browser.until(&format!("{rings} === 0")).await;
     });
 }
 
@@ -295,9 +293,11 @@ fn two_runs_stand_side_by_side_on_the_same_axes() {
         wait_for_end(browser).await;
         server.start(json!({ "nodes": 8, "rounds": 10, "topology": "star" }));
         browser.click("#tab-compare").await;
-        let pick = "(() => { const lists = [...document.querySelectorAll('#panel-compare select')]\
-            .filter((list) => list.options.length > 2).slice(0, 2); if (lists.length < 2) return false; \
-            lists.forEach((list, at) => { list.selectedIndex = list.options.length - 2 + at; \
+        // The list of runs keeps itself up to date.
+        let pick = "(() => { const lists = \
+            [...document.querySelectorAll('#panel-compare .controls select')].slice(0, 2); \
+            if (lists.some((list) => list.options.length !== 3)) return false; \
+            lists.forEach((list, at) => { list.selectedIndex = 1 + at; \
             list.dispatchEvent(new Event('change', { bubbles: true })); }); return true; })()";
         browser.until(pick).await;
         browser.until("document.querySelectorAll('#panel-compare .half').length === 2").await;
