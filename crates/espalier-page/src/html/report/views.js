@@ -56,8 +56,13 @@ function viewsOf(run, root, { sections = RUN_SECTIONS, together = [run], lazy = 
     soon(0);
   }, { rootMargin: '150px 0px' });
 
+  let beginnings = run.beginnings;
   const onchange = () => {
-    for (const part of parts) part.stale = true;
+    for (const part of parts) {
+      part.stale = true;
+      if (run.beginnings !== beginnings) Object.assign(part, { update: null, said: null });
+    }
+    beginnings = run.beginnings;
     soon(run.ended ? 0 : pause);
   };
   const ends = together.map((each) => each.onchange(onchange));
