@@ -73,7 +73,8 @@ const gapOf = (view, width) =>
 function changeText(run, field, node, index) {
   const before = run.rounds[index - 1];
   const round = run.rounds[index];
-  if (!before || !before.active[node]) return index === 0 ? 'its own model' : 'takes part from here';
+  if (!before) return 'its own model';
+  if (!before.active[node]) return 'takes part from here';
   const was = before[field][node];
   if (was === round[field][node]) return 'as the round before';
   const from = `was ${short(was)}`;

@@ -47,6 +47,11 @@ function viewsOf(run, root, { sections = RUN_SECTIONS, together = [run], lazy = 
     soon(0);
   };
 
+  // Brings one section up to date, by its host, once it is in sight.
+  view.touch = (host) => {
+    for (const part of parts) part.stale ||= part.host === host;
+    soon(0);
+  };
   view.harness.listeners.push(view.refresh);
 
   const observer = new IntersectionObserver((entries) => {
