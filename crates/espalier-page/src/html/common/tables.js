@@ -31,7 +31,7 @@ function table(host, { label, columns, rows: given, bands, limit = ROWS_AT_FIRST
     (text ? el('th', { scope: 'colgroup', colspan: columns }, text)
       : el('td', { colspan: columns }))));
   const node = el('table', {}, caption, el('thead', {}, above, el('tr', {}, heads)), tbody);
-  const frame = el('div', { class: 'frame', tabindex: 0, role: 'region', 'aria-label': label },
+  const frame = el('div', { class: 'frame', tabindex: 0, role: 'group', 'aria-label': label },
     node);
   const more = el('button', { type: 'button', onclick: showAll });
   host.append(frame, more);

@@ -83,7 +83,8 @@ const fragment = {
   set(name, value) {
     const parts = new URLSearchParams(location.hash.slice(1));
     if (known(value)) parts.set(name, value); else parts.delete(name);
-    history.replaceState(null, '', `${location.pathname}${location.search}#${readable(parts)}`);
+    const text = readable(parts);
+    history.replaceState(null, '', `${location.pathname}${location.search}${text && `#${text}`}`);
   },
 };
 

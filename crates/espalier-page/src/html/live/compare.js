@@ -36,6 +36,14 @@ function differences(host, runs) {
   return () => shown.update(rows());
 }
 
+// Sections of both sides in one order, each with the letter of its side.
+function markSide(root, side) {
+  [...root.querySelectorAll('[data-section]')].forEach((section, at) => {
+    section.style.order = at;
+    section.querySelector('h2').prepend(el('span', { class: 'side-mark' }, side), ' ');
+  });
+}
+
 // Sections of two runs in one grid: what belongs together stands side by side, or one below the
 // other where there is no room.
 function pairOf(host, ids) {
@@ -44,17 +52,12 @@ function pairOf(host, ids) {
   const grid = el('div', { class: 'pair' });
   const views = [];
   const settings = newSettings();
-  const roots = SIDES.map((side) => {
-    const root = el('div', { class: 'half', role: 'group', 'aria-label': `Run ${side}` },
-      sectionsOf());
-    [...root.querySelectorAll('[data-section]')].forEach((section, at) => {
-      section.style.order = at;
-      section.querySelector('h2').prepend(el('span', { class: 'side-mark' }, side), ' ');
-    });
-    return root;
-  });
+  const roots = SIDES.map((side) => el('div',
+    { class: 'half', role: 'group', 'aria-label': `Run ${side}` }, sectionsOf()));
+  const links = sectionLinks(roots[0]);
+  roots.forEach((root, at) => markSide(root, SIDES[at]));
   grid.append(...roots);
-  host.replaceChildren(table, sectionLinks(roots[0]), grid);
+  host.replaceChildren(table, links, grid);
   const update = differences(table, runs);
   let waiting = 0;
   const follow = () => {

@@ -1,7 +1,16 @@
 // The live page: what the server offers, a form, the runs, and the tabs.
 
-const WELCOME = 'Choose an example or set up a federation, then press Run. What happens is drawn '
-  + 'here while it happens.';
+const WELCOME = 'Nodes with models of their own meet, gossip, and end with one merged model. Run '
+  + 'an example, or set up a federation of your own; what happens is drawn here while it happens.';
+
+// What there is to see before anything was run: the examples, each a button.
+function welcome({ presets }, run) {
+  const card = ({ name, title, text }) => el('li', {},
+    el('button', { type: 'button', class: 'card', onclick: () => run(name) },
+      el('strong', {}, title), el('span', {}, text)));
+  return el('div', { class: 'welcome' }, el('h2', {}, 'Start with an example'),
+    el('p', { class: 'lede' }, WELCOME), el('ul', { class: 'cards' }, presets.map(card)));
+}
 
 async function offers() {
   const [info, presets] = await Promise.all([api('GET', '/info'), api('GET', '/presets')]);
@@ -34,6 +43,7 @@ function workbench(page) {
   });
   const list = sessionList(document.querySelector('#sessions > .body'), {
     open: (id) => page.openRun(id), compare: (id) => page.compare(id),
+    remove: (id) => page.stopRun(id),
   });
 
   page.runChanged = (run) => {
@@ -54,6 +64,13 @@ function workbench(page) {
     form.write(config);
     showQuery(queryOfConfig(config, info.defaults));
   };
+  page.closeRun = () => {
+    open.close();
+    open = null;
+    fragment.set('run', null);
+    fragment.set('round', null);
+    greet();
+  };
   page.runConfig = async (config, looking) => {
     form.calm();
     try {
@@ -67,7 +84,10 @@ function workbench(page) {
         : 'The server does not answer.' });
     }
   };
+  // Stops what goes on, and forgets what has ended.
   page.stopRun = async (id) => {
+    if (open?.id === id && open.run.ended) page.closeRun();
+    if (open?.id === id) open.stopping();
     try {
       await api('DELETE', `/runs/${encodeURIComponent(id)}`);
     } catch (error) {
@@ -76,7 +96,11 @@ function workbench(page) {
     list.refresh();
   };
   page.modelsChanged = (models) => form.models(models);
-  host.append(note(WELCOME));
+  const greet = () => host.replaceChildren(welcome(page, (name) => {
+    form.take(name);
+    page.runConfig(form.read());
+  }));
+  greet();
   return { form, list, refresh: () => open?.view.refresh() };
 }
 

@@ -9,8 +9,10 @@ function progressWords(run) {
   if (run.status === 'failed') return `failed: ${run.error.message}`;
   const { lastRound } = run;
   const states = lastRound ? `, ${plural(lastRound.distinct_states, 'different state')}` : '';
+  if (run.stopping && !run.ended) return 'stopping after this round…';
   if (run.status === 'running') {
-    return `round ${run.lastNumber} of ${run.report.config.rounds ?? '…'}${states}`;
+    const rounds = run.report.config.rounds ?? run.progress?.rounds ?? '…';
+    return `round ${run.lastNumber} of ${rounds}${states}`;
   }
   return `${run.status === 'stopped' ? 'stopped' : 'done'} after `
     + `${plural(run.lastNumber, 'round')}${states}`;
@@ -97,11 +99,17 @@ function openResults(host, id, page, { round } = {}) {
   run.onchange(follow);
   follow();
   const stream = streamInto(run, id);
-  const close = () => {
-    stream.close();
-    view.dispose();
-    host.replaceChildren();
-    redrawCharts();
+  return {
+    id, run, view,
+    stopping() {
+      run.stopping = true;
+      follow();
+    },
+    close() {
+      stream.close();
+      view.dispose();
+      host.replaceChildren();
+      redrawCharts();
+    },
   };
-  return { id, run, view, close };
 }

@@ -13,7 +13,8 @@ function describe(config) {
   return `${nodes} nodes, ${topology}, ${model}, ${strategy}${liars}`;
 }
 
-// `actions`: open(run), compare(run). Returns { list, refresh, onchange }.
+// `actions`: open(id), compare(id), remove(id), which stops or forgets. Returns { runs, refresh,
+// mark, onchange }.
 function sessionList(host, actions) {
   const rows = new Map();
   const listeners = new Set();
@@ -32,7 +33,7 @@ function sessionList(host, actions) {
       rows.delete(id);
     }
     runs.forEach((run, index) => {
-      if (!rows.has(run.id)) rows.set(run.id, sessionRow(run, actions, refresh));
+      if (!rows.has(run.id)) rows.set(run.id, sessionRow(run, actions));
       const row = rows.get(run.id);
       row.update(run);
       // A row that is moved would lose its focus.
@@ -61,21 +62,14 @@ function sessionList(host, actions) {
     onchange: (listener) => { listeners.add(listener); } };
 }
 
-function sessionRow(first, actions, refresh) {
+function sessionRow(first, actions) {
   const { id } = first;
   const text = describe(first.config);
   const open = el('button', { type: 'button', class: 'plain title', onclick: () =>
     actions.open(id) }, text);
   const status = el('span');
   const progress = el('progress', { 'aria-label': `Progress of ${text}` });
-  const remove = el('button', { type: 'button', onclick: async () => {
-    try {
-      await api('DELETE', `/runs/${encodeURIComponent(id)}`);
-    } catch (error) {
-      announce(error.message);
-    }
-    refresh();
-  } });
+  const remove = el('button', { type: 'button', onclick: () => actions.remove(id) });
   const compare = el('button', { type: 'button', 'aria-label': `Compare ${text}`,
     onclick: () => actions.compare(id) }, 'Compare');
   const node = el('li', {}, open, el('div', { class: 'line' }, status, progress),

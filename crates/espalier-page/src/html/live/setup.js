@@ -45,8 +45,11 @@ function setupForm(form, { info, presets }, actions) {
     }
     const fold = found.node.closest('details');
     if (fold) fold.open = true;
-    found.complain(message);
-    announce(`${found.label}: ${message}`);
+    // The server may speak of the field without its name.
+    const sentence = /^(is|are|has|have|must|needs?|takes?|cannot)\b/.test(message)
+      ? `${found.label} ${message}` : message;
+    found.complain(sentence);
+    announce(sentence);
   }
 
   function submit(event) {
@@ -61,12 +64,15 @@ function setupForm(form, { info, presets }, actions) {
   }
 
   const chosen = el('p', { class: 'hint' });
-  const preset = select([['', 'Choose an example…'], ...presets.map(({ name, title }) =>
-    [name, title])], '', (name) => {
+  function take(name) {
     const { config, text } = presets.find((each) => each.name === name) ?? { config: {}, text: '' };
+    preset.value = name;
     chosen.textContent = text;
     write({ ...info.defaults, ...config });
-  });
+  }
+
+  const preset = select([['', 'Choose an example…'], ...presets.map(({ name, title }) =>
+    [name, title])], '', take);
 
   form.addEventListener('submit', submit);
   form.addEventListener('reset', (event) => {
@@ -91,7 +97,7 @@ function setupForm(form, { info, presets }, actions) {
   write(info.defaults);
   const fieldFor = (key) => fields.find((each) => each.key === key);
   return {
-    read, write, complain, calm, upload,
+    read, write, complain, calm, upload, take,
     running: (on) => { stop.disabled = !on; },
     // Uploaded models, as values of the model family.
     models: (models) => fieldFor('model').control.choice.offer(models.map(({ id, name }) =>

@@ -53,12 +53,23 @@ function streamInto(run, id) {
     source?.close();
   }
 
+  // The answer was no stream: either the server cannot be reached, or it has forgotten the run.
+  async function retry() {
+    try {
+      await api('GET', `/runs/${encodeURIComponent(id)}`);
+      open();
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) handlers.failed({ error });
+      else waiting = setTimeout(retry, RETRY_MS);
+    }
+  }
+
   function open() {
     source = new EventSource(address);
     source.onopen = () => connection.report(run, true);
     source.onerror = () => {
       connection.report(run, false);
-      if (source.readyState === EventSource.CLOSED) waiting = setTimeout(open, RETRY_MS);
+      if (source.readyState === EventSource.CLOSED) waiting = setTimeout(retry, RETRY_MS);
     };
     for (const [name, handle] of Object.entries(handlers)) {
       source.addEventListener(name, ({ data }) => handle(JSON.parse(data), data));

@@ -88,7 +88,7 @@ function showClock(view, host) {
   const state = { index: index(), chosen: [0, 0], limit: CLOCKS_AT_FIRST };
   state.chosen = firstPair(run, run.rounds[state.index]);
   const { controls, slider, at } = clockControls(view, state, draw);
-  const frame = el('div', { class: 'frame', tabindex: 0, role: 'region',
+  const frame = el('div', { class: 'frame', tabindex: 0, role: 'group',
     'aria-label': 'Clock per node' });
   const verdict = el('p', { class: 'note', 'aria-live': 'polite' });
   const showAll = () => { state.limit = Infinity; draw(); frame.focus(); };

@@ -34,6 +34,7 @@ class Run {
     this.seed = '0';
     this.status = 'waiting';
     this.error = null;
+    this.stopping = false;
     this.listeners = new Set();
     this.forget();
   }
