@@ -75,7 +75,8 @@ impl Space {
     /// Adds what is new: all pairs of new models in one pass over them, then each against those
     /// that were there.
     pub(crate) fn learn(&mut self, models: &[(Digest, &Arc<Model>)]) {
-        if self.models.len() + models.len() > MAX_MODELS.max(2 * models.len()) {
+        let unknown = models.iter().filter(|(root, _)| !self.points.contains_key(root)).count();
+        if self.models.len() + unknown > MAX_MODELS.max(2 * models.len()) {
             *self = Self::default();
         }
         let unknown = models.iter().filter(|(root, _)| !self.points.contains_key(root));

@@ -2,7 +2,7 @@
 
 use crate::api::Answer;
 use crate::error::Problem;
-use axum::extract::Path;
+use crate::request::Names;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use espalier_page::{LIVE, plotly_js};
@@ -76,7 +76,7 @@ pub(crate) async fn page(headers: HeaderMap) -> Response {
     INDEX.answer(&headers)
 }
 
-pub(crate) async fn file(Path(name): Path<String>, headers: HeaderMap) -> Answer {
+pub(crate) async fn file(Names(name): Names<String>, headers: HeaderMap) -> Answer {
     let asset = match name.as_str() {
         "espalier.js" => &OWN_SCRIPT,
         "espalier.css" => &STYLE,

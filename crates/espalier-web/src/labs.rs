@@ -4,10 +4,10 @@ use crate::api::{Answer, App};
 use crate::board::{Core, Stage, Status, Work};
 use crate::error::{Problem, json, ok};
 use crate::limits::Limits;
-use crate::request::json_body;
+use crate::request::{Names, json_body};
 use crate::run::refusal;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use espalier::sim::{CellResult, Family, Grid, GridConfig, MAX_SYNTHETIC, grid_html, run_grid};
@@ -192,11 +192,11 @@ fn find(app: &App, id: &str) -> Result<Arc<Lab>, Problem> {
     found.ok_or_else(|| Problem::not_found("there is no such lab; it may have been forgotten"))
 }
 
-pub(crate) async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+pub(crate) async fn show(State(app): State<Arc<App>>, Names(id): Names<String>) -> Answer {
     Ok(ok(&find(&app, &id)?.value()))
 }
 
-pub(crate) async fn remove(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+pub(crate) async fn remove(State(app): State<Arc<App>>, Names(id): Names<String>) -> Answer {
     let lab = find(&app, &id)?;
     match app.board.remove(&*lab) {
         true => Ok(ok(&lab.value())),
@@ -206,14 +206,14 @@ pub(crate) async fn remove(State(app): State<Arc<App>>, Path(id): Path<String>) 
 
 pub(crate) async fn events(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Names(id): Names<String>,
     headers: HeaderMap,
 ) -> Answer {
     let lab = find(&app, &id)?;
     app.watch(&lab.core.log, &headers)
 }
 
-pub(crate) async fn page(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+pub(crate) async fn page(State(app): State<Arc<App>>, Names(id): Names<String>) -> Answer {
     let lab = find(&app, &id)?;
     if !lab.core.stage().status.has_ended() {
         let message = "this lab has not ended; its report comes with its end";

@@ -6,9 +6,9 @@
 use crate::api::{Answer, App};
 use crate::error::{Problem, json, ok};
 use crate::limits::Limits;
-use crate::request::Query;
+use crate::request::{Names, Query};
 use axum::body::Body;
-use axum::extract::{Path as Segment, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use espalier::tensor::{TensorError, open_safetensors};
@@ -237,7 +237,7 @@ pub(crate) async fn add(
     Ok(json(StatusCode::CREATED, &*model))
 }
 
-pub(crate) async fn remove(State(app): State<Arc<App>>, Segment(id): Segment<String>) -> Answer {
+pub(crate) async fn remove(State(app): State<Arc<App>>, Names(id): Names<String>) -> Answer {
     let mut shelf = app.models.shelf();
     let place = shelf.models.iter().position(|model| model.id == id);
     let gone = place.and_then(|place| shelf.models.remove(place));

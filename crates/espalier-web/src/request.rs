@@ -2,6 +2,8 @@
 
 use crate::error::Problem;
 use axum::body::{Body, to_bytes};
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -11,6 +13,22 @@ use std::time::Duration;
 
 /// How long a small body may take to arrive.
 const BODY_TIME: Duration = Duration::from_secs(10);
+
+/// The names in an address.
+#[derive(Debug)]
+pub(crate) struct Names<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Names<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let names = Path::<T>::from_request_parts(parts, state).await;
+        let Path(names) = names.map_err(|_| {
+            Problem::new(StatusCode::BAD_REQUEST, "bad-address", "the address is no text")
+        })?;
+        Ok(Self(names))
+    }
+}
 
 /// The parameters after the question mark.
 #[derive(Debug)]

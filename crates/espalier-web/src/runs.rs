@@ -4,10 +4,10 @@ use crate::admit::{admit, upload_of};
 use crate::api::{Answer, App, download};
 use crate::board::Work as _;
 use crate::error::{Problem, json, ok};
-use crate::request::{Query, json_body};
+use crate::request::{Names, Query, json_body};
 use crate::run::{Kept, Run};
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use espalier::identity::Digest;
@@ -65,11 +65,11 @@ pub(crate) async fn start(State(app): State<Arc<App>>, headers: HeaderMap, body:
     Ok(json(StatusCode::CREATED, &run.value()))
 }
 
-pub(crate) async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+pub(crate) async fn show(State(app): State<Arc<App>>, Names(id): Names<String>) -> Answer {
     Ok(ok(&find(&app, &id)?.value()))
 }
 
-pub(crate) async fn remove(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+pub(crate) async fn remove(State(app): State<Arc<App>>, Names(id): Names<String>) -> Answer {
     let run = find(&app, &id)?;
     match app.board.remove(&*run) {
         true => Ok(ok(&run.value())),
@@ -79,7 +79,7 @@ pub(crate) async fn remove(State(app): State<Arc<App>>, Path(id): Path<String>) 
 
 pub(crate) async fn events(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Names(id): Names<String>,
     headers: HeaderMap,
 ) -> Answer {
     let run = find(&app, &id)?;
@@ -137,7 +137,7 @@ fn page_of(query: &Query) -> Result<(u64, usize), Problem> {
 
 pub(crate) async fn audit(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Names(id): Names<String>,
     RawQuery(query): RawQuery,
 ) -> Answer {
     let known = [&FILTER[..], &["offset", "limit", "order"]].concat();
@@ -162,7 +162,7 @@ pub(crate) async fn audit(
 
 pub(crate) async fn audit_table(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Names(id): Names<String>,
     RawQuery(query): RawQuery,
 ) -> Answer {
     let filter = Filter::read(&Query::read(query.as_deref(), &FILTER)?)?;
@@ -175,7 +175,7 @@ pub(crate) async fn audit_table(
 
 pub(crate) async fn audit_json(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Names(id): Names<String>,
     RawQuery(query): RawQuery,
 ) -> Answer {
     let filter = Filter::read(&Query::read(query.as_deref(), &FILTER)?)?;
@@ -192,7 +192,7 @@ pub(crate) async fn audit_json(
 
 pub(crate) async fn trace(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Names(id): Names<String>,
     RawQuery(query): RawQuery,
 ) -> Answer {
     let query = Query::read(query.as_deref(), &["offset", "limit"])?;
@@ -232,7 +232,7 @@ fn evidence_view(fault: &Fault, nodes: &[NodeInfo]) -> EvidenceView {
     }
 }
 
-pub(crate) async fn evidence(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+pub(crate) async fn evidence(State(app): State<Arc<App>>, Names(id): Names<String>) -> Answer {
     let report = find(&app, &id)?.kept().report.clone();
     app.compute(move || {
         let view = |report: &Arc<espalier::sim::Report>| -> Vec<_> {
@@ -271,7 +271,7 @@ struct AtRound<T> {
 
 pub(crate) async fn node(
     State(app): State<Arc<App>>,
-    Path((id, name)): Path<(String, String)>,
+    Names((id, name)): Names<(String, String)>,
     RawQuery(query): RawQuery,
 ) -> Answer {
     let query = Query::read(query.as_deref(), &["round"])?;
@@ -292,7 +292,7 @@ struct ProofView {
 
 pub(crate) async fn proof(
     State(app): State<Arc<App>>,
-    Path((id, name)): Path<(String, String)>,
+    Names((id, name)): Names<(String, String)>,
     RawQuery(query): RawQuery,
 ) -> Answer {
     let query = Query::read(query.as_deref(), &["round", "op"])?;
@@ -309,13 +309,13 @@ pub(crate) async fn proof(
     .await?
 }
 
-pub(crate) async fn report_json(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+pub(crate) async fn report_json(State(app): State<Arc<App>>, Names(id): Names<String>) -> Answer {
     let report = find(&app, &id)?.report()?;
     let json = app.compute(move || report.to_json()).await?;
     Ok(download("application/json", "report.json", json.into_bytes()))
 }
 
-pub(crate) async fn report_page(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+pub(crate) async fn report_page(State(app): State<Arc<App>>, Names(id): Names<String>) -> Answer {
     let report = find(&app, &id)?.report()?;
     let page = app.compute(move || report_html(&report)).await?;
     // Its script stands inside it, so it is for a folder and not for this address.

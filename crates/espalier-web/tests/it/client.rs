@@ -1,6 +1,7 @@
 //! A server of the test's own on a free port, and a client that sends what it is told to, however
 //! wrong that is.
 
+use crate::spec::{check_answer, check_event};
 use espalier_web::{Limits, Server, Settings, Stopper};
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -56,7 +57,11 @@ impl Running {
         stream.write_all(&self.head(method, path, lines, body.len())).unwrap();
         // It may have answered and gone before it has read everything.
         let _ = stream.write_all(body);
-        Reply::read(&mut BufReader::new(stream))
+        let reply = Reply::read(&mut BufReader::new(stream));
+        let kind = reply.header("content-type").unwrap_or_default();
+        let body = (kind == "application/json").then(|| reply.json());
+        check_answer(method, path, reply.status, body.as_ref());
+        reply
     }
 
     /// The head of a request; `Host` is as it should be unless it is among the lines.
@@ -95,7 +100,24 @@ impl Running {
         let lines: Vec<&str> = last.as_deref().into_iter().collect();
         let reply = self.send("GET", path, &lines, b"");
         assert!(matches!(reply.status, 200 | 204), "{}", reply.text());
-        Event::all(&reply.text())
+        let events = Event::all(&reply.text());
+        let lab = path.contains("/labs/");
+        for Event { name, data, .. } in &events {
+            check_event(if lab && name == "ending" { "grid" } else { name }, data);
+        }
+        events
+    }
+
+    /// A run to its end; its identifier and its events.
+    #[track_caller]
+    pub(crate) fn run(&self, config: Value) -> (String, Vec<Event>) {
+        let id = self.start(config);
+        let events = self.events(&format!("/api/v1/runs/{id}/events"), None);
+        (id, events)
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> Reply {
+        self.send("DELETE", path, &[], b"")
     }
 }
 
