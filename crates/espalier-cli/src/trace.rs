@@ -7,6 +7,8 @@ use crate::simulate::{configure, read_report, simulate};
 use anyhow::Context as _;
 use espalier::identity::Digest;
 use espalier::sim::{Family, Report, RetractSpec};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How many operations, nodes and rounds are listed at most; the report has all.
 const SHOWN: usize = 50;
@@ -96,7 +98,7 @@ fn sizes(report: &Report) -> String {
 
 fn clocks(report: &Report) -> String {
     let Some(last) = report.rounds.last() else { return String::new() };
-    let row = |(name, clock): (&String, &std::collections::BTreeMap<String, i64>)| {
+    let row = |(name, clock): (&String, &Arc<BTreeMap<String, i64>>)| {
         let tick = |(author, seq): (&String, &i64)| match seq {
             -1 => format!("{author}:-"),
             seq => format!("{author}:{seq}"),

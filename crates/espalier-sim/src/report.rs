@@ -8,6 +8,7 @@ use espalier_identity::{Digest, PeerId};
 use espalier_replica::Fault;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A whole run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -169,8 +170,9 @@ pub struct Round {
     pub sent_bytes: u64,
     /// Per node.
     pub tombstones: Vec<u64>,
-    /// Per node: sequence numbers by author name; −1 stands for a forked author.
-    pub clock: Vec<BTreeMap<String, i64>>,
+    /// Per node: sequence numbers by author name; −1 stands for a forked author. Equal states share
+    /// one.
+    pub clock: Vec<Arc<BTreeMap<String, i64>>>,
     /// Per node: accuracy of the resolved model on the common test part.
     pub task_accuracy: Vec<Option<f64>>,
 }

@@ -8,6 +8,7 @@ use espalier::sim::{
 };
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Sequence numbers by author.
 type Clock = BTreeMap<String, i64>;
@@ -106,11 +107,18 @@ impl<'a> RoundEvent<'a> {
     }
 }
 
-fn changes<'a>(before: &'a [Clock], now: &'a [Clock]) -> Vec<BTreeMap<&'a str, Option<i64>>> {
-    let of_node = |(node, now): (usize, &'a Clock)| {
+fn changes<'a>(
+    before: &'a [Arc<Clock>],
+    now: &'a [Arc<Clock>],
+) -> Vec<BTreeMap<&'a str, Option<i64>>> {
+    let of_node = |(node, now): (usize, &'a Arc<Clock>)| {
         let Some(before) = before.get(node) else {
             return now.iter().map(|(name, tick)| (name.as_str(), Some(*tick))).collect();
         };
+        // Equal states share a clock.
+        if Arc::ptr_eq(before, now) {
+            return BTreeMap::new();
+        }
         let news = now.iter().filter(|(name, tick)| before.get(*name) != Some(*tick));
         let gone = before.keys().filter(|name| !now.contains_key(*name));
         let news = news.map(|(name, tick)| (name.as_str(), Some(*tick)));

@@ -172,12 +172,19 @@ impl Work for Run {
     }
 }
 
+/// Bytes of what a run remembers of the distance of two contributions: per block a number, and its
+/// place in an order.
+const DISTANCES: usize = 17 * 12;
+
 /// About how many bytes a run holds in memory besides its events.
 fn weight(report: &Report) -> usize {
     let model = report.model.bytes as usize;
     let trainings = report.config.retrain.map_or(1, |every| 1 + report.config.rounds / every);
-    let clocks: usize = report.rounds.iter().flat_map(|round| &round.clock).map(|c| c.len()).sum();
-    report.nodes.len() * (model * trainings as usize + 8 * report.nodes.len())
+    let nodes = report.nodes.len();
+    let clocks = report.rounds.iter().flat_map(|round| &round.clock);
+    // Each of those who share a clock counts its part.
+    let clocks: usize = clocks.map(|clock| clock.len() / Arc::strong_count(clock)).sum();
+    nodes * (model * trainings as usize + DISTANCES * nodes)
         + report.audit.len() * 256
         + report.trace.len() * 512
         + clocks * 70

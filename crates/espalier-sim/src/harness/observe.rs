@@ -26,6 +26,9 @@ const AUDIT_ALL: u32 = 1_000;
 /// How many are kept then.
 const AUDIT_KEPT: usize = 100_000;
 
+/// Sequence numbers by author.
+type Clock = BTreeMap<String, i64>;
+
 pub(super) struct Observer<'a> {
     config: &'a Config,
     labels: &'a Labels,
@@ -35,6 +38,8 @@ pub(super) struct Observer<'a> {
     audit: VecDeque<AuditEntry>,
     report: Report,
     sent_before: u64,
+    /// The clocks of the last round, by bound root.
+    clocks: BTreeMap<Digest, Arc<Clock>>,
     /// What is noted for somebody who watches.
     notes: Option<Notes>,
 }
@@ -57,7 +62,8 @@ impl<'a> Observer<'a> {
         }
         let report = Report::opening(config, network, policy, task.base());
         let (gallery, audit) = (Gallery::default(), VecDeque::new());
-        Self { config, labels, sampled, gallery, audit, report, sent_before: 0, notes }
+        let clocks = BTreeMap::new();
+        Self { config, labels, sampled, gallery, audit, report, sent_before: 0, clocks, notes }
     }
 
     /// What can be seen of the round that was written down last; `None` if nothing is noted.
@@ -109,8 +115,8 @@ impl<'a> Observer<'a> {
         }
         let nodes: Vec<&Node> = self.sampled.iter().map(|&i| &world.nodes[i]).collect();
         let states: Vec<&MergeState> = nodes.iter().map(|node| node.state()).collect();
+        let clock = self.clocks(world, &states);
         let seen = |state: &&MergeState| self.gallery.get(&state.state_hash());
-        let names = names(world);
         let sent_bytes = engine.sent_bytes - self.sent_before;
         self.sent_before = engine.sent_bytes;
         self.report.rounds.push(Round {
@@ -125,10 +131,25 @@ impl<'a> Observer<'a> {
             wire_bytes: wire_bytes(&states),
             sent_bytes,
             tombstones: states.iter().map(|state| state.tombstones()).collect(),
-            clock: states.iter().map(|state| clock(state, &names)).collect(),
+            clock,
             task_accuracy: states.iter().map(|s| seen(s)?.accuracy).collect(),
         });
         distinct_states
+    }
+
+    /// The clock of each state; one that has not changed since the last round is the same one.
+    fn clocks(&mut self, world: &World, states: &[&MergeState]) -> Vec<Arc<Clock>> {
+        let names = names(world);
+        let mut known = BTreeMap::new();
+        let of = |state: &&MergeState| {
+            let root = state.bound_root();
+            let earlier = self.clocks.remove(&root);
+            let made = || earlier.unwrap_or_else(|| Arc::new(clock(state, &names)));
+            known.entry(root).or_insert_with(made).clone()
+        };
+        let clocks = states.iter().map(of).collect();
+        self.clocks = known;
+        clocks
     }
 
     /// What is known before the first exchange.
@@ -308,7 +329,7 @@ fn names(world: &World) -> BTreeMap<PeerId, &str> {
     world.nodes.iter().map(|node| (node.id, node.name.as_str())).collect()
 }
 
-fn clock(state: &MergeState, names: &BTreeMap<PeerId, &str>) -> BTreeMap<String, i64> {
+fn clock(state: &MergeState, names: &BTreeMap<PeerId, &str>) -> Clock {
     let tick = |(author, tick): (&PeerId, Tick)| {
         let seq = match tick {
             Tick::Seq(seq) => i64::try_from(seq).unwrap_or(i64::MAX),

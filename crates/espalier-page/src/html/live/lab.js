@@ -16,7 +16,8 @@ function labList(host, actions) {
       + `${config.nodes.join(', ')} nodes`;
     const verb = goesOn(lab) ? 'Stop' : 'Forget';
     return el('li', { class: lab.id === openId ? 'open' : null },
-      el('button', { type: 'button', class: 'plain title', onclick: () => actions.open(lab) }, text),
+      el('button', { type: 'button', class: 'plain title',
+        onclick: () => actions.open(lab) }, text),
       el('div', { class: 'line' }, tag(STATUS_KIND[lab.status] ?? '', labWords(lab)),
         el('button', { type: 'button', 'aria-label': `${verb} ${text}`,
           onclick: () => actions.forget(lab) }, verb)));
@@ -39,8 +40,8 @@ function labList(host, actions) {
 function showLab(host, page) {
   const form = el('form', { class: 'setup', 'aria-label': 'Axes of the lab', novalidate: true });
   const labs = el('section', { class: 'sessions' }, el('h2', {}, 'Labs'));
-  const results = el('div', { class: 'results', role: 'region', 'aria-label': 'Results of the lab' },
-    note(LAB_WELCOME));
+  const results = el('div', { class: 'results', role: 'region',
+    'aria-label': 'Results of the lab' }, note(LAB_WELCOME));
   host.append(el('div', { class: 'workbench' }, el('div', { class: 'side' }, form, labs), results));
   let open = null;
   let told = '';

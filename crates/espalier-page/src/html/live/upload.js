@@ -46,8 +46,8 @@ function fileFault(file, limits) {
   return null;
 }
 
-// `choose(value)` takes a value for the setting `model`. Called once.
-function showUpload(host, page, choose) {
+// The parts of the upload in `host`. `take(file)` hears of a file, dropped or picked.
+function uploadParts(host, take) {
   const input = el('input', { type: 'file', accept: '.safetensors', class: 'visually-hidden',
     tabindex: -1, 'aria-label': 'A safetensors file', onchange: () => take(input.files[0]) });
   const button = el('button', { type: 'button', onclick: () => input.click() },
@@ -61,11 +61,32 @@ function showUpload(host, page, choose) {
   host.append(input, el('div', { class: 'drop' }, button,
     el('span', { class: 'hint' }, 'A safetensors file, or drop one here.')),
   el('div', { class: 'line' }, bar, stop), said, wrong, list);
+  for (const happening of ['dragenter', 'dragover']) {
+    host.addEventListener(happening, (event) => {
+      event.preventDefault();
+      host.classList.add('over');
+    });
+  }
+  host.addEventListener('dragleave', () => host.classList.remove('over'));
+  host.addEventListener('drop', (event) => {
+    event.preventDefault();
+    host.classList.remove('over');
+    take(event.dataTransfer.files[0]);
+  });
+  return { input, button, bar, stop, said, list,
+    busy(on) {
+      bar.hidden = stop.hidden = !on;
+      button.disabled = on;
+    },
+    complain(message) {
+      wrong.textContent = message ?? '';
+      wrong.hidden = !message;
+    } };
+}
 
-  const complain = (message) => {
-    wrong.textContent = message ?? '';
-    wrong.hidden = !message;
-  };
+// `choose(value)` takes a value for the setting `model`. Called once.
+function showUpload(host, page, choose) {
+  const { input, button, bar, stop, said, list, busy, complain } = uploadParts(host, take);
 
   const remove = async ({ id, name }) => {
     try {
@@ -88,12 +109,8 @@ function showUpload(host, page, choose) {
     }
   }
 
-  function busy(on) {
-    bar.hidden = stop.hidden = !on;
-    button.disabled = on;
-  }
-
   async function take(file) {
+    // The same file can be picked again.
     input.value = '';
     if (!file || button.disabled) return;
     const fault = fileFault(file, page.info.limits);
@@ -119,17 +136,5 @@ function showUpload(host, page, choose) {
     }
   }
 
-  for (const happening of ['dragenter', 'dragover']) {
-    host.addEventListener(happening, (event) => {
-      event.preventDefault();
-      host.classList.add('over');
-    });
-  }
-  host.addEventListener('dragleave', () => host.classList.remove('over'));
-  host.addEventListener('drop', (event) => {
-    event.preventDefault();
-    host.classList.remove('over');
-    take(event.dataTransfer.files[0]);
-  });
   refresh();
 }

@@ -45,8 +45,12 @@ const csvField = (value) => {
 const AUDIT_FIELDS = ['round', 'from', 'to', 'hash_before', 'hash_after', 'change_norm', 'changed',
   'ops', 'bytes', 'outcome'];
 
+// A distance is written with a point, as the program writes it.
+const auditField = (entry, field) => (field === 'change_norm' && Number.isInteger(entry[field])
+  ? entry[field].toFixed(1) : entry[field]);
+
 const auditCsv = (entries) => [AUDIT_FIELDS, ...entries.map((entry) =>
-  AUDIT_FIELDS.map((field) => entry[field]))].map((row) => `${row.map(csvField).join(',')}\n`)
+  AUDIT_FIELDS.map((field) => auditField(entry, field)))].map((row) => `${row.map(csvField).join(',')}\n`)
   .join('');
 
 // Of the log in the server, as it is filtered; else of what the page has inside.

@@ -1,7 +1,7 @@
 // Draws a scene of the network: as SVG, or on a canvas where there are too many nodes for that.
 //
 // A scene is { marks: [{ shape, colour, ring, chosen, title }], messages: { merged, lost, blocked:
-// [{ from, to }] }, cuts: [[from, to]], progress, cursor }. Both drawings are { node, draw(scene) }.
+// [{ from, to }] }, cuts: [[from, to]], progress, cursor }. Drawings are { node, draw(scene) }.
 
 const MOST_SVG_NODES = 300;
 const OUTCOME_KINDS = ['merged', 'lost', 'blocked'];

@@ -115,7 +115,7 @@ function endText(outcome, { x, y }, along, size) {
   return line([0, -1.2], [0, 1.2]);
 }
 
-// One message that has gone `progress` of its way, from 0 to 1: its line and what stands at the end.
+// One message that has gone `progress` of its way, from 0 to 1: its line and what is at the end.
 function messageText(outcome, from, to, radius, progress) {
   const length = Math.hypot(to.x - from.x, to.y - from.y);
   if (length <= 2 * radius) return ['', ''];

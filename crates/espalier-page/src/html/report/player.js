@@ -7,22 +7,27 @@ const FRAME_MS = 30;
 
 const REDUCED = window.matchMedia('(prefers-reduced-motion: reduce)');
 
-// `draw(index, progress)` shows a round, of whose messages `progress` (0 to 1) of the way is gone;
-// `textOf(index)` says what happened in it. Returns what brings the slider up to date.
-function timePlayer(host, { run, moment }, { draw, textOf }) {
-  const state = { timer: 0, speed: 1, plays: false };
+function playerControls(host, { go, turn, follow }) {
   const slider = el('input', { type: 'range', min: 0, step: 1,
     oninput: () => go(Number(slider.value)) });
-  const button = el('button', { type: 'button', class: 'play', onclick: () =>
-    (state.plays ? pause() : play()) }, 'Play');
+  const button = el('button', { type: 'button', class: 'play', onclick: turn }, 'Play');
   const newest = el('button', { type: 'button', onclick: () => {
     slider.focus();
-    moment.set(null);
+    follow();
   } }, 'Newest round');
-  const speed = select(PLAY_SPEEDS, '1', (value) => { state.speed = Number(value); });
+  const speed = select(PLAY_SPEEDS, '1', () => {});
   const said = el('p', { class: 'roundtext' });
   host.append(el('div', { class: 'controls' }, button, labelled('Round', slider, { class: 'grow' }),
     labelled('Speed', speed), newest), said);
+  return { slider, button, newest, speed, said };
+}
+
+// `draw(index, progress)` shows a round, of whose messages `progress` (0 to 1) of the way is gone;
+// `textOf(index)` says what happened in it. Returns what brings the slider up to date.
+function timePlayer(host, { run, moment }, { draw, textOf }) {
+  const state = { timer: 0, index: 0, plays: false };
+  const { slider, button, newest, speed, said } = playerControls(host, { go,
+    turn: () => (state.plays ? pause() : play()), follow: () => moment.set(null) });
 
   const last = () => run.rounds.length - 1;
 
@@ -69,7 +74,7 @@ function timePlayer(host, { run, moment }, { draw, textOf }) {
       pause();
       return;
     }
-    const length = 1000 / state.speed;
+    const length = 1000 / Number(speed.value);
     const gone = performance.now() - begun;
     if (gone < length) {
       show(REDUCED.matches ? 1 : Math.min(1, gone / (0.6 * length)));
