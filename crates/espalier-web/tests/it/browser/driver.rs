@@ -91,8 +91,8 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    /// Opens `path` of the server at `origin` in a window of this size.
-    pub(crate) async fn open(origin: &str, path: &str, (width, height): (u32, u32)) -> Self {
+    /// Opens `path` of the server at `origin` on a desk.
+    pub(crate) async fn open(origin: &str, path: &str) -> Self {
         let profile = tempfile::tempdir().unwrap();
         let mut driver = Command::new(DRIVER)
             .arg("--port=0")
@@ -113,7 +113,7 @@ impl Browser {
         std::thread::spawn(move || said.for_each(drop));
         let mut arguments: Vec<String> = ARGUMENTS.map(str::to_owned).into();
         arguments.push(format!("--user-data-dir={}", profile.path().display()));
-        arguments.push(format!("--window-size={width},{height}"));
+        arguments.push("--window-size=1280,900".to_owned());
         let capabilities = json!({
             "goog:chromeOptions": { "binary": CHROMIUM, "args": arguments },
             "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
@@ -132,14 +132,25 @@ impl Browser {
         self.client.goto(&format!("{}{path}", self.origin)).await.unwrap();
     }
 
+    async fn emulate(&self, what: &str, parameters: Value) {
+        let command = json!({ "cmd": format!("Emulation.{what}"), "params": parameters });
+        self.client.issue_cmd(Emulate(command)).await.unwrap();
+    }
+
+    /// Sets the size of what is seen; a window cannot be as narrow as a telephone.
+    pub(crate) async fn resize(&self, (width, height): (u32, u32)) {
+        let size = json!({
+            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500,
+        });
+        self.emulate("setDeviceMetricsOverride", size).await;
+        self.until(&format!("innerWidth === {width}")).await;
+    }
+
     /// Sets the colour scheme that the person prefers, which the page hears of.
     pub(crate) async fn prefer_dark(&self, dark: bool) {
         let value = if dark { "dark" } else { "light" };
         let features = json!([{ "name": "prefers-color-scheme", "value": value }]);
-        let command = Emulate(json!({
-            "cmd": "Emulation.setEmulatedMedia", "params": { "features": features },
-        }));
-        self.client.issue_cmd(command).await.unwrap();
+        self.emulate("setEmulatedMedia", json!({ "features": features })).await;
         let query = format!("matchMedia('(prefers-color-scheme: {value})').matches");
         self.until(&query).await;
     }

@@ -8,8 +8,6 @@ mod use_it;
 use crate::client::Running;
 use driver::{Browser, is_there};
 
-const DESK: (u32, u32) = (1_280, 900);
-
 /// Runs a test with a server and a browser that shows `path`; nothing happens where there is no
 /// browser. What the browser complains of must be among `forgiven`.
 fn with_page(path: &str, forgiven: &[&str], test: impl AsyncFnOnce(&Running, &Browser)) {
@@ -19,7 +17,7 @@ fn with_page(path: &str, forgiven: &[&str], test: impl AsyncFnOnce(&Running, &Br
     let server = Running::new();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let browser = Browser::open(&format!("http://{}", server.address), path, DESK).await;
+        let browser = Browser::open(&format!("http://{}", server.address), path).await;
         test(&server, &browser).await;
         browser.close(forgiven).await;
     });

@@ -3,20 +3,17 @@
 use super::driver::{Browser, is_there};
 use crate::client::Running;
 use std::path::PathBuf;
+use std::time::Duration;
 
-/// Name, address, and what is shown: a section, or nothing for the top of the page.
-const VIEWS: [(&str, &str, Option<&str>); 3] = [
-    ("run", "/?nodes=16&rounds=12&partition=2%402..6&byzantine=3&attack=sign-flip&seed=7", None),
-    (
-        "network",
-        "/?nodes=16&rounds=12&partition=2%402..6&byzantine=3&attack=sign-flip&seed=7",
-        Some("network"),
-    ),
-    (
-        "proof",
-        "/?nodes=16&rounds=12&partition=2%402..6&byzantine=3&attack=sign-flip&seed=7",
-        Some("proof"),
-    ),
+const RUN: &str = "/?nodes=16&rounds=12&partition=2%402..6&byzantine=3&attack=sign-flip&seed=7";
+
+/// What is shown of a run: its top, or a section by the name in its link.
+const VIEWS: [(&str, Option<&str>); 5] = [
+    ("run", None),
+    ("convergence", Some("Convergence and trust")),
+    ("states", Some("State matrix")),
+    ("network", Some("Network")),
+    ("proof", Some("Inclusion proof")),
 ];
 
 const SIZES: [(u32, u32); 3] = [(390, 844), (1_280, 900), (1_920, 1_080)];
@@ -31,30 +28,43 @@ fn screenshots() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let server = Running::new();
-        let origin = format!("http://{}", server.address);
+        let browser = Browser::open(&format!("http://{}", server.address), RUN).await;
         for size in SIZES {
-            let browser = Browser::open(&origin, "/", size).await;
+            browser.resize(size).await;
             for dark in [false, true] {
                 browser.prefer_dark(dark).await;
-                for (name, path, section) in VIEWS {
-                    browser.goto(path).await;
-                    let ended = "(document.querySelector('.status-line .words')?.textContent ?? '')\
-                        .startsWith('done')";
-                    browser.until(ended).await;
+                browser.goto(RUN).await;
+                let words = "document.querySelector('.status-line .words')?.textContent ?? ''";
+                browser.until(&format!("({words}).startsWith('done')")).await;
+                for (name, section) in VIEWS {
+                    browser.value("window.scrollTo(0, 0)").await;
                     if let Some(section) = section {
-                        let scroll = format!(
-                            "document.querySelector('[data-section={section}]').scrollIntoView()"
-                        );
-                        browser.value(&scroll).await;
+                        browser.press("jump", section).await;
                     }
-                    tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
+                    if name == "network" {
+                        // In the middle, while messages pass.
+                        let there = "document.querySelector('[data-section=network] input')";
+                        browser.until(&format!("{there} !== null")).await;
+                        let slide = "(() => { const slider = document.querySelector(\
+                            '[data-section=network] input[type=range]'); slider.value = 3; \
+                            slider.dispatchEvent(new Event('input', { bubbles: true })); })()";
+                        browser.value(slide).await;
+                    }
+                    tokio::time::sleep(Duration::from_millis(1_500)).await;
                     let theme = if dark { "dark" } else { "light" };
-                    let file = format!("{name}-{}-{theme}.png", size.0);
                     let picture = browser.client.screenshot().await.unwrap();
+                    let file = format!("{name}-{}-{theme}.png", size.0);
                     std::fs::write(folder.join(file), picture).unwrap();
                 }
+                browser.value("window.scrollTo(0, 0)").await;
+                browser.click("#tab-lab").await;
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                let theme = if dark { "dark" } else { "light" };
+                let picture = browser.client.screenshot().await.unwrap();
+                std::fs::write(folder.join(format!("lab-{}-{theme}.png", size.0)), picture)
+                    .unwrap();
             }
-            browser.close(&[]).await;
         }
+        browser.close(&[]).await;
     });
 }

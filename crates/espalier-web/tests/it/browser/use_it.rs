@@ -128,7 +128,7 @@ fn liars_are_marked_once_isolated_and_all_of_them_only_when_revealed() {
         let says = "document.querySelector('[data-section=trust]').innerText";
         let before = browser.value(says).await;
         assert!(!before.as_str().unwrap().contains("sign-flip"), "{before}");
-        let rings = "[...document.querySelectorAll('[data-section=network] .ring')]\
+        let rings = "[...document.querySelectorAll('[data-section=network] .node .ring')]\
                      .filter((ring) => ring.checkVisibility()).length";
         let switch = "[data-section=trust] input[role=switch]";
         browser.click(switch).await;
@@ -235,12 +235,8 @@ fn a_link_runs_what_it_says() {
         // The address that the page shows is a link to the same run.
         let address = browser.value("location.pathname + location.search").await;
         let other = Running::new();
-        let again = Browser::open(
-            &format!("http://{}", other.address),
-            address.as_str().unwrap(),
-            super::DESK,
-        )
-        .await;
+        let again =
+            Browser::open(&format!("http://{}", other.address), address.as_str().unwrap()).await;
         wait_for_end(&again).await;
         assert_eq!(hash(&other), first);
         again.close(&[]).await;
