@@ -164,7 +164,8 @@ function logFloor(values) {
 }
 
 // Not with plotly's markup for it: that becomes a style attribute, which a policy may forbid.
-const raised = (text) => [...text].map((sign) => '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'['-0123456789'.indexOf(sign)]).join('');
+const raised = (text) =>
+  [...text].map((sign) => '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'['-0123456789'.indexOf(sign)]).join('');
 
 function decade(value) {
   const power = Math.round(Math.log10(value));

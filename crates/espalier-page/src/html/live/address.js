@@ -75,21 +75,28 @@ function flagsOf(config, defaults) {
   return flags;
 }
 
-// What the reader looks at. It changes often, so it makes no entries in the history.
+const ADDRESS_EVERY_MS = 300;
+
+// What the reader looks at. It changes often, so it makes no entries in the history, and waits a
+// little: browsers refuse addresses that change too often.
 const fragment = {
+  parts: new URLSearchParams(location.hash.slice(1)),
+  waiting: 0,
   get(name) {
-    return new URLSearchParams(location.hash.slice(1)).get(name);
+    return this.parts.get(name);
   },
   set(name, value) {
-    const parts = new URLSearchParams(location.hash.slice(1));
-    if (known(value)) parts.set(name, value); else parts.delete(name);
-    const text = readable(parts);
-    history.replaceState(null, '', `${location.pathname}${location.search}${text && `#${text}`}`);
+    if (known(value)) this.parts.set(name, value); else this.parts.delete(name);
+    if (this.waiting === 0) this.waiting = setTimeout(() => this.write(), ADDRESS_EVERY_MS);
+  },
+  write(query = location.search) {
+    clearTimeout(this.waiting);
+    this.waiting = 0;
+    const text = readable(this.parts);
+    history.replaceState(null, '', `/${query}${text && `#${text}`}`);
   },
 };
 
 function showQuery(query) {
-  if (location.search !== `?${query}`) {
-    history.replaceState(null, '', `/?${query}${location.hash}`);
-  }
+  if (location.search !== `?${query}`) fragment.write(`?${query}`);
 }

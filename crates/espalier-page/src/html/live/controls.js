@@ -45,7 +45,8 @@ function checkControl(key) {
 
 // An empty text is `empty`; `list` splits it at commas.
 function textControl(key, { placeholder, empty = null, list = false }) {
-  const input = el('input', { type: 'text', placeholder, autocomplete: 'off', spellcheck: 'false' });
+  const input = el('input', { type: 'text', placeholder, autocomplete: 'off',
+    spellcheck: 'false' });
   const read = () => {
     const text = input.value.trim();
     if (list) return { [key]: text.split(/[\s,]+/).filter(Boolean) };

@@ -117,7 +117,7 @@ function showClock(view, host) {
     slider.value = state.index;
     draw();
   };
-  moment.onchange(update);
+  moment.onchange(() => view.touch(host));
   draw();
   return update;
 }

@@ -73,32 +73,39 @@ const gapOf = (view, width) =>
 function changeText(run, field, node, index) {
   const before = run.rounds[index - 1];
   const round = run.rounds[index];
-  if (!before || !before.active[node]) return index === 0 ? 'its own model' : 'takes part from here';
+  if (!before) return 'its own model';
+  if (!before.active[node]) return 'takes part from here';
   const was = before[field][node];
   if (was === round[field][node]) return 'as the round before';
   const from = `was ${short(was)}`;
+  if (round.clock[node] === before.clock[node]) return from;
   const news = Object.entries(round.clock[node] ?? {})
     .filter(([author, entry]) => entry !== (before.clock[node]?.[author] ?? 0))
     .map(([author]) => author);
   return news.length ? `${from}; new from ${inert(listed(news, 4))}` : from;
 }
 
-function matrixHover(run, field) {
-  const holders = run.rounds.map((round) => {
-    const tally = new Map();
-    round[field].forEach((hash, node) => {
-      if (round.active[node]) tally.set(hash, (tally.get(hash) ?? 0) + 1);
-    });
-    return tally;
+// What the hover says of each node in one round.
+function roundHover(run, field, index) {
+  const round = run.rounds[index];
+  const holders = new Map();
+  round[field].forEach((hash, node) => {
+    if (round.active[node]) holders.set(hash, (holders.get(hash) ?? 0) + 1);
   });
-  const text = (round, node, index) => {
+  return run.sampled.map((name, node) => {
     const hash = round[field][node];
-    const holds = plural(holders[index].get(hash) ?? 0, 'node');
-    return `${inert(run.sampled[node])}, round ${round.round}<br>${short(hash)}<br>`
-      + `held by ${holds}<br>${changeText(run, field, node, index)}`;
-  };
-  return run.sampled.map((_, node) =>
-    run.rounds.map((round, index) => text(round, node, index)));
+    return `${inert(name)}, round ${round.round}<br>${short(hash)}<br>`
+      + `held by ${plural(holders.get(hash) ?? 0, 'node')}<br>`
+      + `${changeText(run, field, node, index)}`;
+  });
+}
+
+// Rounds that are past do not change: only new ones are written.
+function matrixHover(run, field, written) {
+  while (written.length < run.rounds.length) {
+    written.push(roundHover(run, field, written.length));
+  }
+  return run.sampled.map((_, node) => written.map((texts) => texts[node]));
 }
 
 function matrixKey(field) {
@@ -125,14 +132,14 @@ function matrixTable({ run }, host) {
     run.sampled.map((_, node) => node));
 }
 
-function matrixTraces(run, field, colours, gap) {
+function matrixTraces(run, field, written, colours, gap) {
   const slots = slotsOf(run, field, finalValue(run, field));
   const scale = [colours.calm, ...PALETTE];
   const z = transposed(run, (round, node) =>
     (round.active[node] ? slots.get(round[field][node]) + 0.5 : null));
   const map = { type: 'heatmap', x: run.roundNumbers, y: run.sampled.map((_, node) => node), z,
     zmin: 0, zmax: scale.length, colorscale: stepScale(scale), showscale: false,
-    xgap: gap, ygap: gap, hoverongaps: false, text: matrixHover(run, field),
+    xgap: gap, ygap: gap, hoverongaps: false, text: matrixHover(run, field, written),
     hovertemplate: '%{text}<extra></extra>' };
   return [map, inactiveTrace(run, colours)];
 }
@@ -141,8 +148,10 @@ function showStates(view, host) {
   const { run } = view;
   const height = rowsHeight(run.sampled.length);
   const key = el('div');
+  const written = { state_hash: [], bound_root: [] };
   const build = (colours, width) => ({
-    data: matrixTraces(run, field.value(), colours, gapOf(view, width)),
+    data: matrixTraces(run, field.value(), written[field.value()], colours,
+      gapOf(view, width)),
     layout: heatLayout(view, colours, width, height),
   });
   const show = () => {

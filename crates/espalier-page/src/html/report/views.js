@@ -47,6 +47,11 @@ function viewsOf(run, root, { sections = RUN_SECTIONS, together = [run], lazy = 
     soon(0);
   };
 
+  // Brings one section up to date, by its host, once it is in sight.
+  view.touch = (host) => {
+    for (const part of parts) part.stale ||= part.host === host;
+    soon(0);
+  };
   view.harness.listeners.push(view.refresh);
 
   const observer = new IntersectionObserver((entries) => {
@@ -56,8 +61,13 @@ function viewsOf(run, root, { sections = RUN_SECTIONS, together = [run], lazy = 
     soon(0);
   }, { rootMargin: '150px 0px' });
 
+  let beginnings = run.beginnings;
   const onchange = () => {
-    for (const part of parts) part.stale = true;
+    for (const part of parts) {
+      part.stale = true;
+      if (run.beginnings !== beginnings) Object.assign(part, { update: null, said: null });
+    }
+    beginnings = run.beginnings;
     soon(run.ended ? 0 : pause);
   };
   const ends = together.map((each) => each.onchange(onchange));
