@@ -1,6 +1,9 @@
 // One node at one moment: its state, and what the run can tell of how it sees the others.
 
+// A reader who moves the slider waits little; who only follows a run that goes on asks seldom, as
+// what a node sees takes the server some work.
 const INSPECT_PAUSE_MS = 120;
+const FOLLOW_PAUSE_MS = 1000;
 
 function inspectorTags(view, name, round) {
   const tags = [];
@@ -110,16 +113,20 @@ function inspector(view, reader, host) {
   const { run } = view;
   const title = el('h3');
   const facts = el('dl', { class: 'facts' });
-  const said = el('p', { class: 'caption', role: 'status' });
+  const said = caption();
   host.append(title, facts, said);
   const trust = growingTable(host, 'Trust as this node sees it', trustColumns);
   const clock = growingTable(host, 'Clock', clockColumns);
   const held = growingTable(host, 'Provenance: operations it holds', heldColumns);
-  const state = { key: '', timer: 0, asked: 0 };
+  const state = { key: '', node: null, timer: 0, asked: 0, wanted: null };
+  const keyOf = (node, index) => `${node} ${index}`;
 
-  function show(node, index, told) {
+  function showFacts(node, index, told) {
     facts.replaceChildren(...nodeFacts(run, reader, node, index, told).flatMap(([name, value]) =>
       [el('dt', {}, name), el('dd', {}, value)]));
+  }
+
+  function showTables(told) {
     trust(told.trust ? trustRows(told) : null);
     clock(told.clock ? byName(Object.entries(told.clock)) : null);
     held(told.held ?? null);
@@ -132,26 +139,54 @@ function inspector(view, reader, host) {
     try {
       const told = await run.node(name, run.roundNumbers[index]);
       if (own !== state.asked) return;
+      showTables(told);
+      // Of a run that goes on, the next round may be there already.
+      if (state.key !== keyOf(node, index)) return;
       said.textContent = '';
-      show(node, index, { ...embeddedNode(run, reader, node, index), ...told });
+      showFacts(node, index, { ...embeddedNode(run, reader, node, index), ...told });
     } catch (error) {
       if (own === state.asked) said.textContent = error.message;
     }
   }
 
+  function plan(node, index, pause) {
+    state.wanted = [node, index];
+    if (state.timer && pause === FOLLOW_PAUSE_MS) return;
+    clearTimeout(state.timer);
+    state.timer = setTimeout(() => {
+      state.timer = 0;
+      ask(...state.wanted);
+    }, pause);
+  }
+
+  // Tables that come and go with every round could not be read, so those of a round before stay
+  // until the next are there.
+  function expect(node, index, told) {
+    const other = state.node !== node;
+    showFacts(node, index, told);
+    if (other) showTables(told);
+    said.textContent = other ? '' : 'The tables of this round are on their way.';
+    const follows = !other && !run.ended && view.moment.round === null;
+    plan(node, index, follows ? FOLLOW_PAUSE_MS : INSPECT_PAUSE_MS);
+  }
+
   return (node, index) => {
     const { name } = run.report.nodes[node];
-    const round = run.rounds[index];
-    title.replaceChildren(nameText(name), ` after round ${round.round} `,
-      ...inspectorTags(view, name, round));
-    const key = `${node} ${index}`;
-    if (key === state.key) return;
-    state.key = key;
-    clearTimeout(state.timer);
-    state.asked += 1;
-    show(node, index, embeddedNode(run, reader, node, index));
+    title.replaceChildren(nameText(name), ` after round ${run.roundNumbers[index]} `,
+      ...inspectorTags(view, name, run.rounds[index]));
+    if (state.key === keyOf(node, index)) return;
+    state.key = keyOf(node, index);
     const sampled = reader.sampleOf[node] >= 0;
-    said.textContent = sampled ? '' : 'This node was not sampled, so no more is known of it.';
-    if (run.node && sampled) state.timer = setTimeout(() => ask(node, index), INSPECT_PAUSE_MS);
+    const told = embeddedNode(run, reader, node, index);
+    if (run.node && sampled) expect(node, index, told);
+    else {
+      clearTimeout(state.timer);
+      state.timer = 0;
+      state.asked += 1;
+      showFacts(node, index, told);
+      showTables(told);
+      said.textContent = sampled ? '' : 'This node was not sampled, so no more is known of it.';
+    }
+    state.node = node;
   };
 }
