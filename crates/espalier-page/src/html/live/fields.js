@@ -35,7 +35,7 @@ function fieldsOf(info) {
         { placeholder: 'poisson:0.1:0.5' }),
     ],
     liars: [
-      ['byzantine', 'Liars', null, shareControl('byzantine')],
+      ['byzantine', 'Byzantine share', null, shareControl('byzantine')],
       ['attack', 'Attack', 'Dealt out among the liars in turn.',
         namesControl('attack', info.attacks, 'Attack')],
       pick('spread', 'Spread of the data', null, info.spreads),

@@ -30,17 +30,33 @@ function sayProgress(run) {
   };
 }
 
+const SETTLED_MS = 1500;
+const READER_MOVES = ['wheel', 'touchstart', 'pointerdown', 'keydown'];
+
+// What comes into sight is drawn and grows, so the page goes there again until nothing grows any
+// more or the reader moves.
+function goTo(section, root) {
+  const again = () => section.scrollIntoView({ block: 'start' });
+  const observer = new ResizeObserver(again);
+  const end = () => {
+    observer.disconnect();
+    for (const move of READER_MOVES) window.removeEventListener(move, end);
+  };
+  for (const move of READER_MOVES) window.addEventListener(move, end, { passive: true });
+  setTimeout(end, SETTLED_MS);
+  observer.observe(root);
+  again();
+  section.setAttribute('tabindex', '-1');
+  section.focus({ preventScroll: true });
+}
+
 // Links to the sections that stand in `root`, with the names in their headings.
 function sectionLinks(root) {
   const nav = el('nav', { class: 'jump', 'aria-label': 'Sections of this run' });
   const links = [...root.querySelectorAll('[data-section]')].map((section) => {
-    const go = () => {
-      section.scrollIntoView({ block: 'start' });
-      section.setAttribute('tabindex', '-1');
-      section.focus({ preventScroll: true });
-    };
     const name = section.querySelector('h2').textContent;
-    return el('li', {}, el('button', { type: 'button', class: 'plain', onclick: go }, name));
+    return el('li', {}, el('button', { type: 'button', class: 'plain',
+      onclick: () => goTo(section, root) }, name));
   });
   nav.append(el('ol', {}, links));
   return nav;
@@ -86,6 +102,7 @@ function openResults(host, id, page, { round } = {}) {
   const say = sayProgress(run);
   const follow = () => {
     words.textContent = progressWords(run);
+    document.title = `${run.ended ? run.status : progressWords(run)} · Espalier`;
     bar.hidden = run.ended;
     bar.max = Math.max(1, run.report.config.rounds ?? 1);
     if (run.status === 'waiting') bar.removeAttribute('value');
@@ -109,6 +126,7 @@ function openResults(host, id, page, { round } = {}) {
       stream.close();
       view.dispose();
       host.replaceChildren();
+      document.title = 'Espalier';
       redrawCharts();
     },
   };

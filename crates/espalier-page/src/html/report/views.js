@@ -2,6 +2,7 @@
 
 const LEAST_PAUSE_MS = 250;
 const WAITING = 'Waiting for the first round.';
+const NO_ROUND = 'The run ended before its first round.';
 
 // `sections`: [name, show(view, host), missing(view)]. `show` draws into `host` and returns what
 // brings the drawing up to date, or nothing if it never changes. `missing` says in words why there
@@ -90,8 +91,8 @@ function viewsOf(run, root, { sections = RUN_SECTIONS, together = [run], lazy = 
 function bringUp(view, part) {
   part.stale = false;
   try {
-    const begun = view.run.rounds.length > 0 || view.run.ended;
-    const missing = begun ? part.missing?.(view) : WAITING;
+    const { rounds, ended } = view.run;
+    const missing = rounds.length ? part.missing?.(view) : ended ? NO_ROUND : WAITING;
     if (missing) sayMissing(part, missing);
     else if (part.update) part.update();
     else {
