@@ -28,6 +28,9 @@ const COMMON: [&str; 5] = [
 /// The sections of a run, each with how to read it.
 const RUN_SECTIONS: &str = include_str!("html/report/page.html");
 
+/// Styles of those sections.
+const RUN_STYLE: &str = include_str!("html/report/page.css");
+
 /// A run and its views, which a report and the live page share; in the order in which they must
 /// run.
 const RUN_VIEWS: &[&str] = &[
@@ -38,14 +41,41 @@ const RUN_VIEWS: &[&str] = &[
     include_str!("html/report/convergence.js"),
     include_str!("html/report/states.js"),
     include_str!("html/report/accuracy.js"),
-    include_str!("html/report/network.js"),
     include_str!("html/report/wire.js"),
     include_str!("html/report/trust.js"),
     include_str!("html/report/audit.js"),
+    include_str!("html/report/evidence.js"),
     include_str!("html/report/trace.js"),
     include_str!("html/report/clock.js"),
+    include_str!("html/report/places.js"),
+    include_str!("html/report/drawing.js"),
+    include_str!("html/report/scene.js"),
+    include_str!("html/report/inspector.js"),
+    include_str!("html/report/player.js"),
+    include_str!("html/report/network.js"),
+    include_str!("html/report/blake3.js"),
+    include_str!("html/report/inclusion.js"),
+    include_str!("html/report/proof.js"),
     include_str!("html/report/sections.js"),
     include_str!("html/report/views.js"),
+];
+
+/// The sections of a grid of attacks, and their styles.
+const GRID_SECTIONS: &str = include_str!("html/grid/page.html");
+const GRID_STYLE: &str = include_str!("html/grid/page.css");
+
+/// The views of a grid: one function, of which the first file is the beginning and the last the
+/// end.
+const GRID_VIEWS: &[&str] = &[
+    include_str!("html/grid/begin.js"),
+    include_str!("html/grid/data.js"),
+    include_str!("html/grid/setting.js"),
+    include_str!("html/grid/header.js"),
+    include_str!("html/grid/heat.js"),
+    include_str!("html/grid/lines.js"),
+    include_str!("html/grid/trust.js"),
+    include_str!("html/grid/cells.js"),
+    include_str!("html/grid/end.js"),
 ];
 
 /// One kind of page: what is fixed about it.
@@ -70,7 +100,7 @@ pub const REPORT: Template = Template {
         include_str!("html/report/page.html"),
         "</main>\n"
     ),
-    style: "",
+    style: RUN_STYLE,
     views: RUN_VIEWS,
     scripts: &[include_str!("html/report/main.js")],
 };
@@ -94,19 +124,14 @@ pub const SCENARIO: Template = Template {
 /// Attacks against merges.
 pub const GRID: Template = Template {
     title: "Espalier: attack grid",
-    content: include_str!("html/grid/page.html"),
-    style: include_str!("html/grid/page.css"),
-    views: &[],
-    scripts: &[
-        include_str!("html/grid/data.js"),
-        include_str!("html/grid/setting.js"),
-        include_str!("html/grid/header.js"),
-        include_str!("html/grid/heat.js"),
-        include_str!("html/grid/lines.js"),
-        include_str!("html/grid/trust.js"),
-        include_str!("html/grid/cells.js"),
-        include_str!("html/grid/main.js"),
-    ],
+    content: concat!(
+        include_str!("html/grid/frame.html"),
+        include_str!("html/grid/page.html"),
+        "</main>\n"
+    ),
+    style: GRID_STYLE,
+    views: GRID_VIEWS,
+    scripts: &[include_str!("html/grid/main.js")],
 };
 
 impl Template {

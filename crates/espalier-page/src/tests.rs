@@ -13,12 +13,15 @@ const PAGES: [(Template, &[&str]); 3] = [
             "convergence",
             "states",
             "accuracy",
+            "network",
             "topology",
             "wire",
             "trust",
             "audit",
+            "evidence",
             "trace",
             "roots",
+            "proof",
             "round-trip",
             "tombstones",
             "clock",
@@ -127,11 +130,78 @@ fn names_are_no_markup_in_charts_either() {
     }
     assert!(seen >= 4, "{seen}");
 
-    let lines = GRID.scripts.iter().flat_map(|script| script.lines());
+    let lines = GRID.views.iter().flat_map(|script| script.lines());
     let hovers: Vec<_> = lines.filter_map(|line| line.split_once("hovertemplate:")).collect();
     for (_, template) in &hovers {
         assert!(!template.replace("${label}", "").contains("${"), "{template}");
     }
     let lines = GRID.script_with("const LINES").expect("a script");
     assert!(hovers.len() >= 2 && lines.contains("inert(line.name(at))"));
+}
+
+/// The live page comes with a policy that forbids whatever stands in the markup.
+#[test]
+fn the_live_page_has_nothing_inline_and_nothing_from_elsewhere() {
+    let html = LIVE.index_html();
+    for inline in ["<style", " style=", "javascript:", "<base", "http:", "https:", "//"] {
+        assert!(!html.contains(inline), "{inline}");
+    }
+    for (at, _) in html.match_indices("<script") {
+        assert!(html[at..].starts_with("<script src=\"/assets/"), "{}", &html[at..at + 40]);
+    }
+    let handler = |word: &str| word.starts_with("on") && word.contains('=');
+    assert!(!html.split_whitespace().any(handler), "a handler in the markup");
+
+    let own = LIVE.style() + &LIVE.script();
+    for address in ["src=", "href=\"http", "url(", "@import", "https://", "importScripts"] {
+        assert!(!own.contains(address), "{address}");
+    }
+    let namespace = "http://www.w3.org/2000/svg";
+    assert!(!own.replace(namespace, "").contains("http:"), "an address");
+    for reached in ["fetch(", "new EventSource("] {
+        for (at, _) in own.match_indices(reached) {
+            let target = &own[at + reached.len()..];
+            assert!(target.starts_with("`${API}") || target.starts_with("address)"), "{reached}");
+        }
+    }
+}
+
+#[test]
+fn the_live_page_is_strict_and_writes_no_markup() {
+    let script = LIVE.script();
+    assert!(script.starts_with("(() => {\n'use strict';\n"));
+    // plotly.js makes style attributes of the last two, which the policy forbids.
+    let markup = ["innerHTML", "outerHTML", "insertAdjacentHTML", "<b>", "<sup>"];
+    assert!(!LIVE.policy().contains("unsafe"));
+    for written in markup.iter().chain(&["document.write", "eval(", "new Function"]) {
+        assert!(!script.contains(written), "{written}");
+    }
+}
+
+/// The live page shows what a report shows, as often as there are runs to show.
+#[test]
+fn the_live_page_has_every_section_of_a_report() {
+    let html = LIVE.index_html();
+    let (_, sections) = PAGES[0];
+    for section in sections {
+        assert!(html.contains(&format!("<section data-section=\"{section}\"")), "{section}");
+    }
+    assert!(!RUN_SECTIONS.contains(" id="), "several runs share the page");
+    assert!(!html.contains("{{"), "a marker is left");
+}
+
+#[test]
+fn what_the_live_script_looks_up_is_there() {
+    let (html, script) = (LIVE.index_html(), LIVE.script());
+    let mut seen = 0;
+    for part in script.split("getElementById('").skip(1) {
+        let (id, _) = part.split_once('\'').expect("a name");
+        assert!(html.contains(&format!("id=\"{id}\"")), "{id}");
+        seen += 1;
+    }
+    assert!(seen >= 5, "{seen}");
+    for tab in ["run", "compare", "lab", "about"] {
+        assert!(html.contains(&format!("id=\"tab-{tab}\"")), "{tab}");
+        assert!(html.contains(&format!("id=\"panel-{tab}\"")), "{tab}");
+    }
 }

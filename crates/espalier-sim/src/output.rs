@@ -167,4 +167,15 @@ mod tests {
         let csv = String::from_utf8(audit_csv(&report.audit)).expect("text");
         assert_eq!(csv, AUDIT_COLUMNS.join(",") + "\n");
     }
+
+    /// The page writes the entries that it has inside as the same table.
+    #[test]
+    fn the_page_writes_the_columns_of_the_audit_table() {
+        let script = espalier_page::REPORT.script_with("const AUDIT_FIELDS").expect("a script");
+        let (_, rest) = script.split_once("const AUDIT_FIELDS = [").expect("a list");
+        let (fields, _) = rest.split_once(']').expect("its end");
+        let fields: Vec<_> =
+            fields.split(',').map(|field| field.trim().trim_matches('\'')).collect();
+        assert_eq!(fields, AUDIT_COLUMNS);
+    }
 }

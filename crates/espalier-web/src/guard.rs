@@ -12,12 +12,6 @@ use std::sync::Arc;
 /// The name of the cookie that holds the token.
 const COOKIE: &str = "espalier-token";
 
-/// What a browser may do with the page: scripts and data of this server alone. Charts set styles of
-/// their elements by hand, which plotly.js does by style elements too.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
-                      img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; \
-                      form-action 'none'; frame-ancestors 'none'";
-
 /// Who is let in.
 #[derive(Debug)]
 pub(crate) struct Guard {
@@ -134,7 +128,7 @@ pub(crate) async fn stand(State(app): State<Arc<App>>, request: Request, next: N
         },
     };
     let fixed = [
-        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::CONTENT_SECURITY_POLICY, espalier_page::LIVE.policy()),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),

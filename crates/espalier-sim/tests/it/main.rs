@@ -12,6 +12,7 @@ mod metrics;
 #[cfg(feature = "mutants")]
 mod mutants;
 mod output;
+mod page_proof;
 mod protocol;
 mod ready_scenarios;
 mod refusals;

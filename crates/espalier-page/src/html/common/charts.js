@@ -163,9 +163,13 @@ function logFloor(values) {
   return 10 ** (Math.floor(Math.log10(Math.min(...positive))) - 1);
 }
 
+// Not with plotly's markup for it: that becomes a style attribute, which a policy may forbid.
+const raised = (text) =>
+  [...text].map((sign) => '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'['-0123456789'.indexOf(sign)]).join('');
+
 function decade(value) {
   const power = Math.round(Math.log10(value));
-  return Math.abs(power) <= 3 ? String(value) : `10<sup>${power}</sup>`;
+  return Math.abs(power) <= 3 ? String(value) : `10${raised(String(power))}`;
 }
 
 function logAxis(values, floor) {

@@ -85,7 +85,7 @@ function hashText(hash) {
 // The few that stand alone are buttons; in tables they would be hundreds of tab stops.
 function hashButton(hash) {
   if (!hash) return MISSING;
-  const label = `Copy hash ${hash}`;
+  const label = `${short(hash)}: copy this hash`;
   const attributes = { type: 'button', class: 'hash', title: copyHint(hash), 'data-hash': hash };
   return el('button', { ...attributes, 'aria-label': label }, short(hash));
 }

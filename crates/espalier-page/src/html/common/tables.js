@@ -28,9 +28,10 @@ function table(host, { label, columns, rows: given, bands, limit = ROWS_AT_FIRST
   const heads = columns.map((column) => headOf(column, state, () => draw()));
   const caption = el('caption', { class: 'visually-hidden' }, label);
   const above = bands && el('tr', { class: 'bands' }, bands.map(([text, columns]) =>
-    el('th', { scope: 'colgroup', colspan: columns }, text)));
+    (text ? el('th', { scope: 'colgroup', colspan: columns }, text)
+      : el('td', { colspan: columns }))));
   const node = el('table', {}, caption, el('thead', {}, above, el('tr', {}, heads)), tbody);
-  const frame = el('div', { class: 'frame', tabindex: 0, role: 'region', 'aria-label': label },
+  const frame = el('div', { class: 'frame', tabindex: 0, role: 'group', 'aria-label': label },
     node);
   const more = el('button', { type: 'button', onclick: showAll });
   host.append(frame, more);
@@ -88,7 +89,7 @@ function headOf(column, state, redraw) {
 
 // The figures of a chart, for those who cannot or do not want to read it. `columns` and `rows` may
 // be functions where they grow. Returns what brings the table up to date.
-function figures(host, label, columns, rows) {
+function figures(host, label, columns, rows, title = 'Figures as a table') {
   const now = (given) => (typeof given === 'function' ? given() : given);
   let shown = null;
   let columnsShown = 0;
@@ -99,7 +100,7 @@ function figures(host, label, columns, rows) {
     shown = table(inside, { label, columns: given, rows: now(rows) });
   }
 
-  const node = folded('Figures as a table', make);
+  const node = folded(title, make);
   host.append(node);
   return () => {
     if (!node.open || !shown) return;

@@ -37,9 +37,17 @@ function accuracyColumns() {
   ];
 }
 
+// One cell as a run of its own.
+function runColumn() {
+  if (!runCell) return [];
+  return [{ head: 'Run', cell: (run) => el('button', { type: 'button', class: 'plain',
+    'aria-label': `Run this cell alone: ${attackText(run)}, liars ${run.share}, seed ${run.seed}`,
+    onclick: () => runCell(run) }, 'Run') }];
+}
+
 function cellColumns() {
   return [
-    plain('Attack', attackText), ...placeColumns, { head: 'Seed', number: true,
+    plain('Attack', attackText), ...runColumn(), ...placeColumns, { head: 'Seed', number: true,
       value: (run) => seeds.indexOf(run.seed), cell: (run) => run.seed },
     { ...errors('Error', (run) => run.error),
       cell: (run) => judged(run.error, run.best?.error) },

@@ -1,10 +1,9 @@
 // The grid and what follows from it at once: its axes, its runs by group, and averages.
 
-const source = document.getElementById('report');
-const { config, cells, groups: summaries, protocol } = JSON.parse(source.textContent);
+const { config, cells, groups: summaries, protocol } = grid;
 
 // Written out as they stand: a seed may be larger than what a number here holds exactly.
-const seeds = (/"seeds":\[([^\]]*)\]/.exec(source.textContent)?.[1] ?? '').split(',');
+const seeds = (/"seeds":\[([^\]]*)\]/.exec(text)?.[1] ?? '').split(',');
 
 // Where nothing was merged the file has the greatest number there is, or null after averaging it.
 const NOTHING_FROM = 1e300;
@@ -21,10 +20,16 @@ function bestOf(rules) {
   return pairs.reduce((best, pair) => (best && best.error <= pair.error ? best : pair), null);
 }
 
-// A run: its place on every axis, and what it found. Seeds are the innermost axis of the file.
+// Seeds are the innermost axis of the file; of a grid that was stopped some cells are missing.
+function seedText({ seed }, index) {
+  const inTurn = seeds[index % seeds.length];
+  return Number(inTurn) === seed ? inTurn : seeds.find((text) => Number(text) === seed);
+}
+
+// A run: its place on every axis, and what it found.
 const runs = cells.map((result, index) => {
   const rules = errorsOf(result.rules);
-  return { ...result, ...result.cell, seed: seeds[index % seeds.length], rules,
+  return { ...result, ...result.cell, seed: seedText(result.cell, index), rules,
     error: errorOf(result.error), mean: errorOf(result.mean), best: bestOf(rules) };
 });
 

@@ -30,7 +30,7 @@ function lineTrace(colours, places, { key: name, label, colour, width, dash, ...
   return { x: places.map((at) => (100 * at.liars) / at.nodes), y: drawn, mode: 'lines+markers',
     text: places.map((at) => (line.name?.(at) ? `<br>${inert(line.name(at))}` : '')),
     line: { color: colours[colour], width, dash }, marker: { size: width + 3 },
-    hovertemplate: `${label}: <b>%{y:.3f}</b><br>%{x:.3g} % liars%{text}<extra></extra>`,
+    hovertemplate: `${label}: %{y:.3f}<br>%{x:.3g} % liars%{text}<extra></extra>`,
     meta: { key: name, label } };
 }
 

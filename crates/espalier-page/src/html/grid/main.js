@@ -1,6 +1,8 @@
-// The sections of the attack grid, in order.
+// The grid as a file of its own.
 
-present([
-  ['summary', showHeader], ['error', showError], ['detection', showDetection],
-  ['shares', showLines], ['trust', showTrust], ['protocol', showProtocol], ['cells', showCells],
-]);
+const source = document.getElementById('report');
+const views = gridViews(document.body, JSON.parse(source.textContent), source.textContent);
+for (const [section] of views) {
+  document.querySelector(`[data-section="${section}"]`).id = section;
+}
+present(views);

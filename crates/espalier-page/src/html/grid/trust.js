@@ -20,7 +20,7 @@ function marksOf(run) {
 function trustTrace(colours, run, rounds, { label, colour, dash }, role) {
   return { x: rounds, y: run.trust.map((both) => both[role]), mode: 'lines+markers',
     line: { color: colours[colour], width: 3, dash }, marker: { size: rounds.length > 60 ? 3 : 7 },
-    hovertemplate: `${label}: <b>%{y:.3f}</b><br>round %{x}<extra></extra>`,
+    hovertemplate: `${label}: %{y:.3f}<br>round %{x}<extra></extra>`,
     meta: { key: label, label } };
 }
 

@@ -9,7 +9,7 @@ function aloneDots({ model, sampled }, colours, at) {
     text: alone.map(({ name }) => inert(name)),
     marker: { color: colours.late, size: 8, opacity: 0.6 },
     meta: { key: 'alone', label: 'each node alone' },
-    hovertemplate: '%{text} alone: <b>%{y:.1%}</b><extra></extra>' };
+    hovertemplate: '%{text} alone: %{y:.1%}<extra></extra>' };
 }
 
 function accuracyBand({ roundNumbers }, colours, perRound) {
@@ -22,7 +22,7 @@ function accuracyBand({ roundNumbers }, colours, perRound) {
       line: { width: 0, color: colours.calm }, meta },
     { x: roundNumbers, y: line('middle'), mode: 'lines+markers', marker: { size: 5 },
       line: { color: colours.accent, width: 3 }, meta: { key: 'middle', label: 'median merged' },
-      hovertemplate: 'median merged: <b>%{y:.1%}</b><br>round %{x}<extra></extra>' },
+      hovertemplate: 'median merged: %{y:.1%}<br>round %{x}<extra></extra>' },
   ];
 }
 
@@ -32,7 +32,7 @@ function accuracyLines(run) {
     ...strung([{ name, ys: series(run, 'task_accuracy', node) }],
       run.roundNumbers), mode: 'lines',
     line: { ...lineOf(node), width: 1.2 }, meta: { key: `node ${node}`, label: name },
-    hovertemplate: '%{text}: <b>%{y:.1%}</b><br>round %{x}<extra></extra>' }]));
+    hovertemplate: '%{text}: %{y:.1%}<br>round %{x}<extra></extra>' }]));
 }
 
 function accuracyLayout(view, colours, width, at, values) {
@@ -92,18 +92,17 @@ function accuracyTable({ run }, host) {
 
 function showAccuracy(view, host) {
   const { run } = view;
-  const state = { range: 'all' };
   const build = (colours, width) => {
     const numbers = roundSpan(view);
     const at = numbers[0] - Math.max(1, (numbers.length * 46) / Math.max(width - 76, 100));
     const perRound = accuracyPerRound(run);
     return { data: [...accuracyBand(run, colours, perRound), ...accuracyLines(run),
       aloneDots(run, colours, at)],
-    layout: accuracyLayout(view, colours, width, at, accuracyValues(view, state.range)) };
+    layout: accuracyLayout(view, colours, width, at, accuracyValues(view, range.value())) };
   };
-  host.append(el('div', { class: 'controls' }, 'Range', choice('Range',
-    [['all', 'Everything'], ['merged', 'Merged models only']], state.range,
-    (range) => { state.range = range; drawn.draw(); })));
+  const range = settingChoice(view, 'range', 'Range',
+    [['all', 'Everything'], ['merged', 'Merged models only']], () => drawn.draw());
+  host.append(range.controls);
   const drawn = chart(host, 'Accuracy of the merged models per round, beside each node alone',
     380, build);
   const table = accuracyTable(view, host);

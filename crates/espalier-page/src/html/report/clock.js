@@ -84,10 +84,11 @@ function tellingRound({ rounds, summary, lastNumber }) {
 function showClock(view, host) {
   const { run, moment } = view;
   const { sampled } = run;
-  const state = { index: tellingRound(run), chosen: [0, 0], limit: CLOCKS_AT_FIRST };
+  const index = () => (moment.round === null ? tellingRound(run) : moment.index(run));
+  const state = { index: index(), chosen: [0, 0], limit: CLOCKS_AT_FIRST };
   state.chosen = firstPair(run, run.rounds[state.index]);
   const { controls, slider, at } = clockControls(view, state, draw);
-  const frame = el('div', { class: 'frame', tabindex: 0, role: 'region',
+  const frame = el('div', { class: 'frame', tabindex: 0, role: 'group',
     'aria-label': 'Clock per node' });
   const verdict = el('p', { class: 'note', 'aria-live': 'polite' });
   const showAll = () => { state.limit = Infinity; draw(); frame.focus(); };
@@ -112,11 +113,11 @@ function showClock(view, host) {
 
   const update = () => {
     slider.max = run.rounds.length - 1;
-    state.index = moment.round === null ? tellingRound(run) : moment.index(run);
+    state.index = index();
     slider.value = state.index;
     draw();
   };
-  moment.onchange(update);
+  moment.onchange(() => view.touch(host));
   draw();
   return update;
 }

@@ -18,7 +18,7 @@ function distanceTraces(view, colours, scale) {
     marker: { size: values.length > MANY_ROUNDS ? 4 : 7,
       color: values.map((value) => (value === 0 ? colours.panel : colours.ink)),
       line: { color: colours.ink, width: 2 } },
-    hovertemplate: 'mean pairwise L2: <b>%{text}</b><br>round %{x}<extra></extra>',
+    hovertemplate: 'mean pairwise L2: %{text}<br>round %{x}<extra></extra>',
     meta: { key: 'distance', label: 'mean pairwise L2 (left)' },
   };
   const top = Math.max(...some);
@@ -31,7 +31,7 @@ const trustOf = (run, node) => run.rounds.map((round) => round.trust[node]?.over
 function trustLine(run, lines, style, meta) {
   return {
     ...strung(lines, run.roundNumbers), mode: 'lines', ...style, meta,
-    hovertemplate: '%{text}: trust <b>%{y:.3f}</b><br>round %{x}<extra></extra>',
+    hovertemplate: '%{text}: trust %{y:.3f}<br>round %{x}<extra></extra>',
   };
 }
 
@@ -75,7 +75,7 @@ function stateTrace(run, colours) {
     line: { color: colours.accent, width: 2, shape: 'hvh' },
     marker: { color: colours.accent, size: states.length > MANY_ROUNDS ? 1 : 4 },
     fill: 'tozeroy', fillcolor: colours.band,
-    hovertemplate: '<b>%{y}</b> different states<br>round %{x}<extra></extra>',
+    hovertemplate: '%{y} different states<br>round %{x}<extra></extra>',
     meta: { key: 'states', label: 'different states (below)' },
   };
 }
@@ -153,28 +153,23 @@ function convergenceLayout(view, colours, width, { axis, measured, onlyStates })
 }
 
 function showConvergence(view, host) {
-  const { run, harness } = view;
+  const { run } = view;
   const measured = run.rounds.some((round) => known(round.mean_pairwise_l2));
-  const state = { scale: 'log' };
   // With no node sampled there is nothing to draw above the number of states.
   const onlyStates = !measured && run.sampled.length === 0;
   const build = (colours, width) => {
-    const { traces, axis } = distanceTraces(view, colours, state.scale);
+    const { traces, axis } = distanceTraces(view, colours, scale.value());
     const trust = run.sampled.length > MOST_LINES ? manyTrustLines(view, colours)
       : fewTrustLines(view);
     return { data: [...trust, ...traces, stateTrace(run, colours)],
       layout: convergenceLayout(view, colours, width, { axis, measured, onlyStates }) };
   };
-  if (measured) {
-    host.append(el('div', { class: 'controls' }, 'Distance axis',
-      choice('Distance axis', [['log', 'Logarithmic'], ['linear', 'Linear']], state.scale,
-        (scale) => { state.scale = scale; drawn.draw(); })));
-  } else {
-    host.append(note('The distance between the models was not measured in this run.'));
-  }
+  const scale = settingChoice(view, 'scale', 'Distance axis',
+    [['log', 'Logarithmic'], ['linear', 'Linear']], () => drawn.draw());
+  host.append(measured ? scale.controls
+    : note('The distance between the models was not measured in this run.'));
   const drawn = chart(host, 'Mean pairwise L2 distance, trust per node and number of different '
     + 'states, per round', onlyStates ? 220 : 500, build);
-  harness.listeners.push(drawn.draw);
   const events = growingEvents(view, host);
   const table = convergenceTable(view, host);
   events();

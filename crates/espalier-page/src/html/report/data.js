@@ -105,3 +105,31 @@ function newMoment() {
     },
   };
 }
+
+// What the reader chose, such as the scale of an axis: one choice for views beside each other.
+function newSettings(chosen = {}) {
+  const values = new Map(Object.entries(chosen));
+  const listeners = new Set();
+  return {
+    get: (key) => values.get(key) ?? null,
+    set(key, value) {
+      if (values.get(key) === value) return;
+      values.set(key, value);
+      for (const listener of listeners) listener(key, value);
+    },
+    onchange: (listener) => { listeners.add(listener); },
+  };
+}
+
+// Buttons for a setting, and what it is. The first of `options` is what holds until one is chosen.
+function settingChoice({ settings }, key, label, options, onchange) {
+  const value = () => settings.get(key) ?? options[0][0];
+  const node = choice(label, options, value(), (chosen) => settings.set(key, chosen));
+  settings.onchange((changed) => {
+    if (changed !== key) return;
+    options.forEach(([option], at) =>
+      node.children[at].setAttribute('aria-pressed', option === value()));
+    onchange();
+  });
+  return { controls: el('div', { class: 'controls' }, label, node), value };
+}

@@ -1,115 +1,4 @@
-// The drawing of the topology and its figures.
-
-const DRAWING = 480;
-const MOST_LABELS = 24;
-const MARGIN = 35;
-const STUB = 24;
-
-function circlePlaces(number) {
-  const radius = number <= MOST_LABELS ? 178 : 222;
-  return Array.from({ length: number }, (_, node) => {
-    const angle = (2 * Math.PI * node) / number - Math.PI / 2;
-    return { x: DRAWING / 2 + radius * Math.cos(angle), y: DRAWING / 2 + radius * Math.sin(angle),
-      angle };
-  });
-}
-
-// The rows that the generator chooses: the greatest divisor that is not above the square root.
-function torusRows(number) {
-  for (let rows = Math.floor(Math.sqrt(number)); rows >= 3; rows -= 1) {
-    if (number % rows === 0) return rows;
-  }
-  return null;
-}
-
-function gridPlaces(number, rows) {
-  const columns = number / rows;
-  // Rows are never more than columns.
-  const step = (DRAWING - 2 * MARGIN) / (columns - 1);
-  return Array.from({ length: number }, (_, node) => ({
-    x: MARGIN + step * (node % columns), y: MARGIN + step * Math.floor(node / columns),
-    row: Math.floor(node / columns), column: node % columns,
-  }));
-}
-
-function places({ report, topology }) {
-  const number = report.nodes.length;
-  const rows = topology.name === 'torus' ? torusRows(number) : null;
-  if (rows) return gridPlaces(number, rows);
-  const circle = circlePlaces(number);
-  if (topology.name === 'star') {
-    const degrees = new Array(number).fill(0);
-    for (const edge of topology.edges) for (const end of edge) degrees[end] += 1;
-    const hub = degrees.indexOf(Math.max(...degrees));
-    circle[hub] = { x: DRAWING / 2, y: DRAWING / 2, angle: 0 };
-  }
-  return circle;
-}
-
-const isGrid = (place) => place.row !== undefined;
-
-// On a torus a link around the edge is a stub at both its ends.
-function link(from, to) {
-  const around = isGrid(from)
-    && Math.abs(from.row - to.row) + Math.abs(from.column - to.column) > 1;
-  if (!around) return svg('line', { x1: from.x, y1: from.y, x2: to.x, y2: to.y });
-  const stub = (here, there) => svg('line', { class: 'stub', x1: here.x, y1: here.y,
-    x2: here.x + STUB * Math.sign(here.x - there.x),
-    y2: here.y + STUB * Math.sign(here.y - there.y) });
-  return [stub(from, to), stub(to, from)];
-}
-
-function nodeTitle(view, node, name) {
-  const { topology, infoOf } = view.run;
-  const roles = rolesOf(view, name);
-  const peers = topology.edges.filter((edge) => edge.includes(node)).length;
-  const attack = shownAsByzantine(view, name) ? infoOf.get(name).attack : null;
-  return `${name}: ${plural(peers, 'link')}${roles.length ? `, ${roles.join(', ')}` : ''}`
-    + `${attack ? ` (${attack})` : ''}`;
-}
-
-function nodeMark(view, place, node, radius) {
-  const { report, isolatedNow, lateNames } = view.run;
-  const { name } = report.nodes[node];
-  const kind = isolatedNow.has(name) ? 'isolated' : lateNames.has(name) ? 'late' : '';
-  // Square, so that the verdict does not hang on colour alone.
-  const dot = kind === 'isolated'
-    ? svg('rect', { class: 'dot isolated', x: place.x - radius, y: place.y - radius,
-      width: 2 * radius, height: 2 * radius })
-    : svg('circle', { class: `dot ${kind}`, cx: place.x, cy: place.y, r: radius });
-  const ring = shownAsByzantine(view, name)
-    ? svg('circle', { class: 'ring', cx: place.x, cy: place.y, r: radius * 1.42 + 2.5 }) : null;
-  return svg('g', {}, svg('title', {}, nodeTitle(view, node, name)), dot, ring);
-}
-
-function nodeLabel({ report }, place, node) {
-  if (place.angle === undefined || report.nodes.length > MOST_LABELS) return null;
-  const away = 18;
-  const right = Math.cos(place.angle);
-  const { name } = report.nodes[node];
-  const text = name.length > 9 ? `${name.slice(0, 8)}…` : name;
-  return svg('text', { x: place.x + away * right, y: place.y + away * Math.sin(place.angle) + 4,
-    'text-anchor': right > 0.2 ? 'start' : right < -0.2 ? 'end' : 'middle' }, text);
-}
-
-function drawing(view) {
-  const { topology } = view.run;
-  const spots = places(view.run);
-  const radius = spots.length <= MOST_LABELS ? 9 : spots.length <= 100 ? 7 : 4.5;
-  const opacity = Math.max(0.18, Math.min(1, 90 / Math.max(1, topology.edges.length) + 0.15));
-  const links = topology.edges.map(([a, b]) => link(spots[a], spots[b]));
-  // Names stand beside a circle, so its frame is wider.
-  const box = isGrid(spots[0]) ? `0 0 ${DRAWING} ${spots.at(-1).y + MARGIN}`
-    : spots.length <= MOST_LABELS ? `-36 20 ${DRAWING + 72} ${DRAWING - 40}`
-      : `0 0 ${DRAWING} ${DRAWING}`;
-  const label = `Drawing of the topology ${topology.name}: ${plural(spots.length, 'node')}, `
-    + `${plural(topology.edge_count, 'link')}`;
-  return svg('svg', { class: 'drawing', viewBox: box, role: 'img',
-    'aria-label': label },
-    svg('g', { opacity }, links),
-    spots.map((place, node) => nodeMark(view, place, node, radius)),
-    spots.map((place, node) => nodeLabel(view.run, place, node)));
-}
+// The network: its figures, and its drawing round by round.
 
 function topologyFacts({ report, topology }) {
   const [least, average, greatest] = topology.degree;
@@ -152,39 +41,162 @@ function boundScale({ topology, summary, ended }) {
     : [label('below', lower, String(lower)), label('below', upper, String(upper))]);
 }
 
-function topologyKey({ run, harness }) {
-  const { lateNames, isolatedNow } = run;
-  const key = (kind, text) => el('span', { class: 'key' },
-    svg('svg', { width: 14, height: 14, 'aria-hidden': 'true' }, kind === 'isolated'
-      ? svg('rect', { class: 'dot isolated', x: 2, y: 2, width: 10, height: 10 })
-      : svg('circle', { class: kind, cx: 7, cy: 7, r: 5.5 })),
-    el('span', {}, text));
-  return el('div', { class: 'legend' }, key('dot', 'taking part from the start'),
-    lateNames.size ? key('dot late', 'joined late') : null,
-    isolatedNow.size ? key('isolated', 'isolated') : null,
-    isGrid(places(run)[0]) ? el('span', { class: 'key' },
-      el('span', {}, 'stubs lead to the opposite side')) : null,
-    harness.revealed ? key('ring', 'ringed: Byzantine') : null);
+function showTopology({ run }, host) {
+  const scale = el('div');
+  const update = () => scale.replaceChildren(boundScale(run));
+  update();
+  host.append(topologyFacts(run), el('h3', {}, 'Rounds against theory'), scale);
+  return update;
 }
 
-function showTopology(view, host) {
+// What a node looks like in a round, and what it is called.
+function markOf(view, reader, { node, state, round, chosen, colours }) {
+  const { name, attack } = view.run.report.nodes[node];
+  const out = round.isolated.includes(name);
+  const lies = shownAsByzantine(view, name);
+  const parts = [name, state.active ? null : 'takes no part',
+    state.hash ? `state ${short(state.hash)}` : state.active ? 'state not told' : null,
+    out ? 'isolated' : null, view.run.lateNames.has(name) ? 'joined late' : null,
+    lies ? `Byzantine: ${attack ?? 'unnamed attack'}` : null];
+  return { shape: state.active ? (out ? 'square' : 'circle') : 'cross',
+    colour: reader.colourOf(state, colours), ring: lies, chosen,
+    title: parts.filter(known).join(', ') };
+}
+
+function networkKey(run, host) {
+  const unsampled = !run.everyNodeSampled && !run.states.some(known);
+  const mark = (shape, ring, text, kind = 'plain') => el('span', { class: 'key' },
+    svg('svg', { width: 16, height: 16, class: 'sample', 'aria-hidden': 'true' },
+      ring ? svg('path', { class: 'ring', d: MARKS.circle({ x: 8, y: 8 }, 7) }) : null,
+      svg('path', { class: `mark ${shape} ${kind}`,
+        d: MARKS[shape]({ x: 8, y: 8 }, ring ? 4 : 5) })),
+    el('span', {}, text));
+  const message = (kind, text) => el('span', { class: 'key' },
+    svg('svg', { width: 34, height: 12, class: 'sample', 'aria-hidden': 'true' },
+      messageText(kind, { x: -2, y: 6 }, { x: kind === 'merged' ? 36 : 58, y: 6 }, 3, 1)
+        .map((d, part) => svg('path', { class: `message ${kind} ${part ? 'end' : 'line'}`, d }))),
+    el('span', {}, text));
+  const revealed = mark('circle', true, 'Byzantine, as the harness knows');
+  host.append(el('div', { class: 'legend' }, mark('circle', false, 'equal colour: equal state'),
+    mark('square', false, 'isolated by then'), mark('cross', false, 'takes no part'),
+    unsampled ? mark('circle', false, 'hollow: state not told', 'unknown') : null, revealed,
+    message('merged', 'brought news'), message('lost', 'lost'), message('blocked', 'blocked')));
+  return (shown) => { revealed.style.display = shown ? '' : 'none'; };
+}
+
+// What the drawing shows, for those who cannot or do not want to see it.
+function networkTables(view, reader, host, shown) {
   const { run, harness } = view;
-  const scale = el('div');
-  const facts = [topologyFacts(run), el('h3', {}, 'Rounds against theory'), scale];
-  const picture = el('div');
-  const draw = () => picture.replaceChildren(drawing(view), topologyKey(view));
+  const nameOf = (node) => run.report.nodes[node].name;
+  const nodes = () => {
+    const states = reader.states(shown());
+    const holders = holdersAmong(states);
+    const { isolated } = run.rounds[shown()];
+    return states.map((state, node) => ({ ...state, name: nameOf(node),
+      holders: holders(state), out: isolated.includes(nameOf(node)) }));
+  };
+  const columns = () => [
+    named('Node', (row) => row.name),
+    plain('Takes part', (row) => (row.active ? 'yes' : 'no')),
+    hashed('State hash', (row) => row.hash),
+    numeric('Held by', (row) => row.holders),
+    plain('Isolated', (row) => (row.out ? 'yes' : 'no')),
+    ...(harness.revealed ? [plain('Attack', ({ name }) =>
+      (run.isByzantine(name) ? run.infoOf.get(name).attack ?? 'unnamed' : MISSING))] : []),
+  ];
+  const messages = () => {
+    const found = reader.messages(shown());
+    return OUTCOME_KINDS.flatMap((kind) => found[kind].map((message) => ({ kind, ...message })));
+  };
+  const updates = [
+    figures(host, 'Nodes after this round', columns, nodes, 'The nodes as a table'),
+    figures(host, 'Messages of this round', [
+      named('From', ({ from }) => nameOf(from)), named('To', ({ to }) => nameOf(to)),
+      plain('Outcome', ({ kind }) => kind), numeric('New operations', ({ ops }) => ops ?? 0),
+    ], messages, 'The messages as a table'),
+  ];
+  return () => updates.forEach((update) => update());
+}
+
+// Arrow keys go from node to node, Enter chooses one.
+function networkKeys(frame, state, number, { choose, draw }) {
+  const steps = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
+  frame.addEventListener('keydown', (event) => {
+    if (steps[event.key]) {
+      state.cursor = ((state.cursor ?? state.chosen) + steps[event.key] + number) % number;
+      announce(state.scene.marks[state.cursor].title);
+    } else if (event.key === 'Enter' || event.key === ' ') choose(state.cursor ?? state.chosen);
+    else return;
+    event.preventDefault();
+    draw();
+  });
+  frame.addEventListener('blur', () => {
+    state.cursor = null;
+    draw();
+  });
+}
+
+function showNetwork(view, host) {
+  const { run, harness } = view;
+  const reader = sceneReader(run);
+  const spots = places(run);
+  const number = spots.length;
+  const first = Math.max(0, reader.sampleOf.findIndex((sample) => sample >= 0));
+  const state = { chosen: first, cursor: null, scene: null, shown: null };
+  const drawing = (number <= MOST_SVG_NODES ? svgDrawing : canvasDrawing)(run, spots,
+    (node) => choose(node));
+  const frame = el('div', { class: 'networkframe', tabindex: 0, role: 'application',
+    'aria-label': `Drawing of the network: ${plural(number, 'node')}, `
+      + `${plural(run.topology.edge_count, 'link')}. Arrow keys go from node to node, Enter `
+      + 'chooses one.' }, drawing.node);
+  const pick = select(run.report.nodes.map(({ name }, node) => [String(node), name]), String(first),
+    (value) => choose(Number(value)));
+  const aside = el('div', { class: 'inspector' });
+  const controls = el('div', { class: 'controls' }, labelled('Node', pick), revealSwitch(view));
+  const under = el('div');
+  const left = el('div', {}, frame);
+  host.append(controls, under, el('div', { class: 'network' }, left, aside));
+  const key = networkKey(run, left);
+  const tables = networkTables(view, reader, host, () => state.shown[0]);
+  const inspect = inspector(view, reader, aside);
+
+  function sceneAt(index, progress) {
+    const round = run.rounds[index];
+    const colours = theme();
+    // While messages are on their way the nodes hold what they held before.
+    const states = reader.states(progress < 1 ? Math.max(0, index - 1) : index);
+    const marks = states.map((each, node) => markOf(view, reader,
+      { node, state: each, round, chosen: node === state.chosen, colours }));
+    return { marks, messages: reader.messages(index), cuts: reader.cuts(index), progress,
+      cursor: state.cursor };
+  }
+
+  function draw(index, progress) {
+    state.shown = [index, progress];
+    state.scene = sceneAt(index, progress);
+    drawing.draw(state.scene);
+    key(harness.revealed);
+    if (progress < 1) return;
+    inspect(state.chosen, index);
+    tables();
+  }
+
+  const redraw = () => state.shown && draw(...state.shown);
+
+  function choose(node) {
+    state.chosen = node;
+    pick.value = String(node);
+    redraw();
+  }
+
+  networkKeys(frame, state, number, { choose, draw: redraw });
+  const player = timePlayer(under, view, { draw,
+    textOf: (index) => `${roundText(run, index, reader.messages(index))}.` });
+  harness.listeners.push(redraw);
   const update = () => {
-    scale.replaceChildren(boundScale(run));
-    if (run.topology.edges) draw();
+    reader.learn();
+    player.update();
   };
   update();
-  if (!run.topology.edges) {
-    host.append(note('The network has too many links to draw them.'), ...facts);
-    return update;
-  }
-  harness.listeners.push(draw);
-  const reveal = revealSwitch(view);
-  if (reveal) host.append(el('div', { class: 'controls' }, reveal));
-  host.append(el('div', { class: 'network' }, picture, el('div', {}, facts)));
   return update;
 }

@@ -1,8 +1,10 @@
 // One run, which grows: its report as far as it is known, and what follows from it. Views ask
 // nobody else, so that it does not matter whether a report, a server or real nodes fill it.
 
-// Entries above a number that stands for "the same as before" would be wrong for good.
-const withChanges = (before, changes) => ({ ...before, ...changes });
+// A clock with what changed. One that did not change is the same object, not a copy of it: a
+// thousand entries in each of a hundred rounds would be a lot to keep.
+const withChanges = (before, changes) =>
+  (before && Object.keys(changes).length === 0 ? before : { ...before, ...changes });
 
 // The clocks of a round, of which only what changed since the round before was told.
 function clocksAfter(before, changes) {
@@ -34,7 +36,10 @@ class Run {
     this.seed = '0';
     this.status = 'waiting';
     this.error = null;
+    this.stopping = false;
     this.listeners = new Set();
+    // How often it began: a server that came back may tell a run once more.
+    this.beginnings = 0;
     this.forget();
   }
 
@@ -53,6 +58,7 @@ class Run {
 
   open(opening, seed) {
     const { flags, ...report } = opening;
+    this.beginnings += 1;
     this.forget();
     this.report = { ...EMPTY_REPORT, ...report, rounds: [], events: [] };
     this.flags = flags ?? [];

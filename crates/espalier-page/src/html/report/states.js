@@ -64,39 +64,48 @@ function heatLayout(view, colours, width, height) {
   };
 }
 
+// Between few cells a gap that shows. None at all would make plotly.js set a style attribute, which
+// a policy may forbid.
 const gapOf = (view, width) =>
-  (view.run.sampled.length <= 40 && roundSpan(view).length <= width / 9 ? 1 : 0);
+  (view.run.sampled.length <= 40 && roundSpan(view).length <= width / 9 ? 1 : 0.01);
 
 // What changed in a node's state with a round, in words.
 function changeText(run, field, node, index) {
   const before = run.rounds[index - 1];
   const round = run.rounds[index];
-  if (!before || !before.active[node]) return index === 0 ? 'its own model' : 'takes part from here';
+  if (!before) return 'its own model';
+  if (!before.active[node]) return 'takes part from here';
   const was = before[field][node];
   if (was === round[field][node]) return 'as the round before';
   const from = `was ${short(was)}`;
+  if (round.clock[node] === before.clock[node]) return from;
   const news = Object.entries(round.clock[node] ?? {})
     .filter(([author, entry]) => entry !== (before.clock[node]?.[author] ?? 0))
     .map(([author]) => author);
   return news.length ? `${from}; new from ${inert(listed(news, 4))}` : from;
 }
 
-function matrixHover(run, field) {
-  const holders = run.rounds.map((round) => {
-    const tally = new Map();
-    round[field].forEach((hash, node) => {
-      if (round.active[node]) tally.set(hash, (tally.get(hash) ?? 0) + 1);
-    });
-    return tally;
+// What the hover says of each node in one round.
+function roundHover(run, field, index) {
+  const round = run.rounds[index];
+  const holders = new Map();
+  round[field].forEach((hash, node) => {
+    if (round.active[node]) holders.set(hash, (holders.get(hash) ?? 0) + 1);
   });
-  const text = (round, node, index) => {
+  return run.sampled.map((name, node) => {
     const hash = round[field][node];
-    const holds = plural(holders[index].get(hash) ?? 0, 'node');
-    return `${inert(run.sampled[node])}, round ${round.round}<br><b>${short(hash)}</b><br>`
-      + `held by ${holds}<br>${changeText(run, field, node, index)}`;
-  };
-  return run.sampled.map((_, node) =>
-    run.rounds.map((round, index) => text(round, node, index)));
+    return `${inert(name)}, round ${round.round}<br>${short(hash)}<br>`
+      + `held by ${plural(holders.get(hash) ?? 0, 'node')}<br>`
+      + `${changeText(run, field, node, index)}`;
+  });
+}
+
+// Rounds that are past do not change: only new ones are written.
+function matrixHover(run, field, written) {
+  while (written.length < run.rounds.length) {
+    written.push(roundHover(run, field, written.length));
+  }
+  return run.sampled.map((_, node) => written.map((texts) => texts[node]));
 }
 
 function matrixKey(field) {
@@ -123,37 +132,38 @@ function matrixTable({ run }, host) {
     run.sampled.map((_, node) => node));
 }
 
-function matrixTraces(run, field, colours, gap) {
+function matrixTraces(run, field, written, colours, gap) {
   const slots = slotsOf(run, field, finalValue(run, field));
   const scale = [colours.calm, ...PALETTE];
   const z = transposed(run, (round, node) =>
     (round.active[node] ? slots.get(round[field][node]) + 0.5 : null));
   const map = { type: 'heatmap', x: run.roundNumbers, y: run.sampled.map((_, node) => node), z,
     zmin: 0, zmax: scale.length, colorscale: stepScale(scale), showscale: false,
-    xgap: gap, ygap: gap, hoverongaps: false, text: matrixHover(run, field),
+    xgap: gap, ygap: gap, hoverongaps: false, text: matrixHover(run, field, written),
     hovertemplate: '%{text}<extra></extra>' };
   return [map, inactiveTrace(run, colours)];
 }
 
 function showStates(view, host) {
   const { run } = view;
-  const state = { field: 'state_hash' };
   const height = rowsHeight(run.sampled.length);
   const key = el('div');
+  const written = { state_hash: [], bound_root: [] };
   const build = (colours, width) => ({
-    data: matrixTraces(run, state.field, colours, gapOf(view, width)),
+    data: matrixTraces(run, field.value(), written[field.value()], colours,
+      gapOf(view, width)),
     layout: heatLayout(view, colours, width, height),
   });
-  const show = (field) => {
-    state.field = field;
+  const show = () => {
     drawn.draw();
-    key.replaceChildren(matrixKey(field));
+    key.replaceChildren(matrixKey(field.value()));
   };
-  host.append(el('div', { class: 'controls' }, 'Show', choice('Show',
-    [['state_hash', 'State hash'], ['bound_root', 'Bound root']], state.field, show)));
+  const field = settingChoice(view, 'field', 'Show',
+    [['state_hash', 'State hash'], ['bound_root', 'Bound root']], show);
+  host.append(field.controls);
   const drawn = chart(host, 'Heat map of nodes by rounds: equal colour is equal state', height,
     build);
-  key.append(matrixKey(state.field));
+  key.append(matrixKey(field.value()));
   host.append(key);
   const table = matrixTable(view, host);
   return () => {
@@ -181,7 +191,7 @@ function tombstoneTrace(view, colours, width) {
     showscale: false, hoverongaps: false, xgap: gapOf(view, width), ygap: gapOf(view, width),
     colorscale: [[0, colours.sunken], [1, colours.note]],
     text: transposed(run, (_, node) => inert(run.sampled[node])),
-    hovertemplate: '%{text}, round %{x}<br><b>%{z}</b> tombstones<extra></extra>' };
+    hovertemplate: '%{text}, round %{x}<br>%{z} tombstones<extra></extra>' };
 }
 
 function showTombstones(view, host) {

@@ -3,8 +3,40 @@
 const numberedTrace = (run) =>
   run.report.trace.map((entry, index) => ({ ...entry, index: index + 1 }));
 
-const missingTrace = ({ run }) => (run.report.trace.length ? null
-  : run.ended ? 'The final state holds no operations.' : 'Known when the run has ended.');
+// As many operations are drawn and listed; a source is asked for so many at once.
+const MOST_TRACE = 5000;
+const TRACE_PAGE = 1000;
+
+// Runs whose trace is on its way, each with what went wrong.
+const tracesAsked = new WeakMap();
+
+async function loadTrace(view) {
+  const { run } = view;
+  const entries = [];
+  try {
+    while (entries.length < MOST_TRACE) {
+      const page = await run.trace({ offset: entries.length, limit: TRACE_PAGE });
+      entries.push(...page.entries);
+      if (page.entries.length === 0 || entries.length >= page.total) break;
+    }
+    run.report.trace = entries;
+  } catch (error) {
+    tracesAsked.set(run, error.message);
+  }
+  view.refresh();
+}
+
+function missingTrace(view) {
+  const { run } = view;
+  if (run.report.trace.length) return null;
+  if (!run.ended) return 'Known when the run has ended.';
+  if (!run.report.trace_total) return 'The final state holds no operations.';
+  if (!tracesAsked.has(run)) {
+    tracesAsked.set(run, 'The operations are on their way.');
+    loadTrace(view);
+  }
+  return tracesAsked.get(run);
+}
 
 const KINDS = { contribute: 'good', retract: 'bad', evidence: 'bad', attest: 'note' };
 const kindTag = ({ kind }) => tag(KINDS[kind] ?? '', kind);
@@ -14,7 +46,9 @@ function showTrace({ run }, host) {
   const tally = new Map();
   for (const { kind } of trace) tally.set(kind, (tally.get(kind) ?? 0) + 1);
   const parts = [...tally].map(([kind, number]) => `${count(number)} ${kind}`);
-  host.append(caption(`${plural(trace.length, 'operation')}: ${parts.join(', ')}.`));
+  const total = run.report.trace_total ?? trace.length;
+  const first = total > trace.length ? `The first ${count(trace.length)} of ` : '';
+  host.append(caption(`${first}${plural(total, 'operation')}: ${parts.join(', ')}.`));
   table(host, { label: 'Operations of the final state', rows: trace, columns: [
     numeric('#', (entry) => entry.index),
     hashed('Operation', (entry) => entry.op),
@@ -45,12 +79,13 @@ function stepLine(trace, key, label, field, line) {
   const steps = trace.map((entry) => entry[field]);
   return { x: trace.map((entry) => entry.index), y: steps, mode: 'lines', meta: { key, label },
     line: { shape: 'hvh', width: 2.5, ...line },
-    hovertemplate: `<b>%{y}</b> ${label}<br>after operation %{x}<extra></extra>` };
+    hovertemplate: `%{y} ${label}<br>after operation %{x}<extra></extra>` };
 }
 
 function showRoots({ run }, host) {
   const trace = numberedTrace(run);
-  const drawn = chart(host, 'Visible contributions and tombstones after each operation', 230, (colours) => ({
+  const label = 'Visible contributions and tombstones after each operation';
+  const drawn = chart(host, label, 230, (colours) => ({
     data: [
       stepLine(trace, 'visible', 'visible contributions', 'visible', { color: colours.accent }),
       stepLine(trace, 'tombstones', 'tombstones', 'tombstones',

@@ -30,7 +30,7 @@ const standingRank = (run) => ({ name }) =>
   (run.isolatedNow.has(name) ? 'a' : run.isolatedEver.has(name) ? 'b' : 'c');
 
 function showTrust(view, host) {
-  const { run, harness } = view;
+  const { run } = view;
   const rows = () => run.sampled.map((name, node) => ({ name, trust: run.lastRound.trust[node] }));
   const dimension = (name) => ({ head: name[0].toUpperCase() + name.slice(1),
     value: ({ trust }) => trust?.[name] ?? null, cell: ({ trust }) => bar(trust?.[name]) });
@@ -43,7 +43,6 @@ function showTrust(view, host) {
   host.append(at);
   const shown = table(host, { label: 'Trust per node after the last round', columns,
     rows: rows() });
-  harness.listeners.push(shown.refresh);
   const update = () => {
     at.textContent = `After round ${run.lastNumber}, as seen by the median honest node.`;
     shown.update(rows());

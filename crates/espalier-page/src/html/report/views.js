@@ -2,13 +2,16 @@
 
 const LEAST_PAUSE_MS = 250;
 const WAITING = 'Waiting for the first round.';
+const NO_ROUND = 'The run ended before its first round.';
 
 // `sections`: [name, show(view, host), missing(view)]. `show` draws into `host` and returns what
 // brings the drawing up to date, or nothing if it never changes. `missing` says in words why there
 // is nothing to draw (yet). `together`: runs that are shown beside each other and so share axes.
-// A `lazy` view draws what comes into sight and lets the rest wait.
-function viewsOf(run, root, { sections = RUN_SECTIONS, together = [run], lazy = false } = {}) {
-  const view = { run, root, together, harness: newHarness(), moment: newMoment() };
+// `settings`: what the reader chose. A `lazy` view draws what comes into sight and lets the rest
+// wait.
+function viewsOf(run, root, { sections = RUN_SECTIONS, together = [run], lazy = false,
+  settings = newSettings() } = {}) {
+  const view = { run, root, together, settings, harness: newHarness(), moment: newMoment() };
   const inSight = new Set();
   const parts = sections.map(([name, show, missing]) => {
     const section = root.querySelector(`[data-section="${name}"]`);
@@ -18,24 +21,39 @@ function viewsOf(run, root, { sections = RUN_SECTIONS, together = [run], lazy = 
   let timer = 0;
   let pause = LEAST_PAUSE_MS;
 
+  // One part after the other, so that a click between two of them need not wait for all.
   function flush() {
     timer = 0;
+    const wanted = ({ stale, section }) => stale && (!lazy || inSight.has(section));
     const begun = performance.now();
-    for (const part of parts) {
-      if (part.stale && (!lazy || inSight.has(part.section))) bringUp(view, part);
+    for (let part = parts.find(wanted); part; part = parts.find(wanted)) {
+      bringUp(view, part);
+      if (lazy && parts.some(wanted)) {
+        soon(0);
+        break;
+      }
     }
     // Most of the time belongs to the reader, however much there is to draw.
-    pause = Math.max(LEAST_PAUSE_MS, 4 * (performance.now() - begun));
+    pause = Math.max(LEAST_PAUSE_MS, 6 * (performance.now() - begun));
   }
 
   function soon(wait) {
-    if (timer === 0) timer = setTimeout(flush, wait);
+    if (timer !== 0 && wait > 0) return;
+    clearTimeout(timer);
+    timer = setTimeout(flush, wait);
   }
 
   view.refresh = () => {
     for (const part of parts) part.stale = true;
     soon(0);
   };
+
+  // Brings one section up to date, by its host, once it is in sight.
+  view.touch = (host) => {
+    for (const part of parts) part.stale ||= part.host === host;
+    soon(0);
+  };
+  view.harness.listeners.push(view.refresh);
 
   const observer = new IntersectionObserver((entries) => {
     for (const { target, isIntersecting } of entries) {
@@ -44,9 +62,14 @@ function viewsOf(run, root, { sections = RUN_SECTIONS, together = [run], lazy = 
     soon(0);
   }, { rootMargin: '150px 0px' });
 
+  let beginnings = run.beginnings;
   const onchange = () => {
-    for (const part of parts) part.stale = true;
-    soon(pause);
+    for (const part of parts) {
+      part.stale = true;
+      if (run.beginnings !== beginnings) Object.assign(part, { update: null, said: null });
+    }
+    beginnings = run.beginnings;
+    soon(run.ended ? 0 : pause);
   };
   const ends = together.map((each) => each.onchange(onchange));
   const onprint = () => parts.forEach((part) => bringUp(view, part));
@@ -68,8 +91,8 @@ function viewsOf(run, root, { sections = RUN_SECTIONS, together = [run], lazy = 
 function bringUp(view, part) {
   part.stale = false;
   try {
-    const begun = view.run.rounds.length > 0 || view.run.ended;
-    const missing = begun ? part.missing?.(view) : WAITING;
+    const { rounds, ended } = view.run;
+    const missing = rounds.length ? part.missing?.(view) : ended ? NO_ROUND : WAITING;
     if (missing) sayMissing(part, missing);
     else if (part.update) part.update();
     else {

@@ -9,7 +9,7 @@ function sizeLines(run) {
     return { ...strung([{ name, ys }], run.roundNumbers), mode: 'lines',
       customdata: [...ys.map(bytes), ''], line: { ...lineOf(node), width: 1.8 },
       meta: { key: `node ${node}`, label: name },
-      hovertemplate: '%{text}: <b>%{customdata}</b><br>round %{x}<extra></extra>' };
+      hovertemplate: '%{text}: %{customdata}<br>round %{x}<extra></extra>' };
   });
 }
 
@@ -25,7 +25,7 @@ function sizeBand(run, colours) {
       meta: { key: 'band', label: 'smallest to largest state' } },
     { x: roundNumbers, y: line('middle'), text: line('middle').map(bytes), mode: 'lines',
       line: { color: colours.accent, width: 2.5 }, meta: { key: 'middle', label: 'median state' },
-      hovertemplate: 'median state: <b>%{text}</b><br>round %{x}<extra></extra>' },
+      hovertemplate: 'median state: %{text}<br>round %{x}<extra></extra>' },
   ];
 }
 
@@ -34,7 +34,7 @@ function sentBars({ rounds, roundNumbers }, colours) {
   return { type: 'bar', x: roundNumbers, y: sent, yaxis: 'y2', text: sent.map(bytes),
     textposition: 'none', marker: { color: colours.late, opacity: 0.75 },
     meta: { key: 'sent', label: 'sent in the round (below)', colour: colours.late },
-    hovertemplate: 'all nodes sent <b>%{text}</b><br>round %{x}<extra></extra>' };
+    hovertemplate: 'all nodes sent %{text}<br>round %{x}<extra></extra>' };
 }
 
 const largestState = (run) =>

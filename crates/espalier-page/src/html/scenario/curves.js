@@ -37,7 +37,7 @@ function lineTrace(run, curve, lift) {
   return { x: roundsOf(middle), y: middle.map((value) => (known(value) ? lift(value) : null)), text,
     mode: 'lines+markers', line: { ...lineOf(run.at), width: 2.5 },
     marker: { size: middle.length > 60 ? 3 : 5, color: lineOf(run.at).color },
-    hovertemplate: `${inert(run.run)}<br>round %{x}: <b>%{text}</b><extra></extra>`,
+    hovertemplate: `${inert(run.run)}<br>round %{x}: %{text}<extra></extra>`,
     meta: { key: String(run.at), label: run.run } };
 }
 

@@ -11,7 +11,7 @@ function dotTraces(colours, figure) {
   const single = { x: points.map(({ value }) => value), mode: 'markers',
     y: points.map(({ simulation: { at, order } }) => at + scatter(order)),
     text: points.map(({ simulation, value }) =>
-      `${inert(simulation.run)}<br>seed ${simulation.seed}: <b>${figure.write(value)}</b>`),
+      `${inert(simulation.run)}<br>seed ${simulation.seed}: ${figure.write(value)}`),
     hovertemplate: '%{text}<extra></extra>',
     marker: { size: 5, opacity: 0.45, color: points.map(({ simulation: { at } }) =>
       lineOf(at).color) }, meta: { key: 'single' } };
@@ -19,7 +19,7 @@ function dotTraces(colours, figure) {
   const estimates = some.map((run) => run.figures[figure.key]);
   const means = { x: estimates.map(({ mean: middle }) => middle), y: some.map((run) => run.at),
     mode: 'markers', text: some.map((run, index) =>
-      `${inert(run.run)}<br><b>${estimateText(estimates[index], figure.average)}</b>`),
+      `${inert(run.run)}<br>${estimateText(estimates[index], figure.average)}`),
     hovertemplate: '%{text}<extra></extra>',
     error_x: { type: 'data', array: estimates.map((one) => halfOf(one) ?? 0), thickness: 2,
       width: 6, color: colours.ink },
