@@ -320,3 +320,105 @@ fn the_server_may_go_and_come_back() {
         },
     );
 }
+
+#[test]
+fn the_audit_log_is_paged_to_its_end_and_filtered() {
+    with_page("/?nodes=8&rounds=20", &[], async |server, browser| {
+        wait_for_end(browser).await;
+        look_at(browser, "audit").await;
+        let id = latest(server)["id"].as_str().unwrap().to_owned();
+        let says = "document.querySelector('[data-section=audit]').innerText";
+        let rows = "document.querySelectorAll('[data-section=audit] tbody tr').length";
+        browser.until(&format!("{says}.includes('1 to 50 of 320')")).await;
+        browser.until(&format!("{rows} === 50")).await;
+        browser.press("audit", "Last").await;
+        browser.until(&format!("{says}.includes('301 to 320') && {rows} === 20")).await;
+        let pick = "(() => { const list = [...document.querySelectorAll('[data-section=audit] \
+            select')].find((one) => [...one.options].some((option) => option.value === 'merged')); \
+            list.value = 'merged'; list.dispatchEvent(new Event('change', { bubbles: true })); \
+            return true; })()";
+        browser.value(pick).await;
+        let merged = server.get(&format!("/api/v1/runs/{id}/audit?outcome=merged")).json();
+        let matching = merged["matching"].as_u64().unwrap();
+        browser.until(&format!("{says}.includes('{matching} that match, of 320')")).await;
+        let table = "[...document.querySelectorAll('[data-section=audit] .caption a')]\
+            .find((link) => link.download.endsWith('.csv')).href";
+        let href = browser.value(table).await;
+        let path = href.as_str().unwrap().split_once(&server.address.to_string()).unwrap().1;
+        let csv = server.get(path).text();
+        assert_eq!(csv.lines().count() as u64, matching + 1, "{path}");
+    });
+}
+
+#[test]
+fn the_lab_sets_ours_beside_rules_that_are_told() {
+    with_page("/#tab=lab", &[], async |server, browser| {
+        browser.until("document.querySelector('#panel-lab form select') !== null").await;
+        // The last two attacks of those that stand there, one share, one spread.
+        for label in ["Attack", "Attack", "Attack", "Attack", "Spread"] {
+            let css = format!("#panel-lab button[aria-label='Remove {label}']");
+            browser.click(&css).await;
+        }
+        let fields = "[...document.querySelectorAll('#panel-lab form label')]";
+        for (label, text) in [("Liars", "34%"), ("Nodes", "10")] {
+            let script = format!(
+                "(() => {{ const field = document.getElementById({fields}.find((one) => \
+                 one.textContent.startsWith('{label}')).htmlFor); field.value = '{text}'; \
+                 field.dispatchEvent(new Event('input', {{ bubbles: true }})); \
+                 field.dispatchEvent(new Event('change', {{ bubbles: true }})); return true; }})()"
+            );
+            browser.value(&script).await;
+        }
+        browser.press("panel-lab", "Run the grid").await;
+        let words = "(document.querySelector('#panel-lab .status-line .words')?.textContent ?? '')";
+        browser.until(&format!("{words}.startsWith('done')")).await;
+        let lab = server.get("/api/v1/labs").json()[0].clone();
+        assert_eq!(lab["status"], "done", "{lab}");
+        assert_eq!(lab["config"]["nodes"], json!([10]), "{lab}");
+        let text = text_of(browser, "#panel-lab .results").await;
+        for part in ["nan", "equivocation", "best rule told f", "How to read this"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    });
+}
+
+#[test]
+fn a_run_is_set_up_started_and_read_by_keyboard_alone() {
+    use fantoccini::key::Key;
+    with_page("/", &[], async |server, browser| {
+        browser.until("document.querySelector('[data-field=nodes] input') !== null").await;
+        let focused = "(document.activeElement.closest('[data-field]')?.dataset.field \
+                       ?? document.activeElement.textContent.trim())";
+        let tab = String::from(char::from(Key::Tab));
+        let mut seen = Vec::new();
+        // The skip link comes first; then everything in the order of the page.
+        for _ in 0..60 {
+            let active = browser.client.active_element().await.unwrap();
+            active.send_keys(&tab).await.unwrap();
+            let at = browser.value(focused).await.as_str().unwrap_or_default().to_owned();
+            seen.push(at.clone());
+            if at == "nodes" {
+                // What is there is chosen by tabbing to it, and typing replaces it.
+                let field = browser.client.active_element().await.unwrap();
+                field.send_keys("6").await.unwrap();
+            }
+            if at == "Run" && seen.len() > 8 {
+                break;
+            }
+        }
+        assert_eq!(seen[0], "Skip to the content", "{seen:?}");
+        assert_eq!(seen.last().map(String::as_str), Some("Run"), "{seen:?}");
+        let run = browser.client.active_element().await.unwrap();
+        run.send_keys(&char::from(Key::Enter).to_string()).await.unwrap();
+        wait_for_end(browser).await;
+        assert_eq!(latest(server)["config"]["nodes"], 6);
+        look_at(browser, "network").await;
+        browser.until(&format!("document.querySelector('{SLIDER}') !== null")).await;
+        browser.value(&format!("document.querySelector('{SLIDER}').focus()")).await;
+        let before = browser.value(&format!("document.querySelector('{SLIDER}').value")).await;
+        let slider = browser.client.active_element().await.unwrap();
+        slider.send_keys(&char::from(Key::Left).to_string()).await.unwrap();
+        let after = browser.value(&format!("document.querySelector('{SLIDER}').value")).await;
+        assert_ne!(before, after);
+    });
+}
