@@ -4,11 +4,11 @@ use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// Debian's places; the test command installs them where it may.
@@ -39,7 +39,9 @@ pub(crate) fn is_there() -> bool {
         let missing = "chromium and chromium-driver are not installed";
         // Where they were installed for the tests, a skip would be a hole.
         assert!(std::env::var_os("ESPALIER_BROWSER").is_none(), "{missing}");
-        eprintln!("SKIPPED: {missing}: nothing was tested in a browser");
+        // Not by a macro: what those print of a test that passes is not shown.
+        let mut stderr = std::io::stderr();
+        let _ = writeln!(stderr, "SKIPPED: {missing}: nothing was tested in a browser");
     }
     there
 }
@@ -163,11 +165,13 @@ impl Browser {
 
     /// Waits until a JavaScript expression is true.
     pub(crate) async fn until(&self, expression: &str) {
-        let begun = Instant::now();
-        while !truthy(&self.value(expression).await) {
-            let seen = begun.elapsed() < PATIENCE;
-            assert!(seen, "never became true: {expression}\n{}", self.page_text().await);
-            tokio::time::sleep(Duration::from_millis(50)).await;
+        let true_at_last = async {
+            while !truthy(&self.value(expression).await) {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, true_at_last).await.is_err() {
+            panic!("never became true: {expression}\n{}", self.page_text().await);
         }
     }
 
@@ -193,18 +197,21 @@ impl Browser {
     async fn click_on(&self, what: Locator<'_>) {
         let element = self.client.wait().at_most(PATIENCE).for_element(what).await;
         let element = element.unwrap_or_else(|e| panic!("{what:?}: {e}"));
-        let begun = Instant::now();
-        loop {
-            // Under way to it, something may still grow and push it elsewhere.
-            let arguments = vec![serde_json::to_value(&element).unwrap()];
-            let scroll = "arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' })";
-            self.client.execute(scroll, arguments).await.unwrap();
-            match element.clone().click().await {
-                Ok(()) => return,
-                Err(error) => assert!(begun.elapsed() < PATIENCE, "{what:?}: {error}"),
+        let clicked = async {
+            loop {
+                // Under way to it, something may still grow and push it elsewhere.
+                let arguments = vec![serde_json::to_value(&element).unwrap()];
+                let scroll =
+                    "arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' })";
+                self.client.execute(scroll, arguments).await.unwrap();
+                if element.clone().click().await.is_ok() {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        };
+        let clicked = tokio::time::timeout(PATIENCE, clicked).await;
+        clicked.unwrap_or_else(|_| panic!("{what:?} cannot be clicked"));
     }
 
     /// Types into a field in place of what is there.
