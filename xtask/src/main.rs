@@ -111,7 +111,7 @@ fn run(command: Command) -> Result<()> {
 }
 
 /// Pictures that the README shows, by the names of the files in the folder of all of them.
-const SHOWN: [&str; 2] = ["run-1280-light.png", "network-1280-dark.png"];
+const SHOWN: [&str; 1] = ["network-1280-dark.png"];
 
 fn screenshots(places: &Places, out: &Path) -> Result<()> {
     let out = places.root.join(out);
