@@ -6,6 +6,8 @@ use crate::console;
 use anyhow::anyhow;
 use espalier_web::{Limits, Server, ServerError, Settings};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+#[cfg(unix)]
+use tokio::signal::unix::{SignalKind, signal};
 
 pub(crate) fn run(args: &ServeArgs, quiet: bool) -> Result<(), Failure> {
     let upload = args.upload_limit.get().saturating_mul(1 << 20);
@@ -23,13 +25,28 @@ pub(crate) fn run(args: &ServeArgs, quiet: bool) -> Result<(), Failure> {
         }
         let stopper = server.stopper();
         tokio::spawn(async move {
-            if tokio::signal::ctrl_c().await.is_ok() {
-                stopper.stop();
-            }
+            wish_to_end().await;
+            stopper.stop();
         });
         server.serve().await;
         Ok(())
     })
+}
+
+/// Waits for Ctrl-C, or for whoever ends programs that run in the background.
+async fn wish_to_end() {
+    #[cfg(unix)]
+    if let Ok(mut end) = signal(SignalKind::terminate()) {
+        tokio::select! {
+            _ = end.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        return;
+    }
+    if tokio::signal::ctrl_c().await.is_err() {
+        // Nobody can say so: it runs until it is killed.
+        std::future::pending::<()>().await;
+    }
 }
 
 fn greeting(address: SocketAddr, token: Option<&str>) -> String {

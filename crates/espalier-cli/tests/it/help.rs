@@ -57,8 +57,9 @@ fn simulate_has_every_flag_form_and_default_of_its_specification() {
 #[test]
 fn every_command_has_help_with_what_it_takes() {
     let place = Place::new();
-    let expected: [(&[&str], &[&str]); 10] = [
+    let expected: [(&[&str], &[&str]); 11] = [
         (&["swarm"], &["--seeds", "--minutes", "--replay", "--fixed", "--out", "Examples:"]),
+        (&["serve"], &["--port", "[default: 7777]", "--listen", "--token", "Ctrl-C", "Examples:"]),
         (&["trace"], &["--report", "--json", "--nodes", "--retract", "Examples:", "in `trace` 4"]),
         (&["verify"], &["[REPORT]", "report.json", "--evidence"]),
         (&["exchanges"], &["--nodes", "--latency", "--json", "Examples:", "[default: complete]"]),
@@ -99,7 +100,7 @@ fn the_manual_has_a_page_per_command() {
     assert_eq!(place.ok(&["man", "--out", "pages/deep"]), "");
     let pages = place.files("pages/deep");
     for name in
-        ["", "-simulate", "-trace", "-verify", "-selfcheck", "-maelstrom", "-completions", "-man"]
+        ["", "-simulate", "-serve", "-trace", "-verify", "-selfcheck", "-maelstrom", "-completions"]
     {
         assert!(pages.contains(&format!("espalier{name}.1")), "{name}: {pages:?}");
     }

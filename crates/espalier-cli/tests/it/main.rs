@@ -10,6 +10,7 @@ mod refusals;
 mod reports;
 mod rounds;
 mod scenario;
+mod serve;
 mod swarm;
 
 use std::path::Path;

@@ -134,7 +134,7 @@ function proofTable(host, { proof: given, bound_root: expected }, where) {
 
   const heads = ['Row', 'Bit', 'Side', 'What goes in', 'Hash so far'];
   const label = `Inclusion proof, ${plural(given.inclusion.path.length, 'step')}`;
-  host.append(verdict, el('div', { class: 'frame', tabindex: 0, role: 'region',
+  host.append(verdict, el('div', { class: 'frame', tabindex: 0, role: 'group',
     'aria-label': label }, el('table', { class: 'proof' },
     el('caption', { class: 'visually-hidden' }, label),
     el('thead', {}, el('tr', {}, heads.map((head) => el('th', { scope: 'col' }, head)))),
