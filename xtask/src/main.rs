@@ -51,7 +51,7 @@ enum Command {
     },
     /// Measure how runs grow with the number of nodes; renews docs/growth.csv and docs/growth.svg
     Growth,
-    /// Take pictures of the page: all sizes and themes into a folder, those of the README into docs/
+    /// Take pictures of the page: all into a folder, those of the README into docs/
     Screenshots {
         /// Where all of them go
         #[arg(long, value_name = "DIR", default_value = "target/screenshots")]

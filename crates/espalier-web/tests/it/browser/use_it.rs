@@ -93,11 +93,11 @@ fn the_slider_shows_earlier_rounds_and_a_node_as_it_was_then() {
         for round in [0, 2] {
             slide_to(browser, round).await;
             let node = server.get(&format!("/api/v1/runs/{id}/nodes/node_5?round={round}")).json();
-            let pick = "(() => { const list = [...document.querySelectorAll('[data-section=network] \
-                select')].find((one) => [...one.options].some((o) => o.textContent.includes('node_5'))); \
-                const option = [...list.options].find((o) => o.textContent.includes('node_5')); \
-                list.value = option.value; list.dispatchEvent(new Event('change', { bubbles: true })); \
-                return true; })()";
+            let pick = "(() => { const has = (one) => one.textContent === 'node_5'; \
+                const list = [...document.querySelectorAll('[data-section=network] select')]\
+                .find((select) => [...select.options].some(has)); \
+                list.value = [...list.options].find(has).value; \
+                list.dispatchEvent(new Event('change', { bubbles: true })); return true; })()";
             browser.value(pick).await;
             let hash = node["state_hash"].as_str().unwrap();
             let shown = format!(
@@ -160,7 +160,8 @@ fn a_proof_holds_until_a_byte_is_changed() {
         browser.until(good).await;
         // By hand: one digit of the first hash.
         let edit = "(() => { const area = document.querySelector('.hexfield'); \
-            const first = area.value[0] === '0' ? '1' : '0'; area.value = first + area.value.slice(1); \
+            const first = area.value[0] === '0' ? '1' : '0'; \
+            area.value = first + area.value.slice(1); \
             area.dispatchEvent(new Event('input', { bubbles: true })); return true; })()";
         browser.value(edit).await;
         browser.until(bad).await;
@@ -204,7 +205,8 @@ fn an_uploaded_file_becomes_the_model_family_and_rubbish_is_refused() {
             .await;
         let choose = format!(
             "(() => {{ const list = document.querySelector('[data-field=model] select'); \
-             list.value = 'upload:{id}'; list.dispatchEvent(new Event('change', {{ bubbles: true }})); \
+             list.value = 'upload:{id}'; \
+             list.dispatchEvent(new Event('change', {{ bubbles: true }})); \
              return list.value; }})()"
         );
         assert_eq!(browser.value(&choose).await, json!(format!("upload:{id}")));
@@ -297,9 +299,12 @@ fn two_runs_stand_side_by_side_on_the_same_axes() {
             list.dispatchEvent(new Event('change', { bubbles: true })); }); return true; })()";
         browser.until(pick).await;
         browser.until("document.querySelectorAll('#panel-compare .half').length === 2").await;
-        let range = "[...document.querySelectorAll('#panel-compare [data-section=convergence] .plot')]\
-            .map((plot) => JSON.stringify(plot.layout?.xaxis?.range ?? null))";
-        browser.value("document.querySelector('#panel-compare [data-section=convergence]').scrollIntoView()").await;
+        let section = "#panel-compare [data-section=convergence]";
+        let range = format!(
+            "[...document.querySelectorAll('{section} .plot')]\
+             .map((plot) => JSON.stringify(plot.layout?.xaxis?.range ?? null))"
+        );
+        browser.value(&format!("document.querySelector('{section}').scrollIntoView()")).await;
         browser.until(&format!("{range}.length === 2 && {range}[0] === {range}[1]")).await;
         let text = text_of(browser, "#panel-compare").await;
         assert!(text.contains("star"), "{text}");
@@ -314,9 +319,8 @@ fn the_server_may_go_and_come_back() {
         async |server, browser| {
             browser.until("document.querySelector('[data-field=nodes] input') !== null").await;
             server.stopper().stop();
-            browser
-            .until("document.querySelector('#connection:not([hidden])')?.innerText.includes('does not answer')")
-            .await;
+            let said = "document.querySelector('#connection:not([hidden])')?.innerText";
+            browser.until(&format!("({said} ?? '').includes('does not answer')")).await;
         },
     );
 }
