@@ -8,9 +8,13 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, he
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The name of the cookie that holds the token.
 const COOKIE: &str = "espalier-token";
+
+/// How long a request may wait for its turn.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Who is let in.
 #[derive(Debug)]
@@ -142,9 +146,10 @@ pub(crate) async fn stand(State(app): State<Arc<App>>, request: Request, next: N
     response
 }
 
-/// Asks the handler, unless too many are being asked.
+/// Asks the handler, as soon as not too many are being asked.
 async fn answer(app: &App, request: Request, next: Next) -> Response {
-    let Ok(_permit) = app.requests.try_acquire() else {
+    let place = tokio::time::timeout(PATIENCE, app.requests.acquire()).await;
+    let Ok(Ok(_place)) = place else {
         let message =
             format!("{} requests are all that can be answered at once", app.limits.requests);
         return Problem::busy(message).into_response();

@@ -13,6 +13,9 @@ use serde_json::Value;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// How many exchanges are kept of a run under way.
+const AUDIT_KEPT: usize = 100_000;
+
 /// A simulation and what can be asked about it.
 #[derive(Debug)]
 pub(crate) struct Run {
@@ -26,8 +29,10 @@ pub(crate) struct Run {
 /// What a run has left behind so far.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
-    /// Exchanges so far; empty once the report has them.
+    /// The last exchanges so far; empty once the report has them all.
     pub(crate) audit: Vec<AuditEntry>,
+    /// How many there were.
+    pub(crate) audit_total: u64,
     /// The sampled nodes after each round, the opening included.
     pub(crate) moments: Vec<Moment>,
     /// The whole run, once it has ended.
@@ -104,6 +109,9 @@ impl Run {
         {
             let mut kept = self.kept();
             kept.audit.extend(watched.audit().cloned());
+            kept.audit_total = watched.report.audit_total;
+            let surplus = kept.audit.len().saturating_sub(AUDIT_KEPT);
+            kept.audit.drain(..surplus);
             kept.moments.push(watched.moment.clone());
         }
         self.core.reached(event.number());
@@ -154,7 +162,11 @@ impl Work for Run {
 
     fn work(&self) {
         match self.simulate() {
-            Err(problem) => self.core.fail(problem),
+            Err(problem) => {
+                // What it was failing over may be much.
+                *self.kept() = Kept::default();
+                self.core.fail(problem);
+            }
             Ok(report) => {
                 let status = if self.core.is_stopped() { Status::Stopped } else { Status::Done };
                 let bytes = weight(&report);

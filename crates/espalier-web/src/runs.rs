@@ -125,7 +125,7 @@ impl Filter {
 fn audit_of(kept: &Kept) -> (&[AuditEntry], u64) {
     match &kept.report {
         Some(report) => (&report.audit, report.audit_total),
-        None => (&kept.audit, kept.audit.len() as u64),
+        None => (&kept.audit, kept.audit_total),
     }
 }
 
