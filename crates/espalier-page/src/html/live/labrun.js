@@ -77,10 +77,12 @@ function showGridViews(host, grid, text, page) {
   }
 }
 
-function labWords({ status, done, cells, error }) {
+function labWords({ status, done, cells, error, stopping }) {
   if (status === 'waiting') return 'waiting for its turn';
   if (status === 'failed') return `failed: ${error?.message ?? 'without a reason'}`;
-  if (status === 'running') return `${count(done)} of ${plural(cells, 'run')}`;
+  if (status === 'running') {
+    return `${stopping ? 'stopping, ' : ''}${count(done)} of ${plural(cells, 'run')}`;
+  }
   return `${status} after ${plural(done, 'run')}`;
 }
 
@@ -121,8 +123,12 @@ function openLab(host, lab, page, changed) {
   let timer = 0;
   let waiting = 0;
   let source = null;
-  const stop = () => api('DELETE', `/labs/${encodeURIComponent(lab.id)}`)
-    .catch((error) => announce(error.message));
+  // Runs that are under way come to their end first.
+  const stop = () => {
+    state.stopping = true;
+    soon();
+    api('DELETE', `/labs/${encodeURIComponent(lab.id)}`).catch((error) => announce(error.message));
+  };
   const parts = labParts(host, lab, stop);
   const ended = () => ['done', 'stopped', 'failed'].includes(state.status);
 

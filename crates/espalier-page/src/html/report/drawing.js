@@ -164,6 +164,5 @@ function canvasDrawing(run, spots, onchoose) {
     canvasMarks(pen, colours, spots, scene, radius);
   }
 
-  charts.set(node, () => last && draw(last));
   return { node, draw };
 }

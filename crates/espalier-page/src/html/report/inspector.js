@@ -41,9 +41,16 @@ function nodeFacts(run, reader, node, index, told) {
   const states = reader.states(index);
   const holders = holdersAmong(states)(states[node]);
   const held = holders > 0 ? ` held by ${plural(holders, 'node')}` : '';
-  const messages = reader.messages(index);
-  const listing = (kind, way, other) => messages[kind].filter((one) => one[way] === node)
-    .map((one) => `${run.report.nodes[one[other]].name}${one.ops ? ` (${count(one.ops)})` : ''}`);
+  const { merged } = reader.messages(index);
+  // Two nodes may exchange twice in a round.
+  const listing = (way, other) => {
+    const news = new Map();
+    for (const one of merged.filter((message) => message[way] === node)) {
+      news.set(one[other], (news.get(one[other]) ?? 0) + one.ops);
+    }
+    const texts = [...news].map(([peer, ops]) => `${run.report.nodes[peer].name} (${count(ops)})`);
+    return listed(texts, 8) || 'nobody in this round';
+  };
   const facts = [
     ['Takes part', told.active ? 'yes' : 'no'],
     ['State hash', told.state_hash ? [hashButton(told.state_hash), held]
@@ -54,8 +61,8 @@ function nodeFacts(run, reader, node, index, told) {
     ['Tombstones', known(told.tombstones) ? count(told.tombstones) : null],
     ['State on the wire', known(told.wire_bytes) ? bytes(told.wire_bytes) : null],
     ['Accuracy', known(told.task_accuracy) ? percent(told.task_accuracy) : null],
-    ['News from', listed(listing('merged', 'to', 'from'), 8) || 'nobody in this round'],
-    ['News to', listed(listing('merged', 'from', 'to'), 8) || 'nobody in this round'],
+    ['New operations from', listing('to', 'from')],
+    ['New operations to', listing('from', 'to')],
   ];
   return facts.filter(([, value]) => known(value));
 }

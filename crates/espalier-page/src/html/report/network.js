@@ -182,6 +182,8 @@ function showNetwork(view, host) {
   }
 
   const redraw = () => state.shown && draw(...state.shown);
+  // Its colours and its size change as those of charts do.
+  charts.set(drawing.node, redraw);
 
   function choose(node) {
     state.chosen = node;
