@@ -13,7 +13,11 @@ function numberControl(key, { min, max, step = 1, empty = undefined, placeholder
   const input = el('input', { type: 'number', min, max, step, placeholder, inputmode: 'decimal' });
   const read = () => ({ [key]: input.value.trim() === '' ? (empty === undefined ? '' : empty)
     : numberOr(input.value) });
-  return { node: input, read, write: (config) => { input.value = config[key] ?? ''; } };
+  // What is no number has no place here; the page says so where the setting is checked.
+  const write = (config) => {
+    input.value = typeof numberOr(String(config[key] ?? '')) === 'number' ? config[key] : '';
+  };
+  return { node: input, read, write };
 }
 
 // For a range that is worth sliding through. The slider goes by powers, so that small numbers

@@ -47,8 +47,10 @@ function workbench(page) {
   });
 
   page.runChanged = (run) => {
-    if (open?.run === run || open === null) form.running(!run.ended);
+    if (open?.run !== run) return;
+    form.running(!run.ended);
     if (run.ended) list.refresh();
+    if (run.status === 'failed') form.complain(run.error);
   };
   page.openRun = (id, { round } = {}) => {
     page.showTab('run');
@@ -72,7 +74,7 @@ function workbench(page) {
     greet();
   };
   page.runConfig = async (config, looking) => {
-    form.calm();
+    if (!form.check(config)) return;
     try {
       const { id } = await api('POST', '/runs', { config });
       await list.refresh();

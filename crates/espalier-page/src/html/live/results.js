@@ -86,10 +86,11 @@ function openResults(host, id, page, { round } = {}) {
   'Copy link');
   const compare = el('button', { type: 'button', onclick: () => page.compare(id) }, 'Compare');
   const exports = el('span', { hidden: true }, exportLinks(run));
+  const shown = el('div', {}, sectionLinks(sections), sections);
   host.replaceChildren(
     el('div', { class: 'status-line' }, bar, words, el('span', { class: 'line' }, stop, share,
       compare), exports),
-    sectionLinks(sections), sections,
+    shown,
   );
   const settings = newSettings(settingsInAddress());
   settings.onchange((key, value) => fragment.set(key, value));
@@ -108,6 +109,7 @@ function openResults(host, id, page, { round } = {}) {
     if (run.status === 'waiting') bar.removeAttribute('value');
     else bar.value = run.lastNumber;
     stop.hidden = run.ended;
+    shown.hidden = run.status === 'failed' && run.rounds.length === 0;
     share.hidden = compare.hidden = run.rounds.length === 0;
     exports.hidden = !run.ended || run.status === 'failed';
     say();

@@ -105,17 +105,21 @@ function setupForm(form, { info, presets }, actions) {
     settings.follow();
   }
 
-  const examples = examplePicker(presets, (config) => write({ ...info.defaults, ...config }));
-
-  form.addEventListener('submit', (event) => {
-    event.preventDefault();
+  // Whether a configuration can be sent; complains if not.
+  function check(config) {
     calm();
-    const config = read();
     const wrong = Object.entries(config)
       .map(([field, value]) => ({ field, message: faultOf(field, value, info) }))
       .find(({ message }) => message);
     if (wrong) complain(wrong);
-    else actions.run(config);
+    return !wrong;
+  }
+
+  const examples = examplePicker(presets, (config) => write({ ...info.defaults, ...config }));
+
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    actions.run(read());
   });
   form.addEventListener('reset', (event) => {
     event.preventDefault();
@@ -132,6 +136,6 @@ function setupForm(form, { info, presets }, actions) {
     folded('The same on the command line', (inside) => inside.append(settings.command)),
   ]);
   write(info.defaults);
-  return { ...settings, write, calm, complain, upload, take: examples.choose,
+  return { ...settings, write, check, complain, upload, take: examples.choose,
     running: buttons.running };
 }
