@@ -25,7 +25,7 @@ fn the_rules_notice_what_they_are_for() {
             ("<p id=status></p>", "twice"),
             ("<span tabindex=3>x</span>", "tabindex"),
             ("<table><tr><td>1</td></tr></table>", "header"),
-            ("<p style=\"color:#999;background:#aaa\">low contrast words</p>", "contrast"),
+            ("<p data-style=\"color:#999;background:#aaa\">low contrast words</p>", "contrast"),
             ("<label for=nowhere>x</label>", "label"),
             ("<p aria-describedby=nowhere>x</p>", "refers"),
         ];
@@ -33,7 +33,9 @@ fn the_rules_notice_what_they_are_for() {
             let script = format!(
                 "(() => {{ const box = document.createElement('div'); \
                  box.append(new DOMParser().parseFromString({}, 'text/html').body.firstChild); \
-                 document.getElementById('main').append(box); const found = ({RULES})(); \
+                 document.getElementById('main').append(box); const styled = \
+                 box.querySelector('[data-style]'); if (styled) styled.style.cssText = \
+                 styled.dataset.style; const found = ({RULES})(); \
                  box.remove(); return found; }})()",
                 Value::from(markup)
             );
