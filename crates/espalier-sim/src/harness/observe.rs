@@ -169,29 +169,9 @@ impl<'a> Observer<'a> {
     fn mean_pairwise(&self, world: &World, observers: &[usize]) -> Option<f64> {
         let mut count = BTreeMap::<Digest, u64>::new();
         for &i in observers {
-            let hash = world.nodes[i].state().state_hash();
-            let merges = self.gallery.get(&hash).is_some_and(|seen| seen.resolution.is_some());
-            if merges {
-                *count.entry(hash).or_default() += 1;
-            }
+            *count.entry(world.nodes[i].state().state_hash()).or_default() += 1;
         }
-        let total: u64 = count.values().sum();
-        if total < 2 {
-            return (total == 1).then_some(0.0);
-        }
-        let states: Vec<_> = count.into_iter().collect();
-        let mut pairs = Vec::new();
-        let mut weights = Vec::new();
-        for (i, (a, x)) in states.iter().enumerate() {
-            for (b, y) in &states[i + 1..] {
-                pairs.push((*a, *b));
-                weights.push((x * y) as f64);
-            }
-        }
-        let distances = self.gallery.distances(&world.arena, &pairs);
-        let weighted = distances.iter().zip(weights).map(|(d, weight)| d.unwrap_or(0.0) * weight);
-        let sum = weighted.fold(0.0, |sum, x| sum + x);
-        Some(sum / ((total * (total - 1)) as f64 / 2.0))
+        self.gallery.mean_distance(&world.arena, &count)
     }
 
     /// Trust in each sampled node as the median observer has it, and whom that isolates.
