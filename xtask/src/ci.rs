@@ -39,7 +39,7 @@ pub(crate) fn steps(places: &Places) -> Vec<Step> {
         Step::cargo("fmt", &["fmt", "--all", "--check"]).needs("rustfmt"),
         Step::cargo("clippy", &["clippy", "--workspace", "--all-targets", "--", "-Dwarnings"])
             .needs("clippy"),
-        Step::cargo("test", &["test", "--workspace"]).in_browser(),
+        Step::cargo("test", &["test", "--workspace"]).in_browser(&places.target),
         Step::cargo("one-thread", ONE_THREAD).env("RAYON_NUM_THREADS", "1"),
         Step::cargo("mutants-lint", MUTANTS_LINT).needs("clippy"),
         Step::cargo("mutants", MUTANTS),

@@ -1,5 +1,6 @@
 //! Commands as data: a step can be printed, run alone, or run in a row.
 
+use crate::browser;
 use anyhow::{Context, Result, bail};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -15,8 +16,8 @@ pub(crate) struct Step {
     env: Vec<(&'static str, String)>,
     /// A rustup component the command is part of.
     component: Option<&'static str>,
-    /// Whether its tests use a browser.
-    browser: bool,
+    /// The target folder, if its tests use a browser.
+    browser: Option<PathBuf>,
     /// Removed before the command runs, so that it starts afresh.
     fresh: Option<PathBuf>,
 }
@@ -30,7 +31,7 @@ impl Step {
             args: args.iter().map(|arg| (*arg).to_owned()).collect(),
             env: Vec::new(),
             component: None,
-            browser: false,
+            browser: None,
             fresh: None,
         }
     }
@@ -54,8 +55,8 @@ impl Step {
 
     /// Installs a browser first if there is none and it may. The command hears whether there is
     /// one, so that its tests do not pass for want of it.
-    pub(crate) fn in_browser(mut self) -> Self {
-        self.browser = true;
+    pub(crate) fn in_browser(mut self, target: &Path) -> Self {
+        self.browser = Some(target.to_owned());
         self
     }
 
@@ -75,8 +76,11 @@ impl Step {
                 .with_context(|| format!("cannot remove {}", folder.display()))?;
         }
         let mut command = Command::new(&self.program);
-        if self.browser && crate::browser::ensure() {
+        if let Some(target) = self.browser.as_deref().filter(|_| browser::ensure()) {
             command.env("ESPALIER_BROWSER", "1");
+            if let Some(rules) = browser::rules(target) {
+                command.env("ESPALIER_AXE", rules);
+            }
         }
         let status = command
             .args(&self.args)

@@ -1,14 +1,23 @@
 //! Rules that a screen reader and a keyboard depend on, checked on the page as it stands.
 
+use super::driver::Browser;
 use super::with_page;
 use serde_json::{Value, json};
 
 /// Gives one line for each violation.
 const RULES: &str = include_str!("accessibility.js");
 
-async fn check(browser: &super::driver::Browser, where_: &str) {
+async fn check(browser: &Browser, place: &str) {
     let found = browser.value(&format!("({RULES})()")).await;
-    assert_eq!(found, json!([]), "{where_}");
+    assert_eq!(found, json!([]), "{place}");
+    let Some(axe) = std::env::var_os("ESPALIER_AXE") else { return };
+    let axe = std::fs::read_to_string(axe).unwrap();
+    browser.client.execute(&axe, Vec::new()).await.unwrap();
+    let run = "const done = arguments[arguments.length - 1]; axe.run().then(({ violations }) => \
+        done(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join()}`)), \
+        (error) => done([String(error)]));";
+    let found = browser.client.execute_async(run, Vec::new()).await.unwrap();
+    assert_eq!(found, json!([]), "{place}, by axe-core");
 }
 
 /// The rules themselves: a page that breaks each of them once.
