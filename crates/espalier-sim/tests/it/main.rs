@@ -21,6 +21,7 @@ mod scenario;
 mod swarm;
 mod time;
 mod verify;
+mod watch;
 
 use espalier_sim::{Config, Report, Round, simulate};
 use std::ops::ControlFlow;
