@@ -48,10 +48,10 @@ const WRONG: &[(&[&str], &[&str])] = &[
     (&["--retract", "node3"], &["--retract", "NODE@ROUND"]),
     (&["--retract", "5@3"], &["--retract", "0 to 4"]),
     // What would never happen.
-    (&["--late-joiners", "2@9"], &["--late-joiners", "after the last one, 8", "--rounds 9"]),
-    (&["--partition", "2@9..12"], &["--partition", "--rounds 9"]),
-    (&["--retract", "0@3", "--retract", "1@20"], &["--retract", "--rounds 20"]),
-    (&["--retrain", "9"], &["--retrain", "--rounds 9"]),
+    (&["--late-joiners", "2@9"], &["--late-joiners", "after the last one, 8", "use 9 rounds"]),
+    (&["--partition", "2@9..12"], &["--partition", "use 9 rounds"]),
+    (&["--retract", "0@3", "--retract", "1@20"], &["--retract", "use 20 rounds"]),
+    (&["--retrain", "9"], &["--retrain", "use 9 rounds"]),
     // Models.
     (
         &["--model", "absent.safetensors"],

@@ -3,8 +3,13 @@
 
 // A clock with what changed. One that did not change is the same object, not a copy of it: a
 // thousand entries in each of a hundred rounds would be a lot to keep.
-const withChanges = (before, changes) =>
-  (before && Object.keys(changes).length === 0 ? before : { ...before, ...changes });
+function withChanges(before, changes) {
+  if (before && Object.keys(changes).length === 0) return before;
+  const after = { ...before, ...changes };
+  // Whoever comes back without its disk may know less than it did.
+  for (const [author, tick] of Object.entries(changes)) if (tick === null) delete after[author];
+  return after;
+}
 
 // The clocks of a round, of which only what changed since the round before was told.
 function clocksAfter(before, changes) {
