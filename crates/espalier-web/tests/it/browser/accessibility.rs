@@ -14,7 +14,7 @@ async fn check(browser: &Browser, place: &str) {
     let axe = std::fs::read_to_string(axe).unwrap();
     browser.client.execute(&axe, Vec::new()).await.unwrap();
     let run = "const done = arguments[arguments.length - 1]; axe.run().then(({ violations }) => \
-        done(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join()}`)), \
+        done(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join()}`)), \
         (error) => done([String(error)]));";
     let found = browser.client.execute_async(run, Vec::new()).await.unwrap();
     assert_eq!(found, json!([]), "{place}, by axe-core");
