@@ -279,18 +279,16 @@ impl Board {
             let stages: Vec<_> = tables.runs.iter().map(|run| run.core().stage()).collect();
             let labs: Vec<_> = tables.labs.iter().map(|lab| lab.core().stage()).collect();
             let bytes: usize = stages.iter().chain(&labs).map(|stage| stage.bytes).sum();
-            let (of_runs, of_labs) =
-                (stages.len() > self.limits.kept, labs.len() > self.limits.kept);
             let heavy = bytes > self.limits.kept_bytes;
-            let ended = |stages: &[Stage]| {
+            let surplus = |stages: &[Stage]| {
                 let ended = stages.iter().filter(|stage| stage.status.has_ended()).count();
                 // The last is looked at by somebody, however heavy it is.
                 let place = stages.iter().position(|stage| stage.status.has_ended());
-                place.filter(|_| ended > 1)
+                place.filter(|_| ended > self.limits.kept || heavy && ended > 1)
             };
-            if let Some(place) = ended(&stages).filter(|_| of_runs || heavy) {
+            if let Some(place) = surplus(&stages) {
                 tables.runs.remove(place);
-            } else if let Some(place) = ended(&labs).filter(|_| of_labs || heavy) {
+            } else if let Some(place) = surplus(&labs) {
                 tables.labs.remove(place);
             } else {
                 break;

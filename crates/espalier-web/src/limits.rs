@@ -7,7 +7,7 @@ pub struct Limits {
     pub at_once: usize,
     /// Simulations that wait.
     pub waiting: usize,
-    /// Simulations that are kept, those under way included; the oldest that ended goes first.
+    /// Simulations that ended and are kept; the oldest goes first.
     pub kept: usize,
     /// Bytes that ended simulations may hold in memory together.
     pub kept_bytes: usize,

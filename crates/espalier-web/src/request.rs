@@ -128,13 +128,22 @@ pub(crate) async fn json_body<T: DeserializeOwned>(
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
         let known = path != "." && !path.contains('?');
-        let wrong = Problem::new(StatusCode::BAD_REQUEST, "bad-json", error.inner().to_string());
+        let wrong = Problem::new(StatusCode::BAD_REQUEST, "bad-json", plain(error.inner()));
         Problem { field: known.then(|| inner_name(&path)), ..wrong }
     })?;
     reader.end().map_err(|error| {
         Problem::new(StatusCode::BAD_REQUEST, "bad-json", format!("after the body: {error}"))
     })?;
     Ok(value)
+}
+
+/// What is wrong, without where: a form has no lines. A text that is no JSON keeps its place.
+fn plain(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    if !error.is_data() {
+        return text;
+    }
+    text.rsplit_once(" at line ").map_or(text.clone(), |(what, _)| what.to_owned())
 }
 
 fn cut_off(error: &axum::Error, most: usize) -> Problem {

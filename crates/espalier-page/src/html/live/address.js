@@ -77,8 +77,8 @@ function flagsOf(config, defaults) {
 
 const ADDRESS_EVERY_MS = 300;
 
-// What the reader looks at. It changes often, so it makes no entries in the history, and waits a
-// little: browsers refuse addresses that change too often.
+// What the reader looks at. It changes often, so it waits a little: browsers refuse addresses that
+// change too often. Only another tab and another run are entries in the history.
 const fragment = {
   parts: new URLSearchParams(location.hash.slice(1)),
   waiting: 0,
@@ -89,6 +89,10 @@ const fragment = {
     if (known(value)) this.parts.set(name, value); else this.parts.delete(name);
     if (this.waiting === 0) this.waiting = setTimeout(() => this.write(), ADDRESS_EVERY_MS);
   },
+  enter() {
+    this.write();
+    history.pushState(null, '', location.href);
+  },
   write(query = location.search) {
     clearTimeout(this.waiting);
     this.waiting = 0;
@@ -96,6 +100,14 @@ const fragment = {
     history.replaceState(null, '', `/${query}${text && `#${text}`}`);
   },
 };
+
+// Everything that is shown stands in the address, so going back is opening it again. The link that
+// skips to the content is no other place.
+function followHistory() {
+  window.addEventListener('popstate', () => {
+    if (location.hash !== '#main') location.reload();
+  });
+}
 
 function showQuery(query) {
   if (location.search !== `?${query}`) fragment.write(`?${query}`);

@@ -78,6 +78,7 @@ function workbench(page) {
     try {
       const { id } = await api('POST', '/runs', { config });
       await list.refresh();
+      if (!looking) fragment.enter();
       page.openRun(id, looking);
       // On narrow screens the results lie below the form.
       if (host.getBoundingClientRect().top > window.innerHeight * 0.6) host.scrollIntoView();
@@ -111,7 +112,7 @@ function workbench(page) {
 function followLink(page, list, search) {
   const config = configOfQuery(search, page.info.defaults);
   const id = fragment.get('run');
-  const round = fragment.get('round') === null ? null : Number(fragment.get('round'));
+  const round = /^\d{1,4}$/.test(fragment.get('round')) ? Number(fragment.get('round')) : null;
   const asked = (run) => !config || same({ ...page.info.defaults, ...run.config }, config);
   const found = list.runs.find((run) => run.id === id && asked(run))
     ?? (config && list.runs.find((run) => run.status !== 'stopped' && run.status !== 'failed'
@@ -125,6 +126,7 @@ function followLink(page, list, search) {
 
 async function start() {
   followTheme();
+  followHistory();
   window.addEventListener('load', redrawCharts);
   const search = location.search;
   const tab = fragment.get('tab');

@@ -6,6 +6,7 @@ const sectionsOf = () => document.getElementById('run-views').content.cloneNode(
 
 function progressWords(run) {
   if (run.status === 'waiting') return 'waiting for its turn';
+  if (run.error?.code === NEVER_BEGAN) return 'stopped before it began';
   if (run.status === 'failed') return `failed: ${run.error.message}`;
   const { lastRound } = run;
   const states = lastRound ? `, ${plural(lastRound.distinct_states, 'different state')}` : '';

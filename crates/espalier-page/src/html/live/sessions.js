@@ -10,7 +10,7 @@ const goesOn = ({ status }) => status === 'running' || status === 'waiting';
 function describe(config) {
   const { nodes, topology, model, strategy, byzantine, attack } = config;
   const liars = byzantine === '0' ? '' : `, ${byzantine} ${attack.join(' + ')}`;
-  return `${nodes} nodes, ${topology}, ${model}, ${strategy}${liars}`;
+  return `${nodes} nodes, ${topology}, ${familyText(model)}, ${strategy}${liars}`;
 }
 
 // `actions`: open(id), compare(id), remove(id), which stops or forgets. Returns { runs, refresh,

@@ -15,6 +15,7 @@ function formErrors(fields, problem) {
     if (!found) {
       problem.textContent = message;
       problem.hidden = false;
+      problem.scrollIntoView({ block: 'nearest' });
       return;
     }
     const fold = found.node.closest('details');

@@ -1,6 +1,7 @@
 // A run that is filled by the events of the server.
 
 const RETRY_MS = 2000;
+const NEVER_BEGAN = 'never-began';
 
 // Says once that the server is gone, and once that it is back.
 const connection = {
@@ -32,7 +33,12 @@ function streamInto(run, id) {
   const handlers = {
     status: ({ status, round, rounds }) => {
       run.progress = { round, rounds };
-      if (!run.ended && status !== 'stopped' && status !== 'done') run.status = status;
+      // One that runs ends with what it did; one that waited has nothing more to tell.
+      if (status === 'stopped') {
+        handlers.failed({ error: { code: NEVER_BEGAN, message: 'it was stopped before' } });
+        return;
+      }
+      if (!run.ended) run.status = status;
       run.changed();
     },
     opening: (opening, text) => run.open(opening, seedIn(text)),

@@ -21,7 +21,10 @@ function followTabs(opened) {
   const moves = { ArrowRight: (at) => at + 1, ArrowLeft: (at) => at - 1 + tabs.length,
     Home: () => 0, End: () => tabs.length - 1 };
   tabs.forEach((tab, at) => {
-    tab.addEventListener('click', () => show(nameOf(tab)));
+    tab.addEventListener('click', () => {
+      if (panelOf(tab).hidden) fragment.enter();
+      show(nameOf(tab));
+    });
     tab.addEventListener('keydown', (event) => {
       const move = moves[event.key];
       if (!move) return;

@@ -133,3 +133,8 @@ function settingChoice({ settings }, key, label, options, onchange) {
   });
   return { controls: el('div', { class: 'controls' }, label, node), value };
 }
+
+// How the name of a model that was uploaded begins; its hash follows.
+const UPLOAD = 'upload:';
+const familyText = (family) => (family.startsWith(UPLOAD)
+  ? `an uploaded model, ${short(family.slice(UPLOAD.length))}` : family);

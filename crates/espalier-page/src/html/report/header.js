@@ -22,7 +22,7 @@ function lede(run) {
   const shape = model.parameters
     ? ` (${plural(model.parameters, 'parameter')} in ${plural(model.tensors, 'tensor')})` : '';
   return `${plural(report.nodes.length, 'node')}${byzantine}, over the topology ${topology.name}, `
-    + `merging ${model.family}${shape} for ${plural(run.lastNumber, 'round')}. Seed ${run.seed}.`;
+    + `merging ${familyText(model.family)}${shape} for ${plural(run.lastNumber, 'round')}. Seed ${run.seed}.`;
 }
 
 function roundsTile({ topology, summary, ended }) {
@@ -79,11 +79,14 @@ function hashFacts({ summary, report, seed }) {
 }
 
 // The flags of this run, each with its value.
+// What was uploaded to a server is a file elsewhere.
+const fileOf = (word) => (word.startsWith(UPLOAD) ? 'YOUR-FILE.safetensors' : word);
+
 function commandLine(flags) {
   const parts = ['espalier simulate'];
   for (const word of flags) {
     if (word.startsWith('--')) parts.push(word);
-    else parts.push(`${parts.pop()} ${quoted(word)}`);
+    else parts.push(`${parts.pop()} ${quoted(fileOf(word))}`);
   }
   return parts;
 }

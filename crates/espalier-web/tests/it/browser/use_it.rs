@@ -426,3 +426,35 @@ fn a_run_is_set_up_started_and_read_by_keyboard_alone() {
         assert_ne!(before, after);
     });
 }
+
+#[test]
+fn a_run_that_never_began_says_so() {
+    with_page("/", &[], async |server, browser| {
+        let slow = json!({ "nodes": 128, "rounds": 200, "retrain": 5 });
+        let ids: Vec<_> = (0..3).map(|_| server.start(slow.clone())).collect();
+        let last = format!("/api/v1/runs/{}", ids[2]);
+        server.send("DELETE", &last, &[], b"");
+        browser.goto("/?").await;
+        browser.goto(&format!("/#run={}", ids[2])).await;
+        browser.value("location.reload()").await;
+        browser.until(&format!("{WORDS} === 'stopped before it began'")).await;
+        assert_eq!(browser.value("document.getElementById('connection').hidden").await, true);
+        for id in &ids[..2] {
+            server.send("DELETE", &format!("/api/v1/runs/{id}"), &[], b"");
+        }
+    });
+}
+
+#[test]
+fn going_back_shows_what_was_there() {
+    with_page("/?nodes=6&rounds=4", &[], async |_, browser| {
+        wait_for_end(browser).await;
+        browser.click("#tab-lab").await;
+        browser.until("!document.getElementById('panel-lab').hidden").await;
+        browser.until("location.hash.includes('tab=lab')").await;
+        browser.client.back().await.unwrap();
+        browser.until("!document.getElementById('panel-run').hidden").await;
+        wait_for_end(browser).await;
+        browser.until("!location.hash.includes('tab=lab')").await;
+    });
+}
