@@ -50,8 +50,11 @@ function workbench(page) {
     if (open?.run !== run) return;
     form.running(!run.ended);
     if (run.ended) list.refresh();
-    if (run.status === 'failed') form.complain(run.error);
+    if (run.status === 'failed' && run.error.code !== NEVER_BEGAN) form.complain(run.error);
   };
+  list.onchange((runs) => {
+    if (open?.run.ended && !runs.some(({ id }) => id === open.id)) open.forgotten();
+  });
   page.openRun = (id, { round } = {}) => {
     page.showTab('run');
     open?.close();

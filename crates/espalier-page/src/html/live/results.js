@@ -1,5 +1,7 @@
 // One run of the server with its views: progress, exports and sections.
 
+const FORGOTTEN = 'The server has forgotten this run, or was started again. What stands here was read '
+  + 'before; for the log, the exports and nodes at a moment, run it again.';
 const SAY_EVERY_MS = 6000;
 
 const sectionsOf = () => document.getElementById('run-views').content.cloneNode(true);
@@ -88,10 +90,11 @@ function openResults(host, id, page, { round } = {}) {
   const compare = el('button', { type: 'button', onclick: () => page.compare(id) }, 'Compare');
   const exports = el('span', { hidden: true }, exportLinks(run));
   const shown = el('div', {}, sectionLinks(sections), sections);
+  const gone = el('p', { class: 'note', role: 'status', hidden: true }, FORGOTTEN);
   host.replaceChildren(
     el('div', { class: 'status-line' }, bar, words, el('span', { class: 'line' }, stop, share,
       compare), exports),
-    shown,
+    gone, shown,
   );
   const settings = newSettings(settingsInAddress());
   settings.onchange((key, value) => fragment.set(key, value));
@@ -124,6 +127,10 @@ function openResults(host, id, page, { round } = {}) {
     stopping() {
       run.stopping = true;
       follow();
+    },
+    forgotten() {
+      gone.hidden = false;
+      exports.hidden = true;
     },
     close() {
       stream.close();

@@ -80,8 +80,11 @@ function auditFilters(run, change) {
   const pick = (label, name, options, read = String) => labelled(label,
     select([['', 'all'], ...options], '', (value) => set(name, value && read(value))));
   const round = el('input', { type: 'number', min: 0, step: 1, class: 'small', placeholder: 'all',
-    oninput: () => set('round', round.value === '' || !round.validity.valid ? ''
-      : Number(round.value)) });
+    title: `A round, 0 to ${run.report.config.rounds}`, max: run.report.config.rounds,
+    oninput: () => {
+      round.setAttribute('aria-invalid', String(!round.validity.valid));
+      set('round', round.value === '' || !round.validity.valid ? '' : Number(round.value));
+    } });
   const controls = el('div', { class: 'controls' },
     pick('Node', 'node', run.report.nodes.map(({ name }) => [name, name])),
     pick('Outcome', 'outcome', Object.keys(OUTCOMES).map((name) => [name, name])),

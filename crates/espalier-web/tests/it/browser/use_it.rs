@@ -458,3 +458,16 @@ fn going_back_shows_what_was_there() {
         browser.until("!location.hash.includes('tab=lab')").await;
     });
 }
+
+#[test]
+fn a_run_that_the_server_has_forgotten_is_said_to_be() {
+    with_page("/?nodes=6&rounds=4", &[], async |server, browser| {
+        wait_for_end(browser).await;
+        let id = latest(server)["id"].as_str().unwrap().to_owned();
+        server.send("DELETE", &format!("/api/v1/runs/{id}"), &[], b"");
+        let said = "document.querySelector('#results > .note:not([hidden])')?.innerText ?? ''";
+        browser.until(&format!("({said}).includes('has forgotten this run')")).await;
+        let links = "document.querySelector('.status-line .exports').checkVisibility()";
+        assert_eq!(browser.value(links).await, false);
+    });
+}
