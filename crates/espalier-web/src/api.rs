@@ -2,10 +2,12 @@
 
 use crate::board::Board;
 use crate::error::Problem;
+use crate::labs::Lab;
 use crate::limits::Limits;
 use crate::log::{Log, last_seen, stream_from};
 use crate::models::Models;
-use crate::{OPENAPI, assets, guard, info, labs, models, presets, runs};
+use crate::run::Run;
+use crate::{OPENAPI, assets, guard, info, labs, models, presets, runs, works};
 use axum::Router;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::from_fn_with_state;
@@ -85,9 +87,9 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/openapi.json", get(openapi))
         .route("/info", get(info::show))
         .route("/presets", get(presets::list))
-        .route("/runs", get(runs::list).post(runs::start))
-        .route("/runs/{id}", get(runs::show).delete(runs::remove))
-        .route("/runs/{id}/events", get(runs::events))
+        .route("/runs", get(works::list::<Run>).post(runs::start))
+        .route("/runs/{id}", get(works::show::<Run>).delete(works::remove::<Run>))
+        .route("/runs/{id}/events", get(works::events::<Run>))
         .route("/runs/{id}/audit", get(runs::audit))
         .route("/runs/{id}/audit.csv", get(runs::audit_table))
         .route("/runs/{id}/audit.json", get(runs::audit_json))
@@ -97,9 +99,9 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/runs/{id}/nodes/{name}/proof", get(runs::proof))
         .route("/runs/{id}/report.json", get(runs::report_json))
         .route("/runs/{id}/report.html", get(runs::report_page))
-        .route("/labs", get(labs::list).post(labs::start))
-        .route("/labs/{id}", get(labs::show).delete(labs::remove))
-        .route("/labs/{id}/events", get(labs::events))
+        .route("/labs", get(works::list::<Lab>).post(labs::start))
+        .route("/labs/{id}", get(works::show::<Lab>).delete(works::remove::<Lab>))
+        .route("/labs/{id}/events", get(works::events::<Lab>))
         .route("/labs/{id}/report.html", get(labs::page))
         .route("/models", get(models::list).post(models::add))
         .route("/models/{id}", delete(models::remove));

@@ -10,6 +10,7 @@ use crate::log::Log;
 use crate::run::Run;
 use axum::http::StatusCode;
 use serde::Serialize;
+use serde_json::Value;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -133,6 +134,28 @@ pub(crate) trait Work: Send + Sync {
     fn core(&self) -> &Core;
     /// Computes it to its end, and says so to its core.
     fn work(&self);
+    /// As it is answered.
+    fn value(&self) -> Value;
+}
+
+/// A kind of work, and where it is kept.
+pub(crate) trait Kind: Work + Sized + 'static {
+    const NAME: &'static str;
+    fn table(tables: &mut Tables) -> &mut VecDeque<Arc<Self>>;
+}
+
+impl Kind for Run {
+    const NAME: &'static str = "run";
+    fn table(tables: &mut Tables) -> &mut VecDeque<Arc<Self>> {
+        &mut tables.runs
+    }
+}
+
+impl Kind for Lab {
+    const NAME: &'static str = "lab";
+    fn table(tables: &mut Tables) -> &mut VecDeque<Arc<Self>> {
+        &mut tables.labs
+    }
 }
 
 /// Everything that is to be computed, is computed or was.
@@ -142,8 +165,9 @@ pub(crate) struct Board {
     tables: Mutex<Tables>,
 }
 
+/// By kind, and in the order of their turns.
 #[derive(Default)]
-struct Tables {
+pub(crate) struct Tables {
     numbers: u64,
     /// The earliest first.
     runs: VecDeque<Arc<Run>>,
@@ -163,48 +187,40 @@ impl Board {
         Self { limits, tables: Mutex::default() }
     }
 
-    pub(crate) fn runs(&self) -> Vec<Arc<Run>> {
-        lock(&self.tables).runs.iter().rev().cloned().collect()
-    }
-
-    pub(crate) fn labs(&self) -> Vec<Arc<Lab>> {
-        lock(&self.tables).labs.iter().rev().cloned().collect()
+    /// All of one kind, the latest first.
+    pub(crate) fn all<W: Kind>(&self) -> Vec<Arc<W>> {
+        W::table(&mut lock(&self.tables)).iter().rev().cloned().collect()
     }
 
     /// # Errors
-    /// 429 if too many wait.
-    pub(crate) fn add_run(
-        self: &Arc<Self>,
-        make: impl FnOnce(Core) -> Run,
-        rounds: u32,
-    ) -> Result<Arc<Run>, Problem> {
-        let run = {
-            let mut tables = lock(&self.tables);
-            let run = Arc::new(make(self.core(&mut tables, "run", rounds)?));
-            tables.runs.push_back(run.clone());
-            tables.waiting.push_back(run.clone());
-            run
-        };
-        self.go_on();
-        Ok(run)
+    /// 404 if there is none of this name.
+    pub(crate) fn find<W: Kind>(&self, id: &str) -> Result<Arc<W>, Problem> {
+        let mut tables = lock(&self.tables);
+        let found = W::table(&mut tables).iter().find(|work| work.core().id == id).cloned();
+        found.ok_or_else(|| {
+            let message = format!("there is no such {}; it may have been forgotten", W::NAME);
+            Problem::not_found(message)
+        })
     }
 
+    /// `of` is how far it can come.
+    ///
     /// # Errors
     /// 429 if too many wait.
-    pub(crate) fn add_lab(
+    pub(crate) fn add<W: Kind>(
         self: &Arc<Self>,
-        make: impl FnOnce(Core) -> Lab,
-        cells: u32,
-    ) -> Result<Arc<Lab>, Problem> {
-        let lab = {
+        make: impl FnOnce(Core) -> W,
+        of: u32,
+    ) -> Result<Arc<W>, Problem> {
+        let work = {
             let mut tables = lock(&self.tables);
-            let lab = Arc::new(make(self.core(&mut tables, "lab", cells)?));
-            tables.labs.push_back(lab.clone());
-            tables.waiting.push_back(lab.clone());
-            lab
+            let work = Arc::new(make(self.core(&mut tables, W::NAME, of)?));
+            W::table(&mut tables).push_back(work.clone());
+            tables.waiting.push_back(work.clone());
+            work
         };
         self.go_on();
-        Ok(lab)
+        Ok(work)
     }
 
     fn core(&self, tables: &mut Tables, kind: &str, of: u32) -> Result<Core, Problem> {

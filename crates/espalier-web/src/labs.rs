@@ -2,14 +2,13 @@
 
 use crate::api::{Answer, App};
 use crate::board::{Core, Stage, Status, Work};
-use crate::error::{Problem, json, ok};
+use crate::error::{Problem, json};
 use crate::limits::Limits;
 use crate::request::{Names, json_body};
 use crate::run::refusal;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse as _, Response};
 use espalier::sim::{CellResult, Family, Grid, GridConfig, MAX_SYNTHETIC, grid_html, run_grid};
 use espalier::topology::Topology;
 use serde::{Deserialize, Serialize};
@@ -60,14 +59,6 @@ impl Lab {
         self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// As JSON.
-    fn value(&self) -> Value {
-        let Stage { status, done, of: cells, error, .. } = self.core.stage();
-        let (id, config) = (self.core.id.as_str(), &self.config);
-        let view = LabView { id, status, done, cells, config, error: error.as_ref() };
-        serde_json::to_value(view).unwrap_or_default()
-    }
-
     /// What it found, as far as it came.
     fn grid(&self) -> Grid {
         Grid { config: self.config.clone(), cells: self.found().clone() }
@@ -116,6 +107,13 @@ impl Work for Lab {
             let grid = serde_json::from_str(&grid.to_json()).unwrap_or_default();
             log.push("ending", &Ending { status, grid });
         });
+    }
+
+    fn value(&self) -> Value {
+        let Stage { status, done, of: cells, error, .. } = self.core.stage();
+        let (id, config) = (self.core.id.as_str(), &self.config);
+        let view = LabView { id, status, done, cells, config, error: error.as_ref() };
+        serde_json::to_value(view).unwrap_or_default()
     }
 }
 
@@ -175,46 +173,15 @@ fn admit(grid: &GridConfig, limits: &Limits) -> Result<u32, Problem> {
     Ok(cells as u32)
 }
 
-pub(crate) async fn list(State(app): State<Arc<App>>) -> Response {
-    let labs: Vec<_> = app.board.labs().iter().map(|lab| lab.value()).collect();
-    ok(&labs)
-}
-
 pub(crate) async fn start(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Answer {
     let asked: Asked = json_body(&headers, body, app.limits.body).await?;
     let cells = admit(&asked.grid, &app.limits)?;
-    let lab = app.board.add_lab(|core| Lab::new(core, asked.grid), cells)?;
+    let lab = app.board.add(|core| Lab::new(core, asked.grid), cells)?;
     Ok(json(StatusCode::CREATED, &lab.value()))
 }
 
-fn find(app: &App, id: &str) -> Result<Arc<Lab>, Problem> {
-    let found = app.board.labs().into_iter().find(|lab| lab.core.id == id);
-    found.ok_or_else(|| Problem::not_found("there is no such lab; it may have been forgotten"))
-}
-
-pub(crate) async fn show(State(app): State<Arc<App>>, Names(id): Names<String>) -> Answer {
-    Ok(ok(&find(&app, &id)?.value()))
-}
-
-pub(crate) async fn remove(State(app): State<Arc<App>>, Names(id): Names<String>) -> Answer {
-    let lab = find(&app, &id)?;
-    match app.board.remove(&*lab) {
-        true => Ok(ok(&lab.value())),
-        false => Ok(StatusCode::NO_CONTENT.into_response()),
-    }
-}
-
-pub(crate) async fn events(
-    State(app): State<Arc<App>>,
-    Names(id): Names<String>,
-    headers: HeaderMap,
-) -> Answer {
-    let lab = find(&app, &id)?;
-    app.watch(&lab.core.log, &headers)
-}
-
 pub(crate) async fn page(State(app): State<Arc<App>>, Names(id): Names<String>) -> Answer {
-    let lab = find(&app, &id)?;
+    let lab = app.board.find::<Lab>(&id)?;
     if !lab.core.stage().status.has_ended() {
         let message = "this lab has not ended; its report comes with its end";
         return Err(Problem::new(StatusCode::CONFLICT, "not-ended", message));

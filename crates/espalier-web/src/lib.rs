@@ -24,6 +24,7 @@ mod request;
 mod run;
 mod runs;
 mod server;
+mod works;
 
 pub use limits::Limits;
 pub use server::{Server, ServerError, Settings, Stopper};

@@ -76,21 +76,6 @@ impl Run {
         })
     }
 
-    /// As JSON.
-    pub(crate) fn value(&self) -> Value {
-        let (stage, report) = (self.core.stage(), self.kept().report.clone());
-        let view = RunView {
-            id: &self.core.id,
-            stage: &stage,
-            config: &self.config,
-            flags: self.config.flags(),
-            link: link(&self.config),
-            error: stage.error.as_ref(),
-            summary: report.as_ref().map(|report| &report.summary),
-        };
-        serde_json::to_value(view).unwrap_or_default()
-    }
-
     fn see(&self, sight: Sight<'_>) -> Result<(), Problem> {
         match sight {
             Sight::Training => Ok(()),
@@ -181,6 +166,20 @@ impl Work for Run {
                 });
             }
         }
+    }
+
+    fn value(&self) -> Value {
+        let (stage, report) = (self.core.stage(), self.kept().report.clone());
+        let view = RunView {
+            id: &self.core.id,
+            stage: &stage,
+            config: &self.config,
+            flags: self.config.flags(),
+            link: link(&self.config),
+            error: stage.error.as_ref(),
+            summary: report.as_ref().map(|report| &report.summary),
+        };
+        serde_json::to_value(view).unwrap_or_default()
     }
 }
 

@@ -9,7 +9,6 @@ use crate::run::{Kept, Run};
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse as _, Response};
 use espalier::identity::Digest;
 use espalier::replica::{Fault, Provenance};
 use espalier::sim::{
@@ -46,44 +45,13 @@ struct AuditCounts {
     matching: u64,
 }
 
-fn find(app: &App, id: &str) -> Result<Arc<Run>, Problem> {
-    let found = app.board.runs().into_iter().find(|run| run.core().id == id);
-    found.ok_or_else(|| Problem::not_found("there is no such run; it may have been forgotten"))
-}
-
-pub(crate) async fn list(State(app): State<Arc<App>>) -> Response {
-    let runs: Vec<_> = app.board.runs().iter().map(|run| run.value()).collect();
-    ok(&runs)
-}
-
 pub(crate) async fn start(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Answer {
     let Asked { config } = json_body(&headers, body, app.limits.body).await?;
     let upload = upload_of(&config).and_then(|id| app.models.find(id));
     admit(&config, &app.limits, upload.as_deref())?;
     let rounds = config.rounds;
-    let run = app.board.add_run(|core| Run::new(core, config, upload), rounds)?;
+    let run = app.board.add(|core| Run::new(core, config, upload), rounds)?;
     Ok(json(StatusCode::CREATED, &run.value()))
-}
-
-pub(crate) async fn show(State(app): State<Arc<App>>, Names(id): Names<String>) -> Answer {
-    Ok(ok(&find(&app, &id)?.value()))
-}
-
-pub(crate) async fn remove(State(app): State<Arc<App>>, Names(id): Names<String>) -> Answer {
-    let run = find(&app, &id)?;
-    match app.board.remove(&*run) {
-        true => Ok(ok(&run.value())),
-        false => Ok(StatusCode::NO_CONTENT.into_response()),
-    }
-}
-
-pub(crate) async fn events(
-    State(app): State<Arc<App>>,
-    Names(id): Names<String>,
-    headers: HeaderMap,
-) -> Answer {
-    let run = find(&app, &id)?;
-    app.watch(&run.core().log, &headers)
 }
 
 /// Which entries of the audit are wanted.
@@ -144,7 +112,7 @@ pub(crate) async fn audit(
     let query = Query::read(query.as_deref(), &known)?;
     let (filter, (offset, limit)) = (Filter::read(&query)?, page_of(&query)?);
     let first = query.word("order", &[("last", false), ("first", true)])?.unwrap_or(false);
-    let run = find(&app, &id)?;
+    let run = app.board.find::<Run>(&id)?;
     let page = move || {
         let kept = run.kept();
         let (entries, total) = audit_of(&kept);
@@ -166,7 +134,7 @@ pub(crate) async fn audit_table(
     RawQuery(query): RawQuery,
 ) -> Answer {
     let filter = Filter::read(&Query::read(query.as_deref(), &FILTER)?)?;
-    let run = find(&app, &id)?;
+    let run = app.board.find::<Run>(&id)?;
     let table = app.compute(move || {
         audit_csv(audit_of(&run.kept()).0.iter().filter(|entry| filter.takes(entry)))
     });
@@ -179,7 +147,7 @@ pub(crate) async fn audit_json(
     RawQuery(query): RawQuery,
 ) -> Answer {
     let filter = Filter::read(&Query::read(query.as_deref(), &FILTER)?)?;
-    let run = find(&app, &id)?;
+    let run = app.board.find::<Run>(&id)?;
     let entries = app.compute(move || {
         let kept = run.kept();
         let entries: Vec<_> =
@@ -197,7 +165,7 @@ pub(crate) async fn trace(
 ) -> Answer {
     let query = Query::read(query.as_deref(), &["offset", "limit"])?;
     let (offset, limit) = page_of(&query)?;
-    let report = find(&app, &id)?.kept().report.clone();
+    let report = app.board.find::<Run>(&id)?.kept().report.clone();
     let trace: &[TraceEntry] = report.as_ref().map_or(&[], |report| &report.trace);
     let skip = usize::try_from(offset).unwrap_or(usize::MAX);
     let entries = trace.iter().skip(skip).take(limit).collect();
@@ -233,7 +201,7 @@ fn evidence_view(fault: &Fault, nodes: &[NodeInfo]) -> EvidenceView {
 }
 
 pub(crate) async fn evidence(State(app): State<Arc<App>>, Names(id): Names<String>) -> Answer {
-    let report = find(&app, &id)?.kept().report.clone();
+    let report = app.board.find::<Run>(&id)?.kept().report.clone();
     app.compute(move || {
         let view = |report: &Arc<espalier::sim::Report>| -> Vec<_> {
             report.evidence.iter().map(|fault| evidence_view(fault, &report.nodes)).collect()
@@ -275,7 +243,7 @@ pub(crate) async fn node(
     RawQuery(query): RawQuery,
 ) -> Answer {
     let query = Query::read(query.as_deref(), &["round"])?;
-    let (round, moment, number) = moment_of(&*find(&app, &id)?, &name, &query)?;
+    let (round, moment, number) = moment_of(&*app.board.find(&id)?, &name, &query)?;
     app.compute(move || {
         let what = moment.node(number).ok_or_else(not_sampled)?;
         Ok(ok(&AtRound { round, what }))
@@ -299,7 +267,7 @@ pub(crate) async fn proof(
     let op = query.text("op").and_then(|text| text.parse::<Digest>().ok()).ok_or_else(|| {
         Problem::field("bad-parameter", "op", "it is the hash of an operation, 64 hex digits")
     })?;
-    let (round, moment, number) = moment_of(&*find(&app, &id)?, &name, &query)?;
+    let (round, moment, number) = moment_of(&*app.board.find(&id)?, &name, &query)?;
     app.compute(move || {
         let (bound_root, proof) = moment.proof(number, &op).ok_or_else(|| {
             Problem::not_found("that node did not hold this operation then, or is not sampled")
@@ -310,13 +278,13 @@ pub(crate) async fn proof(
 }
 
 pub(crate) async fn report_json(State(app): State<Arc<App>>, Names(id): Names<String>) -> Answer {
-    let report = find(&app, &id)?.report()?;
+    let report = app.board.find::<Run>(&id)?.report()?;
     let json = app.compute(move || report.to_json()).await?;
     Ok(download("application/json", "report.json", json.into_bytes()))
 }
 
 pub(crate) async fn report_page(State(app): State<Arc<App>>, Names(id): Names<String>) -> Answer {
-    let report = find(&app, &id)?.report()?;
+    let report = app.board.find::<Run>(&id)?.report()?;
     let page = app.compute(move || report_html(&report)).await?;
     // Its script stands inside it, so it is for a folder and not for this address.
     Ok(download("text/html; charset=utf-8", "report.html", page.into_bytes()))
