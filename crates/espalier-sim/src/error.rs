@@ -1,5 +1,6 @@
 //! Why a simulation does not start. Nothing was written.
 
+use crate::inputs::BadElement;
 use espalier_replica::{ChangeError, PolicyError};
 use espalier_resolve::ResolveError;
 use espalier_tensor::{Mismatch, TensorError};
@@ -34,6 +35,29 @@ pub enum SimError {
         /// Where they differ.
         mismatch: Box<Mismatch>,
     },
+    /// A model holds an element that an honest node cannot contribute.
+    #[error("--model: {model}: {element}")]
+    Element {
+        /// The file, or which node trained it.
+        model: String,
+        /// Which element.
+        element: Box<BadElement>,
+    },
+    /// Integers differ, and no rule says how to merge them.
+    #[error(
+        "--buffers: tensor `{tensor}` holds integers, and those of {} are not those of {}: {}",
+        .second.display(), .first.display(), rules(*.base)
+    )]
+    Integers {
+        /// The tensor.
+        tensor: String,
+        /// A model, or the base.
+        first: PathBuf,
+        /// One that differs from it.
+        second: PathBuf,
+        /// Whether there is a base model.
+        base: bool,
+    },
     /// A flag is out of range or does not go with another.
     #[error("{flag}: {problem}")]
     Flag {
@@ -53,6 +77,15 @@ pub enum SimError {
     /// A defect: a node could not sign what it should.
     #[error("a node could not contribute: {0}")]
     Change(#[from] ChangeError),
+}
+
+/// The rules that merge integers.
+fn rules(base: bool) -> &'static str {
+    if base {
+        "choose `base` to keep the base model's, or `mean` for the rounded mean"
+    } else {
+        "choose `mean` for the rounded mean"
+    }
 }
 
 pub(crate) fn flag(flag: &'static str, problem: impl Into<String>) -> SimError {
