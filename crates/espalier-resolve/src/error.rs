@@ -1,7 +1,7 @@
 //! What can be wrong with a policy or with the models it is applied to.
 
 use espalier_identity::Digest;
-use espalier_tensor::Mismatch;
+use espalier_tensor::{Dtype, Mismatch};
 
 use crate::ParameterRange;
 
@@ -81,19 +81,34 @@ pub enum ResolveError {
         /// In which tensor, and what both sides have.
         mismatch: Box<Mismatch>,
     },
-    /// A tensor of integers is not the same everywhere: integers are passed on, never merged.
+    /// A tensor of integers is not the same everywhere, and `buffers = error` merges none.
     #[error(
-        "tensor `{tensor}` holds integers, which cannot be merged, and contribution {id} has \
-         other values than {with}"
+        "tensor `{tensor}` ({dtype}) is not the same in all models: element {element} is {found} \
+         in contribution {id} and {expected} in {with}; `buffers = mean` would average it and \
+         `buffers = base` would take the base's"
     )]
     IntegersDiffer {
         /// The tensor.
         tensor: String,
+        /// Its element type.
+        dtype: Dtype,
         /// The contribution that differs.
         id: Digest,
         /// From what it differs, in words.
         with: String,
+        /// Index of the first element that differs.
+        element: usize,
+        /// Its value in the contribution; the byte of a truth value.
+        found: i128,
+        /// Its value in what the contribution was compared with.
+        expected: i128,
     },
+    /// `buffers = base` needs a base, and none was given: the caller's fault.
+    #[error(
+        "`buffers = base` takes tensors of integers from a base model, and no base model was \
+         given"
+    )]
+    BuffersFromBase,
 }
 
 /// Something a strategy did on purpose that a reader of the result should know.

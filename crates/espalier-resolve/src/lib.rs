@@ -16,7 +16,8 @@
 //! * Byzantine-robust strategies (median, Krum, …) look at the whole model as one vector per
 //!   input. How many liars they expect is the parameter `f`, what is done before them `pre`.
 //! * Random masks depend on the seed, the contribution's content, the tensor and the element.
-//! * Tensors of integers must be the same in all models and are passed on.
+//! * Tensors of integers are no strategy's business: the parameter `buffers` says whether they
+//!   must be the same in all models, are the base's, or are averaged exactly.
 //! * NaN and infinities are for the caller to keep out. They do not stop a merge, and they give
 //!   the same bits everywhere: every NaN is written as the same one.
 //!
@@ -44,6 +45,7 @@
 mod admit;
 mod cache;
 mod error;
+mod integers;
 mod linear;
 mod method;
 mod parameters;

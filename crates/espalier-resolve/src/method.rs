@@ -100,6 +100,11 @@ impl<'p> Tensor<'p> {
         self.context.inputs[input].model.content(self.index)
     }
 
+    /// The digest of [`Tensor::row`], which every model knows.
+    pub(crate) fn content_digest(&self, input: usize) -> Digest {
+        self.context.inputs[input].model.meta(self.index).content
+    }
+
     pub(crate) fn base(&self) -> Option<&'p Content> {
         self.context.base.map(|base| base.content(self.index))
     }

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use crate::{
     Input, Note, ResolveError, SelectionCache, Strategy, admit,
+    integers::{self, Buffers},
     method::{BLOCK, Context, Merger, PIECE, Scratch, Tensor},
     real::Real,
 };
@@ -27,6 +28,9 @@ pub struct Plan<'a> {
     affine: Option<(Vec<f64>, f64)>,
     wide: bool,
     dtype: Option<Dtype>,
+    buffers: Buffers,
+    /// The inputs' weights for means of integers.
+    whole: integers::Weights,
 }
 
 /// Elements that one thread merges at a time.
@@ -45,6 +49,7 @@ impl<'a> Plan<'a> {
         admit::check(strategy, inputs, base)?;
         let weights: Vec<f64> = inputs.iter().map(|input| input.weight).collect();
         let relative = admit::relative(&weights);
+        let whole = integers::Weights::new(&relative);
         let context = Context { inputs: inputs.to_vec(), relative, base, seed };
         let wide = strategy.values().word("accumulate") == "f64";
         let word = strategy.values().word("dtype");
@@ -58,7 +63,8 @@ impl<'a> Plan<'a> {
         let (merger, notes) = strategy.method().select(&tensors, parallel, cache);
         let affine = strategy.affine_coefficients(&weights);
         drop(tensors);
-        Ok(Self { context, merger, notes, affine, wide, dtype })
+        let buffers = strategy.buffers();
+        Ok(Self { context, merger, notes, affine, wide, dtype, buffers, whole })
     }
 
     /// How many tensors the merged model has.
@@ -99,7 +105,7 @@ impl<'a> Plan<'a> {
     pub fn block(&self, tensor: usize, start: usize, out: &mut [f32]) {
         let t = self.tensor(tensor);
         if !t.dtype.is_float() {
-            t.read(0, start, out);
+            self.block_of_integers(&t, start, out);
             return;
         }
         let mut bytes = vec![0; 4 * out.len()];
@@ -125,9 +131,9 @@ impl<'a> Plan<'a> {
     /// If there is no such tensor.
     pub fn run_tensor_into(&self, tensor: usize, out: &mut Vec<u8>) {
         let t = self.tensor(tensor);
-        if !t.dtype.is_float() {
+        if let Some(content) = self.passed_on(&t) {
             out.clear();
-            out.extend_from_slice(t.row(0));
+            out.extend_from_slice(content);
             return;
         }
         let dtype = self.out_dtype(tensor);
@@ -149,8 +155,8 @@ impl<'a> Plan<'a> {
         mut each: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
         let t = self.tensor(tensor);
-        if !t.dtype.is_float() {
-            return each(t.row(0));
+        if let Some(content) = self.passed_on(&t) {
+            return each(content);
         }
         let dtype = self.out_dtype(tensor);
         let mut buffer = vec![0; PIECE.min(t.elements) * dtype.size()];
@@ -170,10 +176,9 @@ impl<'a> Plan<'a> {
     #[must_use]
     pub fn model(&self) -> Model {
         let tensor = |(index, shape): (usize, TensorShape)| {
-            let content = if shape.dtype.is_float() {
-                Content::from(self.run_tensor(index))
-            } else {
-                self.context.inputs[0].model.content(index).clone()
+            let content = match self.passed_on(&self.tensor(index)) {
+                Some(content) => content.clone(),
+                None => Content::from(self.run_tensor(index)),
             };
             (shape.name, shape.dtype, shape.shape, content)
         };
@@ -197,9 +202,8 @@ impl<'a> Plan<'a> {
     }
 
     fn hash_tensor(&self, index: usize) -> Digest {
-        let meta = self.context.inputs[0].model.meta(index);
-        if !meta.dtype.is_float() {
-            return meta.content;
+        if let Some(content) = self.passed_on(&self.tensor(index)) {
+            return content.digest();
         }
         let mut hasher = ContentHasher::new();
         let Ok(()) = self.stream_tensor(index, |bytes| {
@@ -252,8 +256,27 @@ impl<'a> Plan<'a> {
         });
     }
 
+    /// What the merged tensor is, if nothing has to be computed.
+    fn passed_on<'p>(&self, t: &Tensor<'p>) -> Option<&'p Content> {
+        if t.dtype.is_float() { None } else { self.buffers.content(t) }
+    }
+
+    fn block_of_integers(&self, t: &Tensor<'_>, start: usize, out: &mut [f32]) {
+        let range = t.byte_range(start..start + out.len());
+        match self.passed_on(t) {
+            Some(content) => f32::read(t.dtype, &content[range], out),
+            None => {
+                let mut bytes = vec![0; range.len()];
+                integers::means(t, &self.whole, start, &mut bytes);
+                f32::read(t.dtype, &bytes, out);
+            }
+        }
+    }
+
     fn merge_into(&self, t: &Tensor<'_>, dtype: Dtype, start: usize, out: &mut [u8]) {
-        if self.wide || t.dtype == Dtype::F64 {
+        if !t.dtype.is_float() {
+            integers::means(t, &self.whole, start, out);
+        } else if self.wide || t.dtype == Dtype::F64 {
             let mut scratch = Scratch::default();
             merge_blocks(dtype, start, out, |start, block: &mut [f64]| {
                 self.merger.merge_f64(t, start, block, &mut scratch);

@@ -1,5 +1,6 @@
 //! What the crate promises to its users, through its public interface.
 
+mod buffers;
 mod byzfl;
 mod errors;
 mod golden;

@@ -364,6 +364,12 @@ fn parameters_have_one_spelling() {
     let a = strategy("TIES_merging", &[("density", " 0.50 "), ("lambda", "-0")]);
     let b = strategy("ties", &[("density", "5e-1"), ("lambda", "0")]);
     assert_eq!(a, b);
-    let all = [("accumulate", "f32"), ("density", "0.5"), ("dtype", "same"), ("lambda", "0")];
+    let all = [
+        ("accumulate", "f32"),
+        ("buffers", "error"),
+        ("density", "0.5"),
+        ("dtype", "same"),
+        ("lambda", "0"),
+    ];
     assert_eq!(a.parameters(), &parameters(&all));
 }
