@@ -1,6 +1,6 @@
 //! Why a simulation does not start. Nothing was written.
 
-use crate::inputs::BadElement;
+use crate::inputs::{BadElement, DifferentIntegers};
 use espalier_replica::{ChangeError, PolicyError};
 use espalier_resolve::ResolveError;
 use espalier_tensor::{Mismatch, TensorError};
@@ -44,20 +44,8 @@ pub enum SimError {
         element: Box<BadElement>,
     },
     /// Integers differ, and no rule says how to merge them.
-    #[error(
-        "--buffers: tensor `{tensor}` holds integers, and those of {} are not those of {}: {}",
-        .second.display(), .first.display(), rules(*.base)
-    )]
-    Integers {
-        /// The tensor.
-        tensor: String,
-        /// A model, or the base.
-        first: PathBuf,
-        /// One that differs from it.
-        second: PathBuf,
-        /// Whether there is a base model.
-        base: bool,
-    },
+    #[error("--buffers: {0}")]
+    Integers(Box<DifferentIntegers>),
     /// A flag is out of range or does not go with another.
     #[error("{flag}: {problem}")]
     Flag {
@@ -77,15 +65,6 @@ pub enum SimError {
     /// A defect: a node could not sign what it should.
     #[error("a node could not contribute: {0}")]
     Change(#[from] ChangeError),
-}
-
-/// The rules that merge integers.
-fn rules(base: bool) -> &'static str {
-    if base {
-        "choose `base` to keep the base model's, or `mean` for the rounded mean"
-    } else {
-        "choose `mean` for the rounded mean"
-    }
 }
 
 pub(crate) fn flag(flag: &'static str, problem: impl Into<String>) -> SimError {

@@ -1,15 +1,17 @@
 //! What must hold of the models that a run merges before it begins, and what a user should know
 //! about them: an honest node can contribute each, and integers can be merged by a rule.
 
-use crate::config::{Buffers, Config};
-use crate::error::SimError;
+use crate::config::Config;
+use crate::error::{SimError, flag};
 use crate::family::Task;
 use espalier_identity::Digest;
 use espalier_replica::{Arena, Bound};
-use espalier_tensor::{Model, read_f64};
+use espalier_resolve::Strategy;
+use espalier_tensor::{Dtype, Model, read_f64};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 /// How many names a note lists at most.
 const NAMES: usize = 8;
@@ -103,34 +105,88 @@ fn check_elements(
     }
 }
 
-/// Integers are not averaged unless a rule says how: without one they must be the same in the base
-/// and in all honest models.
+/// Integers that are not the same in two models, which no rule is there to merge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DifferentIntegers {
+    /// The tensor.
+    pub tensor: String,
+    /// Its element type.
+    pub dtype: Dtype,
+    /// The first element that differs, from 0, in row-major order.
+    pub element: u64,
+    /// A model, or the base, and its value there.
+    pub first: (PathBuf, i128),
+    /// A model that differs from it, and its value there.
+    pub second: (PathBuf, i128),
+    /// Whether there is a base model.
+    pub base: bool,
+}
+
+impl fmt::Display for DifferentIntegers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { tensor, dtype, element, first, second, base } = self;
+        write!(f, "tensor `{tensor}` ({dtype}) is not the same in all models: element {element} ")?;
+        let [first, second] = [first, second].map(|(file, value)| (file.display(), value));
+        write!(f, "is {} in {} and {} in {}; ", first.1, first.0, second.1, second.0)?;
+        if *base {
+            f.write_str("`base` would keep the base model's, ")?;
+        }
+        f.write_str("`mean` would take the rounded mean")
+    }
+}
+
+/// Unless a rule says how integers are merged, they must be the same in the base and in all honest
+/// models.
 fn check_integers(
     config: &Config,
     task: &Task,
     honest: &(dyn Fn(usize) -> bool + Sync),
 ) -> Result<(), SimError> {
-    if config.buffers() != Buffers::Error {
+    let strategy = Strategy::new(&config.strategy, &config.strategy_parameters());
+    let strategy = strategy.map_err(|error| flag("--strategy", error.to_string()))?;
+    if !strategy.compares_integers() {
         return Ok(());
     }
     let base = task.base().zip(task.base_file());
     let brought = task.brought().enumerate().filter(|(node, _)| honest(*node));
     let mut models = base.into_iter().chain(brought.map(|(_, it)| (&it.model, it.file.as_path())));
-    let Some((first, first_file)) = models.next() else { return Ok(()) };
-    for (model, file) in models {
-        let pairs = first.manifest.tensors().iter().zip(model.manifest.tensors());
-        for (ours, theirs) in pairs {
-            if !ours.dtype.is_float() && ours.content != theirs.content {
-                return Err(SimError::Integers {
-                    tensor: ours.name.clone(),
-                    first: first_file.to_owned(),
-                    second: file.to_owned(),
-                    base: base.is_some(),
-                });
-            }
-        }
-    }
-    Ok(())
+    let Some(first) = models.next() else { return Ok(()) };
+    let different = models.find_map(|second| different(first, second, base.is_some()));
+    different.map_or(Ok(()), |found| Err(SimError::Integers(Box::new(found))))
+}
+
+/// Where the integers of two models of one layout differ, as merging them would say.
+fn different(
+    (first, first_file): (&Model, &Path),
+    (second, second_file): (&Model, &Path),
+    base: bool,
+) -> Option<DifferentIntegers> {
+    let pairs = first.manifest.tensors().iter().zip(second.manifest.tensors());
+    let mut integers = pairs.enumerate().filter(|(_, (ours, _))| !ours.dtype.is_float());
+    let (index, (meta, _)) = integers.find(|(_, (a, b))| a.content != b.content)?;
+    let [ours, theirs] = [first, second].map(|model| &model.content(index)[..]);
+    // Of one shape and with other digests, they differ somewhere.
+    let byte = ours.iter().zip(theirs).position(|(a, b)| a != b)?;
+    let size = meta.dtype.size();
+    let element = byte / size;
+    let value = |bytes: &[u8]| integer(meta.dtype, &bytes[element * size..(element + 1) * size]);
+    Some(DifferentIntegers {
+        tensor: meta.name.clone(),
+        dtype: meta.dtype,
+        element: element as u64,
+        first: (first_file.to_owned(), value(ours)),
+        second: (second_file.to_owned(), value(theirs)),
+        base,
+    })
+}
+
+/// A little-endian integer of up to eight bytes; truth values are their byte.
+fn integer(dtype: Dtype, bytes: &[u8]) -> i128 {
+    let signed = matches!(dtype, Dtype::I8 | Dtype::I16 | Dtype::I32 | Dtype::I64);
+    let negative = signed && bytes.last().is_some_and(|byte| *byte >= 0x80);
+    let mut whole = [if negative { 0xff } else { 0 }; 16];
+    whole[..bytes.len()].copy_from_slice(bytes);
+    i128::from_le_bytes(whole)
 }
 
 /// What a user should know about the models before they are merged: files that hold the same.
@@ -164,7 +220,6 @@ pub(crate) fn some_of(names: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use espalier_tensor::Dtype;
 
     fn f64s(values: &[f64]) -> Model {
         let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
@@ -185,6 +240,15 @@ mod tests {
         assert!(text(f64::NAN).starts_with("element 7 of tensor `w` is NaN; "));
         assert!(text(f64::NEG_INFINITY).contains(" is -infinity; "));
         assert!(text(1e39).contains(" is 1e39; ") && text(1e39).contains("3.4028235e38"));
+    }
+
+    #[test]
+    fn integers_are_read_as_what_they_are() {
+        assert_eq!(integer(Dtype::I64, &(-3_i64).to_le_bytes()), -3);
+        assert_eq!(integer(Dtype::U64, &u64::MAX.to_le_bytes()), u64::MAX.into());
+        assert_eq!(integer(Dtype::I8, &[0x80]), -128);
+        assert_eq!(integer(Dtype::U8, &[0x80]), 128);
+        assert_eq!(integer(Dtype::Bool, &[1]), 1);
     }
 
     #[test]

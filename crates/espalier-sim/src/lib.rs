@@ -86,7 +86,7 @@ pub use grid::{
     write_grid,
 };
 pub use harness::{Progress, simulate, simulate_watched};
-pub use inputs::BadElement;
+pub use inputs::{BadElement, DifferentIntegers};
 #[cfg(feature = "mutants")]
 pub use mutants::SimMutant;
 pub use output::{

@@ -282,9 +282,13 @@ pub(crate) fn agree(
         roster: keys.iter().map(Keypair::peer_id).collect(),
     })?;
     if policy.strategy().needs_base() && base.is_none() {
-        let name = policy.strategy().name();
-        let problem = format!("{name} needs a base model: put base.safetensors into the folder");
-        return Err(flag("--strategy", problem));
+        let strategy = policy.strategy();
+        let (name, what) = match strategy.info().needs_base {
+            true => ("--strategy", strategy.name()),
+            false => ("--buffers", "base"),
+        };
+        let problem = format!("{what} needs a base model: put base.safetensors into the folder");
+        return Err(flag(name, problem));
     }
     Ok(policy)
 }

@@ -147,14 +147,6 @@ impl Config {
         all.extend(self.buffers.map(|rule| (Buffers::PARAMETER.to_owned(), rule.to_string())));
         all
     }
-
-    /// The rule for tensors of integers.
-    #[must_use]
-    pub fn buffers(&self) -> Buffers {
-        let parameter = self.parameters.get(Buffers::PARAMETER);
-        let given = parameter.and_then(|rule| rule.trim().parse().ok());
-        self.buffers.or(given).unwrap_or(Buffers::Error)
-    }
 }
 
 /// A value on the command line that cannot be read. The user's fault.
