@@ -8,7 +8,8 @@ use crate::suggest::nearest;
 use crate::tensors::{map_floats, row_of};
 use espalier_identity::Digest;
 use espalier_tensor::{
-    Dtype, Model, SafetensorsModel, TensorError, kernels, open_safetensors, random::Stream, schema_mismatch,
+    Dtype, Model, SafetensorsModel, TensorError, kernels, open_safetensors, random::Stream,
+    schema_mismatch,
 };
 use espalier_trust::Q16;
 use rayon::prelude::*;

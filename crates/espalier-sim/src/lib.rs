@@ -73,8 +73,8 @@ mod world;
 pub use attack::{Attack, Scene, Target};
 pub use check::MAX_NODES;
 pub use config::{
-    Buffers, Churn, Clock, Config, Cut, Exchange, Family, LateJoiners, Latency, MAX_SYNTHETIC, Metrics,
-    Outage, ParseError, PartitionSpec, Rate, RetractSpec, Share, Span, Spread, Wire,
+    Buffers, Churn, Clock, Config, Cut, Exchange, Family, LateJoiners, Latency, MAX_SYNTHETIC,
+    Metrics, Outage, ParseError, PartitionSpec, Rate, RetractSpec, Share, Span, Spread, Wire,
 };
 pub use engine::{Happening, Logged};
 pub use error::SimError;

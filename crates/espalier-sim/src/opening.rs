@@ -60,7 +60,9 @@ impl Report {
     pub fn notes(&self) -> Vec<String> {
         let withheld = self.events.iter().filter_map(|event| {
             let why = match event.kind {
-                EventKind::NotFinite => "trained a model that is not finite and did not contribute it",
+                EventKind::NotFinite => {
+                    "trained a model that is not finite and did not contribute it"
+                }
                 EventKind::SameModel => "had the model of another node and did not contribute it",
                 EventKind::Unmerged => "had merged nothing and trained from the base",
                 _ => return None,

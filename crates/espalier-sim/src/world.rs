@@ -8,8 +8,8 @@ use crate::disk::Disk;
 use crate::engine::{Outbox, Population, Timer};
 use crate::error::SimError;
 use crate::measure_peers::Measured;
-use crate::report::EventKind;
 use crate::protocols::broadcast::{self, Broadcast};
+use crate::report::EventKind;
 use crate::seeds::Dice;
 use espalier_identity::{Digest, Domain, Keypair, PeerId};
 use espalier_replica::{

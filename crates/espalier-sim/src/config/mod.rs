@@ -16,7 +16,9 @@ use std::collections::BTreeMap;
 pub use exchange::{Exchange, Wire};
 pub(crate) use network::text_of_file;
 pub use network::{Churn, Clock, Cut, Latency, Outage, PartitionSpec, Rate, Span};
-pub use values::{Buffers, Family, LateJoiners, MAX_SYNTHETIC, Metrics, RetractSpec, Share, Spread};
+pub use values::{
+    Buffers, Family, LateJoiners, MAX_SYNTHETIC, Metrics, RetractSpec, Share, Spread,
+};
 
 /// A simulation. The defaults are those of the command line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -187,7 +187,8 @@ impl<'a> Observer<'a> {
         }
         let distinct: Vec<_> = by_root.into_values().collect();
         let table = |(state, count): &(&MergeState, usize)| Some((state.trust().ok()?, *count));
-        let tables: Option<Vec<(Arc<TrustTable>, usize)>> = distinct.par_iter().map(table).collect();
+        let tables: Option<Vec<(Arc<TrustTable>, usize)>> =
+            distinct.par_iter().map(table).collect();
         let tables = tables.filter(|tables| !tables.is_empty())?;
         let median = |i: &usize| median_trust(&tables, &world.nodes[*i].id);
         let rows: Vec<Trust> = self.sampled.iter().map(median).collect();

@@ -177,7 +177,10 @@ fn without_liars_nobody_is_isolated() {
         for spread in ["iid", "mild"] {
             let spread = spread.parse().unwrap();
             let report = run(&Config { seed, spread, rounds: 8, ..Config::default() });
-            assert!(report.rounds.iter().all(|r| r.isolated.as_ref().unwrap().is_empty()), "{spread}, seed {seed}");
+            assert!(
+                report.rounds.iter().all(|r| r.isolated.as_ref().unwrap().is_empty()),
+                "{spread}, seed {seed}"
+            );
             assert!(report.summary.detection.is_none());
         }
         let report = run(&Config { seed, ..small() });

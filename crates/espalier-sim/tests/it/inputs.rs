@@ -129,7 +129,8 @@ fn elements_that_no_honest_node_can_contribute_are_refused_where_they_are() {
     ];
     for (dtype, value, text) in cases {
         let folder = with_element(dtype, value);
-        let bad = format!("{}/m0.safetensors: element 3 of tensor `w` {text}; ", folder.path().display());
+        let bad =
+            format!("{}/m0.safetensors: element 3 of tensor `w` {text}; ", folder.path().display());
         for wire in [Wire::Frames, Wire::Counted] {
             let problem = refused(&Config { wire, ..of(folder.path(), 4) });
             holds(&problem, &["--model: ", &bad]);
@@ -205,7 +206,8 @@ fn what_nodes_train_beyond_all_numbers_is_refused_before_the_first_round() {
 fn a_model_that_stops_being_finite_is_told() {
     let folder = TempDir::new().unwrap();
     // Of this size one training stays below the greatest number and some later one does not.
-    let values: Vec<f64> = (0..8).map(|i| f64::from(f32::MAX) * (0.9 + 0.001 * f64::from(i))).collect();
+    let values: Vec<f64> =
+        (0..8).map(|i| f64::from(f32::MAX) * (0.9 + 0.001 * f64::from(i))).collect();
     write(folder.path(), "m", &model(Dtype::F32, &values, None));
     let file = folder.path().join("m.safetensors");
     let report = run(&Config { retrain: Some(2), rounds: 40, ..of(&file, 3) });

@@ -58,7 +58,10 @@ fn roots(report: &Report) -> usize {
 fn assert_nobody_honest_isolated(report: &Report, what: &str) {
     for i in nodes(report, false) {
         let name = &report.nodes[i].name;
-        assert!(!report.summary.isolated.as_ref().unwrap().contains(name), "{what}: {name} is isolated");
+        assert!(
+            !report.summary.isolated.as_ref().unwrap().contains(name),
+            "{what}: {name} is isolated"
+        );
     }
 }
 
