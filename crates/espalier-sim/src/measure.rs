@@ -18,7 +18,7 @@ const WAVE: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Seen {
     /// What is merged; why nothing is where that cannot be.
-    pub(crate) resolution: Result<Resolution, String>,
+    pub(crate) resolution: Result<Resolution, ResolveError>,
     /// Accuracy of the merged model.
     pub(crate) accuracy: Option<f64>,
 }
@@ -87,7 +87,7 @@ impl Gallery {
 fn look(state: &MergeState, task: &Task) -> Seen {
     match merge(state, task) {
         Ok((resolution, accuracy)) => Seen { resolution: Ok(resolution), accuracy },
-        Err(error) => Seen { resolution: Err(error.to_string()), accuracy: None },
+        Err(error) => Seen { resolution: Err(error), accuracy: None },
     }
 }
 

@@ -4,7 +4,7 @@
 use crate::inputs::some_of;
 use crate::measure::Seen;
 use crate::report::{Detection, NodeInfo, Summary};
-use espalier_replica::{MergeState, TrustTable};
+use espalier_replica::{MergeState, ResolveError, TrustTable};
 use espalier_trust::{Q16, Trust, majority};
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ const MAX_NOTES: usize = 100;
 /// Writes down what the merge of `state`, as it was `seen`, comes to. `nodes` are all nodes.
 pub(crate) fn fill(summary: &mut Summary, state: &MergeState, seen: &Seen, nodes: &[NodeInfo]) {
     match &seen.resolution {
-        Err(problem) => summary.no_model = Some(problem.clone()),
+        Err(problem) => summary.no_model = Some(problem.to_string()),
         Ok(resolution) => match resolution.plan() {
             Err(problem) => summary.no_model = Some(problem.to_string()),
             Ok(plan) => {
@@ -30,8 +30,14 @@ pub(crate) fn fill(summary: &mut Summary, state: &MergeState, seen: &Seen, nodes
     let isolated: Vec<&NodeInfo> = nodes.iter().filter(is_out).collect();
     summary.detection = detection(nodes, &isolated);
     summary.isolated = Some(isolated.into_iter().map(|node| node.name.clone()).collect());
-    summary.not_judged = not_judged(state);
+    summary.not_judged = not_judged(state, seen);
     summary.notes.extend(sharing(&table, nodes));
+}
+
+/// Why nothing can be merged, if that is because nobody has a contribution.
+pub(crate) fn nothing_to_merge(state: &MergeState) -> Option<String> {
+    let nothing = ResolveError::Nothing { visible: 0, isolated: 0 };
+    state.visible().next().is_none().then(|| nothing.to_string())
 }
 
 /// The first notes, and how many more there are.
@@ -53,7 +59,10 @@ fn detection(nodes: &[NodeInfo], isolated: &[&NodeInfo]) -> Option<Detection> {
 }
 
 /// Why distances could not tell whom to isolate; `None` if they could.
-fn not_judged(state: &MergeState) -> Option<String> {
+fn not_judged(state: &MergeState, seen: &Seen) -> Option<String> {
+    if let Err(ResolveError::Incomparable(why)) = &seen.resolution {
+        return Some(why.to_string());
+    }
     let roster = state.policy().spec().roster.len();
     let (present, needed) = (state.visible().count(), majority(roster));
     (present < needed).then(|| {
