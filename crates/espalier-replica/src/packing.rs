@@ -174,7 +174,7 @@ mod tests {
 
     fn policy(n: u8) -> Policy {
         let roster = (0..n).map(|i| Keypair::from_seed([i; 32]).peer_id()).collect();
-        Policy::new(PolicySpec { roster, ..PolicySpec::default() }).expect("legal")
+        Policy::new(PolicySpec { roster, ..PolicySpec::any_schema() }).expect("legal")
     }
 
     proptest! {
@@ -220,7 +220,7 @@ mod tests {
         let roster = (0..256).map(|i: u32| Keypair::from_seed([i as u8; 32]).peer_id());
         let more = (1..=9).map(|i| PeerId::from_bytes([i; 32]));
         let roster = roster.chain(more).collect();
-        let long = Policy::new(PolicySpec { roster, ..PolicySpec::default() }).expect("legal");
+        let long = Policy::new(PolicySpec { roster, ..PolicySpec::any_schema() }).expect("legal");
         assert_eq!(position_len(&long), 2);
         for key in &long.spec().roster {
             let mut writer = Writer::new(&long);

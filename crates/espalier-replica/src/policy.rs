@@ -2,6 +2,7 @@
 
 use espalier_identity::{Digest, Domain, PeerId, canonical};
 use espalier_resolve::{Strategy, StrategyError};
+use espalier_tensor::Model;
 use espalier_trust::{Constants, MAX_HISTORY, Profile};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -22,7 +23,8 @@ pub struct PolicySpec {
     pub parameters: BTreeMap<String, String>,
     /// Root of the base model; `None` if contributions need not share one.
     pub base: Option<Digest>,
-    /// Schema (names, dtypes, shapes) that contributions must have; `None` for any common one.
+    /// Schema (names, dtypes, shapes) that contributions must have; `None` for that of a majority
+    /// of the roster.
     pub schema: Option<Digest>,
     /// Key of all randomness in `resolve`.
     pub seed: u64,
@@ -33,8 +35,34 @@ pub struct PolicySpec {
     pub roster: Vec<PeerId>,
 }
 
-impl Default for PolicySpec {
-    fn default() -> Self {
+impl PolicySpec {
+    /// A federation that merges models with the layout of this one: by `weight-average`, without a
+    /// base, with the `strict` constants, and open to everybody. Change what should be otherwise,
+    /// the roster above all:
+    ///
+    /// ```
+    /// # use espalier_replica::PolicySpec;
+    /// # let model = espalier_tensor::Model::from_f32(&[("w", &[1], &[0.0])])?;
+    /// # let roster = Vec::new();
+    /// let spec = PolicySpec { strategy: "median".into(), roster, ..PolicySpec::for_model(&model) };
+    /// # Ok::<(), espalier_tensor::TensorError>(())
+    /// ```
+    #[must_use]
+    pub fn for_model(model: &Model) -> Self {
+        Self::for_schema(model.manifest.schema())
+    }
+
+    /// The same from the schema alone.
+    #[must_use]
+    pub fn for_schema(schema: Digest) -> Self {
+        Self { schema: Some(schema), ..Self::any_schema() }
+    }
+
+    /// The same, but for a federation that does not know beforehand what it merges: whatever layout
+    /// a majority of the roster has. Until then anybody with another layout holds up the merge of
+    /// all, so name a schema if there is one.
+    #[must_use]
+    pub fn any_schema() -> Self {
         Self {
             strategy: "weight-average".into(),
             parameters: BTreeMap::new(),

@@ -347,7 +347,7 @@ mod tests {
     const FEW: Limits = Limits { first: 2, step: 4, symbols: 8, ids: 5 };
 
     fn statements(author: u8, lamport: u64, count: u64) -> Vec<SignedOp> {
-        let mut state = MergeState::new(Policy::new(PolicySpec::default()).expect("legal"));
+        let mut state = MergeState::new(Policy::new(PolicySpec::any_schema()).expect("legal"));
         let key = Keypair::from_seed([author; 32]);
         for _ in 0..count {
             let mut op = state.next_op(key.peer_id(), Body::Retract { targets: Vec::new() });
@@ -360,7 +360,7 @@ mod tests {
     /// Two replicas with chains of this length of which nothing but the length is the same.
     fn forked(length: u64, limits: Limits) -> [Replica; 2] {
         [1, 2].map(|side| {
-            let policy = Policy::new(PolicySpec::default()).expect("legal");
+            let policy = Policy::new(PolicySpec::any_schema()).expect("legal");
             let key = Keypair::from_seed([100 + side; 32]);
             let mut replica = Replica::new(key, MergeState::new(policy), Exchange::Delta);
             let ops = (0..4).flat_map(|author| statements(author, u64::from(side), length));

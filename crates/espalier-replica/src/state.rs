@@ -5,6 +5,7 @@ use crate::arena::{Arena, Entry};
 use crate::bits::Bits;
 use crate::fault::{Conviction, Judged};
 use crate::federation::Federation;
+use crate::layout::Incomparable;
 use crate::lazy::Lazy;
 use crate::op::{OpId, VerifiedOp};
 use crate::policy::Policy;
@@ -238,11 +239,11 @@ impl MergeState {
         self.view().visible().values()
     }
 
-    /// How many contributions were made and are gone: what the causal context implies, nothing of
-    /// it is stored.
+    /// How many contributions were made and are gone. A retraction of what was never made is none.
+    /// O(n).
     #[must_use]
     pub fn tombstones(&self) -> u64 {
-        self.view().contributions().tombstones()
+        self.view().tombstones()
     }
 
     /// What this state has seen, with its partial order.
@@ -292,6 +293,15 @@ impl MergeState {
         }
         let table = Arc::new(trust::table(self.view(), self.policy(), self.arena())?);
         Ok(self.view().trust.get_or_init(|| table).clone())
+    }
+
+    /// Why the visible contributions cannot be compared with each other, if they cannot: no
+    /// majority of the roster has contributed alike. Then nobody is judged by what differs, trust
+    /// in those it is about is full, and [`MergeState::resolve`] returns this. Needs no tensors;
+    /// O(n).
+    #[must_use]
+    pub fn incomparable(&self) -> Option<Incomparable> {
+        trust::incomparable(self.view(), self.policy())
     }
 
     /// What goes into the merged model, and with which weight.
