@@ -92,6 +92,14 @@ pub(crate) fn relative(weights: &[f64]) -> Vec<f64> {
     weights.iter().map(|&weight| libm::scalbn(weight, -exponent).max(smallest)).collect()
 }
 
+/// How many weights [`relative`] raises.
+pub(crate) fn raised(weights: &[f64]) -> usize {
+    let largest = weights.iter().copied().fold(0.0, f64::max);
+    let smallest = libm::scalbn(1.0, -60);
+    let scaled = |&weight: &f64| libm::scalbn(weight, -libm::ilogb(largest));
+    weights.iter().map(scaled).filter(|weight| *weight < smallest).count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,5 +110,7 @@ mod tests {
         assert_eq!(relative(&[3.0, 12.0]), [0.375, 1.5]);
         assert_eq!(relative(&[5e-324, 1e-323]), [0.5, 1.0]);
         assert_eq!(relative(&[1e-300, 1.0])[0] as f32, 1.0 / (1_u64 << 60) as f32);
+        assert_eq!(raised(&[1e-300, 1.0, 1e-10, 1e-19]), 2);
+        assert_eq!(raised(&[1e-300, 1e-300]), 0);
     }
 }
