@@ -73,7 +73,8 @@ impl Layout {
     /// What counts among these contributions to a federation with a roster of `n`.
     pub(crate) fn common(entries: &[Arc<Entry>], policy: &Policy, n: usize) -> Self {
         let needed = majority(n.max(entries.len()));
-        let found = |entry: &Arc<Entry>| entry.roots.map(|(_, schema, integers)| (schema, integers));
+        let found =
+            |entry: &Arc<Entry>| entry.roots.map(|(_, schema, integers)| (schema, integers));
         let schema = match policy.spec().schema {
             Some(schema) => Ok(Some(schema)),
             None => shared(entries.iter().filter_map(|e| Some((found(e)?.0, e))), needed),
