@@ -155,7 +155,9 @@ impl Heard {
         let past = |entry: &Arc<Entry>| {
             let mut track = Vec::new();
             for earlier in view.past(&entry.op().op().author) {
-                if let ((_, Some(model)), Some((c, root))) = (load(earlier)?, earlier.contribution()) {
+                if let ((_, Some(model)), Some((c, root))) =
+                    (load(earlier)?, earlier.contribution())
+                {
                     track.push((c.round, root, model));
                 }
             }

@@ -3,8 +3,8 @@
 use crate::{add, contribution, counted, key, model, policy, say, signed};
 use espalier_identity::Digest;
 use espalier_replica::{
-    Arena, Body, Bound, Draft, Incomparable, MergeState, Policy, PolicySpec, ResolveError, SignedOp, Tensors,
-    Weight,
+    Arena, Body, Bound, Draft, Incomparable, MergeState, Policy, PolicySpec, ResolveError,
+    SignedOp, Tensors, Weight,
 };
 use espalier_tensor::{Dtype, Manifest, Model, TensorError, TensorMeta};
 use espalier_trust::FaultKind;
@@ -126,7 +126,10 @@ fn integers_without_a_majority_are_a_typed_error() {
     }
     let resolved = state.resolve();
     let reason = Incomparable::Integers { tensor: "n".into(), counts: [1, 1], needed: 2 };
-    assert!(matches!(&resolved, Err(ResolveError::Incomparable(r)) if *r == reason), "{resolved:?}");
+    assert!(
+        matches!(&resolved, Err(ResolveError::Incomparable(r)) if *r == reason),
+        "{resolved:?}"
+    );
     assert!((0..3).all(|i| !isolated(&state, i)));
     let whole = |state: &mut MergeState, i| {
         let tensor = ("n".to_owned(), Dtype::I64, vec![1], vec![1; 8]);
