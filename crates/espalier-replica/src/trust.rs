@@ -118,7 +118,7 @@ impl Resolution {
     /// # Errors
     /// [`ResolveError::Merge`].
     pub fn model(&self) -> Result<Model, ResolveError> {
-        Ok(self.plan()?.model())
+        Ok(self.plan()?.model()?)
     }
 }
 

@@ -5,6 +5,7 @@ use crate::inputs::some_of;
 use crate::measure::Seen;
 use crate::report::{Detection, NodeInfo, Summary};
 use espalier_replica::{MergeState, ResolveError, TrustTable};
+use espalier_resolve::Note;
 use espalier_trust::{Q16, Trust, majority};
 use std::collections::BTreeMap;
 
@@ -18,8 +19,11 @@ pub(crate) fn fill(summary: &mut Summary, state: &MergeState, seen: &Seen, nodes
         Ok(resolution) => match resolution.plan() {
             Err(problem) => summary.no_model = Some(problem.to_string()),
             Ok(plan) => {
-                summary.final_model_hash = Some(plan.hash().root());
-                summary.notes = first_of(plan.notes().iter().map(ToString::to_string).collect());
+                match plan.hash() {
+                    Ok(manifest) => summary.final_model_hash = Some(manifest.root()),
+                    Err(problem) => summary.no_model = Some(problem.to_string()),
+                }
+                summary.notes = first_of(Note::summary(plan.notes()));
             }
         },
     }
