@@ -44,7 +44,8 @@ impl Gallery {
     }
 
     /// The mean L2 distance between the merged models of all pairs of replicas, of which `count`
-    /// hold each state; states without a model do not count. `None` without any model.
+    /// hold each state; states without a model do not count. `None` without any model, and where
+    /// one turns out to have an element that is too large.
     pub(crate) fn mean_distance(
         &self,
         arena: &Arena,
@@ -60,9 +61,10 @@ impl Gallery {
         }
         let pairs: Vec<_> = (0..models.len()).flat_map(|i| (0..i).map(move |j| (i, j))).collect();
         let distances = between(arena, &models, &pairs);
-        let weighted = pairs.iter().zip(distances);
-        let weighted = weighted.map(|(&(i, j), d)| (numbers[i] * numbers[j]) as f64 * d);
-        let sum = weighted.fold(0.0, |sum, x| sum + x);
+        let mut sum = 0.0;
+        for (&(i, j), distance) in pairs.iter().zip(distances) {
+            sum += (numbers[i] * numbers[j]) as f64 * distance?;
+        }
         Some(sum / ((total * (total - 1)) as f64 / 2.0))
     }
 
@@ -80,7 +82,7 @@ impl Gallery {
         let places: Vec<_> = pairs.iter().map(|(a, b)| Some((*at.get(a)?, *at.get(b)?))).collect();
         let known: Vec<_> = places.iter().flatten().copied().collect();
         let mut found = between(arena, &resolutions, &known).into_iter();
-        places.iter().map(|place| place.and_then(|_| found.next())).collect()
+        places.iter().map(|place| place.and_then(|_| found.next().flatten())).collect()
     }
 }
 
@@ -91,12 +93,16 @@ fn look(state: &MergeState, task: &Task) -> Seen {
     }
 }
 
-/// What a state resolves to and how well that does. Whatever could fail later fails here.
+/// What a state resolves to and how well that does. Whatever could fail later fails here, except
+/// that an element may turn out to be too large.
 fn merge(state: &MergeState, task: &Task) -> Result<(Resolution, Option<f64>), ResolveError> {
     let resolution = state.resolution()?;
     let plan = resolution.plan()?;
     // A model is only built where somebody can judge it.
-    let accuracy = task.samples(0).and_then(|_| task.accuracy(&plan.model()));
+    let accuracy = match task.samples(0) {
+        Some(_) => task.accuracy(&plan.model()?),
+        None => None,
+    };
     drop(plan);
     Ok((resolution, accuracy))
 }
@@ -112,17 +118,21 @@ pub(crate) fn wire_bytes(states: &[&MergeState]) -> Vec<u64> {
     states.iter().map(|state| lengths[&state.bound_root()]).collect()
 }
 
-/// Distances between merged models, by pair of positions.
-fn between(arena: &Arena, models: &[&Resolution], pairs: &[(usize, usize)]) -> Vec<f64> {
+/// Distances between merged models, by pair of positions; `None` where one of them has an element
+/// that is too large for its type.
+fn between(arena: &Arena, models: &[&Resolution], pairs: &[(usize, usize)]) -> Vec<Option<f64>> {
     let coefficients: Option<Vec<_>> = models.iter().map(|model| model.coefficients()).collect();
     match coefficients {
-        Some(coefficients) => Affine::new(arena, models, &coefficients).distances(pairs),
+        Some(coefficients) => {
+            let distances = Affine::new(arena, models, &coefficients).distances(pairs);
+            distances.into_iter().map(Some).collect()
+        }
         None => streamed(models, pairs),
     }
 }
 
-/// Merged models that are affine combinations of contributions. With coefficients that sum to the
-/// same, ‖Σ a x‖² = −½ aᵀ D a for their difference a, where D holds the squared distances of the
+/// Merged models that are affine combinations of contributions. Their coefficients, with that of the
+/// base, sum to one whatever the weights: what the contributions add to it, the base lacks. So ‖Σ a x‖² = −½ aᵀ D a for their difference a, where D holds the squared distances of the
 /// contributions, which are known already: no element is touched.
 struct Affine {
     /// Per model the coefficient of each point.
@@ -195,9 +205,9 @@ fn product(a: [&[f64]; 2], b: [&[f64]; 2]) -> f64 {
 }
 
 /// The general case: every model block by block, never a whole one.
-fn streamed(models: &[&Resolution], pairs: &[(usize, usize)]) -> Vec<f64> {
+fn streamed(models: &[&Resolution], pairs: &[(usize, usize)]) -> Vec<Option<f64>> {
     let plans: Vec<Plan<'_>> = models.iter().map(|model| planned(model)).collect();
-    let mut sums = vec![0.0; pairs.len()];
+    let mut sums = vec![Some(0.0); pairs.len()];
     let Some(voice) = models.iter().flat_map(|model| model.voices()).next() else {
         return sums;
     };
@@ -210,13 +220,15 @@ fn streamed(models: &[&Resolution], pairs: &[(usize, usize)]) -> Vec<f64> {
         }
     }
     for wave in blocks.chunks(WAVE) {
-        let partial: Vec<Vec<f64>> =
+        let partial: Vec<Vec<Option<f64>>> =
             wave.par_iter().map(|block| compare_block(&plans, *block, pairs)).collect();
         for block in partial {
-            sums.iter_mut().zip(block).for_each(|(sum, part)| *sum += part);
+            for (sum, part) in sums.iter_mut().zip(block) {
+                *sum = sum.zip(part).map(|(sum, part)| sum + part);
+            }
         }
     }
-    sums.into_iter().map(libm::sqrt).collect()
+    sums.into_iter().map(|sum| sum.map(libm::sqrt)).collect()
 }
 
 /// What was planned already when it was looked at: it cannot fail now.
@@ -228,15 +240,15 @@ fn compare_block(
     plans: &[Plan<'_>],
     (tensor, start, len): (usize, usize, usize),
     pairs: &[(usize, usize)],
-) -> Vec<f64> {
+) -> Vec<Option<f64>> {
     let merged = |plan: &Plan<'_>| {
         let mut out = vec![0.0; len];
-        plan.block(tensor, start, &mut out);
-        out
+        plan.block(tensor, start, &mut out).ok().map(|()| out)
     };
-    let values: Vec<Vec<f32>> = plans.iter().map(merged).collect();
+    let values: Vec<Option<Vec<f64>>> = plans.iter().map(merged).collect();
     let squared = |&(i, j): &(usize, usize)| {
-        espalier_tensor::kernels::squared_distance(&values[i], &values[j])
+        let (a, b) = (values[i].as_ref()?, values[j].as_ref()?);
+        Some(espalier_tensor::kernels::squared_distance_f64(a, b))
     };
     pairs.iter().map(squared).collect()
 }
@@ -249,7 +261,7 @@ mod tests {
     use espalier_tensor::{Model, kernels};
 
     /// States of different subsets of seven contributions, all in one arena.
-    fn states(strategy: &str) -> Vec<MergeState> {
+    fn states(strategy: &str, normalize: Option<&str>) -> Vec<MergeState> {
         let model = |i: usize| {
             let value = |at: usize| ((i * 31 + at * 7) % 19) as f32 / 8.0 - i as f32 / 16.0;
             let values: Vec<f32> = (0..9_000).map(value).collect();
@@ -258,8 +270,15 @@ mod tests {
         };
         let arena = Arena::default();
         let base = arena.put_model(model(9)).root();
-        let spec =
-            PolicySpec { strategy: strategy.into(), base: Some(base), ..PolicySpec::any_schema() };
+        let spec = PolicySpec {
+            strategy: strategy.into(),
+            parameters: normalize
+                .map(|value| ("normalize".into(), value.into()))
+                .into_iter()
+                .collect(),
+            base: Some(base),
+            ..PolicySpec::any_schema()
+        };
         let policy = Policy::new(spec).expect("a valid policy");
         let subsets: [&[usize]; 5] =
             [&[0], &[1, 2], &[0, 1, 2, 3], &[3, 4, 5, 6], &[0, 1, 2, 3, 4, 5, 6]];
@@ -278,14 +297,22 @@ mod tests {
     /// The shortcut, the streamed comparison and whole models must agree.
     #[test]
     fn three_ways_to_a_distance_agree() {
-        for strategy in ["weight-average", "task-arithmetic", "ties", "median"] {
-            let states = states(strategy);
+        for (strategy, normalize) in [
+            ("weight-average", None),
+            ("task-arithmetic", Some("true")),
+            ("task-arithmetic", Some("false")),
+            ("ties", None),
+            ("median", None),
+        ] {
+            let states = states(strategy, normalize);
             let resolutions: Vec<_> =
                 states.iter().map(|state| state.resolution().expect("resolves")).collect();
             let models: Vec<_> = resolutions.iter().collect();
             let pairs: Vec<_> = (0..5).flat_map(|i| (0..5).map(move |j| (i, j))).collect();
             let fast = between(states[0].arena(), &models, &pairs);
             let streamed = streamed(&models, &pairs);
+            let all = |found: Vec<Option<f64>>| found.into_iter().map(|d| d.expect("finite"));
+            let (fast, streamed): (Vec<_>, Vec<_>) = (all(fast).collect(), all(streamed).collect());
             for (at, &(i, j)) in pairs.iter().enumerate() {
                 let [x, y] = [i, j].map(|i| resolutions[i].model().expect("resolves"));
                 let whole = libm::sqrt(kernels::squared_distance_blocks(&x, &y, 1)[0]);

@@ -4,7 +4,9 @@
 use crate::inputs::some_of;
 use crate::measure::Seen;
 use crate::report::{Detection, NodeInfo, Summary};
-use espalier_replica::{MergeState, TrustTable};
+use espalier_identity::Digest;
+use espalier_replica::{MergeState, Resolution, ResolveError, TrustTable};
+use espalier_resolve::Note;
 use espalier_trust::{Q16, Trust, majority};
 use std::collections::BTreeMap;
 
@@ -15,11 +17,11 @@ const MAX_NOTES: usize = 100;
 pub(crate) fn fill(summary: &mut Summary, state: &MergeState, seen: &Seen, nodes: &[NodeInfo]) {
     match &seen.resolution {
         Err(problem) => summary.no_model = Some(problem.clone()),
-        Ok(resolution) => match resolution.plan() {
+        Ok(resolution) => match merged(resolution) {
             Err(problem) => summary.no_model = Some(problem.to_string()),
-            Ok(plan) => {
-                summary.final_model_hash = Some(plan.hash().root());
-                summary.notes = first_of(plan.notes().iter().map(ToString::to_string).collect());
+            Ok((root, notes)) => {
+                summary.final_model_hash = Some(root);
+                summary.notes = first_of(notes);
             }
         },
     }
@@ -32,6 +34,12 @@ pub(crate) fn fill(summary: &mut Summary, state: &MergeState, seen: &Seen, nodes
     summary.isolated = Some(isolated.into_iter().map(|node| node.name.clone()).collect());
     summary.not_judged = not_judged(state);
     summary.notes.extend(sharing(&table, nodes));
+}
+
+/// The root of the merged model, and what a reader should know of the merge.
+fn merged(resolution: &Resolution) -> Result<(Digest, Vec<String>), ResolveError> {
+    let plan = resolution.plan()?;
+    Ok((plan.hash()?.root(), Note::summary(plan.notes())))
 }
 
 /// The first notes, and how many more there are.

@@ -3,8 +3,8 @@
 use crate::{add, contribution, counted, key, model, policy, say, signed};
 use espalier_identity::Digest;
 use espalier_replica::{
-    Arena, Body, Bound, Draft, Incomparable, MergeState, Policy, PolicySpec, ResolveError, SignedOp, Tensors,
-    Weight,
+    Arena, Body, Bound, Draft, Incomparable, MergeState, Policy, PolicySpec, ResolveError,
+    SignedOp, Tensors, Weight,
 };
 use espalier_tensor::{Dtype, Manifest, Model, TensorError, TensorMeta};
 use espalier_trust::FaultKind;
@@ -126,7 +126,10 @@ fn integers_without_a_majority_are_a_typed_error() {
     }
     let resolved = state.resolve();
     let reason = Incomparable::Integers { tensor: "n".into(), counts: [1, 1], needed: 2 };
-    assert!(matches!(&resolved, Err(ResolveError::Incomparable(r)) if *r == reason), "{resolved:?}");
+    assert!(
+        matches!(&resolved, Err(ResolveError::Incomparable(r)) if *r == reason),
+        "{resolved:?}"
+    );
     assert!((0..3).all(|i| !isolated(&state, i)));
     let whole = |state: &mut MergeState, i| {
         let tensor = ("n".to_owned(), Dtype::I64, vec![1], vec![1; 8]);
@@ -141,6 +144,40 @@ fn integers_without_a_majority_are_a_typed_error() {
     });
     assert_eq!(state.visible().count(), 3);
     assert!(state.resolve().is_ok());
+}
+
+/// What a weight means: an ordinary voice adds its whole difference, whatever unit weights have.
+#[test]
+fn differences_are_averaged_or_added_up_as_asked() {
+    let merged = |normalize: Option<&str>, weights: [f64; 3]| {
+        let parameters = normalize.map(|value| ("normalize".to_owned(), value.to_owned()));
+        let mut state = MergeState::new(policy(0));
+        let base = state.arena().put_model(model(1.0, 1.0)).root();
+        let spec = PolicySpec {
+            strategy: "task-arithmetic".into(),
+            parameters: parameters.into_iter().collect(),
+            base: Some(base),
+            ..policy(0).spec().clone()
+        };
+        state = MergeState::with_arena(Policy::new(spec).expect("legal"), state.arena().clone());
+        for (i, weight) in (0..3).zip(weights) {
+            let draft = Draft::new("tuned", model(1.5, f32::from(i) / 2.0));
+            state.add(&key(i), draft.weight(weight)).expect("legal");
+        }
+        let resolution = state.resolution().expect("resolves");
+        let (factors, base) = resolution.coefficients().expect("affine");
+        assert!((factors.iter().sum::<f64>() + base - 1.0).abs() < 1e-12);
+        resolution.model().expect("finite").values_f32("w").expect("present")[0]
+    };
+    for unit in [1.0, 60_000.0] {
+        let equal = [unit; 3];
+        assert_eq!(merged(None, equal), 1.5, "the mean is the default");
+        assert_eq!(merged(Some("true"), equal), 1.5);
+        assert_eq!(merged(Some("false"), equal), 2.5, "1 + 3 × 0.5");
+        // The heaviest counts twice, at most.
+        assert_eq!(merged(Some("false"), [unit, unit, 9.0 * unit]), 3.0, "1 + 4 × 0.5");
+        assert_eq!(merged(Some("true"), [unit, unit, 9.0 * unit]), 1.5);
+    }
 }
 
 #[test]

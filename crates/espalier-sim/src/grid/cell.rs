@@ -196,7 +196,7 @@ impl<'a> Judge<'a> {
 
     fn agreed(&self) -> bool {
         let resolved =
-            |state: &MergeState| Some(state.resolution().ok()?.plan().ok()?.hash().root());
+            |state: &MergeState| Some(state.resolution().ok()?.plan().ok()?.hash().ok()?.root());
         let hash = self.state.state_hash();
         let Some(model) = resolved(self.state) else { return false };
         let set = isolated(&self.table);

@@ -42,7 +42,7 @@ pub(super) fn apply(
         let strategy = Strategy::new(name, &given).ok()?;
         let cache = SelectionCache::new();
         let plan = strategy.prepare(&inputs, base, Digest::ZERO, &cache).ok()?;
-        Some((label, plan.model()))
+        Some((label, plan.model().ok()?))
     };
     RULES.iter().filter_map(merge).collect()
 }
