@@ -69,6 +69,12 @@ pub enum Note {
         /// Of how many.
         inputs: usize,
     },
+    /// There was too much free text in the header of the base or of the first input.
+    #[error("the free text of the model's header was left out: {bytes} bytes, more than 2^20")]
+    Metadata {
+        /// How many bytes it has.
+        bytes: usize,
+    },
     /// The set of least diameter was too hard to find.
     #[error(
         "which {liars} of {rows} rows to leave out was too hard to find; the set that was used \
