@@ -68,9 +68,8 @@ fn not_judged(table: &TrustTable, seen: &Seen) -> Option<String> {
     if let Err(ResolveError::Incomparable(why)) = &seen.resolution {
         return Some(why.to_string());
     }
-    let said = table.judgement().to_string();
-    let why = said.strip_prefix("not judged: ").map_or(said.clone(), str::to_owned);
-    (table.judgement() != Judgement::Judged).then_some(why)
+    let judgement = table.judgement();
+    (judgement != Judgement::Judged).then(|| judgement.to_string())
 }
 
 /// Which nodes weigh less than one contribution each because their models are alike.
