@@ -7,6 +7,7 @@ use crate::fault::{Conviction, Judged};
 use crate::federation::Federation;
 use crate::layout::Incomparable;
 use crate::lazy::Lazy;
+use crate::message::Seen;
 use crate::op::{OpId, VerifiedOp};
 use crate::policy::Policy;
 use crate::reach::Reach;
@@ -158,10 +159,19 @@ impl MergeState {
     /// (author, seq).
     #[must_use]
     pub fn delta(&self, since: &Frontier) -> Delta {
-        let from = |author| since.0.get(author).map_or(1, |top| top.saturating_add(1));
+        self.delta_after(|author| since.0.get(author).copied().unwrap_or(0))
+    }
+
+    /// The same for a frontier as it is on the wire.
+    pub(crate) fn beyond(&self, seen: &Seen) -> Delta {
+        self.delta_after(|author| seen.top(self.policy(), author))
+    }
+
+    fn delta_after(&self, top: impl Fn(&PeerId) -> u64) -> Delta {
+        let from = |author| top(author).saturating_add(1);
         #[cfg(feature = "mutants")]
         let from = |author| {
-            let late = crate::mutants::Mutant::Frontier.is_loose() && since.0.contains_key(author);
+            let late = crate::mutants::Mutant::Frontier.is_loose() && top(author) > 0;
             from(author) + u64::from(late)
         };
         self.view().tops().keys().flat_map(|a| self.view().chain(*a, from(a))).cloned().collect()

@@ -18,7 +18,7 @@ const WAVE: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Seen {
     /// What is merged; why nothing is where that cannot be.
-    pub(crate) resolution: Result<Resolution, String>,
+    pub(crate) resolution: Result<Resolution, ResolveError>,
     /// Accuracy of the merged model.
     pub(crate) accuracy: Option<f64>,
 }
@@ -44,8 +44,7 @@ impl Gallery {
     }
 
     /// The mean L2 distance between the merged models of all pairs of replicas, of which `count`
-    /// hold each state; states without a model do not count. `None` without any model, and where
-    /// one turns out to have an element that is too large.
+    /// hold each state; states without a model do not count. `None` without any model.
     pub(crate) fn mean_distance(
         &self,
         arena: &Arena,
@@ -60,11 +59,17 @@ impl Gallery {
             return (total == 1).then_some(0.0);
         }
         let pairs: Vec<_> = (0..models.len()).flat_map(|i| (0..i).map(move |j| (i, j))).collect();
-        let distances = between(arena, &models, &pairs);
-        let mut sum = 0.0;
-        for (&(i, j), distance) in pairs.iter().zip(distances) {
-            sum += (numbers[i] * numbers[j]) as f64 * distance?;
+        let (distances, whole) = between(arena, &models, &pairs);
+        // Models of which an element has no value are none.
+        let count = |(number, whole): (u64, bool)| if whole { number } else { 0 };
+        let numbers: Vec<u64> = numbers.into_iter().zip(whole).map(count).collect();
+        let total: u64 = numbers.iter().sum();
+        if total < 2 {
+            return (total == 1).then_some(0.0);
         }
+        let weighted = pairs.iter().zip(distances);
+        let weighted = weighted.map(|(&(i, j), d)| (numbers[i] * numbers[j]) as f64 * d);
+        let sum = weighted.fold(0.0, |sum, x| sum + x);
         Some(sum / ((total * (total - 1)) as f64 / 2.0))
     }
 
@@ -81,20 +86,22 @@ impl Gallery {
         }
         let places: Vec<_> = pairs.iter().map(|(a, b)| Some((*at.get(a)?, *at.get(b)?))).collect();
         let known: Vec<_> = places.iter().flatten().copied().collect();
-        let mut found = between(arena, &resolutions, &known).into_iter();
-        places.iter().map(|place| place.and_then(|_| found.next().flatten())).collect()
+        let (found, whole) = between(arena, &resolutions, &known);
+        let mut found = found.into_iter().zip(known);
+        let mut next = || found.next().filter(|(_, (i, j))| whole[*i] && whole[*j]);
+        places.iter().map(|place| place.and_then(|_| Some(next()?.0))).collect()
     }
 }
 
 fn look(state: &MergeState, task: &Task) -> Seen {
     match merge(state, task) {
         Ok((resolution, accuracy)) => Seen { resolution: Ok(resolution), accuracy },
-        Err(error) => Seen { resolution: Err(error.to_string()), accuracy: None },
+        Err(error) => Seen { resolution: Err(error), accuracy: None },
     }
 }
 
-/// What a state resolves to and how well that does. Whatever could fail later fails here, except
-/// that an element may turn out to be too large.
+/// What a state resolves to and how well that does. What shows without computing elements, and all
+/// that shows where the model is judged, fails here.
 fn merge(state: &MergeState, task: &Task) -> Result<(Resolution, Option<f64>), ResolveError> {
     let resolution = state.resolution()?;
     let plan = resolution.plan()?;
@@ -118,14 +125,18 @@ pub(crate) fn wire_bytes(states: &[&MergeState]) -> Vec<u64> {
     states.iter().map(|state| lengths[&state.bound_root()]).collect()
 }
 
-/// Distances between merged models, by pair of positions; `None` where one of them has an element
-/// that is too large for its type.
-fn between(arena: &Arena, models: &[&Resolution], pairs: &[(usize, usize)]) -> Vec<Option<f64>> {
+/// Distances between merged models, by pair of positions; and per model whether all its elements
+/// that were computed have a value. Distances of one that has not say nothing.
+fn between(
+    arena: &Arena,
+    models: &[&Resolution],
+    pairs: &[(usize, usize)],
+) -> (Vec<f64>, Vec<bool>) {
     let coefficients: Option<Vec<_>> = models.iter().map(|model| model.coefficients()).collect();
     match coefficients {
         Some(coefficients) => {
             let distances = Affine::new(arena, models, &coefficients).distances(pairs);
-            distances.into_iter().map(Some).collect()
+            (distances, vec![true; models.len()])
         }
         None => streamed(models, pairs),
     }
@@ -205,11 +216,11 @@ fn product(a: [&[f64]; 2], b: [&[f64]; 2]) -> f64 {
 }
 
 /// The general case: every model block by block, never a whole one.
-fn streamed(models: &[&Resolution], pairs: &[(usize, usize)]) -> Vec<Option<f64>> {
+fn streamed(models: &[&Resolution], pairs: &[(usize, usize)]) -> (Vec<f64>, Vec<bool>) {
     let plans: Vec<Plan<'_>> = models.iter().map(|model| planned(model)).collect();
-    let mut sums = vec![Some(0.0); pairs.len()];
+    let (mut sums, mut whole) = (vec![0.0; pairs.len()], vec![true; models.len()]);
     let Some(voice) = models.iter().flat_map(|model| model.voices()).next() else {
-        return sums;
+        return (sums, whole);
     };
     let mut blocks = Vec::new();
     for (tensor, (meta, _)) in voice.model.tensors().enumerate() {
@@ -220,15 +231,14 @@ fn streamed(models: &[&Resolution], pairs: &[(usize, usize)]) -> Vec<Option<f64>
         }
     }
     for wave in blocks.chunks(WAVE) {
-        let partial: Vec<Vec<Option<f64>>> =
+        let partial: Vec<_> =
             wave.par_iter().map(|block| compare_block(&plans, *block, pairs)).collect();
-        for block in partial {
-            for (sum, part) in sums.iter_mut().zip(block) {
-                *sum = sum.zip(part).map(|(sum, part)| sum + part);
-            }
+        for (block, computed) in partial {
+            sums.iter_mut().zip(block).for_each(|(sum, part)| *sum += part);
+            whole.iter_mut().zip(computed).for_each(|(whole, computed)| *whole &= computed);
         }
     }
-    sums.into_iter().map(|sum| sum.map(libm::sqrt)).collect()
+    (sums.into_iter().map(libm::sqrt).collect(), whole)
 }
 
 /// What was planned already when it was looked at: it cannot fail now.
@@ -236,21 +246,22 @@ fn planned(model: &Resolution) -> Plan<'_> {
     model.plan().expect("what was planned once can be planned again")
 }
 
+/// Squared distances of a block, and per model whether its elements there have values.
 fn compare_block(
     plans: &[Plan<'_>],
     (tensor, start, len): (usize, usize, usize),
     pairs: &[(usize, usize)],
-) -> Vec<Option<f64>> {
+) -> (Vec<f64>, Vec<bool>) {
     let merged = |plan: &Plan<'_>| {
         let mut out = vec![0.0; len];
-        plan.block(tensor, start, &mut out).ok().map(|()| out)
+        let computed = plan.block(tensor, start, &mut out).is_ok();
+        (out, computed)
     };
-    let values: Vec<Option<Vec<f64>>> = plans.iter().map(merged).collect();
+    let (values, computed): (Vec<Vec<f64>>, Vec<bool>) = plans.iter().map(merged).unzip();
     let squared = |&(i, j): &(usize, usize)| {
-        let (a, b) = (values[i].as_ref()?, values[j].as_ref()?);
-        Some(espalier_tensor::kernels::squared_distance_f64(a, b))
+        espalier_tensor::kernels::squared_distance_f64(&values[i], &values[j])
     };
-    pairs.iter().map(squared).collect()
+    (pairs.iter().map(squared).collect(), computed)
 }
 
 #[cfg(test)]
@@ -270,12 +281,10 @@ mod tests {
         };
         let arena = Arena::default();
         let base = arena.put_model(model(9)).root();
+        let normalize = normalize.map(|value| ("normalize".into(), value.into()));
         let spec = PolicySpec {
             strategy: strategy.into(),
-            parameters: normalize
-                .map(|value| ("normalize".into(), value.into()))
-                .into_iter()
-                .collect(),
+            parameters: normalize.into_iter().collect(),
             base: Some(base),
             ..PolicySpec::any_schema()
         };
@@ -309,10 +318,9 @@ mod tests {
                 states.iter().map(|state| state.resolution().expect("resolves")).collect();
             let models: Vec<_> = resolutions.iter().collect();
             let pairs: Vec<_> = (0..5).flat_map(|i| (0..5).map(move |j| (i, j))).collect();
-            let fast = between(states[0].arena(), &models, &pairs);
-            let streamed = streamed(&models, &pairs);
-            let all = |found: Vec<Option<f64>>| found.into_iter().map(|d| d.expect("finite"));
-            let (fast, streamed): (Vec<_>, Vec<_>) = (all(fast).collect(), all(streamed).collect());
+            let (fast, _) = between(states[0].arena(), &models, &pairs);
+            let (streamed, whole) = streamed(&models, &pairs);
+            assert!(whole.iter().all(|whole| *whole));
             for (at, &(i, j)) in pairs.iter().enumerate() {
                 let [x, y] = [i, j].map(|i| resolutions[i].model().expect("resolves"));
                 let whole = libm::sqrt(kernels::squared_distance_blocks(&x, &y, 1)[0]);

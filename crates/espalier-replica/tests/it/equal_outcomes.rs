@@ -2,9 +2,7 @@
 //! and in whichever way the states came about.
 
 use crate::{Dice, cases, counted, key, model, policy};
-use espalier_replica::{
-    Arena, Draft, MergeState, Policy, PolicySpec, ResolveError, Tensors,
-};
+use espalier_replica::{Arena, Draft, MergeState, Policy, PolicySpec, ResolveError, Tensors};
 use espalier_tensor::{Model, TensorError};
 use proptest::prelude::*;
 

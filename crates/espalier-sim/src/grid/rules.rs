@@ -27,7 +27,7 @@ pub fn rule_names() -> impl Iterator<Item = &'static str> {
 }
 
 /// What each rule makes of these models, `f` of which are liars'; without those that do not take
-/// so many.
+/// so many, or whose result has an element without a value.
 pub(super) fn apply(
     models: &[(Digest, &Model)],
     base: Option<&Model>,
