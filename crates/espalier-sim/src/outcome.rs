@@ -4,6 +4,7 @@
 use crate::inputs::some_of;
 use crate::measure::Seen;
 use crate::report::{Detection, NodeInfo, Summary};
+use espalier_identity::PeerId;
 use espalier_replica::{MergeState, ResolveError, TrustTable};
 use espalier_resolve::Note;
 use espalier_trust::{Judgement, Q16, Trust};
@@ -72,7 +73,7 @@ fn not_judged(table: &TrustTable, seen: &Seen) -> Option<String> {
 }
 
 /// Which nodes weigh less than one contribution each because their models are alike.
-fn sharing(table: &TrustTable, nodes: &[NodeInfo]) -> Vec<String> {
+fn sharing(table: &BTreeMap<PeerId, Trust>, nodes: &[NodeInfo]) -> Vec<String> {
     let mut groups = BTreeMap::<Q16, Vec<String>>::new();
     for node in nodes {
         let provenance = table.get(&node.id).map_or(Q16::ONE, |trust| trust.provenance);
