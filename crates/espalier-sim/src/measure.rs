@@ -3,7 +3,7 @@
 
 use crate::family::Task;
 use espalier_identity::Digest;
-use espalier_replica::{Arena, MergeState, Resolution, Tensors};
+use espalier_replica::{Arena, MergeState, Resolution, ResolveError, Tensors};
 use espalier_resolve::Plan;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -17,8 +17,8 @@ const WAVE: usize = 64;
 /// What is known of a distinct state. States with equal hashes resolve to equal models.
 #[derive(Debug)]
 pub(crate) struct Seen {
-    /// `None` where nothing is left to merge.
-    pub(crate) resolution: Option<Resolution>,
+    /// What is merged; why nothing is where that cannot be.
+    pub(crate) resolution: Result<Resolution, String>,
     /// Accuracy of the merged model.
     pub(crate) accuracy: Option<f64>,
 }
@@ -51,7 +51,7 @@ impl Gallery {
         count: &BTreeMap<Digest, u64>,
     ) -> Option<f64> {
         let model = |(hash, number): (&Digest, &u64)| {
-            Some((self.0.get(hash)?.resolution.as_ref()?, *number))
+            Some((self.0.get(hash)?.resolution.as_ref().ok()?, *number))
         };
         let (models, numbers): (Vec<_>, Vec<u64>) = count.iter().filter_map(model).unzip();
         let total: u64 = numbers.iter().sum();
@@ -68,7 +68,7 @@ impl Gallery {
 
     /// L2 distances between the merged models of pairs of states; `None` where a side has none.
     pub(crate) fn distances(&self, arena: &Arena, pairs: &[(Digest, Digest)]) -> Vec<Option<f64>> {
-        let resolution = |hash| self.0.get(hash).and_then(|seen| seen.resolution.as_ref());
+        let resolution = |hash| self.0.get(hash).and_then(|seen| seen.resolution.as_ref().ok());
         let mut at = BTreeMap::new();
         let mut resolutions = Vec::new();
         for hash in pairs.iter().flat_map(|(a, b)| [a, b]) {
@@ -85,15 +85,20 @@ impl Gallery {
 }
 
 fn look(state: &MergeState, task: &Task) -> Seen {
-    let resolution = state.resolution().ok();
-    let accuracy = match &resolution {
-        // A model is only built where somebody can judge it.
-        Some(resolution) if task.samples(0).is_some() => {
-            resolution.model().ok().and_then(|model| task.accuracy(&model))
-        }
-        _ => None,
-    };
-    Seen { resolution, accuracy }
+    match merge(state, task) {
+        Ok((resolution, accuracy)) => Seen { resolution: Ok(resolution), accuracy },
+        Err(error) => Seen { resolution: Err(error.to_string()), accuracy: None },
+    }
+}
+
+/// What a state resolves to and how well that does. Whatever could fail later fails here.
+fn merge(state: &MergeState, task: &Task) -> Result<(Resolution, Option<f64>), ResolveError> {
+    let resolution = state.resolution()?;
+    let plan = resolution.plan()?;
+    // A model is only built where somebody can judge it.
+    let accuracy = task.samples(0).and_then(|_| task.accuracy(&plan.model()));
+    drop(plan);
+    Ok((resolution, accuracy))
 }
 
 /// Per state the bytes of its serialised form, tensors included. States of one hash may differ in
@@ -134,7 +139,7 @@ impl Affine {
             points.extend(model.base().map(|base| (base.root(), base.clone())));
         }
         let roots: Vec<_> = points.keys().copied().collect();
-        let place = |root: &Digest| roots.binary_search(root).unwrap_or_default();
+        let place = |root: &Digest| roots.binary_search(root).expect("a point of these models");
         let row = |(model, (weights, base)): (&&Resolution, &(Vec<f64>, f64))| {
             let mut row = vec![0.0; roots.len()];
             for (voice, weight) in model.voices().iter().zip(weights) {
@@ -191,7 +196,7 @@ fn product(a: [&[f64]; 2], b: [&[f64]; 2]) -> f64 {
 
 /// The general case: every model block by block, never a whole one.
 fn streamed(models: &[&Resolution], pairs: &[(usize, usize)]) -> Vec<f64> {
-    let plans: Vec<Option<Plan<'_>>> = models.iter().map(|model| model.plan().ok()).collect();
+    let plans: Vec<Plan<'_>> = models.iter().map(|model| planned(model)).collect();
     let mut sums = vec![0.0; pairs.len()];
     let Some(voice) = models.iter().flat_map(|model| model.voices()).next() else {
         return sums;
@@ -214,16 +219,19 @@ fn streamed(models: &[&Resolution], pairs: &[(usize, usize)]) -> Vec<f64> {
     sums.into_iter().map(libm::sqrt).collect()
 }
 
+/// What was planned already when it was looked at: it cannot fail now.
+fn planned(model: &Resolution) -> Plan<'_> {
+    model.plan().expect("what was planned once can be planned again")
+}
+
 fn compare_block(
-    plans: &[Option<Plan<'_>>],
+    plans: &[Plan<'_>],
     (tensor, start, len): (usize, usize, usize),
     pairs: &[(usize, usize)],
 ) -> Vec<f64> {
-    let merged = |plan: &Option<Plan<'_>>| {
+    let merged = |plan: &Plan<'_>| {
         let mut out = vec![0.0; len];
-        if let Some(plan) = plan {
-            plan.block(tensor, start, &mut out);
-        }
+        plan.block(tensor, start, &mut out);
         out
     };
     let values: Vec<Vec<f32>> = plans.iter().map(merged).collect();
