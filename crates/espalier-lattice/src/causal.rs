@@ -299,4 +299,29 @@ mod tests {
             check_join_laws(&a, &b, &c, |x, y| { x.join(y); });
         }
     }
+
+    proptest! {
+        #[test]
+        fn equal_is_what_compares_equal_however_it_was_written(
+            a in prop::collection::btree_map(0u8..3, 0u64..3, 0..3),
+            b in prop::collection::btree_map(0u8..3, 0u64..3, 0..3),
+        ) {
+            let read = |map: &BTreeMap<u8, u64>| -> VersionVector<u8> {
+                let text = serde_json::to_string(map).expect("a map");
+                let read: VersionVector<u8> = serde_json::from_str(&text).expect("a map");
+                assert_eq!(read, VersionVector::from_iter(map.clone()));
+                read
+            };
+            let (a, b) = (read(&a), read(&b));
+            prop_assert_eq!(a.partial_cmp(&a), Some(Ordering::Equal));
+            prop_assert_eq!(a == b, a.partial_cmp(&b) == Some(Ordering::Equal));
+            prop_assert_eq!(a.partial_cmp(&b), b.partial_cmp(&a).map(Ordering::reverse));
+            let context = CausalContext::from(a.clone());
+            let text = serde_json::to_string(&serde_json::json!({
+                "vector": {}, "cloud": context.dots().collect::<Vec<_>>(),
+            }));
+            let read: CausalContext<u8> = serde_json::from_str(&text.expect("json")).expect("dots");
+            prop_assert_eq!(read, context);
+        }
+    }
 }
