@@ -68,7 +68,7 @@ pub(crate) fn naive(n: usize, ops: Vec<SignedOp>) -> Naive {
         // A contribution that names itself stays: adds win.
         let adds = op.contribution().is_some();
         let others = targets.iter().copied().filter(|target| !adds || *target != dot);
-        removed.extend(others.filter(|target| target.seq > 0));
+        removed.extend(others.filter(|target| target.is_valid()));
     }
     context.extend(&removed);
     live.retain(|dot, _| !removed.contains(dot));
