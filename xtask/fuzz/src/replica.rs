@@ -17,8 +17,8 @@ const OF_TEXT: usize = 64;
 /// A frame around a payload, as the codec makes it.
 pub(crate) fn framed(payload: &[u8]) -> Vec<u8> {
     let len = u32::try_from(payload.len()).expect("short").to_le_bytes();
-    let check = &Digest::of_content(payload).as_bytes()[..8];
-    [b"ESPL\x01", &len[..], check, payload].concat()
+    let check = Digest::of_content(payload);
+    [b"ESPL\x01", &len[..], &check.as_bytes()[..8], payload].concat()
 }
 
 thread_local! {
