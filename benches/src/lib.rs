@@ -28,7 +28,7 @@ pub fn keys(count: usize) -> Vec<Keypair> {
 #[must_use]
 pub fn policy(keys: &[Keypair]) -> Policy {
     let roster = keys.iter().map(Keypair::peer_id).collect();
-    Policy::new(PolicySpec { roster, ..PolicySpec::default() }).expect("a valid policy")
+    Policy::new(PolicySpec { roster, ..PolicySpec::any_schema() }).expect("a valid policy")
 }
 
 /// A state in `arena` to which `authors` have each contributed a small model.

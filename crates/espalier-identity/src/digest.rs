@@ -1,7 +1,9 @@
 //! Domain-separated BLAKE3.
 
+use crate::canonical;
 use crate::hex::hex_newtype;
 use blake3::hazmat::{ContextKey, HasherExt as _};
+use serde::Serialize;
 use std::sync::OnceLock;
 
 /// A 32-byte BLAKE3 hash.
@@ -62,6 +64,20 @@ impl Domain {
         let mut hasher = self.hasher();
         hasher.update(bytes);
         Digest(*hasher.finalize().as_bytes())
+    }
+
+    /// Hashes the canonical bytes of `value` without making them: their hash, and how many there
+    /// are.
+    ///
+    /// # Panics
+    /// As [`canonical::encode`].
+    #[must_use]
+    pub fn hash_of<T: Serialize + ?Sized>(&self, value: &T) -> (Digest, usize) {
+        let mut hasher = self.hasher();
+        let len = canonical::stream(value, |bytes| {
+            hasher.update(bytes);
+        });
+        (Digest(*hasher.finalize().as_bytes()), len)
     }
 
     /// Starts a hash of several fields, each length-prefixed so that their borders are part of

@@ -4,6 +4,7 @@
 //!   purpose can never stand for another.
 //! * [`PeerId`], [`Keypair`], [`Signature`]: Ed25519 (RFC 8032), verified strictly.
 //! * [`canonical`]: one byte string per value, and only that one is accepted.
+//! * [`bounded`]: lists in bytes of strangers, read within a multiple of their length.
 //!
 //! This crate knows no lattices, no tensors and no IO.
 //!
@@ -18,6 +19,7 @@
 //! assert!(key.peer_id().verify(&GREETING.hash(b"hullo"), &signature).is_err());
 //! ```
 
+pub mod bounded;
 pub mod canonical;
 mod digest;
 mod hex;

@@ -119,6 +119,26 @@ impl PartialEq for MerkleMap {
 impl Eq for MerkleMap {}
 
 impl MerkleMap {
+    /// The root of the map from these keys to zero, which is not made. They are ascending and
+    /// different. O(n) hashes, no memory.
+    ///
+    /// ```
+    /// use espalier_identity::Digest;
+    /// use espalier_provenance::MerkleMap;
+    /// let keys = [1, 2, 7].map(|i| Digest::from_bytes([i; 32]));
+    /// let map: MerkleMap = keys.into_iter().map(|key| (key, Digest::ZERO)).collect();
+    /// assert_eq!(MerkleMap::root_of_set(&keys), map.root());
+    /// ```
+    #[must_use]
+    pub fn root_of_set(keys: &[Digest]) -> Digest {
+        let (Some(first), Some(last)) = (keys.first(), keys.last()) else { return Digest::ZERO };
+        let Some(bit) = first_difference(first, last) else {
+            return leaf_hash(first, &Digest::ZERO);
+        };
+        let (left, right) = keys.split_at(keys.partition_point(|key| !bit_of(key, bit)));
+        branch_hash(bit, &Self::root_of_set(left), &Self::root_of_set(right))
+    }
+
     /// Commits to every entry; [`Digest::ZERO`] when empty. O(1).
     #[must_use]
     pub fn root(&self) -> Digest {
@@ -353,6 +373,9 @@ mod tests {
             map.for_each(|k, v| { seen.insert(*k, *v); });
             prop_assert_eq!(&seen, &twin);
             prop_assert_eq!(map.len(), twin.len());
+            let keys: Vec<_> = twin.keys().copied().collect();
+            let set: MerkleMap = keys.iter().map(|key| (*key, Digest::ZERO)).collect();
+            prop_assert_eq!(MerkleMap::root_of_set(&keys), set.root());
             let rebuilt: MerkleMap = twin.into_iter().rev().collect();
             prop_assert_eq!(rebuilt.root(), map.root());
         }

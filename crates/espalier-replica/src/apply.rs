@@ -2,11 +2,14 @@
 //! follows cannot fail.
 
 use crate::arena::Entry;
+use crate::compact::Place;
 use crate::error::ApplyError;
 use crate::fault::{Conviction, Judged};
-use crate::op::{Checked, OpId, SignedOp, VerifiedOp};
+use crate::op::{OpId, SignedOp, VerifiedOp};
 use crate::state::MergeState;
 use espalier_identity::PeerId;
+use espalier_identity::canonical::CanonicalError;
+use espalier_lattice::Dot;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -74,19 +77,18 @@ impl Prepared {
     }
 }
 
-/// How an operation passed.
-enum Found {
-    Known(Candidate),
-    Checked(Checked),
-}
-
 /// Operations of which one is refused.
 #[derive(Debug)]
 pub(crate) struct Refused {
     pub(crate) error: ApplyError,
-    pub(crate) ops: Vec<SignedOp>,
-    /// Which of them.
-    pub(crate) at: usize,
+    /// The one, if it was looked into.
+    pub(crate) bad: Option<SignedOp>,
+}
+
+impl From<ApplyError> for Box<Refused> {
+    fn from(error: ApplyError) -> Self {
+        Self::new(Refused { error, bad: None })
+    }
 }
 
 impl MergeState {
@@ -109,8 +111,8 @@ impl MergeState {
             if let (true, Some(stranger)) = (known.is_empty(), strangers.first()) {
                 return Err(ApplyError::NotAdmitted { author: stranger.op.author });
             }
-            let prepared =
-                target.prepare(known, &Checks::new()).map_err(|refused| refused.error)?;
+            let prepared = target.prepare_all(known, &Checks::new());
+            let prepared = prepared.map_err(|refused| refused.error)?;
             taken += target.commit(prepared).len();
             if strangers.is_empty() {
                 break;
@@ -123,56 +125,64 @@ impl MergeState {
         Ok(taken)
     }
 
-    /// The first half of [`MergeState::apply`]: everything that can fail. Operations among `checks`
-    /// are not checked again.
-    pub(crate) fn prepare(
+    /// [`MergeState::prepare`] for operations that are unpacked.
+    pub(crate) fn prepare_all(
         &self,
         mut ops: Vec<SignedOp>,
         checks: &Checks,
     ) -> Result<Prepared, Box<Refused>> {
         ops.sort_by_key(|signed| (signed.op.author, signed.op.seq));
-        let mut found = Vec::with_capacity(ops.len());
-        let mut tops = BTreeMap::new();
-        for (at, signed) in ops.iter().enumerate() {
-            match self.check(signed, checks, &mut tops) {
-                Ok(checked) => found.push(checked),
-                Err(error) => return Err(Box::new(Refused { error, ops, at })),
-            }
-        }
-        let stamp = |(signed, found): (SignedOp, Found)| match found {
-            Found::Known(candidate) => candidate,
-            Found::Checked(checked) => {
-                Candidate::Checked(Arc::new(Judged::new(checked.of(signed))))
-            }
-        };
-        Ok(Prepared(ops.into_iter().zip(found).map(stamp).collect()))
+        let place = |signed: &SignedOp| Place { dot: signed.op.dot(), id: signed.id() };
+        let places: Vec<_> = ops.iter().map(place).collect();
+        let mut ops: Vec<_> = ops.into_iter().map(Some).collect();
+        self.prepare(places.into_iter(), checks, |number| ops.get_mut(number)?.take())
     }
 
-    /// Checks one operation; `tops` says how far the batch before it comes.
-    fn check(
+    /// The first half of [`MergeState::apply`]: everything that can fail. The operations come by
+    /// (author, seq); `read` gets the one with a number, counted from 0, and is called only for
+    /// those that are not known here nor among `checks`, one at a time: what fails is not kept.
+    pub(crate) fn prepare(
         &self,
-        signed: &SignedOp,
+        places: impl Iterator<Item = Place>,
         checks: &Checks,
-        tops: &mut BTreeMap<PeerId, u64>,
-    ) -> Result<Found, ApplyError> {
-        let (author, seq) = (signed.op.author, signed.op.seq);
-        if !self.accepts(&author) {
-            return Err(ApplyError::NotAdmitted { author });
+        mut read: impl FnMut(usize) -> Option<SignedOp>,
+    ) -> Result<Prepared, Box<Refused>> {
+        let mut prepared = Vec::new();
+        let mut last: Option<Dot<PeerId>> = None;
+        for (number, Place { dot, id }) in places.enumerate() {
+            let Dot { actor: author, seq } = dot;
+            if !self.accepts(&author) {
+                return Err(ApplyError::NotAdmitted { author }.into());
+            }
+            let before = last.filter(|before| before.actor == author).map_or(0, |dot| dot.seq);
+            let have = self.view().top(&author).max(before);
+            if seq > have.saturating_add(1) {
+                return Err(ApplyError::Gap { author, seq, have }.into());
+            }
+            last = Some(dot);
+            if let Some(known) = self.arena().find(&id) {
+                prepared.push(Candidate::Known(known));
+                continue;
+            }
+            if let Some(known) = checks.get(&id) {
+                prepared.push(known.clone());
+                continue;
+            }
+            let refused = |source| ApplyError::Op { author, seq, source };
+            let Some(signed) = read(number) else {
+                return Err(refused(CanonicalError::Malformed.into()).into());
+            };
+            match signed.check() {
+                Ok(checked) => {
+                    let judged = Judged::new(checked.of(signed));
+                    prepared.push(Candidate::Checked(Arc::new(judged)));
+                }
+                Err(source) => {
+                    return Err(Box::new(Refused { error: refused(source), bad: Some(signed) }));
+                }
+            }
         }
-        let top = tops.entry(author).or_insert_with(|| self.view().top(&author));
-        if seq > top.saturating_add(1) {
-            return Err(ApplyError::Gap { author, seq, have: *top });
-        }
-        *top = seq.max(*top);
-        let id = signed.id();
-        if let Some(known) = self.arena().find(&id) {
-            return Ok(Found::Known(Candidate::Known(known)));
-        }
-        if let Some(known) = checks.get(&id) {
-            return Ok(Found::Known(known.clone()));
-        }
-        let refused = |source| ApplyError::Op { author, seq, source };
-        signed.check().map(Found::Checked).map_err(refused)
+        Ok(Prepared(prepared))
     }
 
     /// The second half: cannot fail. Returns what was new.

@@ -10,17 +10,19 @@
 //! ```
 //!
 //! Packing needs the policy, which both sides know, and nothing else: every batch can be read by
-//! itself. A batch has one form; whoever reads one packs it again and compares.
+//! itself. A batch has one form; whoever reads one, see [`crate::parcel`], packs it again and
+//! compares.
 
 use crate::compact::{Sent, saved};
 use crate::frame::MAX_MESSAGE_LEN;
 use crate::op::{Body, Op, SignedOp};
-use crate::packing::{Malformed, Reader, Writer};
+use crate::packing::{Malformed, Writer};
 use crate::policy::Policy;
-use espalier_identity::{Digest, PeerId, Signature, canonical};
-use espalier_tensor::{Content, Dtype, Manifest, TensorMeta};
+use espalier_identity::{PeerId, Signature, canonical};
+use espalier_tensor::{Content, Manifest};
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// How many bytes all tensors of a contribution may have that travel with their operation. Larger
@@ -30,17 +32,19 @@ pub const INSIDE: usize = 4096;
 /// How many tensors that may be.
 const MAX_INSIDE_TENSORS: usize = 128;
 
-/// How many times longer than packed no operation is, manifests aside: a position is a byte.
-const MOST_LONGER: usize = 33;
-
 /// What a tensor inside takes of memory, besides its bytes.
-const INSIDE_COST: usize = 96;
+pub(crate) const INSIDE_COST: usize = 96;
 
-/// Packed bytes in a message: of a batch, empty if there are no operations, or of a frontier.
+/// Packed bytes in a message: of a batch, empty if there are no operations, or of a frontier. They
+/// stay in the message that was read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Packed(Vec<u8>);
+pub(crate) struct Packed<'a>(Cow<'a, [u8]>);
 
-impl Packed {
+impl Packed<'_> {
+    pub(crate) fn into_owned(self) -> Packed<'static> {
+        Packed(Cow::Owned(self.0.into_owned()))
+    }
+
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }
@@ -50,9 +54,9 @@ impl Packed {
     }
 }
 
-impl From<Vec<u8>> for Packed {
+impl From<Vec<u8>> for Packed<'_> {
     fn from(bytes: Vec<u8>) -> Self {
-        Self(bytes)
+        Self(bytes.into())
     }
 }
 
@@ -76,26 +80,19 @@ impl From<Malformed> for BatchError {
     }
 }
 
-/// Operations with the envelope of a hop.
+/// Operations to be packed, with the envelope of a hop.
 #[derive(Debug, Clone)]
 pub(crate) struct Batch {
     pub(crate) relay: PeerId,
     pub(crate) signature: Signature,
     pub(crate) sent: Vec<Sent>,
-    /// No less than the canonical operations are long together; only a batch that was read knows.
-    pub(crate) len: usize,
 }
 
-/// Names, types and shapes as they are packed.
-type Shapes = Vec<(String, Dtype, Vec<u64>)>;
-
-/// The layouts of a batch.
+/// The layouts of a batch that is packed: names, types and shapes of tensors.
 #[derive(Debug, Default)]
 pub(crate) struct Layouts {
-    all: Vec<(Vec<u8>, Manifest)>,
+    all: Vec<Vec<u8>>,
     index: BTreeMap<Vec<u8>, usize>,
-    /// How many bytes manifests may still take.
-    room: usize,
 }
 
 /// A manifest's layout as it is packed.
@@ -110,63 +107,46 @@ impl Layouts {
         let mut layouts = Self::default();
         for op in ops {
             if let Body::Contribute(contribution) = &op.body {
-                layouts.add(layout_of(&contribution.manifest), Manifest::default());
+                let (bytes, next) = (layout_of(&contribution.manifest), layouts.all.len());
+                layouts.index.entry(bytes).or_insert_with_key(|bytes| {
+                    layouts.all.push(bytes.clone());
+                    next
+                });
             }
         }
         layouts
     }
 
-    fn add(&mut self, bytes: Vec<u8>, manifest: Manifest) {
-        let next = self.all.len();
-        self.index.entry(bytes).or_insert_with_key(|bytes| {
-            self.all.push((bytes.clone(), manifest));
-            next
-        });
-    }
-
     fn pack(&self, to: &mut Writer<'_>) {
         to.number(self.all.len() as u64);
-        self.all.iter().for_each(|(bytes, _)| to.string(bytes));
+        self.all.iter().for_each(|bytes| to.string(bytes));
     }
+}
 
-    fn unpack(from: &mut Reader<'_>) -> Result<Self, BatchError> {
-        let mut layouts = Self { room: MAX_MESSAGE_LEN, ..Self::default() };
-        for _ in 0..from.count(1)? {
-            let bytes = from.string()?;
-            let shapes: Shapes = canonical::decode(bytes).map_err(|_| BatchError::Malformed)?;
-            let meta =
-                |(name, dtype, shape)| TensorMeta { name, dtype, shape, content: Digest::ZERO };
-            let manifest = Manifest::unchecked(shapes.into_iter().map(meta).collect());
-            layouts.add(bytes.to_vec(), manifest);
-        }
-        Ok(layouts)
-    }
+/// Which of how many layouts of its batch a contribution has.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Chosen<'a> {
+    /// To be looked up.
+    Of(&'a Layouts),
+    /// As it was read.
+    At {
+        /// Which.
+        index: usize,
+        /// Of how many.
+        of: usize,
+    },
+}
 
-    /// Which layout a manifest has. It is one of these.
-    pub(crate) fn pack_index(&self, manifest: &Manifest, to: &mut Writer<'_>) {
-        let width = index_len(self.all.len());
-        if width > 0 {
-            let index = self.index.get(&layout_of(manifest)).copied().unwrap_or(0);
-            to.raw(&index.to_le_bytes()[..width]);
-        }
-    }
-
-    /// The manifest, without contents, and whether so much memory may be taken for it.
-    pub(crate) fn unpack_index(
-        &mut self,
-        inside: bool,
-        from: &mut Reader<'_>,
-    ) -> Result<Manifest, BatchError> {
-        let bytes = from.raw(index_len(self.all.len()))?;
-        let index = bytes.iter().rev().fold(0, |index, byte| index << 8 | usize::from(*byte));
-        let (bytes, manifest) = self.all.get(index).ok_or(BatchError::Malformed)?;
-        if inside && !fits_inside(manifest, INSIDE) {
-            return Err(BatchError::Malformed);
-        }
-        let cost =
-            bytes.len() + manifest.tensors().len() * (32 + if inside { INSIDE_COST } else { 0 });
-        self.room = self.room.checked_sub(cost).ok_or(BatchError::TooLong)?;
-        Ok(manifest.clone())
+impl Chosen<'_> {
+    pub(crate) fn pack(self, manifest: &Manifest, to: &mut Writer<'_>) {
+        let (index, of) = match self {
+            Self::At { index, of } => (index, of),
+            Self::Of(layouts) if layouts.all.len() < 2 => (0, 1),
+            Self::Of(Layouts { all, index }) => {
+                (index.get(&layout_of(manifest)).copied().unwrap_or(0), all.len())
+            }
+        };
+        to.raw(&index.to_le_bytes()[..index_len(of)]);
     }
 }
 
@@ -183,8 +163,12 @@ pub(crate) fn index_len(layouts: usize) -> usize {
 /// Whether the tensors of a manifest may travel with their operation, all together at most so many
 /// bytes.
 pub(crate) fn fits_inside(manifest: &Manifest, limit: usize) -> bool {
-    let count = manifest.tensors().len();
-    (1..=MAX_INSIDE_TENSORS).contains(&count) && manifest.byte_len() <= limit as u64
+    are_small(manifest.tensors().len(), manifest.byte_len(), limit)
+}
+
+/// The same of so many tensors of so many bytes together.
+pub(crate) fn are_small(count: usize, byte_len: u64, limit: usize) -> bool {
+    (1..=MAX_INSIDE_TENSORS).contains(&count) && byte_len <= limit as u64
 }
 
 /// What an operation takes of a message's limit, with its tensors if they are inside.
@@ -198,8 +182,8 @@ pub(crate) fn cost(encoded_len: usize, inside: Option<&[Content]>) -> usize {
 pub(crate) fn op_len(policy: &Policy, signed: &SignedOp, inside: bool) -> usize {
     let (contents, layouts) = (inside.then(Vec::new), Layouts::default());
     let mut to = Writer::new(policy);
-    Sent::new(signed.clone(), contents).pack(None, &layouts, &mut to);
-    to.bytes.len()
+    Sent::new(signed.clone(), contents).pack(None, Chosen::Of(&layouts), &mut to);
+    to.len()
 }
 
 /// By how much it is shorter where the one before comes right before it.
@@ -211,12 +195,12 @@ pub(crate) fn saved_len(policy: &Policy, op: &Op) -> usize {
 pub(crate) fn layout_len(policy: &Policy, manifest: &Manifest) -> usize {
     let mut to = Writer::new(policy);
     to.string(&layout_of(manifest));
-    to.bytes.len()
+    to.len()
 }
 
 impl Batch {
     /// The one form of a batch; nothing if there are no operations.
-    pub(crate) fn pack(&self, policy: &Policy) -> Packed {
+    pub(crate) fn pack(&self, policy: &Policy) -> Packed<'static> {
         if self.sent.is_empty() {
             return Packed::default();
         }
@@ -229,56 +213,31 @@ impl Batch {
         layouts.pack(&mut to);
         let mut before = None;
         for sent in &self.sent {
-            sent.pack(before, &layouts, &mut to);
-            before = Some(sent);
+            sent.pack(before.as_ref(), Chosen::Of(&layouts), &mut to);
+            before = Some(sent.place());
         }
-        Packed(to.bytes)
-    }
-
-    /// Reads a batch; None if there are no operations. O(bytes), and memory within a small multiple
-    /// of what a message may have.
-    ///
-    /// # Errors
-    /// [`BatchError`].
-    pub(crate) fn unpack(packed: &Packed, policy: &Policy) -> Result<Option<Self>, BatchError> {
-        if packed.0.is_empty() {
-            return Ok(None);
-        }
-        let mut from = Reader::new(policy, &packed.0);
-        from.number()?;
-        let (relay, signature) = (from.key()?, from.signature()?);
-        let (mut layouts, mut sent) = (Layouts::unpack(&mut from)?, Vec::<Sent>::new());
-        while from.left() > 0 {
-            let next = Sent::unpack(sent.last(), &mut layouts, &mut from)?;
-            sent.push(next);
-        }
-        let len = packed.0.len().saturating_mul(MOST_LONGER) + MAX_MESSAGE_LEN - layouts.room;
-        let batch = Self { relay, signature, sent, len };
-        if batch.pack(policy) != *packed {
-            return Err(BatchError::NotCanonical);
-        }
-        Ok(Some(batch))
+        to.into_bytes().into()
     }
 }
 
-impl Serialize for Packed {
+impl Serialize for Packed<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_bytes(&self.0)
     }
 }
 
-impl<'de> Deserialize<'de> for Packed {
+impl<'de: 'a, 'a> Deserialize<'de> for Packed<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Bytes;
-        impl Visitor<'_> for Bytes {
-            type Value = Packed;
+        impl<'de> Visitor<'de> for Bytes {
+            type Value = Packed<'de>;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("packed operations")
             }
 
-            fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Packed, E> {
-                Ok(Packed(bytes.to_vec()))
+            fn visit_borrowed_bytes<E: Error>(self, bytes: &'de [u8]) -> Result<Packed<'de>, E> {
+                Ok(Packed(bytes.into()))
             }
         }
         deserializer.deserialize_bytes(Bytes)

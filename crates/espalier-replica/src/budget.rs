@@ -1,10 +1,10 @@
 //! How much of one author a replica takes in per tick, so that nobody's flood costs the others
 //! anything.
 
-use crate::op::{OpId, SignedOp};
+use crate::op::OpId;
 use crate::state::{Checks, MergeState, Prepared};
-use espalier_identity::{PeerId, canonical};
-use std::collections::{BTreeMap, BTreeSet};
+use espalier_identity::PeerId;
+use std::collections::BTreeMap;
 
 /// How many bytes of new operations of one author a replica takes in between two calls of
 /// [`Replica::refill`](crate::Replica::refill), unless it is set otherwise. One operation is always
@@ -53,34 +53,37 @@ impl Budget {
 
     /// Parts operations into what is within the budget, of each author the beginning of what is
     /// there, and the rest, which a later exchange brings again. What waits for its tensors,
-    /// `checks`, was paid for when it came. `len` is no less than the length of all together.
+    /// `checks`, was paid for when it came. `ops` come by (author, seq); `head` says whose each is,
+    /// which, and how long.
     pub(crate) fn cut(
         &self,
         state: &MergeState,
         checks: &Checks,
-        mut ops: Vec<SignedOp>,
-        len: usize,
-    ) -> (Vec<SignedOp>, Vec<SignedOp>) {
+        ops: Vec<usize>,
+        head: impl Fn(usize) -> (PeerId, OpId, usize),
+    ) -> (Vec<usize>, Vec<usize>) {
         let most = self.taken.values().map(|taken| taken.len).max().unwrap_or(0);
+        let len: usize = ops.iter().map(|op| head(*op).2).sum();
         if len.saturating_add(most) <= self.limit {
             return (ops, Vec::new());
         }
-        ops.sort_by_key(|signed| (signed.op.author, signed.op.seq));
-        let mut spent = BTreeMap::<PeerId, usize>::new();
-        let mut full = BTreeSet::new();
-        ops.into_iter().partition(|signed| {
-            let author = signed.op.author;
-            if full.contains(&author) {
+        // Of the author whose operations come now: what it has spent, and whether that is all.
+        let mut current: Option<(PeerId, usize, bool)> = None;
+        ops.into_iter().partition(|op| {
+            let (author, id, len) = head(*op);
+            let (_, spent, full) = match &mut current {
+                Some(current) if current.0 == author => current,
+                current => current.insert((author, self.spent(&author), false)),
+            };
+            if *full {
                 return false;
             }
-            let (id, len) = (signed.id(), canonical::encode(signed).len());
             let paid = self.taken.get(&author).is_some_and(|taken| taken.lens.contains_key(&id));
             if paid || checks.contains_key(&id) || state.view().ops().get(&id).is_some() {
                 return true;
             }
-            let spent = spent.entry(author).or_insert_with(|| self.spent(&author));
             if *spent > 0 && spent.saturating_add(len) > self.limit {
-                full.insert(author);
+                *full = true;
                 return false;
             }
             *spent += len;

@@ -2,20 +2,28 @@
 //!
 //! Binary: a frame around canonical postcard. JSON: the same fields by name, digests and keys as
 //! hexadecimal, tensor bytes as base64. Reading checks everything again: encoding, signatures,
-//! roster, chains and content addresses.
+//! roster, chains and content addresses. Of a stranger's file one operation at a time is unpacked, so
+//! none takes more memory than a small multiple of its length.
 
 use crate::arena::Arena;
+use crate::batch::Packed;
 use crate::blob::Blob;
-use crate::error::DecodeError;
+use crate::compact::Place;
+use crate::error::{ApplyError, DecodeError};
 use crate::frame;
 use crate::op::{OpId, SignedOp};
 use crate::policy::{Policy, PolicySpec};
-use crate::state::MergeState;
-use espalier_identity::{Digest, PeerId, canonical};
+use crate::state::{Checks, MergeState};
+use espalier_identity::bounded::{self, Tight};
+use espalier_identity::canonical::{self, CanonicalError};
+use espalier_identity::{Digest, PeerId};
 use espalier_lattice::Dot;
 use espalier_tensor::Content;
-use serde::{Deserialize, Serialize};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer as _, Serialize};
+use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 /// Whether an encoded state carries the bytes of its tensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,12 +35,22 @@ pub enum Tensors {
 }
 
 /// What is written down.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Serialize)]
 struct File {
     policy: PolicySpec,
     ops: Vec<SignedOp>,
     tensors: BTreeMap<Digest, Blob>,
+}
+
+/// The JSON form as it is read. Operations and tensors stay text until their turn has come.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Text<'a> {
+    policy: PolicySpec,
+    #[serde(borrow, deserialize_with = "bounded::list::<_, _, { usize::MAX }>")]
+    ops: Vec<&'a RawValue>,
+    #[serde(borrow)]
+    tensors: &'a RawValue,
 }
 
 impl MergeState {
@@ -106,7 +124,8 @@ impl MergeState {
     /// Reads the binary form.
     ///
     /// # Errors
-    /// [`DecodeError`]. Takes time and memory in proportion to `bytes`.
+    /// [`DecodeError`]. Takes time in proportion to `bytes`, and memory as well: what is not signed
+    /// by those who are admitted, and which live contributions name, is not kept.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
         Self::from_bytes_in(bytes, Arena::default())
     }
@@ -114,10 +133,36 @@ impl MergeState {
     /// Reads the binary form into a shared arena: signatures known there are not checked again.
     ///
     /// # Errors
-    /// [`DecodeError`].
+    /// [`DecodeError`], as [`MergeState::from_bytes`].
     pub fn from_bytes_in(bytes: &[u8], arena: Arena) -> Result<Self, DecodeError> {
-        let payload = frame::unwrap(bytes, usize::MAX)?;
-        Self::from_file(canonical::decode(payload)?, arena)
+        let mut rest = frame::unwrap(bytes, usize::MAX)?;
+        let mut state = Self::with_arena(policy_of(canonical::take(&mut rest)?)?, arena);
+        let count: u64 = canonical::take(&mut rest)?;
+        let (ops, mut heads) = (rest, Tight::<(Place, u32)>::default());
+        for _ in 0..count {
+            let at =
+                u32::try_from(ops.len() - rest.len()).map_err(|_| CanonicalError::Malformed)?;
+            let signed: SignedOp = canonical::take(&mut rest)?;
+            heads.push((Place { dot: signed.op.dot(), id: signed.id() }, at));
+        }
+        let heads = heads.into_vec();
+        let read = |number: usize| {
+            let (_, at) = heads.get(number)?;
+            canonical::take(&mut ops.get(*at as usize..)?).ok()
+        };
+        state.take_in(&heads, |(place, _)| *place, read)?;
+        let count: u64 = canonical::take(&mut rest)?;
+        let live: BTreeSet<_> = state.live_contents().collect();
+        let mut last = None;
+        for _ in 0..count {
+            let (digest, bytes) = canonical::take::<(Digest, Packed<'_>)>(&mut rest)?;
+            if last.is_some_and(|last| last >= digest) {
+                return Err(CanonicalError::NotCanonical.into());
+            }
+            last = Some(digest);
+            state.put_live(&live, digest, || bytes.bytes().to_vec())?;
+        }
+        if rest.is_empty() { Ok(state) } else { Err(CanonicalError::NotCanonical.into()) }
     }
 
     /// The JSON form.
@@ -132,7 +177,7 @@ impl MergeState {
     /// Reads the JSON form.
     ///
     /// # Errors
-    /// [`DecodeError`].
+    /// [`DecodeError`], as [`MergeState::from_bytes`].
     pub fn from_json(text: &str) -> Result<Self, DecodeError> {
         Self::from_json_in(text, Arena::default())
     }
@@ -140,35 +185,104 @@ impl MergeState {
     /// Reads the JSON form into a shared arena.
     ///
     /// # Errors
-    /// [`DecodeError`].
+    /// [`DecodeError`], as [`MergeState::from_bytes`].
     pub fn from_json_in(text: &str, arena: Arena) -> Result<Self, DecodeError> {
-        Self::from_file(serde_json::from_str(text)?, arena)
+        let Text { policy, ops, tensors } = serde_json::from_str(text)?;
+        let mut state = Self::with_arena(policy_of(policy)?, arena);
+        let mut places = Tight::default();
+        for op in &ops {
+            let signed: SignedOp = serde_json::from_str(op.get())?;
+            places.push(Place { dot: signed.op.dot(), id: signed.id() });
+        }
+        let read = |number: usize| serde_json::from_str(ops.get(number)?.get()).ok();
+        state.take_in(&places.into_vec(), |place| *place, read)?;
+        let live: BTreeSet<_> = state.live_contents().collect();
+        let mut refused = None;
+        let mut reader = serde_json::Deserializer::from_str(tensors.get());
+        reader.deserialize_map(Contents(|digest, Blob(bytes)| {
+            // Whatever is wrong with one, nobody looks at those after it.
+            if refused.is_none() {
+                refused = state.put_live(&live, digest, || bytes).err();
+            }
+        }))?;
+        refused.map_or(Ok(state), Err)
     }
 
-    fn from_file(file: File, arena: Arena) -> Result<Self, DecodeError> {
-        let policy = Policy::new(file.policy.clone())?;
-        if *policy.spec() != file.policy {
-            return Err(DecodeError::PolicyForm);
+    /// Takes in the operations of a file, which have to be in their order and all of them new.
+    fn take_in<T>(
+        &mut self,
+        listed: &[T],
+        place: impl Fn(&T) -> Place,
+        read: impl Fn(usize) -> Option<SignedOp>,
+    ) -> Result<(), DecodeError> {
+        let key = |listed: &T| {
+            let Place { dot, id } = place(listed);
+            (dot, id)
+        };
+        if let Some(pair) = listed.windows(2).find(|pair| key(&pair[0]) >= key(&pair[1])) {
+            return Err(DecodeError::Unplaced(place(&pair[1]).id));
         }
-        let mut state = Self::with_arena(policy, arena);
-        let ids: Vec<_> = file.ops.iter().map(|op| (op.op.author, op.op.seq, op.id())).collect();
-        let out_of_place = ids.windows(2).find(|pair| pair[0] >= pair[1]);
-        if let Some(pair) = out_of_place {
-            return Err(DecodeError::Unplaced(pair[1].2));
-        }
-        let taken = state.apply(file.ops)?;
-        if taken != ids.len() {
-            let left = ids.iter().find(|(.., id)| state.view().ops().get(id).is_none());
-            return Err(DecodeError::Unplaced(left.map_or(Digest::ZERO, |(.., id)| *id)));
-        }
-        let live: BTreeSet<_> = state.live_contents().collect();
-        for (digest, blob) in file.tensors {
-            let content = Content::from(blob.0);
-            if content.digest() != digest || !live.contains(&digest) {
-                return Err(DecodeError::Content(digest));
+        let mut left: Vec<u32> = (0..listed.len() as u32).collect();
+        let mut taken = 0;
+        while !left.is_empty() {
+            // Those whom the votes among the operations admit come after these.
+            let author = |at: &u32| place(&listed[*at as usize]).dot.actor;
+            let accepted = |at: &u32| self.accepts(&author(at));
+            let (known, strangers): (Vec<_>, Vec<_>) = left.into_iter().partition(accepted);
+            if let (true, Some(stranger)) = (known.is_empty(), strangers.first()) {
+                return Err(ApplyError::NotAdmitted { author: author(stranger) }.into());
             }
-            state.arena().store().put(content);
+            let places = known.iter().map(|at| place(&listed[*at as usize]));
+            let read = |nth: usize| read(*known.get(nth)? as usize);
+            let prepared = self.prepare(places, &Checks::new(), read);
+            taken += self.commit(prepared.map_err(|refused| refused.error)?).len();
+            left = strangers;
         }
-        Ok(state)
+        if taken != listed.len() {
+            let ids = listed.iter().map(|listed| place(listed).id);
+            let left = ids.into_iter().find(|id| self.view().ops().get(id).is_none());
+            return Err(DecodeError::Unplaced(left.unwrap_or(Digest::ZERO)));
+        }
+        Ok(())
+    }
+
+    /// Keeps the bytes that stand under an address, if a live contribution names it.
+    fn put_live(
+        &self,
+        live: &BTreeSet<Digest>,
+        digest: Digest,
+        bytes: impl FnOnce() -> Vec<u8>,
+    ) -> Result<(), DecodeError> {
+        if !live.contains(&digest) {
+            return Err(DecodeError::Content(digest));
+        }
+        let content = Content::from(bytes());
+        if content.digest() != digest {
+            return Err(DecodeError::Content(digest));
+        }
+        self.arena().store().put(content);
+        Ok(())
+    }
+}
+
+fn policy_of(spec: PolicySpec) -> Result<Policy, DecodeError> {
+    Policy::canonical(spec)?.ok_or(DecodeError::PolicyForm)
+}
+
+/// Hands over the tensors of a JSON form one by one.
+struct Contents<F>(F);
+
+impl<'de, F: FnMut(Digest, Blob)> Visitor<'de> for Contents<F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("tensors by address")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        while let Some((digest, bytes)) = map.next_entry()? {
+            (self.0)(digest, bytes);
+        }
+        Ok(())
     }
 }

@@ -19,13 +19,14 @@
 //! (the bytes of all tensors where they are inside, else their digests), the bound, and what the
 //! marks do not say of base, round and replaced dots.
 
-use crate::batch::{BatchError, Layouts};
+use crate::batch::{BatchError, Chosen};
 use crate::magnitude::Bound;
-use crate::op::{Body, Contribution, Op, OpId, SignedOp, Weight};
+use crate::op::{Body, Contribution, MAX_READ_TARGETS, Op, OpId, SignedOp, Weight};
 use crate::packing::{Malformed, Reader, Writer};
+use crate::shapes::Shapes;
 use espalier_identity::{Digest, PeerId, canonical};
 use espalier_lattice::Dot;
-use espalier_tensor::{Content, Manifest, TensorMeta};
+use espalier_tensor::Content;
 use espalier_trust::{Dimension, Q16};
 use std::cell::OnceCell;
 
@@ -51,27 +52,39 @@ pub(crate) struct Sent {
     id: OnceCell<OpId>,
 }
 
+/// Which operation came before one in its batch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) dot: Dot<PeerId>,
+    pub(crate) id: OpId,
+}
+
 impl Sent {
     pub(crate) fn new(signed: SignedOp, inside: Option<Vec<Content>>) -> Self {
         Self { signed, inside, id: OnceCell::new() }
     }
 
-    fn id(&self) -> OpId {
+    pub(crate) fn id(&self) -> OpId {
         *self.id.get_or_init(|| self.signed.id())
     }
 
+    /// What the one after it has to know.
+    pub(crate) fn place(&self) -> Place {
+        Place { dot: self.signed.op.dot(), id: self.id() }
+    }
+
     /// Whether this is the operation right after `before` in one chain.
-    fn goes_on(&self, before: Option<&Self>) -> bool {
+    fn goes_on(&self, before: Option<&Place>) -> bool {
         before.is_some_and(|before| {
-            let (op, last) = (&self.signed.op, &before.signed.op);
-            let next = op.author == last.author && Some(op.seq) == last.seq.checked_add(1);
-            next && op.seq > 1 && op.prev == Some(before.id())
+            let (op, last) = (&self.signed.op, &before.dot);
+            let next = op.author == last.actor && Some(op.seq) == last.seq.checked_add(1);
+            next && op.seq > 1 && op.prev == Some(before.id)
         })
     }
 
     /// Packs it as what comes after `before`. An operation that has a `prev` at a place where
     /// none may be, or none where one has to be, is not legal and never gets here.
-    pub(crate) fn pack(&self, before: Option<&Self>, layouts: &Layouts, to: &mut Writer<'_>) {
+    pub(crate) fn pack(&self, before: Option<&Place>, layout: Chosen<'_>, to: &mut Writer<'_>) {
         let SignedOp { op, signature } = &self.signed;
         let goes_on = self.goes_on(before);
         let mark = |is: bool, mark: u8| if is { mark } else { 0 };
@@ -87,41 +100,41 @@ impl Sent {
             to.digests(&op.deps);
         }
         to.number(op.lamport);
-        pack_body(&op.body, self.inside.as_deref(), layouts, to);
+        pack_body(&op.body, self.inside.as_deref(), layout, to);
         to.raw(signature.as_bytes());
     }
 
-    /// Unpacks the operation after `before`.
+    /// Unpacks the operation after `before`, with the layout it has if it is a contribution.
     pub(crate) fn unpack(
-        before: Option<&Self>,
-        layouts: &mut Layouts,
+        before: Option<&Place>,
+        layouts: &Shapes<'_>,
         from: &mut Reader<'_>,
-    ) -> Result<Self, BatchError> {
+    ) -> Result<(Self, Option<usize>), BatchError> {
         let head = from.byte()?;
         let (author, seq, prev) = if head & GOES_ON == 0 {
             let (author, seq) = (from.key()?, from.number()?);
             (author, seq, if seq > 1 { Some(from.digest()?) } else { None })
         } else {
             let before = before.ok_or(BatchError::Malformed)?;
-            let Op { author, seq, .. } = before.signed.op;
-            (author, seq.checked_add(1).ok_or(BatchError::Malformed)?, Some(before.id()))
+            let Dot { actor, seq } = before.dot;
+            (actor, seq.checked_add(1).ok_or(BatchError::Malformed)?, Some(before.id))
         };
         let deps = if head & HAS_DEPS == 0 { Vec::new() } else { from.digests()? };
         let lamport = from.number()?;
         // Marks that nobody knows make other bytes when it is packed again.
-        let (body, inside) = unpack_body(head & BODY, layouts, from)?;
+        let (body, inside, layout) = unpack_body(head & BODY, layouts, from)?;
         let signature = from.signature()?;
         let op = Op { author, seq, prev, deps, lamport, body };
-        Ok(Self::new(SignedOp { op, signature }, inside))
+        Ok((Self::new(SignedOp { op, signature }, inside), layout))
     }
 }
 
 /// By how much an operation is shorter where it goes on.
 pub(crate) fn saved(op: &Op, to: &mut Writer<'_>) -> usize {
-    let before = to.bytes.len();
+    let before = to.len();
     to.key(&op.author);
     to.number(op.seq);
-    to.bytes.len() - before + if op.seq > 1 { 32 } else { 0 }
+    to.len() - before + if op.seq > 1 { 32 } else { 0 }
 }
 
 fn number_of(body: &Body) -> u8 {
@@ -134,9 +147,9 @@ fn number_of(body: &Body) -> u8 {
     }
 }
 
-fn pack_body(body: &Body, inside: Option<&[Content]>, layouts: &Layouts, to: &mut Writer<'_>) {
+fn pack_body(body: &Body, inside: Option<&[Content]>, layout: Chosen<'_>, to: &mut Writer<'_>) {
     match body {
-        Body::Contribute(contribution) => pack_contribution(contribution, inside, layouts, to),
+        Body::Contribute(contribution) => pack_contribution(contribution, inside, layout, to),
         Body::Retract { targets } => pack_dots(targets, to),
         Body::Attest { subject, dimension, epoch, about, value } => {
             to.key(subject);
@@ -145,7 +158,7 @@ fn pack_body(body: &Body, inside: Option<&[Content]>, layouts: &Layouts, to: &mu
             to.raw(about.as_bytes());
             to.number(u64::from(value.raw()));
         }
-        Body::Evidence(fault) => to.string(&canonical::encode(fault)),
+        Body::Evidence(fault) => to.value(fault),
         Body::Vote { subject, admit } => {
             to.key(subject);
             to.byte(u8::from(*admit));
@@ -153,11 +166,11 @@ fn pack_body(body: &Body, inside: Option<&[Content]>, layouts: &Layouts, to: &mu
     }
 }
 
-type Unpacked = (Body, Option<Vec<Content>>);
+type Unpacked = (Body, Option<Vec<Content>>, Option<usize>);
 
 fn unpack_body(
     number: u8,
-    layouts: &mut Layouts,
+    layouts: &Shapes<'_>,
     from: &mut Reader<'_>,
 ) -> Result<Unpacked, BatchError> {
     let body = match number {
@@ -179,7 +192,7 @@ fn unpack_body(
         4 => Body::Vote { subject: from.key()?, admit: from.byte()? == 1 },
         _ => return Err(BatchError::Malformed),
     };
-    Ok((body, None))
+    Ok((body, None, None))
 }
 
 fn pack_dots(dots: &[Dot<PeerId>], to: &mut Writer<'_>) {
@@ -191,14 +204,18 @@ fn pack_dots(dots: &[Dot<PeerId>], to: &mut Writer<'_>) {
 }
 
 fn unpack_dots(from: &mut Reader<'_>) -> Result<Vec<Dot<PeerId>>, BatchError> {
+    // In memory they are longer than here, so there are no more than anybody reads.
     let count = from.count(2)?;
+    if count > MAX_READ_TARGETS {
+        return Err(BatchError::Malformed);
+    }
     (0..count).map(|_| Ok(Dot::new(from.key()?, from.number()?))).collect()
 }
 
 fn pack_contribution(
     contribution: &Contribution,
     inside: Option<&[Content]>,
-    layouts: &Layouts,
+    layout: Chosen<'_>,
     to: &mut Writer<'_>,
 ) {
     let Contribution { name, weight, manifest, bound, base, round, replaces } = contribution;
@@ -216,7 +233,7 @@ fn pack_contribution(
     to.byte(mark(inside.is_some(), INSIDE) | whole | based | rest);
     to.string(name.as_bytes());
     to.number(weight);
-    layouts.pack_index(manifest, to);
+    layout.pack(manifest, to);
     match inside {
         Some(contents) => contents.iter().for_each(|content| to.raw(content)),
         None => manifest.tensors().iter().for_each(|meta| to.raw(meta.content.as_bytes())),
@@ -232,7 +249,7 @@ fn pack_contribution(
 }
 
 fn unpack_contribution(
-    layouts: &mut Layouts,
+    layouts: &Shapes<'_>,
     from: &mut Reader<'_>,
 ) -> Result<Unpacked, BatchError> {
     let marks = from.byte()?;
@@ -243,18 +260,26 @@ fn unpack_contribution(
         true => weight.checked_mul(1 << 16).ok_or(BatchError::Malformed)?,
         false => weight,
     };
-    let layout = layouts.unpack_index(has(INSIDE), from)?;
+    let index = layouts.unpack_index(from)?;
+    let layout = layouts.get(index)?;
     let (manifest, inside) = if has(INSIDE) {
-        let of = |meta: &TensorMeta| -> Result<Content, BatchError> {
-            let len = meta.byte_len().and_then(|len| usize::try_from(len).ok());
-            Ok(Content::from(from.raw(len.ok_or(BatchError::Malformed)?)?.to_vec()))
-        };
-        let contents: Vec<_> = layout.tensors().iter().map(of).collect::<Result<_, _>>()?;
-        (with_contents(&layout, contents.iter().map(Content::digest)), Some(contents))
+        if !layout.fits_inside() {
+            return Err(BatchError::Malformed);
+        }
+        let mut contents = Vec::with_capacity(layout.count());
+        let manifest = layout.manifest(|len| {
+            let len = usize::try_from(len).map_err(|_| Malformed)?;
+            let content = Content::from(from.raw(len)?.to_vec());
+            contents.push(content.clone());
+            Ok(content.digest())
+        })?;
+        (manifest, Some(contents))
     } else {
-        let digests = layout.tensors().iter().map(|_| from.digest());
-        let digests: Vec<_> = digests.collect::<Result<_, Malformed>>()?;
-        (with_contents(&layout, digests.into_iter()), None)
+        // All of it has to be here before it is unpacked.
+        if from.left() / 32 < layout.count() {
+            return Err(BatchError::Malformed);
+        }
+        (layout.manifest(|_| from.digest())?, None)
     };
     let bound = Bound::from_bits(from.word()?);
     let base = match (has(POLICY_BASE), has(OTHER_BASE)) {
@@ -266,11 +291,5 @@ fn unpack_contribution(
     let replaces = if has(REPLACES) { unpack_dots(from)? } else { Vec::new() };
     let weight = Weight::from_raw(weight);
     let contribution = Contribution { name, weight, manifest, bound, base, round, replaces };
-    Ok((Body::Contribute(contribution), inside))
-}
-
-fn with_contents(layout: &Manifest, contents: impl Iterator<Item = Digest>) -> Manifest {
-    let tensors = layout.tensors().iter().zip(contents);
-    let tensors = tensors.map(|(meta, content)| TensorMeta { content, ..meta.clone() });
-    Manifest::unchecked(tensors.collect())
+    Ok((Body::Contribute(contribution), inside, Some(index)))
 }

@@ -63,16 +63,6 @@ impl Envelope {
         Self { policy, root, count, relay: key.peer_id(), signature }
     }
 
-    /// The envelope that these parts would make around `map`, signature unchecked.
-    pub(crate) fn claimed(
-        policy: Digest,
-        map: &MerkleMap,
-        relay: PeerId,
-        signature: Signature,
-    ) -> Self {
-        Self { policy, root: map.root(), count: map.len() as u64, relay, signature }
-    }
-
     /// Whether this is an envelope around exactly `map`.
     pub(crate) fn holds(&self, map: &MerkleMap) -> bool {
         self.root == map.root() && self.count == map.len() as u64

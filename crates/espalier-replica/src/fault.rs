@@ -9,7 +9,7 @@ use crate::legal::{self, MAX_LAMPORT};
 use crate::magnitude;
 use crate::op::{Body, Contribution, MAX_OP_LEN, Op, OpError, RECORD_ROOM, SignedOp, VerifiedOp};
 use crate::past::MAX_PATH;
-use espalier_identity::{Digest, Domain, PeerId, SignatureError, canonical};
+use espalier_identity::{Digest, Domain, PeerId, SignatureError, bounded, canonical};
 use espalier_provenance::{
     CHUNK_LEN, ContentProof, ContentProofError, InclusionProof, MerkleMap, ProofError,
 };
@@ -19,6 +19,9 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 static FAULT: Domain = Domain::new("espalier fault v1");
+
+/// The longest path that is read; one of more than [`MAX_PATH`] proves nothing.
+pub(crate) const MAX_READ_PATH: usize = 2 * MAX_PATH;
 
 /// A claim that somebody did what no correct node does, with the proof. Signed operations stand in
 /// it as their canonical bytes: records can stand in operations and operations in records, and
@@ -81,6 +84,7 @@ pub enum Fault {
         /// The later contribution.
         copy: Blob,
         /// The operations between, each named by the one before; at most [`MAX_PATH`].
+        #[serde(deserialize_with = "bounded::list::<_, _, MAX_READ_PATH>")]
         path: Vec<Blob>,
         /// The earlier contribution, named by the last of them.
         original: Blob,
@@ -234,7 +238,7 @@ impl Fault {
     }
 
     fn convict(self, accused: PeerId) -> Conviction {
-        let digest = FAULT.hash(&canonical::encode(&self));
+        let digest = FAULT.hash_of(&self).0;
         Conviction { accused, kind: self.kind(), digest, fault: Arc::new(self) }
     }
 

@@ -9,10 +9,11 @@ use crate::envelope::{Cargo, Envelope, operations};
 use crate::error::ApplyError;
 use crate::fault::Fault;
 use crate::gossip::Replica;
-use crate::op::{OpId, SignedOp};
+use crate::op::OpId;
+use crate::parcel::Parcel;
 use crate::past::{Search, search};
 use crate::state::Refused;
-use espalier_identity::{Digest, PeerId, Signature};
+use espalier_identity::{Digest, PeerId};
 use espalier_provenance::MerkleMap;
 use espalier_tensor::Content;
 use espalier_trust::{FaultKind, Record as _};
@@ -78,12 +79,17 @@ impl Replica {
     fn note(&mut self, fault: Fault) {
         let Ok(conviction) = fault.verify() else { return };
         let (accused, kind) = (conviction.accused(), conviction.kind());
-        let open = self.state.policy().spec().roster.is_empty();
-        let heard_of =
-            if open { self.state.view().top(&accused) > 0 } else { self.state.accepts(&accused) };
-        if heard_of && accused != self.id() && !self.state.evidence().has(&accused, kind) {
+        if self.has_heard_of(&accused)
+            && accused != self.id()
+            && !self.state.evidence().has(&accused, kind)
+        {
             self.findings.faults.entry((accused, kind)).or_insert(fault);
         }
+    }
+
+    fn has_heard_of(&self, peer: &PeerId) -> bool {
+        let open = self.state.policy().spec().roster.is_empty();
+        if open { self.state.view().top(peer) > 0 } else { self.state.accepts(peer) }
     }
 
     /// Looks at a new operation: into its tensors, and whether somebody contributed the same.
@@ -160,21 +166,20 @@ impl Replica {
 
     /// Convicts the hop that signed a message with a refused operation, if that one is refused
     /// whoever looks at it: not for being unknown here, or too early.
-    pub(crate) fn suspect_relay(
-        &mut self,
-        relay: PeerId,
-        signature: Signature,
-        refused: &Refused,
-        left: impl Iterator<Item = OpId>,
-    ) {
-        let (ApplyError::Op { .. }, Some(bad)) = (&refused.error, refused.ops.get(refused.at))
-        else {
+    pub(crate) fn suspect_relay(&mut self, parcel: &Parcel<'_>, refused: &Refused) {
+        let (ApplyError::Op { .. }, Some(bad)) = (&refused.error, &refused.bad) else { return };
+        let (relay, signature) = (parcel.relay, parcel.signature);
+        if !self.has_heard_of(&relay) {
             return;
-        };
-        let map = operations(refused.ops.iter().map(SignedOp::id).chain(left));
-        let envelope = Envelope::claimed(self.state.policy().hash(), &map, relay, signature);
+        }
+        let mut ids: Vec<_> = parcel.ids().collect();
+        ids.sort_unstable();
+        let (policy, count) = (self.state.policy().hash(), ids.len() as u64);
+        let root = MerkleMap::root_of_set(&ids);
+        let envelope = Envelope { policy, root, count, relay, signature };
+        // Anybody can claim to be a relay, so before this holds nothing large is made.
         if envelope.verify(Cargo::Operations).is_ok() {
-            let fault = Fault::invalid_relay(envelope, &map, bad);
+            let fault = Fault::invalid_relay(envelope, &operations(ids.into_iter()), bad);
             fault.into_iter().for_each(|fault| self.note(fault));
         }
     }

@@ -228,7 +228,7 @@ impl Replica {
                 self.under_way.pulled(&from);
                 let mut received = self.take(from, &batch, true)?;
                 if let Some(Pull { seen, bare }) = pull {
-                    let batch = self.lacking(&seen.frontier(self.state.policy()), bare);
+                    let batch = self.lacking(&seen, bare);
                     let answer = Message::Delta { batch, pull: None };
                     received.effects.insert(0, send(from, &answer));
                 }
@@ -297,14 +297,13 @@ impl Replica {
 
     /// Takes how far somebody has seen who has other operations.
     pub(crate) fn on_differs(&mut self, from: PeerId, pull: &Pull) -> Vec<Effect> {
-        let theirs = pull.seen.frontier(self.state.policy());
-        if theirs == self.state.frontier() {
+        if pull.seen.is(&self.state.frontier(), self.state.policy()) {
             return vec![self.compare(from, None)];
         }
-        let batch = self.lacking(&theirs, pull.bare);
+        let batch = self.lacking(&pull.seen, pull.bare);
         let mut effects = vec![send(from, &Message::Delta { batch, pull: Some(self.pull(from)) })];
         if self.compare_now(from) {
-            effects.push(self.compare(from, Some(&theirs)));
+            effects.push(self.compare(from, Some(&pull.seen)));
         }
         effects
     }
@@ -397,7 +396,7 @@ impl Replica {
     }
 }
 
-pub(crate) fn send(to: PeerId, message: &Message) -> Effect {
+pub(crate) fn send(to: PeerId, message: &Message<'_>) -> Effect {
     Effect::Send { to, frame: message.to_frame() }
 }
 

@@ -1,7 +1,7 @@
 //! Taking in what arrived: budgets, strangers, batches that wait for their tensors, and what to ask
 //! for.
 
-use crate::batch::{Batch, Packed};
+use crate::batch::Packed;
 use crate::compact::Sent;
 use crate::envelope::Envelope;
 use crate::fault;
@@ -9,8 +9,10 @@ use crate::frame::MAX_MESSAGE_LEN;
 use crate::gossip::{Effect, MAX_COUNTED, ReceiveError, Received, Replica, send};
 use crate::message::{MAX_IDS, Message};
 use crate::op::{Body, OpId, SignedOp, VerifiedOp};
+use crate::parcel::Parcel;
+use crate::pool::MAX_POOL_PER_PEER;
 use crate::state::{Candidate, Checks, Prepared};
-use espalier_identity::{Digest, PeerId};
+use espalier_identity::{Digest, PeerId, canonical};
 use espalier_lattice::Dot;
 use espalier_tensor::Content;
 use espalier_trust::Record as _;
@@ -51,6 +53,25 @@ impl Waiting {
     fn len(&self) -> usize {
         self.ops.iter().map(VerifiedOp::encoded_len).sum()
     }
+}
+
+/// How many bytes of strangers' operations of one batch are kept in any case, besides the first, and
+/// which part of what it has. All others come again with a later exchange.
+const STRANGERS: usize = 1 << 17;
+const STRANGERS_PART: usize = 8;
+
+/// Unpacks what is to be kept of strangers' operations.
+fn unpack_some(parcel: &Parcel<'_>, strangers: &[usize]) -> Vec<SignedOp> {
+    let (mut room, mut some) = (STRANGERS + parcel.len() / STRANGERS_PART, Vec::new());
+    for number in strangers.iter().take(MAX_POOL_PER_PEER) {
+        let len = parcel.heads()[*number].encoded_len();
+        if !some.is_empty() && len > room {
+            break;
+        }
+        room = room.saturating_sub(len);
+        some.extend(parcel.unpack(*number).map(|sent| sent.signed));
+    }
+    some
 }
 
 impl Replica {
@@ -120,7 +141,7 @@ impl Replica {
     }
 
     /// The tensors for which operations have waited too long, to be asked for from anybody.
-    pub(crate) fn still_missing(&self) -> Option<Message> {
+    pub(crate) fn still_missing(&self) -> Option<Message<'static>> {
         let missing = self.waiting.iter().flat_map(|waiting| &waiting.missing);
         let overdue = missing.filter(|content| self.under_way.is_overdue(content));
         let contents: BTreeSet<_> = overdue.copied().collect();
@@ -136,52 +157,55 @@ impl Replica {
         first.then(|| send(from, &want))
     }
 
-    /// Takes operations in, or lets them wait for their tensors and asks for these.
+    /// Takes in a batch of operations. With `ask` it asks for the tensors that are lacking.
     pub(crate) fn take(
         &mut self,
         from: PeerId,
-        batch: &Packed,
+        batch: &Packed<'_>,
         ask: bool,
     ) -> Result<Received, ReceiveError> {
-        let batch = Batch::unpack(batch, self.state.policy())?;
-        self.take_batch(from, batch, ask)
+        let policy = self.state.policy().clone();
+        match Parcel::read(batch, &policy)? {
+            Some(parcel) => self.take_parcel(from, &parcel, ask),
+            None => Ok(Received::default()),
+        }
     }
 
-    /// The same once it is unpacked.
-    pub(crate) fn take_batch(
+    /// The same once it is read.
+    pub(crate) fn take_parcel(
         &mut self,
         from: PeerId,
-        batch: Option<Batch>,
+        parcel: &Parcel<'_>,
         ask: bool,
     ) -> Result<Received, ReceiveError> {
-        let Some(batch) = batch else { return Ok(Received::default()) };
-        let Batch { relay, signature, sent, len } = batch;
-        let (mut ops, mut inside) = (Vec::new(), BTreeMap::new());
-        for Sent { signed, inside: tensors, .. } in sent {
-            ops.push(signed);
-            inside.extend(tensors.into_iter().flatten().map(|c| (c.digest(), c)));
-        }
-        let accepted = |signed: &SignedOp| self.state.accepts(&signed.op.author);
-        let (ops, strangers): (Vec<_>, Vec<_>) = ops.into_iter().partition(accepted);
-        let checks = self.waiting_checks(&ops);
-        let (ops, left) = self.budget.cut(&self.state, &checks, ops, len);
-        let ops = match self.state.prepare(ops, &checks) {
-            Ok(ops) => ops,
+        let place = |number: usize| parcel.heads()[number].place;
+        let accepted = |number: &usize| self.state.accepts(&place(*number).dot.actor);
+        let (ops, mut strangers): (Vec<_>, Vec<_>) = parcel.in_order().partition(accepted);
+        let checks = self.waiting_checks(ops.iter().map(|number| place(*number).id));
+        let head = |number: usize| {
+            let head = &parcel.heads()[number];
+            (head.place.dot.actor, head.place.id, head.encoded_len())
+        };
+        let (ops, _) = self.budget.cut(&self.state, &checks, ops, head);
+        let places = ops.iter().map(|number| place(*number));
+        let read = |nth: usize| Some(parcel.unpack(*ops.get(nth)?)?.signed);
+        let prepared = match self.state.prepare(places, &checks, read) {
+            Ok(prepared) => prepared,
             Err(refused) => {
-                let left = left.iter().chain(&strangers).map(SignedOp::id);
-                self.suspect_relay(relay, signature, &refused, left);
+                self.suspect_relay(parcel, &refused);
                 return Err(refused.error.into());
             }
         };
-        self.budget.charge(&self.state, &checks, &ops);
-        let arrived = self.keep(&ops, inside);
-        let mut received = self.take_checked(from, ops, ask);
+        self.budget.charge(&self.state, &checks, &prepared);
+        let arrived = self.keep(&prepared, parcel, &ops);
+        let mut received = self.take_checked(from, prepared, ask);
         if !arrived.is_empty() {
             let others = self.content_arrived(&arrived);
             received.admitted += others.admitted;
             received.effects.extend(others.effects);
         }
-        self.pool.put(from, strangers);
+        strangers.sort_unstable();
+        self.pool.put(from, unpack_some(parcel, &strangers));
         self.take_admitted(ask, &mut received);
         if received.admitted > 0 {
             received.effects.extend(self.acknowledge());
@@ -191,11 +215,15 @@ impl Replica {
 
     /// Takes in from the pool what strangers signed who are none any more.
     fn take_admitted(&mut self, ask: bool, received: &mut Received) {
-        while let Some((from, ops)) = self.pool.take(|author| self.state.accepts(author)) {
-            let checks = self.waiting_checks(&ops);
-            let (ops, _) = self.budget.cut(&self.state, &checks, ops, usize::MAX);
+        while let Some((from, mut ops)) = self.pool.take(|author| self.state.accepts(author)) {
+            ops.sort_by_key(|signed| (signed.op.author, signed.op.seq));
+            let checks = self.waiting_checks(ops.iter().map(SignedOp::id));
+            let head = |at: usize| (ops[at].op.author, ops[at].id(), canonical::len(&ops[at]));
+            let all = (0..ops.len()).collect();
+            let (taken, _) = self.budget.cut(&self.state, &checks, all, head);
+            let taken: Vec<_> = taken.into_iter().map(|at| ops[at].clone()).collect();
             // Nobody had checked them. What is refused the next exchange brings anew, or nobody.
-            let Ok(ops) = self.state.prepare(ops, &checks) else { continue };
+            let Ok(ops) = self.state.prepare_all(taken, &checks) else { continue };
             self.budget.charge(&self.state, &checks, &ops);
             let taken = self.take_checked(from, ops, ask);
             received.admitted += taken.admitted;
@@ -204,14 +232,22 @@ impl Replica {
     }
 
     /// Keeps those tensors that came with these operations and that they would have to wait for.
-    fn keep(&mut self, ops: &Prepared, inside: BTreeMap<Digest, Content>) -> Vec<Digest> {
-        if inside.is_empty() {
-            return Vec::new();
+    fn keep(&mut self, prepared: &Prepared, parcel: &Parcel<'_>, ops: &[usize]) -> Vec<Digest> {
+        let missing = self.missing(prepared);
+        let lacking =
+            |number: &&usize| missing.contains_key(&parcel.heads()[**number].place.dot.actor);
+        let mut kept = Vec::new();
+        for number in ops.iter().filter(lacking) {
+            let Some(Sent { signed, inside: Some(contents), .. }) = parcel.unpack(*number) else {
+                continue;
+            };
+            let wanted = missing.get(&signed.op.author);
+            for content in contents {
+                if wanted.is_some_and(|wanted| wanted.contains(&content.digest())) {
+                    kept.push(self.state.arena().store().put(content));
+                }
+            }
         }
-        let missing: BTreeSet<_> = self.missing(ops).into_values().flatten().collect();
-        let kept = inside.into_iter().filter(|(digest, _)| missing.contains(digest));
-        let kept = kept.map(|(_, content)| self.state.arena().store().put(content));
-        let kept: Vec<_> = kept.collect();
         self.held.extend(&kept);
         kept
     }
@@ -251,8 +287,11 @@ impl Replica {
     /// What of these operations waits, so that it is neither checked nor paid for again. A chain of
     /// which the tensors in the middle are gone thus grows tick by tick until it can be taken in as
     /// a whole.
-    fn waiting_checks(&self, ops: &[SignedOp]) -> Checks {
-        let ids: BTreeSet<_> = ops.iter().map(SignedOp::id).collect();
+    fn waiting_checks(&self, ids: impl Iterator<Item = OpId>) -> Checks {
+        if self.waiting.is_empty() {
+            return Checks::new();
+        }
+        let ids: BTreeSet<_> = ids.collect();
         let candidates = self.waiting.iter().flat_map(|waiting| waiting.ops.candidates());
         let waiting = candidates.map(|candidate| (candidate.op().id(), candidate));
         let again = waiting.filter(|(id, _)| ids.contains(id));

@@ -29,12 +29,12 @@
 //! cheaper to ask first: others may have brought it. Now and then one is begun between two who know
 //! each other: it finds what logs cannot show.
 
-use crate::batch::Batch;
 use crate::error::ApplyError;
 use crate::gossip::{Effect, MAX_BATCH_LEN, MAX_COUNTED, ReceiveError, Received, Replica, send};
 use crate::log::Log;
 use crate::message::{Interval, Message, Point, Pull, Reply};
 use crate::op::OpId;
+use crate::parcel::Parcel;
 use crate::state::MergeState;
 use crate::wire;
 use espalier_identity::PeerId;
@@ -208,7 +208,7 @@ impl Intervals {
 impl Replica {
     /// The operations that `peer` has not acknowledged and did not bring: what an exchange with it
     /// begins with. Nothing if it never acknowledged any, or if it is cheaper to ask what it lacks.
-    pub(crate) fn interval(&self, peer: &PeerId, reply: Reply) -> Option<Message> {
+    pub(crate) fn interval(&self, peer: &PeerId, reply: Reply) -> Option<Message<'static>> {
         let Intervals { log, links, .. } = self.intervals.as_ref()?;
         let link = links.get(peer)?;
         let Acked { upto, rests } = link.acked?;
@@ -241,7 +241,7 @@ impl Replica {
     }
 
     /// Answers somebody who has other operations, with frontiers.
-    pub(crate) fn differs(&mut self, from: PeerId) -> Message {
+    pub(crate) fn differs(&mut self, from: PeerId) -> Message<'static> {
         let pull = self.pull(from);
         match &mut self.intervals {
             None => Message::Differs { pull },
@@ -256,23 +256,21 @@ impl Replica {
     pub(crate) fn on_level(&mut self, from: PeerId, at: Point, pull: &Pull) -> Vec<Effect> {
         let Some(intervals) = &mut self.intervals else { return self.on_differs(from, pull) };
         intervals.forget(&from);
-        let theirs = pull.seen.frontier(self.state.policy());
-        if theirs == self.state.frontier() {
+        if pull.seen.is(&self.state.frontier(), self.state.policy()) {
             return vec![self.compare(from, None)];
         }
         let reply = Reply::Beyond(self.pull(from));
         let mut effects = vec![self.beyond(from, pull, at, reply)];
         if self.compare_now(from) {
-            effects.push(self.compare(from, Some(&theirs)));
+            effects.push(self.compare(from, Some(&pull.seen)));
         }
         effects
     }
 
     /// All that a peer which asks so lacked at this point of its log.
     fn beyond(&self, from: PeerId, pull: &Pull, rests: Point, reply: Reply) -> Effect {
-        let theirs = pull.seen.frontier(self.state.policy());
-        let batch = self.lacking(&theirs, pull.bare);
-        let delta = self.state.delta(&theirs);
+        let batch = self.lacking(&pull.seen, pull.bare);
+        let delta = self.state.beyond(&pull.seen);
         let whole = delta.ops().map(|op| self.cost(op)).sum::<usize>() <= MAX_BATCH_LEN;
         let Some(intervals) = self.intervals.as_ref().filter(|_| whole) else {
             // What does not fit is no interval: the log would say that there is no more.
@@ -288,15 +286,20 @@ impl Replica {
     pub(crate) fn on_interval(
         &mut self,
         from: PeerId,
-        interval: Interval,
+        interval: Interval<'_>,
     ) -> Result<Received, ReceiveError> {
         let Interval { batch, got, rests, at, reply } = interval;
         self.under_way.pulled(&from);
-        let batch = Batch::unpack(&batch, self.state.policy())?;
-        let ops = batch.iter().flat_map(|batch| &batch.sent).map(|sent| &sent.signed);
-        let ops: Vec<_> = ops.map(|signed| (signed.op.dot(), signed.id())).collect();
+        let policy = self.state.policy().clone();
+        let parcel = Parcel::read(&batch, &policy)?;
+        let heads = parcel.as_ref().map_or(&[][..], Parcel::heads);
+        let ops: Vec<_> = heads.iter().map(|head| (head.place.dot, head.place.id)).collect();
+        let take = |replica: &mut Self| match &parcel {
+            Some(parcel) => replica.take_parcel(from, parcel, true),
+            None => Ok(Received::default()),
+        };
         let Some(rests) = rests.or(got).filter(|_| self.intervals.is_some()) else {
-            let mut received = self.take_batch(from, batch, true)?;
+            let mut received = take(self)?;
             if reply != Reply::Nothing {
                 received.effects.push(self.hello(from));
             }
@@ -304,7 +307,7 @@ impl Replica {
         };
         let has = |point: &Point| self.intervals.as_ref().is_some_and(|i| i.log.has(point));
         let mut follows = has(&rests) && got.as_ref().is_none_or(has);
-        let mut received = match self.take_batch(from, batch, true) {
+        let mut received = match take(self) {
             // It leaves out what it takes to be here.
             Err(ReceiveError::Apply(ApplyError::Gap { .. })) => {
                 follows = false;
@@ -360,9 +363,8 @@ impl Replica {
     /// Tells a peer up to where everything of its log is here, and if it lacks nothing, up to where
     /// that is so of this one.
     fn ack(&self, to: PeerId) -> Option<Effect> {
-        let nothing = |interval: &Interval| interval.batch.is_empty();
-        let whole =
-            |message: &Message| matches!(message, Message::Interval(interval) if nothing(interval));
+        let nothing = |interval: &Interval<'_>| interval.batch.is_empty();
+        let whole = |message: &Message<'_>| matches!(message, Message::Interval(interval) if nothing(interval));
         if let Some(interval) = self.interval(&to, Reply::Nothing).filter(whole) {
             return Some(send(to, &interval));
         }

@@ -1,6 +1,6 @@
 //! The join: a bit-wise or, and what does not stay out again.
 
-use crate::arena::Entry;
+use crate::arena::{Arena, Entry};
 use crate::error::ApplyError;
 use crate::federation::Federation;
 use crate::policy::Policy;
@@ -9,7 +9,8 @@ use crate::state::MergeState;
 use std::sync::Arc;
 
 impl MergeState {
-    /// Joins another state into this one; true if that changed anything.
+    /// Joins another state into this one; true if that changed the set of operations. From another
+    /// arena it also takes the tensors that are lacking here, of all operations.
     ///
     /// In one arena O(words): nothing is allocated unless each holds what the other lacks and this
     /// state's bitmap is shared with a clone, and no views are made. With another arena O(n log n).
@@ -48,19 +49,24 @@ impl MergeState {
     fn merge_from_elsewhere(&mut self, other: &Self) -> bool {
         let mut missing = Vec::new();
         for theirs in other.held() {
-            if self.find(&theirs.op().id()).is_some() {
-                continue;
+            // A state that was read by reference has operations without their tensors.
+            self.take_tensors(&theirs, other.arena());
+            if self.find(&theirs.op().id()).is_none() {
+                missing.push(self.arena().insert(theirs.judged()));
             }
-            if let Some((contribution, _)) = theirs.contribution() {
-                for meta in contribution.manifest.tensors() {
-                    if let Some(content) = other.arena().store().get(&meta.content) {
-                        self.arena().store().put(content);
-                    }
-                }
-            }
-            missing.push(self.arena().insert(theirs.judged()));
         }
         !self.join(missing).is_empty()
+    }
+
+    /// Takes what is lacking here of the tensors of a contribution.
+    fn take_tensors(&self, theirs: &Entry, from: &Arena) {
+        let tensors = theirs.contribution().into_iter().flat_map(|(c, _)| c.manifest.tensors());
+        let (ours, theirs) = (self.arena().store(), from.store());
+        for meta in tensors.filter(|meta| !ours.contains(&meta.content)) {
+            theirs.get(&meta.content).into_iter().for_each(|content| {
+                ours.put(content);
+            });
+        }
     }
 
     /// Joins verified operations. Returns those that are new and stay, in their order.
@@ -107,7 +113,6 @@ impl MergeState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arena::Arena;
     use crate::fault::Judged;
     use crate::op::{Body, Op};
     use crate::policy::PolicySpec;
@@ -123,7 +128,7 @@ mod tests {
         };
         let keys: Vec<_> = (0..n).map(key).collect();
         let roster = keys.iter().map(Keypair::peer_id).collect();
-        let policy = Policy::new(PolicySpec { roster, ..PolicySpec::default() });
+        let policy = Policy::new(PolicySpec { roster, ..PolicySpec::any_schema() });
         let (policy, arena) = (policy.expect("legal"), Arena::default());
         let alone = |key: &Keypair| {
             let (author, body) = (key.peer_id(), Body::Retract { targets: Vec::new() });

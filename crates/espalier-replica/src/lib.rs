@@ -24,12 +24,13 @@
 //! use espalier_replica::{Draft, MergeState, Policy, PolicySpec};
 //! use espalier_tensor::Model;
 //!
-//! let policy = Policy::new(PolicySpec::default())?;
+//! let model = |values: &[f32]| Model::from_f32(&[("w", &[2], values)]);
+//! let policy = Policy::new(PolicySpec::for_model(&model(&[0.0; 2])?))?;
 //! let (ada, bob) = (Keypair::from_seed([1; 32]), Keypair::from_seed([2; 32]));
 //! let mut a = MergeState::new(policy.clone());
 //! let mut b = MergeState::new(policy);
-//! a.add(&ada, Draft::new("ada's", Model::from_f32(&[("w", &[2], &[1.0, 3.0])])?))?;
-//! b.add(&bob, Draft::new("bob's", Model::from_f32(&[("w", &[2], &[3.0, 5.0])])?))?;
+//! a.add(&ada, Draft::new("ada's", model(&[1.0, 3.0])?))?;
+//! b.add(&bob, Draft::new("bob's", model(&[3.0, 5.0])?))?;
 //!
 //! a.merge(&b)?;
 //! b.merge(&a)?;
@@ -63,6 +64,7 @@ mod index;
 mod intake;
 mod interval;
 mod join;
+mod layout;
 mod lazy;
 pub mod legal;
 mod log;
@@ -72,6 +74,7 @@ mod message;
 mod mutants;
 mod op;
 mod packing;
+mod parcel;
 mod past;
 mod policy;
 mod pool;
@@ -81,6 +84,7 @@ mod records;
 mod repair;
 mod roster;
 mod sealing;
+mod shapes;
 mod slot;
 mod space;
 mod state;
@@ -105,6 +109,7 @@ pub use fault::{Conviction, Fault, FaultError};
 pub use frame::{FrameError, HEADER_LEN, MAX_MESSAGE_LEN};
 pub use gain::Gain;
 pub use gossip::{Effect, Exchange, ReceiveError, Received, Replica};
+pub use layout::Incomparable;
 pub use magnitude::Bound;
 pub use message::MessageError;
 #[cfg(feature = "mutants")]

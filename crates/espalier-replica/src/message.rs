@@ -3,50 +3,75 @@
 use crate::batch::Packed;
 use crate::frame::{self, FrameError, MAX_MESSAGE_LEN};
 use crate::packing::read_number;
-use crate::policy::Policy;
+use crate::policy::{MAX_ROSTER, Policy};
 use crate::state::Frontier;
 use espalier_identity::canonical::{self, CanonicalError};
-use espalier_identity::{Digest, PeerId};
+use espalier_identity::{Digest, PeerId, bounded};
 use espalier_reconcile::{Salt, Short, Symbol};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// The most operation identifiers or content addresses in one message.
 pub(crate) const MAX_IDS: usize = 1 << 20;
 
+/// How many are read: one more tells that there are too many.
+const MAX_READ: usize = MAX_IDS + 1;
+
 /// A frontier on the wire: by position for authors on the roster, which both sides know from the
 /// policy, and by key for others. The numbers by position all have as many bits as the greatest
 /// needs, the first one lowest: usually a bit for each author.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Written")]
+///
+/// It stays packed: unpacked, a bit is 64 bits. What somebody has seen is looked up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Seen {
     width: u8,
-    by_position: Packed,
+    by_position: Packed<'static>,
+    /// Ascending.
     by_key: Vec<(PeerId, u64)>,
 }
 
 /// A frontier as it may have been written.
 #[derive(Deserialize)]
-struct Written {
+struct Written<'a> {
     width: u8,
-    by_position: Packed,
+    #[serde(borrow)]
+    by_position: Packed<'a>,
+    #[serde(deserialize_with = "bounded::list::<_, _, MAX_ROSTER>")]
     by_key: Vec<(PeerId, u64)>,
 }
 
-/// The numbers need fewer bits, or zeros at the end were not left out.
-#[derive(Debug, thiserror::Error)]
-#[error("a frontier is not written as it has to be")]
-struct NotCanonical;
-
-impl TryFrom<Written> for Seen {
-    type Error = NotCanonical;
-
-    fn try_from(written: Written) -> Result<Self, NotCanonical> {
-        let Written { width, by_position, by_key } = written;
-        let seen = Self { width, by_position, by_key };
-        let numbers: Vec<_> = seen.numbers().collect();
-        let same = Self::written(&numbers, seen.by_key.clone()) == seen;
-        if same { Ok(seen) } else { Err(NotCanonical) }
+impl<'de> Deserialize<'de> for Seen {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Written { width, by_position, by_key } = Written::deserialize(deserializer)?;
+        let ascending = by_key.windows(2).all(|pair| pair[0].0 < pair[1].0);
+        if !ascending || !is_packed(width, by_position.bytes()) {
+            return Err(D::Error::custom("a frontier is not written as it has to be"));
+        }
+        Ok(Self { width, by_position: by_position.into_owned(), by_key })
     }
+}
+
+/// Whether numbers are packed as they have to be: no more than the longest roster has, with no more
+/// bits than the greatest needs, and without zeros at the end.
+fn is_packed(width: u8, bytes: &[u8]) -> bool {
+    let (width, bits_here) = (usize::from(width), bytes.len().saturating_mul(8));
+    let Some(count) = bits_here.checked_div(width).filter(|_| width <= 64) else {
+        return width == 0 && bytes.is_empty();
+    };
+    if count.saturating_sub(8) > MAX_ROSTER {
+        return false;
+    }
+    let number = |at| number_at(bytes, width, at);
+    let Some(last) = (0..count).rev().find(|at| number(*at) > 0) else { return false };
+    let padding = (count * width..bits_here).all(|bit| bytes[bit / 8] >> (bit % 8) & 1 == 0);
+    let exact = ((last + 1) * width).div_ceil(8) == bytes.len();
+    padding && exact && (0..count).any(|at| number(at) >> (width - 1) == 1)
+}
+
+/// The number at a place among numbers of `width` bits, 1 to 64. All of it is there.
+fn number_at(bytes: &[u8], width: usize, at: usize) -> u64 {
+    let set = |bit: &usize| bytes[(at * width + bit) / 8] >> ((at * width + bit) % 8) & 1 == 1;
+    (0..width).filter(set).fold(0, |number, bit| number | 1 << bit)
 }
 
 impl Seen {
@@ -79,22 +104,21 @@ impl Seen {
         Self { width, by_position: bytes.into(), by_key }
     }
 
-    /// The numbers by position; those after them are 0.
-    fn numbers(&self) -> impl Iterator<Item = u64> {
+    /// How far it has seen an author; 0 if not at all. O(log n).
+    pub(crate) fn top(&self, policy: &Policy, author: &PeerId) -> u64 {
         let (width, bytes) = (usize::from(self.width), self.by_position.bytes());
-        // What is wider than a number is never written; here it is read as nothing.
-        let count = if width > 64 { 0 } else { (bytes.len() * 8).checked_div(width).unwrap_or(0) };
-        (0..count).map(move |at| {
-            let set =
-                |bit: &usize| bytes[(at * width + bit) / 8] >> ((at * width + bit) % 8) & 1 == 1;
-            (0..width).filter(set).fold(0, |number, bit| number | 1 << bit)
-        })
+        if let Some(position) = policy.roster_index(author) {
+            let count = (bytes.len() * 8).checked_div(width).unwrap_or(0);
+            return if position < count { number_at(bytes, width, position) } else { 0 };
+        }
+        let found = self.by_key.binary_search_by_key(author, |(author, _)| *author);
+        found.map_or(0, |at| self.by_key[at].1)
     }
 
-    pub(crate) fn frontier(&self, policy: &Policy) -> Frontier {
-        let roster = policy.spec().roster.iter().copied();
-        let listed = roster.zip(self.numbers());
-        Frontier(listed.chain(self.by_key.iter().copied()).filter(|(_, seq)| *seq > 0).collect())
+    /// Whether this is exactly that frontier.
+    pub(crate) fn is(&self, frontier: &Frontier, policy: &Policy) -> bool {
+        // There is one form.
+        *self == Self::new(frontier, policy)
     }
 }
 
@@ -131,6 +155,7 @@ pub(crate) struct Symbols {
     pub(crate) whole: Symbol,
     /// The index of the first of those that follow.
     pub(crate) first: u64,
+    #[serde(deserialize_with = "bounded::list::<_, _, MAX_READ>")]
     pub(crate) symbols: Vec<Symbol>,
 }
 
@@ -157,8 +182,9 @@ pub(crate) enum Reply {
 
 /// What the receiver lacks of the sender's log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Interval {
-    pub(crate) batch: Packed,
+pub(crate) struct Interval<'a> {
+    #[serde(borrow)]
+    pub(crate) batch: Packed<'a>,
     /// Everything of your log up to here is with me.
     pub(crate) got: Option<Point>,
     /// What I leave out you have, if this is a point of your log; absent if it is that of `got`.
@@ -170,7 +196,7 @@ pub(crate) struct Interval {
 
 /// One message. Batches come first, so that what is inside them can be told from the beginning.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Message {
+pub(crate) enum Message<'a> {
     /// This is my root.
     Hello { policy: Digest, root: Digest },
     /// Mine is the same.
@@ -178,27 +204,51 @@ pub(crate) enum Message {
     /// Mine is not; this is what I lack.
     Differs { pull: Pull },
     /// This is what you lack, and with `pull` what I lack.
-    Delta { batch: Packed, pull: Option<Pull> },
+    Delta {
+        #[serde(borrow)]
+        batch: Packed<'a>,
+        pull: Option<Pull>,
+    },
     /// Coded symbols of my operations: find out in which we differ.
     Symbols(Symbols),
     /// These were not enough: send me so many more from this index on.
     More { scope: Scope, first: u64, count: u64 },
     /// Operations in which we differ, and which others I want, short under this salt.
-    Repair { batch: Packed, salt: Salt, want: Vec<Short> },
+    Repair {
+        #[serde(borrow)]
+        batch: Packed<'a>,
+        salt: Salt,
+        #[serde(deserialize_with = "bounded::list::<_, _, MAX_READ>")]
+        want: Vec<Short>,
+    },
     /// Send me these tensors.
-    Want { contents: Vec<Digest> },
+    Want {
+        #[serde(deserialize_with = "bounded::list::<_, _, MAX_READ>")]
+        contents: Vec<Digest>,
+    },
     /// My whole state; its tensors follow. With `reply`: send me yours.
-    Whole { batch: Packed, policy: Digest, reply: bool },
+    Whole {
+        #[serde(borrow)]
+        batch: Packed<'a>,
+        policy: Digest,
+        reply: bool,
+    },
     /// We differ too much for symbols: list your operations whose identifiers begin with this
-    /// number
-    /// or a greater one.
+    /// number or a greater one.
     List { scope: Scope, from: u64 },
     /// All of mine whose identifiers begin with a number in this range.
-    Ids { scope: Scope, from: u64, to: u64, ids: Vec<Short> },
+    Ids {
+        scope: Scope,
+        from: u64,
+        to: u64,
+        #[serde(deserialize_with = "bounded::list::<_, _, MAX_READ>")]
+        ids: Vec<Short>,
+    },
     /// As `Differs`, at this point of my log.
     Level { at: Point, pull: Pull },
     /// What you lack of my log.
-    Interval(Interval),
+    #[serde(borrow)]
+    Interval(Interval<'a>),
     /// Everything of your log up to `got` is with me; mine ends at `at`.
     Ack { got: Point, at: Point },
     /// As `Hello`; and you take something to be here which is not.
@@ -208,12 +258,13 @@ pub(crate) enum Message {
 /// The numbers of the messages that begin with a batch: Delta, Repair, Whole, Interval.
 const WITH_BATCH: [u8; 4] = [3, 6, 8, 12];
 
-impl Message {
+impl<'a> Message<'a> {
     pub(crate) fn to_frame(&self) -> Vec<u8> {
         frame::wrap(&canonical::encode(self))
     }
 
-    pub(crate) fn from_frame(frame: &[u8]) -> Result<Self, MessageError> {
+    /// Reads a message. What takes more memory than bytes is in there as it came.
+    pub(crate) fn from_frame(frame: &'a [u8]) -> Result<Self, MessageError> {
         Ok(canonical::decode(frame::unwrap(frame, MAX_MESSAGE_LEN)?)?)
     }
 }

@@ -5,12 +5,13 @@
 //! of its canonical bytes. Its [`OpId`] covers the signature too, so equal identifiers mean equal
 //! bytes; nobody but the author can make a second signature that verifies strictly.
 
-use crate::fault::Fault;
+use crate::fault::{Fault, MAX_READ_PATH};
+use crate::legal::MAX_TARGETS;
 use crate::magnitude::Bound;
 use espalier_identity::canonical::{self, CanonicalError};
-use espalier_identity::{Digest, Domain, Keypair, PeerId, Signature, SignatureError};
+use espalier_identity::{Digest, Domain, Keypair, PeerId, Signature, SignatureError, bounded};
 use espalier_lattice::Dot;
-use espalier_tensor::Manifest;
+use espalier_tensor::{MAX_RANK, Manifest};
 use espalier_trust::{Dimension, Q16};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -28,6 +29,14 @@ pub(crate) const RECORD_ROOM: usize = 8 << 10;
 
 /// The most heads an operation names. An author who has seen more names the latest.
 pub const MAX_DEPS: usize = 64;
+
+/// The most heads that are read; more than [`MAX_DEPS`] are refused.
+const MAX_READ_DEPS: usize = 4 * MAX_DEPS;
+
+/// The most dots of one operation that are read: more than
+/// [`MAX_TARGETS`](crate::legal::MAX_TARGETS) are illegal, and up to here they convict. Beyond it
+/// there is no operation: in a message a dot can be twenty times as short as in memory.
+pub(crate) const MAX_READ_TARGETS: usize = 4 * MAX_TARGETS;
 
 /// Identifies a signed operation: a hash over its canonical bytes and its signature.
 pub type OpId = Digest;
@@ -108,7 +117,7 @@ fn as_signed<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Dot<PeerId>>, D::
     #[derive(Deserialize)]
     #[serde(transparent)]
     struct Written(#[serde(with = "Signed")] Dot<PeerId>);
-    let written = Vec::<Written>::deserialize(from)?;
+    let written = bounded::list::<_, Written, MAX_READ_TARGETS>(from)?;
     Ok(written.into_iter().map(|Written(dot)| dot).collect())
 }
 
@@ -148,6 +157,22 @@ pub enum Body {
     },
 }
 
+impl Body {
+    /// Whether everybody can read it: nothing that is longer in memory than in bytes is longer than
+    /// readers allow.
+    fn is_readable(&self) -> bool {
+        match self {
+            Self::Contribute(c) => {
+                let ranks = c.manifest.tensors().iter().map(|meta| meta.shape.len());
+                c.replaces.len() <= MAX_READ_TARGETS && ranks.max().is_none_or(|r| r <= MAX_RANK)
+            }
+            Self::Retract { targets } => targets.len() <= MAX_READ_TARGETS,
+            Self::Evidence(Fault::Copy { path, .. }) => path.len() <= MAX_READ_PATH,
+            Self::Evidence(_) | Self::Attest { .. } | Self::Vote { .. } => true,
+        }
+    }
+}
+
 /// An operation before it is signed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -159,6 +184,7 @@ pub struct Op {
     /// The author's operation before it; `None` for the first.
     pub prev: Option<OpId>,
     /// Heads the author had seen, ascending.
+    #[serde(deserialize_with = "bounded::list::<_, _, MAX_READ_DEPS>")]
     pub deps: Vec<OpId>,
     /// Logical time: greater than that of everything it had seen (Lamport 1978).
     pub lamport: u64,
@@ -174,7 +200,7 @@ impl Op {
     }
 
     fn signing_digest(&self) -> Digest {
-        OPERATION.hash(&canonical::encode(self))
+        OPERATION.hash_of(self).0
     }
 
     /// Signs the operation as it stands, legal or not.
@@ -230,6 +256,12 @@ pub enum OpError {
         /// Its sequence number.
         seq: u64,
     },
+    /// A list that is longer than anybody reads.
+    #[error(
+        "an operation names at most {MAX_READ_TARGETS} dots and sizes of {MAX_RANK} dimensions, and \
+         a path in it has at most {MAX_READ_PATH} steps"
+    )]
+    Unreadable,
     /// More heads than allowed, or not in strictly ascending order.
     #[error("an operation names at most {MAX_DEPS} heads, strictly ascending")]
     Deps,
@@ -274,11 +306,14 @@ impl SignedOp {
     fn check_structure(&self) -> Result<(Digest, usize), OpError> {
         let op = &self.op;
         // What is signed is what is sent but for the signature's bytes, which come last.
-        let bytes = canonical::encode(op);
-        let len = bytes.len() + self.signature.as_bytes().len();
+        let (digest, len) = OPERATION.hash_of(op);
+        let len = len + self.signature.as_bytes().len();
         let room = if matches!(op.body, Body::Evidence(_)) { 0 } else { RECORD_ROOM };
         if len > MAX_OP_LEN - room {
             return Err(OpError::TooLong { len });
+        }
+        if !op.body.is_readable() {
+            return Err(OpError::Unreadable);
         }
         if !op.dot().is_valid() || op.prev.is_none() != (op.seq == 1) {
             return Err(OpError::Chain { seq: op.seq });
@@ -286,7 +321,7 @@ impl SignedOp {
         if op.deps.len() > MAX_DEPS || op.deps.windows(2).any(|pair| pair[0] >= pair[1]) {
             return Err(OpError::Deps);
         }
-        Ok((OPERATION.hash(&bytes), len))
+        Ok((digest, len))
     }
 
     fn id_under(&self, digest: &Digest) -> OpId {

@@ -6,7 +6,8 @@
 
 use crate::message::bits;
 use crate::policy::Policy;
-use espalier_identity::{Digest, PeerId, Signature};
+use espalier_identity::{Digest, PeerId, Signature, canonical};
+use serde::Serialize;
 
 /// How many bytes the position of a key takes: as many as the length of the roster needs, so that
 /// operations of different authors are equally long.
@@ -18,38 +19,73 @@ pub(crate) fn position_len(policy: &Policy) -> usize {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
-/// What packs.
+/// What packs: into bytes, or against bytes that have to be the same.
 #[derive(Debug)]
 pub(crate) struct Writer<'a> {
     pub(crate) policy: &'a Policy,
-    pub(crate) bytes: Vec<u8>,
+    sink: Sink<'a>,
+}
+
+#[derive(Debug)]
+enum Sink<'a> {
+    Bytes(Vec<u8>),
+    /// What is still expected; nothing once something else came.
+    Expected(Option<&'a [u8]>),
 }
 
 impl<'a> Writer<'a> {
     pub(crate) fn new(policy: &'a Policy) -> Self {
-        Self { policy, bytes: Vec::new() }
+        Self { policy, sink: Sink::Bytes(Vec::new()) }
+    }
+
+    /// One that compares what it is told to write with these bytes, and takes no memory.
+    pub(crate) fn against(policy: &'a Policy, expected: &'a [u8]) -> Self {
+        Self { policy, sink: Sink::Expected(Some(expected)) }
+    }
+
+    /// Whether exactly the expected bytes were written.
+    pub(crate) fn is_exact(&self) -> bool {
+        matches!(self.sink, Sink::Expected(Some([])))
+    }
+
+    /// How many bytes were written.
+    pub(crate) fn len(&self) -> usize {
+        if let Sink::Bytes(bytes) = &self.sink { bytes.len() } else { 0 }
+    }
+
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        if let Sink::Bytes(bytes) = self.sink { bytes } else { Vec::new() }
     }
 
     pub(crate) fn byte(&mut self, byte: u8) {
-        self.bytes.push(byte);
+        self.raw(&[byte]);
     }
 
-    pub(crate) fn raw(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
+    pub(crate) fn raw(&mut self, more: &[u8]) {
+        match &mut self.sink {
+            Sink::Bytes(bytes) => bytes.extend_from_slice(more),
+            Sink::Expected(rest) => *rest = rest.and_then(|rest| rest.strip_prefix(more)),
+        }
     }
 
     pub(crate) fn number(&mut self, mut number: u64) {
         while number >= 0x80 {
-            self.bytes.push(number as u8 | 0x80);
+            self.byte(number as u8 | 0x80);
             number >>= 7;
         }
-        self.bytes.push(number as u8);
+        self.byte(number as u8);
     }
 
     /// A byte string with its length before it.
     pub(crate) fn string(&mut self, bytes: &[u8]) {
         self.number(bytes.len() as u64);
         self.raw(bytes);
+    }
+
+    /// The canonical bytes of a value as a byte string.
+    pub(crate) fn value(&mut self, value: &impl Serialize) {
+        self.number(canonical::len(value) as u64);
+        canonical::stream(value, |bytes| self.raw(bytes));
     }
 
     /// A key: its position on the policy's roster plus one, or 0 and the key.
@@ -78,6 +114,11 @@ pub(crate) struct Reader<'a> {
 impl<'a> Reader<'a> {
     pub(crate) fn new(policy: &'a Policy, bytes: &'a [u8]) -> Self {
         Self { policy, rest: bytes }
+    }
+
+    /// The bytes that are left.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
     }
 
     /// How many bytes are left.
@@ -169,12 +210,12 @@ pub(crate) fn read_number(rest: &mut &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
     use crate::policy::PolicySpec;
-    use espalier_identity::{Keypair, canonical};
+    use espalier_identity::Keypair;
     use proptest::prelude::*;
 
     fn policy(n: u8) -> Policy {
         let roster = (0..n).map(|i| Keypair::from_seed([i; 32]).peer_id()).collect();
-        Policy::new(PolicySpec { roster, ..PolicySpec::default() }).expect("legal")
+        Policy::new(PolicySpec { roster, ..PolicySpec::any_schema() }).expect("legal")
     }
 
     proptest! {
@@ -183,8 +224,17 @@ mod tests {
             let (policy, number) = (policy(0), number >> shift);
             let mut writer = Writer::new(&policy);
             writer.number(number);
-            prop_assert_eq!(&writer.bytes, &canonical::encode(&number));
-            let mut reader = Reader::new(&policy, &writer.bytes);
+            let bytes = writer.into_bytes();
+            prop_assert_eq!(&bytes, &canonical::encode(&number));
+            let mut same = Writer::against(&policy, &bytes);
+            same.number(number);
+            prop_assert!(same.is_exact());
+            same.byte(0);
+            prop_assert!(!same.is_exact());
+            let mut other = Writer::against(&policy, &bytes);
+            other.number(number ^ 1);
+            prop_assert!(!other.is_exact());
+            let mut reader = Reader::new(&policy, &bytes);
             prop_assert_eq!((reader.number(), reader.left()), (Ok(number), 0));
         }
 
@@ -206,8 +256,8 @@ mod tests {
             let key = Keypair::from_seed([seed; 32]).peer_id();
             let mut writer = Writer::new(&policy);
             writer.key(&key);
-            assert_eq!(writer.bytes.len(), len);
-            assert_eq!(Reader::new(&policy, &writer.bytes).key(), Ok(key));
+            assert_eq!(writer.len(), len);
+            assert_eq!(Reader::new(&policy, &writer.into_bytes()).key(), Ok(key));
         }
         assert_eq!(Reader::new(&policy, &[4]).key(), Err(Malformed), "there is no fourth");
     }
@@ -220,15 +270,13 @@ mod tests {
         let roster = (0..256).map(|i: u32| Keypair::from_seed([i as u8; 32]).peer_id());
         let more = (1..=9).map(|i| PeerId::from_bytes([i; 32]));
         let roster = roster.chain(more).collect();
-        let long = Policy::new(PolicySpec { roster, ..PolicySpec::default() }).expect("legal");
+        let long = Policy::new(PolicySpec { roster, ..PolicySpec::any_schema() }).expect("legal");
         assert_eq!(position_len(&long), 2);
         for key in &long.spec().roster {
             let mut writer = Writer::new(&long);
             writer.key(key);
-            assert_eq!(
-                (writer.bytes.len(), Reader::new(&long, &writer.bytes).key()),
-                (2, Ok(*key))
-            );
+            let bytes = writer.into_bytes();
+            assert_eq!((bytes.len(), Reader::new(&long, &bytes).key()), (2, Ok(*key)));
         }
     }
 }

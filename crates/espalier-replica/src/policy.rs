@@ -1,9 +1,11 @@
 //! Everything that changes the result of `resolve`, as one value with a hash.
 
-use espalier_identity::{Digest, Domain, PeerId, canonical};
+use espalier_identity::{Digest, Domain, PeerId, bounded};
 use espalier_resolve::{Strategy, StrategyError};
+use espalier_tensor::Model;
 use espalier_trust::{Constants, MAX_HISTORY, Profile};
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -19,10 +21,12 @@ pub struct PolicySpec {
     /// The merge strategy by name.
     pub strategy: String,
     /// Its parameters; those left out take their defaults.
+    #[serde(deserialize_with = "read_parameters")]
     pub parameters: BTreeMap<String, String>,
     /// Root of the base model; `None` if contributions need not share one.
     pub base: Option<Digest>,
-    /// Schema (names, dtypes, shapes) that contributions must have; `None` for any common one.
+    /// Schema (names, dtypes, shapes) that contributions must have; `None` for that of a majority
+    /// of the roster.
     pub schema: Option<Digest>,
     /// Key of all randomness in `resolve`.
     pub seed: u64,
@@ -30,11 +34,38 @@ pub struct PolicySpec {
     pub constants: Constants,
     /// Admitted keys. Empty: everybody, which any number of invented identities can exploit
     /// (Douceur, *The Sybil Attack*, 2002).
+    #[serde(deserialize_with = "bounded::list::<_, _, MAX_ROSTER>")]
     pub roster: Vec<PeerId>,
 }
 
-impl Default for PolicySpec {
-    fn default() -> Self {
+impl PolicySpec {
+    /// A federation that merges models with the layout of this one: by `weight-average`, without a
+    /// base, with the `strict` constants, and open to everybody. Change what should be otherwise,
+    /// the roster above all:
+    ///
+    /// ```
+    /// # use espalier_replica::PolicySpec;
+    /// # let model = espalier_tensor::Model::from_f32(&[("w", &[1], &[0.0])])?;
+    /// # let roster = Vec::new();
+    /// let spec = PolicySpec { strategy: "median".into(), roster, ..PolicySpec::for_model(&model) };
+    /// # Ok::<(), espalier_tensor::TensorError>(())
+    /// ```
+    #[must_use]
+    pub fn for_model(model: &Model) -> Self {
+        Self::for_schema(model.manifest.schema())
+    }
+
+    /// The same from the schema alone.
+    #[must_use]
+    pub fn for_schema(schema: Digest) -> Self {
+        Self { schema: Some(schema), ..Self::any_schema() }
+    }
+
+    /// The same, but for a federation that does not know beforehand what it merges: whatever layout
+    /// a majority of the roster has. Until then anybody with another layout holds up the merge of
+    /// all, so name a schema if there is one.
+    #[must_use]
+    pub fn any_schema() -> Self {
         Self {
             strategy: "weight-average".into(),
             parameters: BTreeMap::new(),
@@ -45,6 +76,36 @@ impl Default for PolicySpec {
             roster: Vec::new(),
         }
     }
+}
+
+/// The most parameters that are read: far more than any strategy has.
+const MAX_READ_PARAMETERS: usize = 64;
+
+fn read_parameters<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, String>, D::Error> {
+    struct Few;
+    impl<'de> Visitor<'de> for Few {
+        type Value = BTreeMap<String, String>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            write!(f, "at most {MAX_READ_PARAMETERS} parameters")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut parameters = BTreeMap::new();
+            while let Some((name, value)) = map.next_entry()? {
+                if parameters.insert(name, value).is_some() {
+                    return Err(A::Error::custom("a parameter is named twice"));
+                }
+                if parameters.len() > MAX_READ_PARAMETERS {
+                    return Err(A::Error::invalid_length(parameters.len(), &self));
+                }
+            }
+            Ok(parameters)
+        }
+    }
+    deserializer.deserialize_map(Few)
 }
 
 /// Why a policy cannot be. The fault of whoever wrote it.
@@ -102,9 +163,20 @@ impl Policy {
         }
         spec.roster.sort_unstable();
         spec.roster.dedup();
-        let bytes = canonical::encode(&spec);
-        let (hash, encoded_len) = (POLICY.hash(&bytes), bytes.len());
+        let (hash, encoded_len) = POLICY.hash_of(&spec);
         Ok(Self(Arc::new(Inner { spec, hash, encoded_len, strategy })))
+    }
+
+    /// Checks a specification that has to be in its canonical form already; `None` if it is not.
+    ///
+    /// # Errors
+    /// [`PolicyError`].
+    pub(crate) fn canonical(spec: PolicySpec) -> Result<Option<Self>, PolicyError> {
+        let sorted = spec.roster.windows(2).all(|pair| pair[0] < pair[1]);
+        let (strategy, parameters) = (spec.strategy.clone(), spec.parameters.clone());
+        let policy = Self::new(spec)?;
+        let same = strategy == policy.spec().strategy && parameters == policy.spec().parameters;
+        Ok((sorted && same).then_some(policy))
     }
 
     /// The hash of everything in it.

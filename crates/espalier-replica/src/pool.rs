@@ -12,7 +12,7 @@ const MAX_POOL_LEN: usize = 16 << 20;
 const MAX_POOL: usize = 1024;
 
 /// How many of them may come from one peer, and how many bytes.
-const MAX_POOL_PER_PEER: usize = 256;
+pub(crate) const MAX_POOL_PER_PEER: usize = 256;
 const MAX_POOL_LEN_PER_PEER: usize = 4 << 20;
 
 #[derive(Debug, Clone)]
@@ -30,7 +30,7 @@ impl Pool {
     /// Keeps the beginning of what `from` sent, in place of the oldest. O(kept) for each operation.
     pub(crate) fn put(&mut self, from: PeerId, ops: Vec<SignedOp>) {
         for op in ops.into_iter().take(MAX_POOL_PER_PEER) {
-            let len = canonical::encode(&op).len();
+            let len = canonical::len(&op);
             if len > MAX_POOL_LEN_PER_PEER || self.0.iter().any(|kept| kept.op == op) {
                 continue;
             }

@@ -91,7 +91,7 @@ impl MergeState {
                 state_hash: view.state_hash(self.policy()),
                 bound_root: view.bound_root(self.policy()),
                 visible: view.visible().len(),
-                tombstones: view.contributions().tombstones(),
+                tombstones: view.tombstones(),
             });
         }
     }

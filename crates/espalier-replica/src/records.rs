@@ -4,15 +4,57 @@ use crate::error::DecodeError;
 use crate::fault::{Conviction, Fault};
 use crate::frame;
 use crate::state::MergeState;
-use serde::Deserialize;
+use espalier_identity::bounded::Tight;
+use serde::de::{Error as _, IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer as _};
+use serde_json::value::RawValue;
+use std::fmt;
 
-/// The forms in which text holds records; a state is tried apart.
+/// Which of the forms an object has that holds records.
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Text {
-    List(Vec<Fault>),
-    One(Box<Fault>),
-    Report { evidence: Vec<Fault> },
+struct Form {
+    ops: Option<IgnoredAny>,
+    evidence: Option<IgnoredAny>,
+}
+
+/// An object with records.
+#[derive(Deserialize)]
+struct Report<'a> {
+    #[serde(borrow)]
+    evidence: &'a RawValue,
+}
+
+/// How much text a record has at least that proves anything: there is a signed operation in it, or
+/// an envelope. In memory it is longer.
+const LEAST_RECORD: usize = 128;
+
+/// Reads a list of records: no more than can prove anything in so much text, and a few.
+struct Records(usize);
+
+impl<'de> Visitor<'de> for Records {
+    type Value = Vec<Fault>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a list of records of {LEAST_RECORD} characters or more")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<Fault>, A::Error> {
+        let mut records = Tight::default();
+        while let Some(record) = seq.next_element()? {
+            if records.as_slice().len() >= self.0 {
+                return Err(A::Error::invalid_length(self.0 + 1, &self));
+            }
+            records.push(record);
+        }
+        Ok(records.into_vec())
+    }
+}
+
+fn list(text: &str) -> Result<Vec<Fault>, serde_json::Error> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let records = reader.deserialize_seq(Records(16 + text.len() / LEAST_RECORD))?;
+    reader.end()?;
+    Ok(records)
 }
 
 impl MergeState {
@@ -43,14 +85,18 @@ impl Fault {
         if bytes.starts_with(&frame::MAGIC) {
             return MergeState::from_bytes(bytes).map(of_state);
         }
-        let text = String::from_utf8_lossy(bytes);
-        let is_state = serde_json::from_str::<serde_json::Value>(&text)?.get("ops").is_some();
-        if is_state {
-            return MergeState::from_json(&text).map(of_state);
+        let text = std::str::from_utf8(bytes).map_err(serde_json::Error::custom)?;
+        if text.trim_start().starts_with('[') {
+            return Ok(list(text)?);
         }
-        Ok(match serde_json::from_str(&text)? {
-            Text::List(records) | Text::Report { evidence: records } => records,
-            Text::One(record) => vec![*record],
-        })
+        let Form { ops, evidence } = serde_json::from_str(text)?;
+        if ops.is_some() {
+            return MergeState::from_json(text).map(of_state);
+        }
+        if evidence.is_some() {
+            let report: Report<'_> = serde_json::from_str(text)?;
+            return Ok(list(report.evidence.get())?);
+        }
+        Ok(vec![serde_json::from_str(text)?])
     }
 }

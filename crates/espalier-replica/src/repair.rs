@@ -27,7 +27,6 @@ use crate::gossip::{Effect, ReceiveError, Replica, bounded, send};
 use crate::intake::Waiting;
 use crate::message::{Message, Scope, Seen, Symbols};
 use crate::op::{OpId, VerifiedOp};
-use crate::state::Frontier;
 use espalier_identity::{Domain, PeerId};
 use espalier_reconcile::{Decoder, Difference, Encoder, Salt, Short, enough_symbols};
 use std::collections::{BTreeSet, VecDeque};
@@ -159,22 +158,14 @@ fn after(salt: &Salt, list: &RangeInclusive<u64>) -> Option<u64> {
     }
 }
 
-/// Whether operations are within a scope.
-fn within(upto: Option<Frontier>) -> impl Fn(&VerifiedOp) -> bool {
-    move |op| {
-        let (author, seq) = (op.op().author, op.op().seq);
-        upto.as_ref().is_none_or(|upto| upto.0.get(&author).is_some_and(|top| seq <= *top))
-    }
-}
-
 impl Replica {
     /// Begins a comparison with `peer`: of everything, or of what both have seen if it has seen as
     /// far as `theirs`.
-    pub(crate) fn compare(&mut self, peer: PeerId, theirs: Option<&Frontier>) -> Effect {
+    pub(crate) fn compare(&mut self, peer: PeerId, theirs: Option<&Seen>) -> Effect {
         let upto = theirs.map(|theirs| {
             let mut common = self.state.frontier();
             for (author, top) in &mut common.0 {
-                *top = theirs.0.get(author).map_or(0, |theirs| *theirs.min(top));
+                *top = theirs.top(self.state.policy(), author).min(*top);
             }
             common.0.retain(|_, top| *top > 0);
             Seen::new(&common, self.state.policy())
@@ -196,13 +187,18 @@ impl Replica {
         Salt::new(salt)
     }
 
+    /// Whether operations are within a scope.
     fn within(&self, scope: &Scope) -> impl Fn(&VerifiedOp) -> bool + use<> {
-        within(scope.upto.as_ref().map(|seen| seen.frontier(self.state.policy())))
+        let (policy, upto) = (self.state.policy().clone(), scope.upto.clone());
+        move |op| {
+            let (author, seq) = (op.op().author, op.op().seq);
+            upto.as_ref().is_none_or(|upto| seq <= upto.top(&policy, &author))
+        }
     }
 
     /// A stretch of the coded symbols of this replica's operations, no longer than the limits
     /// allow.
-    pub(crate) fn symbols(&self, scope: Scope, first: u64, count: u64) -> Message {
+    pub(crate) fn symbols(&self, scope: Scope, first: u64, count: u64) -> Message<'static> {
         let limits = self.comparisons.limits;
         let count = count.min(limits.step).min(limits.symbols.saturating_sub(first));
         let within = self.within(&scope);
@@ -230,9 +226,12 @@ impl Replica {
         from: PeerId,
         symbols: Symbols,
     ) -> Result<Vec<Effect>, ReceiveError> {
-        bounded(symbols.symbols.len())?;
-        let scope = symbols.scope.clone();
         let limits = self.comparisons.limits;
+        // No replica sends more in one message, and peeling takes ten times their bytes.
+        if symbols.symbols.len() as u64 > Limits::default().step {
+            return Err(ReceiveError::TooMany);
+        }
+        let scope = symbols.scope.clone();
         let all = match self.comparisons.arrive(from, symbols) {
             Arrived::Next(all) => all,
             Arrived::Gap { first, count } => {
@@ -347,7 +346,7 @@ mod tests {
     const FEW: Limits = Limits { first: 2, step: 4, symbols: 8, ids: 5 };
 
     fn statements(author: u8, lamport: u64, count: u64) -> Vec<SignedOp> {
-        let mut state = MergeState::new(Policy::new(PolicySpec::default()).expect("legal"));
+        let mut state = MergeState::new(Policy::new(PolicySpec::any_schema()).expect("legal"));
         let key = Keypair::from_seed([author; 32]);
         for _ in 0..count {
             let mut op = state.next_op(key.peer_id(), Body::Retract { targets: Vec::new() });
@@ -360,7 +359,7 @@ mod tests {
     /// Two replicas with chains of this length of which nothing but the length is the same.
     fn forked(length: u64, limits: Limits) -> [Replica; 2] {
         [1, 2].map(|side| {
-            let policy = Policy::new(PolicySpec::default()).expect("legal");
+            let policy = Policy::new(PolicySpec::any_schema()).expect("legal");
             let key = Keypair::from_seed([100 + side; 32]);
             let mut replica = Replica::new(key, MergeState::new(policy), Exchange::Delta);
             let ops = (0..4).flat_map(|author| statements(author, u64::from(side), length));
@@ -476,7 +475,7 @@ mod tests {
         // for.
         let model = espalier_tensor::Model::from_f32(&[("w", &[1], &[1.0])]).expect("legal");
         pair[0].change(|state, key| state.add(key, Draft::new("m", model))).expect("legal");
-        let theirs = pair[1].state.frontier();
+        let theirs = Seen::new(&pair[1].state.frontier(), pair[1].state.policy());
         let Effect::Send { frame, .. } = pair[0].compare(ids[1], Some(&theirs)) else {
             panic!("a message")
         };

@@ -5,17 +5,17 @@ use crate::batch::{self, Batch, Packed};
 use crate::compact::Sent;
 use crate::envelope::Envelope;
 use crate::gossip::{MAX_BATCH_LEN, Replica};
+use crate::message::Seen;
 use crate::op::VerifiedOp;
-use crate::state::Frontier;
 use espalier_identity::{Digest, PeerId};
 use espalier_tensor::{Content, TensorMeta};
 use std::collections::BTreeMap;
 use std::iter::Peekable;
 
 impl Replica {
-    /// What a replica with this frontier lacks; with `bare` without tensors.
-    pub(crate) fn lacking(&self, frontier: &Frontier, bare: bool) -> Packed {
-        let delta = self.state.delta(frontier);
+    /// What a replica that has seen so far lacks; with `bare` without tensors.
+    pub(crate) fn lacking(&self, seen: &Seen, bare: bool) -> Packed<'static> {
+        let delta = self.state.beyond(seen);
         let len: usize = delta.ops().map(|op| self.cost(op)).sum();
         if len <= MAX_BATCH_LEN {
             return self.seal_lacking(delta.ops().collect(), bare);
@@ -33,15 +33,15 @@ impl Replica {
         self.seal_lacking(self.fill(&mut ops.peekable()), bare)
     }
 
-    fn seal_lacking(&self, ops: Vec<&VerifiedOp>, bare: bool) -> Packed {
+    fn seal_lacking(&self, ops: Vec<&VerifiedOp>, bare: bool) -> Packed<'static> {
         self.seal_with(ops, |op| if bare { None } else { self.inside(op) })
     }
 
-    pub(crate) fn chosen(&self, choose: impl Fn(&VerifiedOp) -> bool) -> Packed {
+    pub(crate) fn chosen(&self, choose: impl Fn(&VerifiedOp) -> bool) -> Packed<'static> {
         self.seal_batch(self.fill(&mut self.state.ops().filter(|op| choose(op)).peekable()))
     }
 
-    pub(crate) fn seal_batch(&self, ops: Vec<&VerifiedOp>) -> Packed {
+    pub(crate) fn seal_batch(&self, ops: Vec<&VerifiedOp>) -> Packed<'static> {
         self.seal_with(ops, |op| self.inside(op))
     }
 
@@ -51,14 +51,14 @@ impl Replica {
         &self,
         ops: Vec<&VerifiedOp>,
         inside: impl Fn(&VerifiedOp) -> Option<Vec<Content>>,
-    ) -> Packed {
+    ) -> Packed<'static> {
         if ops.is_empty() {
             return Packed::default();
         }
         let (policy, ids) = (self.state.policy().hash(), ops.iter().map(|op| op.id()));
         let Envelope { relay, signature, .. } = Envelope::of_operations(&self.key, policy, ids);
         let sent = ops.into_iter().map(|op| Sent::new(op.signed().clone(), inside(op)));
-        Batch { relay, signature, sent: sent.collect(), len: 0 }.pack(self.state.policy())
+        Batch { relay, signature, sent: sent.collect() }.pack(self.state.policy())
     }
 
     /// The tensors that travel with an operation: those of a live contribution, if they are small.

@@ -5,7 +5,9 @@ use crate::arena::{Arena, Entry};
 use crate::bits::Bits;
 use crate::fault::{Conviction, Judged};
 use crate::federation::Federation;
+use crate::layout::Incomparable;
 use crate::lazy::Lazy;
+use crate::message::Seen;
 use crate::op::{OpId, VerifiedOp};
 use crate::policy::Policy;
 use crate::reach::Reach;
@@ -157,10 +159,19 @@ impl MergeState {
     /// (author, seq).
     #[must_use]
     pub fn delta(&self, since: &Frontier) -> Delta {
-        let from = |author| since.0.get(author).map_or(1, |top| top.saturating_add(1));
+        self.delta_after(|author| since.0.get(author).copied().unwrap_or(0))
+    }
+
+    /// The same for a frontier as it is on the wire.
+    pub(crate) fn beyond(&self, seen: &Seen) -> Delta {
+        self.delta_after(|author| seen.top(self.policy(), author))
+    }
+
+    fn delta_after(&self, top: impl Fn(&PeerId) -> u64) -> Delta {
+        let from = |author| top(author).saturating_add(1);
         #[cfg(feature = "mutants")]
         let from = |author| {
-            let late = crate::mutants::Mutant::Frontier.is_loose() && since.0.contains_key(author);
+            let late = crate::mutants::Mutant::Frontier.is_loose() && top(author) > 0;
             from(author) + u64::from(late)
         };
         self.view().tops().keys().flat_map(|a| self.view().chain(*a, from(a))).cloned().collect()
@@ -238,11 +249,11 @@ impl MergeState {
         self.view().visible().values()
     }
 
-    /// How many contributions were made and are gone: what the causal context implies, nothing of
-    /// it is stored.
+    /// How many contributions were made and are gone. A retraction of what was never made is none.
+    /// O(n).
     #[must_use]
     pub fn tombstones(&self) -> u64 {
-        self.view().contributions().tombstones()
+        self.view().tombstones()
     }
 
     /// What this state has seen, with its partial order.
@@ -292,6 +303,15 @@ impl MergeState {
         }
         let table = Arc::new(trust::table(self.view(), self.policy(), self.arena())?);
         Ok(self.view().trust.get_or_init(|| table).clone())
+    }
+
+    /// Why the visible contributions cannot be compared with each other, if they cannot: no
+    /// majority of the roster has contributed alike. Then nobody is judged by what differs, trust
+    /// in those it is about is full, and [`MergeState::resolve`] returns this. Needs no tensors;
+    /// O(n).
+    #[must_use]
+    pub fn incomparable(&self) -> Option<Incomparable> {
+        trust::incomparable(self.view(), self.policy())
     }
 
     /// What goes into the merged model, and with which weight.

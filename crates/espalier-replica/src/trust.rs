@@ -1,6 +1,7 @@
 //! Trust in every author a state has heard of, and what `resolve` makes of it.
 
 use crate::arena::{Arena, Entry};
+use crate::layout::{Fit, Incomparable, Layout};
 use crate::op::OpId;
 use crate::policy::Policy;
 use crate::track::{Track, with_distances};
@@ -26,6 +27,9 @@ pub enum ResolveError {
         /// How many of their authors are isolated.
         isolated: usize,
     },
+    /// No majority has contributed alike: it waits for one.
+    #[error(transparent)]
+    Incomparable(#[from] Incomparable),
     /// The environment: a tensor is not in the arena.
     #[error("the contribution {op} cannot be read: {source}")]
     Tensor {
@@ -79,7 +83,8 @@ impl Resolution {
         &self.voices
     }
 
-    /// The base model, if the policy names one and the arena holds it.
+    /// The base model, if the policy names one and the strategy uses it. One that is not used is
+    /// not compared with the voices either: no outcome depends on who holds it.
     #[must_use]
     pub fn base(&self) -> Option<&Arc<Model>> {
         self.base.as_ref()
@@ -120,19 +125,20 @@ impl Resolution {
 /// The visible contributions with their tensors, ascending by author.
 struct Heard {
     entries: Vec<Arc<Entry>>,
-    /// The models that can be compared: of the layout that counts, of the sizes their manifests
-    /// say, and of finite values only.
+    /// How each stands to what counts; `Other` also if its tensors are not of the sizes that its
+    /// manifest says, or not of finite values only.
+    fits: Vec<Fit>,
+    /// The models that can be compared.
     models: Vec<Option<Arc<Model>>>,
     /// Of each author the comparable ones among the contributions of earlier rounds, latest first.
     past: Vec<Vec<(u64, Digest, Arc<Model>)>>,
-    /// The schema that counts.
-    schema: Option<Digest>,
+    layout: Layout,
 }
 
 impl Heard {
     fn new(view: &View, policy: &Policy, arena: &Arena) -> Result<Self, ResolveError> {
         let entries: Vec<_> = view.visible().values().cloned().collect();
-        let layout = Layout::common(&entries, policy);
+        let layout = Layout::common(&entries, policy, view.roster_len(policy));
         let load = |entry: &Arc<Entry>| {
             let model = match entry.model.get() {
                 Some(known) => known.clone(),
@@ -141,20 +147,24 @@ impl Heard {
                     entry.model.get_or_init(|| model).clone()
                 }
             };
-            Ok::<_, ResolveError>(model.filter(|_| layout.fits(entry)))
+            let fit = model.as_ref().map_or(Fit::Other, |_| layout.fit(entry));
+            Ok::<_, ResolveError>((fit, model.filter(|_| fit == Fit::Comparable)))
         };
-        let models = entries.iter().map(load).collect::<Result<_, _>>()?;
+        let loaded = entries.iter().map(load).collect::<Result<Vec<_>, _>>()?;
+        let (fits, models) = loaded.into_iter().unzip();
         let past = |entry: &Arc<Entry>| {
             let mut track = Vec::new();
             for earlier in view.past(&entry.op().op().author) {
-                if let (Some(model), Some((c, root))) = (load(earlier)?, earlier.contribution()) {
+                if let ((_, Some(model)), Some((c, root))) =
+                    (load(earlier)?, earlier.contribution())
+                {
                     track.push((c.round, root, model));
                 }
             }
             Ok::<_, ResolveError>(track)
         };
         let past = entries.iter().map(past).collect::<Result<_, _>>()?;
-        Ok(Self { entries, models, past, schema: layout.schema })
+        Ok(Self { entries, fits, models, past, layout })
     }
 }
 
@@ -173,41 +183,7 @@ fn sound_model(entry: &Entry, arena: &Arena) -> Result<Option<Arc<Model>>, Resol
     }
 }
 
-/// The layout that counts: the policy's schema, or the one most contributions have, and the
-/// integers on which a majority of those agree. Without such a majority all integers pass, and
-/// merging says that they differ.
-struct Layout {
-    schema: Option<Digest>,
-    integers: Option<Digest>,
-}
-
-impl Layout {
-    fn common(entries: &[Arc<Entry>], policy: &Policy) -> Self {
-        let roots = || entries.iter().filter_map(|entry| entry.roots);
-        let most = || commonest(roots().map(|(_, schema, _)| schema)).map(|(schema, _)| schema);
-        let schema = policy.spec().schema.or_else(most);
-        let same = || roots().filter(|roots| Some(roots.1) == schema);
-        let integers = commonest(same().map(|(.., integers)| integers))
-            .filter(|(_, count)| 2 * count > same().count())
-            .map(|(integers, _)| integers);
-        Self { schema, integers }
-    }
-
-    fn fits(&self, entry: &Entry) -> bool {
-        entry.roots.is_some_and(|(_, schema, integers)| {
-            Some(schema) == self.schema && self.integers.is_none_or(|same| same == integers)
-        })
-    }
-}
-
-/// The value that comes most often, and how often; of equally common ones the least.
-fn commonest(values: impl Iterator<Item = Digest>) -> Option<(Digest, usize)> {
-    let mut count = BTreeMap::<Digest, usize>::new();
-    values.for_each(|value| *count.entry(value).or_default() += 1);
-    count.into_iter().max_by(|a, b| a.1.cmp(&b.1).then(b.0.cmp(&a.0)))
-}
-
-/// Scores everybody. O(n²) distances the first time, then what is new.
+/// Scores everybody who can be judged. O(n²) distances the first time, then what is new.
 pub(crate) fn table(
     view: &View,
     policy: &Policy,
@@ -215,7 +191,7 @@ pub(crate) fn table(
 ) -> Result<TrustTable, ResolveError> {
     let heard = Heard::new(view, policy, arena)?;
     let roster = view.roster_len(policy);
-    let subject = |(entry, model): (&Arc<Entry>, &Option<Arc<Model>>)| {
+    let subject = |(entry, fit): (&Arc<Entry>, &Fit)| {
         let op = entry.op().op();
         let (contribution, root) = entry.contribution()?;
         let counts =
@@ -227,22 +203,25 @@ pub(crate) fn table(
             of.lower_median(&op.author, Dimension::Accuracy, &root, roster, counts)
         };
         Some(Subject {
-            comparable: model.is_some(),
+            comparable: *fit == Fit::Comparable,
             known_base: policy.spec().base.is_none() || policy.spec().base == contribution.base,
             attested,
             ..Subject::new(op.author, root, 0, contribution.round)
         })
     };
-    let mut subjects: Vec<_> =
-        heard.entries.iter().zip(&heard.models).filter_map(subject).collect();
+    let (undecided, decided): (Vec<_>, Vec<_>) =
+        heard.entries.iter().zip(&heard.fits).partition(|(_, fit)| **fit == Fit::Undecided);
+    let mut subjects: Vec<_> = decided.into_iter().filter_map(subject).collect();
     let mut tracks: Vec<Track<'_>> = Vec::new();
-    for ((subject, model), past) in subjects.iter().zip(&heard.models).zip(&heard.past) {
-        let Some(model) = model else { continue };
+    for ((entry, model), past) in heard.entries.iter().zip(&heard.models).zip(&heard.past) {
+        let (Some(model), Some((contribution, root))) = (model, entry.contribution()) else {
+            continue;
+        };
         let past = past.iter().map(|(round, root, model)| (*round, *root, model));
-        let latest = (subject.round, subject.content, model);
+        let latest = (contribution.round, root, model);
         tracks.push(std::iter::once(latest).chain(past).collect());
     }
-    let schema = heard.schema.unwrap_or(Digest::ZERO);
+    let schema = heard.layout.schema.unwrap_or(Digest::ZERO);
     let scores = with_distances(arena, schema, &tracks, |geometry, points| {
         let comparable = subjects.iter_mut().filter(|subject| subject.comparable);
         comparable.zip(points).for_each(|(subject, point)| subject.point = *point);
@@ -251,7 +230,15 @@ pub(crate) fn table(
     let mut table: TrustTable =
         view.evidence().convicted().into_iter().map(|peer| (peer, Trust::CONVICTED)).collect();
     table.extend(subjects.iter().map(|subject| subject.author).zip(scores));
+    // Nobody is judged by what does not count yet.
+    table.extend(undecided.into_iter().map(|(entry, _)| (entry.op().op().author, Trust::FULL)));
     Ok(table)
+}
+
+/// Why the visible contributions cannot be compared, if they cannot. Needs no tensors. O(n).
+pub(crate) fn incomparable(view: &View, policy: &Policy) -> Option<Incomparable> {
+    let entries: Vec<_> = view.visible().values().cloned().collect();
+    Layout::common(&entries, policy, view.roster_len(policy)).undecided().cloned()
 }
 
 /// Steps 1 to 3 of resolve.
@@ -262,6 +249,9 @@ pub(crate) fn resolution(
     trust: &TrustTable,
 ) -> Result<Resolution, ResolveError> {
     let heard = Heard::new(view, policy, arena)?;
+    if let Some(reason) = heard.layout.undecided() {
+        return Err(reason.clone().into());
+    }
     let declared =
         heard.entries.iter().filter_map(|e| e.contribution()).map(|(c, _)| c.weight.raw());
     let mut sorted: Vec<u64> = declared.clone().collect();
@@ -295,15 +285,8 @@ pub(crate) fn resolution(
     }
     let total = voices.iter().fold(0.0, |sum, voice| sum + voice.weight);
     voices.iter_mut().for_each(|voice| voice.share = voice.weight / total);
-    let base = match policy.spec().base {
-        None => None,
-        Some(root) => match arena.model(&root) {
-            Some(model) => Some(model),
-            None if policy.strategy().uses_base() => {
-                return Err(ResolveError::BaseMissing { root });
-            }
-            None => None,
-        },
-    };
+    let base = policy.spec().base.filter(|_| policy.strategy().uses_base());
+    let missing = |root| arena.model(&root).ok_or(ResolveError::BaseMissing { root });
+    let base = base.map(missing).transpose()?;
     Ok(Resolution { policy: policy.clone(), arena: arena.clone(), voices, base })
 }

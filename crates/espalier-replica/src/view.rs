@@ -42,6 +42,8 @@ pub(crate) struct View {
     ops: MerkleMap,
     heads: Heads,
     contributions: OrSet<PeerId, OpId>,
+    /// How many dots have a contribution that took effect, live or not.
+    contributed: u64,
     evidence: Evidence<Conviction>,
     evidence_tree: MerkleMap,
     attestations: Attestations,
@@ -216,6 +218,11 @@ impl View {
         let op = entry.op.op();
         match &op.body {
             Body::Contribute(c) => {
+                let effective = |other: &&Arc<Entry>| {
+                    other.op.contribution().is_some() && other.guilt.is_none()
+                };
+                let here = self.at(op.dot()).filter(effective).count();
+                self.contributed += u64::from(here == 1);
                 let replaced = c.replaces.iter().copied();
                 let delta = OrSet::with_entry(op.dot(), entry.op.id(), replaced);
                 self.contributions.join(&delta.expect("the number of a verified operation"));
@@ -360,6 +367,12 @@ impl View {
 
     pub(crate) fn contributions(&self) -> &OrSet<PeerId, OpId> {
         &self.contributions
+    }
+
+    /// How many contributions were made and are not live. What was taken back and never made is
+    /// none, though the causal context of the set holds it.
+    pub(crate) fn tombstones(&self) -> u64 {
+        self.contributed - self.contributions.entries().count() as u64
     }
 
     pub(crate) fn evidence(&self) -> &Evidence<Conviction> {

@@ -112,7 +112,7 @@ mod tests {
     /// that never was, and the next crash after it is no worse.
     #[test]
     fn a_torn_end_costs_only_what_was_in_it() {
-        let policy = Policy::new(PolicySpec::default()).expect("a policy");
+        let policy = Policy::new(PolicySpec::any_schema()).expect("a policy");
         let arena = Arena::default();
         let mut torn = BTreeSet::new();
         for seed in 0..200 {

@@ -250,7 +250,8 @@ mod tests {
         };
         let arena = Arena::default();
         let base = arena.put_model(model(9)).root();
-        let spec = PolicySpec { strategy: strategy.into(), base: Some(base), ..Default::default() };
+        let spec =
+            PolicySpec { strategy: strategy.into(), base: Some(base), ..PolicySpec::any_schema() };
         let policy = Policy::new(spec).expect("a valid policy");
         let subsets: [&[usize]; 5] =
             [&[0], &[1, 2], &[0, 1, 2, 3], &[3, 4, 5, 6], &[0, 1, 2, 3, 4, 5, 6]];

@@ -145,7 +145,7 @@ fn federation(models: &[Model]) -> MergeState {
     let spec = PolicySpec {
         base: Some(models[0].root()),
         roster: keys.iter().map(Keypair::peer_id).collect(),
-        ..PolicySpec::default()
+        ..PolicySpec::any_schema()
     };
     let mut state = MergeState::new(Policy::new(spec).expect("a valid policy"));
     state.arena().put_model(models[0].clone());

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use espalier_identity::{Digest, Domain, canonical};
-use serde::{Deserialize, Serialize};
+use espalier_identity::{Digest, Domain, bounded};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::Dtype;
 
@@ -24,7 +24,9 @@ pub struct TensorMeta {
     pub name: String,
     /// Element type.
     pub dtype: Dtype,
-    /// Sizes of the dimensions, slowest first; empty for a scalar; zeros are allowed.
+    /// Sizes of the dimensions, slowest first; empty for a scalar; zeros are allowed. Of more than
+    /// [`MAX_RANK`] nothing is read: a size can be eight times as long in memory as in bytes.
+    #[serde(deserialize_with = "bounded::list::<_, _, MAX_RANK>")]
     pub shape: Vec<u64>,
     /// BLAKE3 of the elements in row-major order, little-endian.
     pub content: Digest,
@@ -58,14 +60,19 @@ pub(crate) fn byte_len(dtype: Dtype, shape: &[u64]) -> Option<u64> {
 
 /// The tensors of a model in ascending order of their names.
 ///
-/// Deserialising validates nothing: a peer may sign a bad manifest, and what it signed must be
+/// Deserialising validates nothing but ranks: a peer may sign a bad manifest, and what it signed must be
 /// readable to be evidence. [`Manifest::check`] says whether it is well formed; everything that
 /// comes from [`Manifest::new`] is.
 ///
 /// Cloning is cheap (shared storage).
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, Default)]
 #[serde(transparent)]
-pub struct Manifest(Arc<Vec<TensorMeta>>);
+pub struct Manifest(#[serde(deserialize_with = "read")] Arc<Vec<TensorMeta>>);
+
+/// Reads tensors in little more memory than they take.
+fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<Vec<TensorMeta>>, D::Error> {
+    bounded::list::<_, _, { usize::MAX }>(deserializer).map(Arc::new)
+}
 
 /// What is wrong with a manifest: the fault of whoever wrote it. Nothing is changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -167,7 +174,7 @@ impl Manifest {
     /// Cost: one hash of the canonical bytes (about 50 bytes a tensor plus names).
     #[must_use]
     pub fn root(&self) -> Digest {
-        MANIFEST.hash(&canonical::encode(self))
+        MANIFEST.hash_of(self).0
     }
 
     /// The identity of the model's layout: as [`Manifest::root`], without contents. Models can
@@ -175,7 +182,7 @@ impl Manifest {
     #[must_use]
     pub fn schema(&self) -> Digest {
         let layout: Vec<_> = self.0.iter().map(|t| (&t.name, t.dtype, &t.shape)).collect();
-        SCHEMA.hash(&canonical::encode(&layout))
+        SCHEMA.hash_of(&layout).0
     }
 
     /// Elements of all tensors (saturating for a manifest that fails [`Manifest::check`]).
@@ -219,6 +226,7 @@ pub(crate) fn check_name_and_rank(name: &str, shape: &[u64]) -> Result<(), Manif
 #[cfg(test)]
 mod tests {
     use super::*;
+    use espalier_identity::canonical;
 
     fn meta(name: &str, dtype: Dtype, shape: &[u64]) -> TensorMeta {
         TensorMeta { name: name.into(), dtype, shape: shape.into(), content: Digest::ZERO }
@@ -250,7 +258,6 @@ mod tests {
             vec![meta("a", Dtype::F32, &[u64::MAX, 2])],
             vec![meta("a", Dtype::F64, &[1 << 61])],
             vec![meta("a", Dtype::U8, &[u64::MAX]), meta("b", Dtype::U8, &[1])],
-            vec![meta("a", Dtype::F32, &[1; MAX_RANK + 1])],
             vec![meta(&"n".repeat(MAX_NAME_BYTES + 1), Dtype::F32, &[1])],
         ];
         for tensors in cases {
@@ -259,6 +266,10 @@ mod tests {
             assert_eq!(canonical::encode(&read), bytes);
             assert!(read.check().is_err(), "{tensors:?}");
         }
+        // Whoever reads would need eight times the memory.
+        let wide = vec![meta("a", Dtype::F32, &[1; MAX_RANK + 1])];
+        assert!(canonical::decode::<Manifest>(&canonical::encode(&wide)).is_err());
+        assert!(matches!(Manifest::new(wide), Err(ManifestError::Rank { .. })));
         let many = (0..=MAX_TENSORS).map(|i| meta(&i.to_string(), Dtype::U8, &[0])).collect();
         let too_many = ManifestError::TooMany { count: MAX_TENSORS + 1 };
         assert_eq!(Manifest::new(many), Err(too_many));

@@ -37,16 +37,40 @@ pub enum Tick {
 /// a.join(&b);
 /// assert!(before < a && b < a);
 /// ```
+///
+/// Equal clocks have one representation: nobody who was never seen has a tick, and nobody whose
+/// chain forked has a conviction that the fork covers. Reading brings whatever was written to it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Written")]
 pub struct CausalTrustClock {
     ticks: BTreeMap<PeerId, Tick>,
     convictions: BTreeSet<(PeerId, FaultKind)>,
 }
 
+/// A clock as somebody may have written it.
+#[derive(Debug, Deserialize)]
+struct Written {
+    ticks: BTreeMap<PeerId, Tick>,
+    convictions: BTreeSet<(PeerId, FaultKind)>,
+}
+
+impl From<Written> for CausalTrustClock {
+    fn from(Written { ticks, convictions }: Written) -> Self {
+        let mut clock = Self::default();
+        for (author, tick) in ticks {
+            clock.tick(author, tick);
+        }
+        for (accused, kind) in convictions {
+            clock.convict(accused, kind);
+        }
+        clock
+    }
+}
+
 impl CausalTrustClock {
-    /// Raises `author` to at least `tick`.
+    /// Raises `author` to at least `tick`; true if that changed anything. `Seq(0)` says nothing.
     pub fn tick(&mut self, author: PeerId, tick: Tick) -> bool {
-        let news = self.ticks.get(&author).is_none_or(|held| *held < tick);
+        let news = self.get(&author) < tick;
         if news {
             self.ticks.insert(author, tick);
         }
@@ -115,27 +139,44 @@ impl PartialOrd for CausalTrustClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use espalier_identity::canonical::{self, CanonicalError};
     use espalier_testkit::laws::{check_join_laws, check_partial_order};
     use proptest::prelude::*;
 
     fn clock() -> impl Strategy<Value = CausalTrustClock> {
-        let tick = prop_oneof![(1u64..4).prop_map(Tick::Seq), Just(Tick::Forked)];
+        prop_oneof![told(), written().prop_map(CausalTrustClock::from)]
+    }
+
+    type Parts = (BTreeMap<PeerId, Tick>, BTreeSet<(PeerId, FaultKind)>);
+
+    /// Anything that can stand in a file.
+    fn parts() -> impl Strategy<Value = Parts> {
+        let peer = || (0u8..3).prop_map(|i| PeerId::from_bytes([i; 32]));
+        let tick = prop_oneof![(0u64..4).prop_map(Tick::Seq), Just(Tick::Forked)];
         let kinds = [FaultKind::Equivocation, FaultKind::NonFinite, FaultKind::BrokenChain];
         let kind = prop::sample::select(kinds.to_vec());
         (
-            prop::collection::btree_map(0u8..3, tick, 0..3),
-            prop::collection::vec((0u8..3, kind), 0..3),
+            prop::collection::btree_map(peer(), tick, 0..3),
+            prop::collection::btree_set((peer(), kind), 0..3),
         )
-            .prop_map(|(ticks, convictions)| {
-                let mut clock = CausalTrustClock::default();
-                for (author, tick) in ticks {
-                    clock.tick(PeerId::from_bytes([author; 32]), tick);
-                }
-                for (author, kind) in convictions {
-                    clock.convict(PeerId::from_bytes([author; 32]), kind);
-                }
-                clock
-            })
+    }
+
+    fn written() -> impl Strategy<Value = Written> {
+        parts().prop_map(|(ticks, convictions)| Written { ticks, convictions })
+    }
+
+    /// A clock of what was told one by one, convictions before the ticks that cover them.
+    fn told() -> impl Strategy<Value = CausalTrustClock> {
+        parts().prop_map(|(ticks, convictions)| {
+            let mut clock = CausalTrustClock::default();
+            convictions.into_iter().for_each(|(accused, kind)| {
+                clock.convict(accused, kind);
+            });
+            ticks.into_iter().for_each(|(author, tick)| {
+                clock.tick(author, tick);
+            });
+            clock
+        })
     }
 
     proptest! {
@@ -143,6 +184,35 @@ mod tests {
         fn the_clock_is_a_lattice_with_its_order(a in clock(), b in clock(), c in clock()) {
             check_join_laws(&a, &b, &c, |x, y| { x.join(y); });
             check_partial_order(&a, &b, &c, |x, y| x <= y, |x, y| { x.join(y); });
+        }
+
+        #[test]
+        fn equal_is_what_compares_equal(a in clock(), b in clock()) {
+            prop_assert_eq!(a.partial_cmp(&a), Some(Ordering::Equal));
+            prop_assert_eq!(a == b, a.partial_cmp(&b) == Some(Ordering::Equal));
+            prop_assert_eq!(a.partial_cmp(&b), b.partial_cmp(&a).map(Ordering::reverse));
+            prop_assert_eq!(a.clone().join(&b), !(b <= a), "a join says whether it moved");
+        }
+
+        #[test]
+        fn what_is_read_has_the_one_representation(parts in parts()) {
+            let text = serde_json::json!({
+                "ticks": parts.0,
+                "convictions": parts.1,
+            });
+            let read: CausalTrustClock = serde_json::from_value(text).expect("well formed");
+            let (ticks, convictions) = parts.clone();
+            let mut told = CausalTrustClock::from(Written { ticks, convictions });
+            prop_assert_eq!(&read, &told);
+            prop_assert!(!told.join(&read));
+            prop_assert!(read.ticks().all(|(_, tick)| tick > Tick::Seq(0)));
+            let covered = |(accused, kind): &(PeerId, FaultKind)| read.absorbs(accused, *kind);
+            prop_assert!(!read.convictions().any(covered));
+            // Of bytes there is one form, so what is not normal is refused.
+            let bytes = canonical::encode(&parts);
+            let same = canonical::encode(&read) == bytes;
+            let decoded = canonical::decode::<CausalTrustClock>(&bytes);
+            prop_assert_eq!(decoded, if same { Ok(read) } else { Err(CanonicalError::NotCanonical) });
         }
     }
 }

@@ -112,7 +112,7 @@ impl<R> Default for Evidence<R> {
 
 impl<R: Record> PartialEq for Evidence<R> {
     fn eq(&self, other: &Self) -> bool {
-        self.0.len() == other.0.len()
+        self.0.keys().eq(other.0.keys())
             && self.iter().zip(other.iter()).all(|(a, b)| a.digest() == b.digest())
     }
 }

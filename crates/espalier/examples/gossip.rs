@@ -9,14 +9,14 @@ use espalier::prelude::*;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let keys: Vec<Keypair> = (1..=4_u8).map(|i| Keypair::from_seed([i; 32])).collect();
     let roster = keys.iter().map(Keypair::peer_id).collect();
-    let policy = Policy::new(PolicySpec { roster, ..PolicySpec::default() })?;
+    let model = |i: usize| Model::from_f32(&[("w", &[2], &[i as f32, 1.0])]);
+    let policy = Policy::new(PolicySpec { roster, ..PolicySpec::for_model(&model(0)?) })?;
     // One process, one arena: tensors are shared and every signature is checked once.
     let arena = Arena::default();
     let mut nodes = Vec::new();
     for (i, key) in keys.iter().enumerate() {
         let mut state = MergeState::with_arena(policy.clone(), arena.clone());
-        let model = Model::from_f32(&[("w", &[2], &[i as f32, 1.0])])?;
-        state.add(key, Draft::new(format!("node {i}"), model))?;
+        state.add(key, Draft::new(format!("node {i}"), model(i)?))?;
         nodes.push(Replica::new(key.clone(), state, Exchange::Delta));
     }
     for (a, b) in [(0, 1), (2, 3), (1, 2), (0, 3), (0, 2), (1, 3)] {

@@ -14,7 +14,7 @@ const OPERATIONS: usize = 10_000;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let keys: Vec<Keypair> = (0..AUTHORS).map(|i| Keypair::from_seed([i; 32])).collect();
     let roster = keys.iter().map(Keypair::peer_id).collect();
-    let policy = Policy::new(PolicySpec { roster, ..PolicySpec::default() })?;
+    let policy = Policy::new(PolicySpec { roster, ..PolicySpec::any_schema() })?;
     let mut state = MergeState::new(policy);
     for number in 0..OPERATIONS {
         let key = &keys[number % keys.len()];

@@ -9,11 +9,12 @@ use espalier::prelude::*;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let keys = [1, 2, 3].map(|i| Keypair::from_seed([i; 32]));
     let roster = keys.iter().map(Keypair::peer_id).collect();
-    let policy = Policy::new(PolicySpec { roster, ..PolicySpec::default() })?;
+    let weights = |values: &[f32]| Model::from_f32(&[("w", &[3], values)]);
+    let layout = weights(&[0.0; 3])?;
+    let policy = Policy::new(PolicySpec { roster, ..PolicySpec::for_model(&layout) })?;
 
     let mut clinic = MergeState::new(policy.clone());
     let mut lab = MergeState::new(policy);
-    let weights = |values: &[f32]| Model::from_f32(&[("w", &[3], values)]);
     clinic.add(&keys[0], Draft::new("clinic", weights(&[1.0, 2.0, 3.0])?).weight(300.0))?;
     let added = lab.add(&keys[1], Draft::new("lab", weights(&[2.0, 2.0, 2.0])?).weight(100.0))?;
 

@@ -24,13 +24,16 @@
 //! ```
 //! use espalier::prelude::*;
 //!
-//! let policy = Policy::new(PolicySpec { strategy: "median".into(), ..PolicySpec::default() })?;
+//! let (clinic_model, lab_model) =
+//!     (Model::from_f32(&[("w", &[1], &[1.0])])?, Model::from_f32(&[("w", &[1], &[2.0])])?);
+//! let strategy = "median".into();
+//! let policy = Policy::new(PolicySpec { strategy, ..PolicySpec::for_model(&clinic_model) })?;
 //! let mut clinic = MergeState::new(policy.clone());
 //! let mut lab = MergeState::new(policy);
 //! let (clinic_key, lab_key) = (Keypair::from_seed([1; 32]), Keypair::from_seed([2; 32]));
 //!
-//! clinic.add(&clinic_key, Draft::new("clinic", Model::from_f32(&[("w", &[1], &[1.0])])?))?;
-//! lab.add(&lab_key, Draft::new("lab", Model::from_f32(&[("w", &[1], &[2.0])])?))?;
+//! clinic.add(&clinic_key, Draft::new("clinic", clinic_model))?;
+//! lab.add(&lab_key, Draft::new("lab", lab_model))?;
 //! let bytes = lab.to_bytes(Tensors::Inline); // any transport will do
 //! clinic.merge(&MergeState::from_bytes(&bytes)?)?;
 //! assert_eq!(clinic.resolve()?.values_f32("w"), Some(vec![1.5]));

@@ -34,7 +34,7 @@ fn model(value: f32) -> Model {
 /// What the federation of the samples agrees on.
 fn spec() -> PolicySpec {
     let roster = (0..4).map(|i| key(i).peer_id()).collect();
-    PolicySpec { strategy: "median".into(), roster, ..PolicySpec::default() }
+    PolicySpec { strategy: "median".into(), roster, ..PolicySpec::for_model(&model(0.0)) }
 }
 
 /// Three contributions, one of them retracted, a measurement, and a fork.

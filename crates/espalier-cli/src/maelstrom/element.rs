@@ -207,7 +207,7 @@ mod tests {
         fn elements_that_are_kept_up_to_date_are_those_of_the_state(
             steps in prop::collection::vec((0..3_usize, 0..3_usize, 0..40_u64), 1..25),
         ) {
-            let policy = Policy::new(PolicySpec::default()).expect("the default");
+            let policy = Policy::new(PolicySpec::any_schema()).expect("the default");
             let keys = [1, 1, 2].map(|i| Keypair::from_seed([i; 32]));
             let mut states = [(); 3].map(|()| MergeState::new(policy.clone()));
             let mut elements = [(); 3].map(|()| Elements::default());

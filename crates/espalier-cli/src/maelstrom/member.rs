@@ -43,7 +43,7 @@ impl Member {
         let peer = |name: &String| (name.clone(), key_of(name).peer_id());
         let peers: BTreeMap<_, _> = names.iter().map(peer).collect();
         let roster: Vec<_> = peers.values().copied().collect();
-        let policy = Policy::new(PolicySpec { roster, ..PolicySpec::default() }).ok()?;
+        let policy = Policy::new(PolicySpec { roster, ..PolicySpec::any_schema() }).ok()?;
         let links = Links::new(key.peer_id(), peers.values().copied());
         let mut replica = Replica::new(key, MergeState::new(policy), Exchange::Delta);
         // Tensors go along with operations in a way of their own.

@@ -7,7 +7,7 @@ use espalier::replica::Body;
 
 /// A state in which one author removed somebody else's contribution.
 fn guilty() -> MergeState {
-    let policy = Policy::new(PolicySpec::default()).expect("valid");
+    let policy = Policy::new(PolicySpec::any_schema()).expect("valid");
     let (ada, eve) = (Keypair::from_seed([1; 32]), Keypair::from_seed([2; 32]));
     let mut state = MergeState::new(policy);
     let model = Model::from_f32(&[("w", &[1], &[1.0])]).expect("fits");

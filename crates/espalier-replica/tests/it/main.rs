@@ -6,6 +6,7 @@ mod codec;
 mod crowds;
 mod deltas;
 mod driver;
+mod equal_outcomes;
 mod evidence;
 mod fixtures;
 mod gain;
@@ -15,6 +16,7 @@ mod histories;
 mod hostile;
 mod intervals;
 mod joins;
+mod majority;
 mod naive;
 mod overlap;
 mod pack;
@@ -32,7 +34,7 @@ use espalier_replica::{
     Arena, Body, Bound, ChangeError, Contribution, Draft, MergeState, Policy, PolicySpec, SignedOp,
     Weight,
 };
-use espalier_tensor::Model;
+use espalier_tensor::{Dtype, Model};
 use proptest::test_runner::Config;
 
 /// The key of author `i`, always the same.
@@ -43,12 +45,19 @@ fn key(i: u8) -> Keypair {
 /// A policy with a roster of `n` authors; 0 admits everybody.
 fn policy(n: u8) -> Policy {
     let roster = (0..n).map(|i| key(i).peer_id()).collect();
-    Policy::new(PolicySpec { roster, ..PolicySpec::default() }).expect("a legal policy")
+    Policy::new(PolicySpec { roster, ..PolicySpec::any_schema() }).expect("a legal policy")
 }
 
 /// A model of two numbers.
 fn model(x: f32, y: f32) -> Model {
     Model::from_f32(&[("w", &[2], &[x, y])]).expect("a legal model")
+}
+
+/// A model of one number and one integer tensor.
+fn counted(x: f32, n: u8) -> Model {
+    let float = ("w".to_owned(), Dtype::F32, vec![1], x.to_le_bytes().to_vec());
+    let integer = ("n".to_owned(), Dtype::I64, vec![1], vec![n; 8]);
+    Model::from_tensors(vec![float, integer]).expect("legal")
 }
 
 /// Adds a model under `key`: one that nobody else has contributed, as near to (x, −x) as may be.

@@ -70,7 +70,6 @@ pub(crate) fn naive(n: usize, ops: Vec<SignedOp>) -> Naive {
         let others = targets.iter().copied().filter(|target| !adds || *target != dot);
         removed.extend(others.filter(|target| target.is_valid()));
     }
-    context.extend(&removed);
     live.retain(|dot, _| !removed.contains(dot));
     let tombstones = (context.len() - live.len()) as u64;
     let convicted: BTreeSet<_> = verdicts.iter().map(|(accused, _)| *accused).collect();

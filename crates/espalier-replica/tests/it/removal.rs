@@ -57,6 +57,27 @@ fn a_removal_reaches_who_never_saw_the_addition() {
 }
 
 #[test]
+fn what_was_never_made_is_no_tombstone() {
+    let ada = key(0);
+    let mut state = MergeState::new(policy(0));
+    let own = |seq| Dot::new(ada.peer_id(), seq);
+    // What is still to come, what never comes, no dot at all, and something that was no model.
+    let targets = vec![own(0), own(1), own(3), own(900), own(u64::MAX)];
+    say(&mut state, &ada, Body::Retract { targets: targets.clone() });
+    assert_eq!(state.tombstones(), 0);
+    add(&mut state, &ada, 1.0);
+    assert_eq!((state.visible().count(), state.tombstones()), (1, 0));
+    let late = Body::Contribute(contribution(&model(2.0, 1.0), 0, vec![own(2)]));
+    say(&mut state, &ada, late);
+    assert_eq!((state.visible().count(), state.tombstones()), (0, 2));
+    let mut foreign = MergeState::new(policy(0));
+    say(&mut foreign, &key(1), Body::Retract { targets });
+    assert_eq!(foreign.tombstones(), 0);
+    foreign.merge(&state).expect("one policy");
+    assert_eq!(foreign.tombstones(), 2);
+}
+
+#[test]
 fn a_contribution_that_names_itself_stays() {
     let ada = key(0);
     let mut state = MergeState::new(policy(0));

@@ -1,10 +1,10 @@
 //! Trust and the merged model: the same everywhere, and no single author can spoil them.
 
-use crate::{add, contribution, key, model, policy, say, signed};
+use crate::{add, contribution, counted, key, model, policy, say, signed};
 use espalier_identity::Digest;
 use espalier_replica::{
-    Arena, Body, Bound, Draft, MergeState, Policy, PolicySpec, ResolveError, SignedOp, Tensors,
-    Weight,
+    Arena, Body, Bound, Draft, Incomparable, MergeState, Policy, PolicySpec, ResolveError,
+    SignedOp, Tensors, Weight,
 };
 use espalier_tensor::{Dtype, Manifest, Model, TensorError, TensorMeta};
 use espalier_trust::FaultKind;
@@ -91,7 +91,7 @@ fn other_schemas_are_left_out_and_break_nothing() {
     assert!(isolated(&state, 8) && isolated(&state, 9));
     assert_eq!(root(&state), before);
     let schema = Some(model(0.0, 0.0).manifest.schema());
-    let strict = Policy::new(PolicySpec { schema, ..PolicySpec::default() }).expect("legal");
+    let strict = Policy::new(PolicySpec { schema, ..PolicySpec::any_schema() }).expect("legal");
     let mut state = state.with_policy(strict);
     assert_eq!(state.resolve().expect("resolves").values_f32("w"), Some(vec![1.0, -1.0]));
     let other = Model::from_f32(&[("v", &[1], &[1.0])]).expect("legal");
@@ -103,13 +103,6 @@ fn tensors(op: &SignedOp) -> Option<&[TensorMeta]> {
         Body::Contribute(c) => Some(c.manifest.tensors()),
         _ => None,
     }
-}
-
-/// A model of one number and one integer.
-fn counted(x: f32, n: u8) -> Model {
-    let float = ("w".to_owned(), Dtype::F32, vec![1], x.to_le_bytes().to_vec());
-    let integer = ("n".to_owned(), Dtype::I64, vec![1], vec![n; 8]);
-    Model::from_tensors(vec![float, integer]).expect("legal")
 }
 
 #[test]
@@ -127,14 +120,17 @@ fn a_minority_with_other_integers_is_left_out() {
 
 #[test]
 fn integers_without_a_majority_are_a_typed_error() {
-    use espalier_resolve::ResolveError as Merge;
     let mut state = MergeState::new(policy(0));
     for i in 0..3 {
         state.add(&key(i), Draft::new("counted", counted(1.0, i))).expect("legal");
     }
     let resolved = state.resolve();
-    let differ = matches!(resolved, Err(ResolveError::Merge(Merge::IntegersDiffer { .. })));
-    assert!(differ, "{resolved:?}");
+    let reason = Incomparable::Integers { tensor: "n".into(), counts: [1, 1], needed: 2 };
+    assert!(
+        matches!(&resolved, Err(ResolveError::Incomparable(r)) if *r == reason),
+        "{resolved:?}"
+    );
+    assert!((0..3).all(|i| !isolated(&state, i)));
     let whole = |state: &mut MergeState, i| {
         let tensor = ("n".to_owned(), Dtype::I64, vec![1], vec![1; 8]);
         let model = Model::from_tensors(vec![tensor]).expect("legal");

@@ -32,7 +32,7 @@ fn crowd(nodes: usize) -> Result<Vec<MergeState>, SimError> {
     let key = |i| Keypair::from_seed(*Seeds(0).key("node key", i as u64).as_bytes());
     let keys: Vec<_> = (0..nodes).map(key).collect();
     let roster = keys.iter().map(Keypair::peer_id).collect();
-    let policy = Policy::new(PolicySpec { roster, ..PolicySpec::default() })?;
+    let policy = Policy::new(PolicySpec { roster, ..PolicySpec::any_schema() })?;
     let arena = Arena::default();
     let alone = |(i, key): (usize, &Keypair)| {
         let mut state = MergeState::with_arena(policy.clone(), arena.clone());

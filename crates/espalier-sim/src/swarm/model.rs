@@ -21,7 +21,7 @@ pub(crate) struct Model {
     pub(crate) removed: BTreeSet<Dot<PeerId>>,
     /// Live contributions by dot.
     pub(crate) live: BTreeMap<Dot<PeerId>, OpId>,
-    /// How many dots were seen and are not live.
+    /// How many contributions were made and are not live.
     pub(crate) tombstones: u64,
     pub(crate) visible: BTreeMap<PeerId, OpId>,
     /// The tensors of live contributions.
@@ -54,10 +54,10 @@ impl Model {
             let others = removes(fact.op()).iter().filter(|dot| !adds || **dot != fact.dot());
             model.removed.extend(others.filter(|dot| dot.is_valid()).copied());
         }
-        let seen = added.keys().chain(&model.removed).collect::<BTreeSet<_>>().len();
+        let made = added.len();
         let live = added.into_iter().filter(|(dot, _)| !model.removed.contains(dot));
         let live: BTreeMap<_, _> = live.collect();
-        model.tombstones = (seen - live.len()) as u64;
+        model.tombstones = (made - live.len()) as u64;
         let of_live = live.values().filter_map(|fact| fact.op.contribution());
         let tensors = of_live.flat_map(|contribution| contribution.manifest.tensors());
         model.contents = tensors.map(|meta| meta.content).collect();

@@ -39,7 +39,7 @@ impl Domains {
 }
 
 fn state(authors: u8) -> MergeState {
-    let mut state = MergeState::new(Policy::new(PolicySpec::default()).expect("a policy"));
+    let mut state = MergeState::new(Policy::new(PolicySpec::any_schema()).expect("a policy"));
     for author in 0..authors {
         let model = Model::from_f32(&[("w", &[2], &[1.0, f32::from(author)])]).expect("a model");
         state.add(&Keypair::from_seed([author; 32]), Draft::new("m", model)).expect("added");
