@@ -43,11 +43,14 @@
 //! # }
 //! ```
 
+mod dots;
 mod read;
 
+use dots::Dots;
 use espalier_lattice::{CausalContext, Dot, Exhausted, InvalidSeq, Join};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// An add-wins observed-remove set of `E`, changed by actors `A`. Also its own delta type.
 ///
@@ -61,7 +64,7 @@ pub struct OrSet<A: Ord + Clone, E: Ord + Clone> {
     context: CausalContext<A>,
     /// The same as `live`, from the element's side.
     #[serde(skip)]
-    dots: BTreeMap<E, BTreeSet<Dot<A>>>,
+    dots: BTreeMap<E, Dots<A>>,
 }
 
 impl<A: Ord + Clone, E: Ord + Clone> Default for OrSet<A, E> {
@@ -100,14 +103,14 @@ impl<A: Ord + Clone, E: Ord + Clone> OrSet<A, E> {
     /// [`Exhausted`] if `actor` has no number left.
     pub fn delta_add(&self, actor: A, element: E) -> Result<Self, Exhausted> {
         let dot = self.context.next_dot(actor)?;
-        let replaced = self.dots.get(&element).into_iter().flatten().cloned();
+        let replaced = self.dots.get(&element).into_iter().flat_map(Dots::iter).cloned();
         Self::with_entry(dot, element, replaced).map_err(|_| Exhausted)
     }
 
     /// The delta of [`remove`](Self::remove), without changing this set.
     #[must_use]
     pub fn delta_remove(&self, element: &E) -> Self {
-        Self::with_removed(self.dots.get(element).into_iter().flatten().cloned())
+        Self::with_removed(self.dots.get(element).into_iter().flat_map(Dots::iter).cloned())
     }
 
     /// The delta that makes `element` live under `dot` and removes the `replaced` dots. For callers
@@ -203,17 +206,23 @@ impl<A: Ord + Clone, E: Ord + Clone> OrSet<A, E> {
 
     fn put(&mut self, dot: Dot<A>, element: E) {
         self.drop_dot(&dot);
-        self.dots.entry(element.clone()).or_default().insert(dot.clone());
+        self.index(dot.clone(), element.clone());
         self.live.insert(dot, element);
+    }
+
+    fn index(&mut self, dot: Dot<A>, element: E) {
+        match self.dots.entry(element) {
+            Entry::Vacant(place) => {
+                place.insert(Dots::One(dot));
+            }
+            Entry::Occupied(mut place) => place.get_mut().insert(dot),
+        }
     }
 
     fn drop_dot(&mut self, dot: &Dot<A>) -> bool {
         let Some(element) = self.live.remove(dot) else { return false };
-        if let Some(dots) = self.dots.get_mut(&element) {
-            dots.remove(dot);
-            if dots.is_empty() {
-                self.dots.remove(&element);
-            }
+        if let Some(left) = self.dots.remove(&element).and_then(|dots| dots.without(dot)) {
+            self.dots.insert(element, left);
         }
         true
     }

@@ -40,7 +40,7 @@ where
         }
         let mut set = Self { context, ..Self::default() };
         for (dot, element) in &live {
-            set.dots.entry(element.clone()).or_default().insert(dot.clone());
+            set.index(dot.clone(), element.clone());
         }
         set.live = live;
         Ok(set)

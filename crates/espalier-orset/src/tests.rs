@@ -3,6 +3,7 @@
 use super::*;
 use espalier_testkit::laws::check_join_laws;
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 
 type Set = OrSet<u8, u8>;
 

@@ -1,8 +1,8 @@
 //! Files: models and networks.
 
 use crate::within;
-use espalier::tensor::{open_safetensors, write_safetensors};
-use espalier::topology::read_edge_list;
+use espalier_tensor::{open_safetensors, write_safetensors};
+use espalier_topology::read_edge_list;
 use std::fs;
 use std::path::PathBuf;
 use tempfile::TempDir;

@@ -12,11 +12,13 @@
 //! `espalier-testkit`.
 
 mod files;
+#[cfg(feature = "simulator")]
 #[expect(dead_code, reason = "the node is more than its decoder")]
 mod maelstrom;
 mod replica;
 mod samples;
 mod sets;
+#[cfg(feature = "simulator")]
 mod simulator;
 
 use espalier_testkit::alloc::allocated;
@@ -108,35 +110,40 @@ pub const TARGETS: &[Target] = &[
         check: files::edge_lists,
         seeds: samples::edge_lists,
     },
+    #[cfg(feature = "simulator")]
     Target {
         name: "traces",
         about: "traces of who comes and goes, and matrices of latencies",
         check: simulator::traces,
-        seeds: samples::traces,
+        seeds: simulator::sample_traces,
     },
+    #[cfg(feature = "simulator")]
     Target {
         name: "configurations",
         about: "configurations of runs in JSON, as the page and reports have them",
         check: simulator::configurations,
-        seeds: samples::configurations,
+        seeds: simulator::sample_configurations,
     },
+    #[cfg(feature = "simulator")]
     Target {
         name: "reports",
         about: "reports, before anything in them is run again",
         check: simulator::reports,
-        seeds: samples::reports,
+        seeds: simulator::sample_reports,
     },
+    #[cfg(feature = "simulator")]
     Target {
         name: "scenarios",
         about: "scenario files",
         check: simulator::scenarios,
-        seeds: samples::scenarios,
+        seeds: simulator::sample_scenarios,
     },
+    #[cfg(feature = "simulator")]
     Target {
         name: "maelstrom",
         about: "lines that a Maelstrom node reads",
         check: maelstrom::lines,
-        seeds: samples::maelstrom,
+        seeds: maelstrom::sample_lines,
     },
 ];
 

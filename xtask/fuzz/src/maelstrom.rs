@@ -13,6 +13,7 @@ mod message;
 #[path = "../../../crates/espalier-cli/src/maelstrom/node.rs"]
 mod node;
 
+use crate::samples::Samples;
 use node::{Node, Output, Workload};
 
 /// The longest line: short, so that the limit is met.
@@ -38,4 +39,22 @@ pub(crate) fn lines(bytes: &[u8]) {
             }
         }
     }
+}
+
+pub(crate) fn sample_lines() -> Samples {
+    let line = |body: &str| format!(r#"{{"src":"c1","dest":"n0","body":{{{body}}}}}"#);
+    let topology = r#""type":"topology","msg_id":2,"topology":{"n0":["n1"],"n1":["n0"]}"#;
+    let zero = "0".repeat(64);
+    let gossip = format!(r#""type":"gossip","step":0,"root":"{zero}","frames":["RVNQTA=="]"#);
+    let lines = [
+        line(topology),
+        line(r#""type":"broadcast","msg_id":3,"message":1000"#),
+        line(r#""type":"add","msg_id":3,"element":[1,{"a":1.5e300}]"#),
+        line(r#""type":"read","msg_id":4"#),
+        line(&gossip).replace("c1", "n1"),
+    ];
+    let init = line(r#""type":"init","msg_id":1,"node_id":"n0","node_ids":["n0","n1"]"#);
+    let told = |kind: u8| [&[kind], lines.join("\n").as_bytes()].concat();
+    let fresh = |kind: u8| [&[kind], init.as_bytes(), b"\n", lines.join("\n").as_bytes()].concat();
+    vec![told(0), told(1), fresh(2), fresh(3)]
 }

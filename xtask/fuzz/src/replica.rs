@@ -2,9 +2,8 @@
 
 use crate::samples::{self, key};
 use crate::within;
-use espalier::identity::{Digest, PeerId, canonical};
-use espalier::prelude::{Exchange, MergeState, Policy, PolicySpec, Replica, Tensors};
-use espalier::replica::{Fault, Op};
+use espalier_identity::{Digest, PeerId, canonical};
+use espalier_replica::{Exchange, Fault, MergeState, Op, Policy, PolicySpec, Replica, Tensors};
 use std::cell::OnceCell;
 
 /// For what comes from any peer, with or without a key.

@@ -1,22 +1,21 @@
 //! Inputs to begin with, made by the code that writes what the decoders read.
 
 use crate::files::file;
-use espalier::identity::{Digest, Keypair, PeerId, canonical};
-use espalier::lattice::{CausalContext, Dot, VersionVector};
-use espalier::orset::OrSet;
-use espalier::prelude::{
-    Draft, Effect, Exchange, MergeState, Model, Policy, PolicySpec, Replica, Tensors,
-};
-use espalier::provenance::{ContentProof, MerkleMap};
-use espalier::replica::{Body, Fault, HEADER_LEN, Op};
-use espalier::sim::{Config, simulate};
-use espalier::trust::{Dimension, Q16};
+use espalier_identity::{Digest, Keypair, PeerId, canonical};
+use espalier_lattice::{CausalContext, Dot, VersionVector};
+use espalier_orset::OrSet;
+use espalier_provenance::{ContentProof, MerkleMap};
 use espalier_reconcile::{Encoder, Salt};
+use espalier_replica::{
+    Body, Draft, Effect, Exchange, Fault, HEADER_LEN, MergeState, Op, Policy, PolicySpec, Replica,
+    Tensors,
+};
+use espalier_tensor::{Model, write_safetensors};
+use espalier_trust::{Dimension, Q16};
 use serde::Serialize;
 use std::fs;
-use std::ops::ControlFlow;
 
-type Samples = Vec<Vec<u8>>;
+pub(crate) type Samples = Vec<Vec<u8>>;
 
 /// The key of author `i`.
 pub(crate) fn key(i: u8) -> Keypair {
@@ -242,7 +241,7 @@ pub(crate) fn safetensors() -> Samples {
         Model::from_f32(&[("a", &[2, 2], &[1.0; 4]), ("b.c", &[0], &[]), ("d", &[], &[2.0])]);
     let path = file("sample.safetensors", b"");
     let metadata = [("format".to_owned(), "pt".to_owned())].into();
-    espalier::tensor::write_safetensors(&model.expect("small"), &metadata, &path, true)
+    write_safetensors(&model.expect("small"), &metadata, &path, true)
         .expect("a small file can be written");
     let header = |text: &str, data: usize| {
         [&(text.len() as u64).to_le_bytes()[..], text.as_bytes(), &vec![0; data]].concat()
@@ -274,74 +273,4 @@ pub(crate) fn edge_lists() -> Samples {
         "1 99999999999\n",
     ];
     texts.iter().map(|text| text.as_bytes().to_vec()).collect()
-}
-
-pub(crate) fn traces() -> Samples {
-    let texts = [
-        "\u{0}# who comes and goes\n0 leave 1\n1s join 1\n2.5 crash 2\n3 restart 2\n",
-        "\u{0}1 leave 0\n1 leave 0\n1 join 9\n",
-        "\u{1}0 10 20\n10 0 30\n20 30 0\n",
-        "\u{1}1\n",
-        "\u{1}1 nan\n-1 1e9\n",
-    ];
-    texts.iter().map(|text| text.as_bytes().to_vec()).collect()
-}
-
-/// A run that is over at once.
-fn small() -> Config {
-    let model = "synthetic:2".parse().expect("a family");
-    Config { nodes: 2, rounds: 1, model, ..Config::default() }
-}
-
-pub(crate) fn configurations() -> Samples {
-    let settings = [
-        r#"{"topology":"small-world:4:0.1","loss":"10%","partition":["2..3:halves"]}"#,
-        r#"{"byzantine":"20%","attack":["alie:0.5:1","mimic:1"],"strategy":"krum"}"#,
-        r#"{"model":"synthetic:4x4,2","spread":"dirichlet:0.3","retract":"1@3"}"#,
-        r#"{"churn":"poisson:0.1:0.5","late":"3@4","outage":["1@2..4"],"latency":"5ms"}"#,
-        r#"{"clock":"poisson","exchange":"intervals","wire":"counted","metrics":"off"}"#,
-    ];
-    let mut samples: Samples = settings.iter().map(|text| text.as_bytes().to_vec()).collect();
-    samples.push(serde_json::to_vec(&small()).expect("it can be written"));
-    samples.push(serde_json::to_vec(&Config::default()).expect("it can be written"));
-    samples
-}
-
-pub(crate) fn reports() -> Samples {
-    let report = simulate(&small(), &mut |_| ControlFlow::Continue(())).expect("it runs");
-    let mut samples = vec![report.to_json().into_bytes()];
-    samples.extend(fixtures("regressions", "json"));
-    samples
-}
-
-pub(crate) fn scenarios() -> Samples {
-    fixtures("scenarios", "toml")
-}
-
-/// Our own fixtures of a kind.
-fn fixtures(folder: &str, extension: &str) -> Samples {
-    let folder = espalier_testkit::fixture_path(folder);
-    let entries = fs::read_dir(folder).expect("fixtures are there");
-    let mut paths: Vec<_> = entries.map(|entry| entry.expect("listed").path()).collect();
-    paths.sort();
-    paths.retain(|path| path.extension().is_some_and(|found| found == extension));
-    paths.iter().map(|path| fs::read(path).expect("a fixture can be read")).collect()
-}
-
-pub(crate) fn maelstrom() -> Samples {
-    let line = |body: &str| format!(r#"{{"src":"c1","dest":"n0","body":{{{body}}}}}"#);
-    let topology = r#""type":"topology","msg_id":2,"topology":{"n0":["n1"],"n1":["n0"]}"#;
-    let zero = "0".repeat(64);
-    let gossip = format!(r#""type":"gossip","step":0,"root":"{zero}","frames":["RVNQTA=="]"#);
-    let lines = [
-        line(topology),
-        line(r#""type":"broadcast","msg_id":3,"message":1000"#),
-        line(r#""type":"add","msg_id":3,"element":[1,{"a":1.5e300}]"#),
-        line(r#""type":"read","msg_id":4"#),
-        line(&gossip).replace("c1", "n1"),
-    ];
-    let init = line(r#""type":"init","msg_id":1,"node_id":"n0","node_ids":["n0","n1"]"#);
-    let told = |kind: u8| [&[kind], lines.join("\n").as_bytes()].concat();
-    let fresh = |kind: u8| [&[kind], init.as_bytes(), b"\n", lines.join("\n").as_bytes()].concat();
-    vec![told(0), told(1), fresh(2), fresh(3)]
 }

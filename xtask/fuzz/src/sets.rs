@@ -1,10 +1,10 @@
 //! Sets of dots and elements, proofs, and coded symbols.
 
 use crate::within;
-use espalier::identity::{Digest, canonical};
-use espalier::lattice::{CausalContext, Dot, Join, VersionVector};
-use espalier::orset::OrSet;
-use espalier::provenance::{ContentProof, InclusionProof};
+use espalier_identity::{Digest, canonical};
+use espalier_lattice::{CausalContext, Dot, Join, VersionVector};
+use espalier_orset::OrSet;
+use espalier_provenance::{ContentProof, InclusionProof};
 use espalier_reconcile::{Decoder, Encoder, Salt, Symbol, enough_symbols};
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::BTreeSet;
