@@ -88,9 +88,14 @@ fn the_corpus_is_small_and_belongs_to_targets() {
     assert!(sum <= MAX_CORPUS, "{sum} bytes are too much");
     let names: BTreeSet<_> = TARGETS.iter().map(|target| target.name.to_owned()).collect();
     assert_eq!(names.len(), TARGETS.len(), "names are unique");
-    for entry in fs::read_dir(fixture_path("fuzz")).expect("there is a corpus") {
-        let name = entry.expect("a folder can be listed").file_name();
-        let name = name.to_string_lossy().into_owned();
-        assert!(names.contains(&name), "fixtures/fuzz/{name} belongs to no target");
+    let folders = fs::read_dir(fixture_path("fuzz")).expect("there is a corpus");
+    let name = |entry: std::io::Result<fs::DirEntry>| {
+        entry.expect("a folder can be listed").file_name().to_string_lossy().into_owned()
+    };
+    let folders: BTreeSet<_> = folders.map(name).collect();
+    // `cargo xtask fuzz` knows the targets by their folders.
+    assert!(names.is_subset(&folders), "targets without a folder in fixtures/fuzz");
+    if cfg!(feature = "simulator") {
+        assert_eq!(folders, names, "folders of fixtures/fuzz without a target");
     }
 }
