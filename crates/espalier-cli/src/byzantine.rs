@@ -227,7 +227,7 @@ fn attacks(attacks: &[ProtocolSummary]) -> String {
             summary.runs.to_string(),
             number(summary.error.0),
             number(summary.error.1),
-            percent(summary.recall),
+            summary.recall.map_or("–".into(), percent),
             summary.honest_isolated.to_string(),
             summary.honest_convicted.to_string(),
             percent(summary.agreed),

@@ -66,7 +66,7 @@ impl Bar {
     pub(crate) fn watch(&mut self, progress: Progress) -> ControlFlow<()> {
         let bar = &self.0.bar;
         match progress {
-            Progress::Training => bar.set_message("nodes train"),
+            Progress::Training | Progress::Note(_) => bar.set_message("nodes train"),
             Progress::Round { done, of, distinct } => {
                 bar.set_length(u64::from(of));
                 bar.set_position(u64::from(done));

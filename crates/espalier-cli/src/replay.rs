@@ -6,6 +6,7 @@ use crate::console;
 use crate::simulate::failure;
 use anyhow::{Context as _, anyhow};
 use espalier::sim::{self, Config, NodeView, Progress, ReplayError, Replayed, Report};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufReader, BufWriter};
@@ -112,9 +113,12 @@ fn describe(node: &NodeView, text: &mut String) {
     line("visible", some(node.visible.clone()));
     line("tombstones", node.tombstones.to_string());
     line("clock", some(node.clock.iter().map(|(who, seq)| format!("{who} {seq}")).collect()));
-    let doubted = node.trust.iter().filter(|(_, trust)| **trust < 1.0);
-    let doubted: Vec<_> = doubted.map(|(who, trust)| format!("{who} {trust:.3}")).collect();
-    line("trust below 1", if doubted.is_empty() { "nobody".into() } else { some(doubted) });
+    let below = |trust: &BTreeMap<String, f64>| {
+        let doubted = trust.iter().filter(|(_, trust)| **trust < 1.0);
+        let doubted: Vec<_> = doubted.map(|(who, trust)| format!("{who} {trust:.3}")).collect();
+        if doubted.is_empty() { "nobody".into() } else { some(doubted) }
+    };
+    line("trust below 1", node.trust.as_ref().map_or("not computed".into(), below));
     line("state hash", node.state_hash.to_string());
     line("bound root", node.bound_root.to_string());
 }

@@ -9,6 +9,7 @@ use espalier::sim::{
     Interval, OutputError, RunSummary, SCENARIO_HTML, Scenario, ScenarioError, ScenarioReport,
     existing_scenario, run_scenario, write_file, write_scenario,
 };
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -90,17 +91,19 @@ pub(crate) fn within(failed: Failure, place: String) -> Failure {
 }
 
 fn converged(report: &ScenarioReport) -> Result<(), Failure> {
-    let open: Vec<_> = report.summaries.iter().filter(|run| run.converged < run.seeds).collect();
-    if open.is_empty() {
-        return Ok(());
+    let mut met = true;
+    for RunSummary { run, seeds, converged, without_model, .. } in &report.summaries {
+        let open = seeds - converged;
+        if open > 0 {
+            console::complain(&format!("not converged: `{run}` with {open} of {seeds} seeds"));
+        }
+        if *without_model > 0 {
+            let text = format!("no merged model: `{run}` with {without_model} of {seeds} seeds");
+            console::complain(&text);
+        }
+        met &= open == 0 && *without_model == 0;
     }
-    for RunSummary { run, seeds, converged, .. } in open {
-        console::complain(&format!(
-            "not converged: `{run}` with {} of {seeds} seeds",
-            seeds - converged
-        ));
-    }
-    Err(Failure::Check)
+    if met { Ok(()) } else { Err(Failure::Check) }
 }
 
 fn announce(scenario: &Scenario) -> String {
@@ -117,6 +120,9 @@ type Column = (&'static str, bool, Vec<String>);
 
 /// Writes the middle of an estimate or half of its interval.
 type Write = fn(f64) -> String;
+
+/// How many notes are listed at most.
+const NOTES_SHOWN: usize = 12;
 
 const MISSING: &str = "–";
 
@@ -185,6 +191,31 @@ fn summary(report: &ScenarioReport) -> String {
     }
     if runs.iter().any(|run| run.converged < run.seeds) {
         let _ = writeln!(text, "Rounds and × least are over the seeds that converged.");
+    }
+    text.push_str(&notes(report));
+    text
+}
+
+/// What is to be known of the runs, and with how many seeds.
+fn notes(report: &ScenarioReport) -> String {
+    let mut seeds = BTreeMap::<(usize, String), usize>::new();
+    let names = report.summaries.iter().map(|run| run.run.as_str());
+    let places: BTreeMap<&str, usize> = names.zip(0..).collect();
+    for result in &report.results {
+        let Some(&run) = places.get(result.run.as_str()) else { continue };
+        let none = result.no_model.iter().map(|why| format!("no merged model: {why}"));
+        let unjudged = result.not_judged.iter().map(|why| format!("isolated: not judged: {why}"));
+        for note in none.chain(unjudged).chain(result.notes.iter().cloned()) {
+            *seeds.entry((run, note)).or_default() += 1;
+        }
+    }
+    let mut text = String::new();
+    for ((run, note), count) in seeds.iter().take(NOTES_SHOWN) {
+        let (run, of) = (&report.summaries[*run].run, report.summaries[*run].seeds);
+        let _ = writeln!(text, "note: `{run}`, {count} of {of} seeds: {note}");
+    }
+    if seeds.len() > NOTES_SHOWN {
+        let _ = writeln!(text, "and {} more notes in scenario.json", seeds.len() - NOTES_SHOWN);
     }
     text
 }

@@ -16,6 +16,10 @@ use std::path::Path;
 
 /// How many rounds the summary lists at most.
 const ROUNDS_SHOWN: usize = 12;
+/// How many notes the summary lists at most.
+const NOTES_SHOWN: usize = 8;
+/// What stands in the place of a figure that nobody computed.
+const NOT_COMPUTED: &str = "not computed";
 /// How many names a line lists at most.
 const NAMES_SHOWN: usize = 6;
 
@@ -62,6 +66,10 @@ pub(crate) fn run(args: &SimulateArgs, quiet: bool) -> Result<(), Failure> {
         ));
         return Err(Failure::Check);
     }
+    if let (true, Some(problem)) = (args.require_convergence, &report.summary.no_model) {
+        console::complain(&format!("converged, but there is no merged model: {problem}"));
+        return Err(Failure::Check);
+    }
     Ok(())
 }
 
@@ -102,10 +110,13 @@ fn progress(config: &Config, quiet: bool, say: bool) -> impl FnMut(Progress) -> 
     let mut bar = Bar::new(quiet);
     let announcement = say.then(|| announce(config));
     move |progress| {
-        if let (Some(text), Progress::Training) = (&announcement, progress) {
-            // A reader who has gone away is noticed when the summary is printed.
-            let _ = console::print(&format!("{text}\n"));
-        }
+        let line = match (&announcement, &progress) {
+            (Some(text), Progress::Training) => Some(format!("{text}\n")),
+            (Some(_), Progress::Note(note)) => Some(format!("note: {note}\n")),
+            _ => None,
+        };
+        // A reader who has gone away is noticed when the summary is printed.
+        let _ = line.map(|line| console::print(&line));
         bar.watch(progress)
     }
 }
@@ -171,8 +182,10 @@ pub(crate) fn summary(report: &Report) -> String {
         },
     );
     line("state hash", summary.final_state_hash.to_string());
-    if let Some(hash) = summary.final_model_hash {
-        line("merged model", hash.to_string());
+    line("merged model", merged_model(report));
+    if report.model.base_accuracy.is_some() && summary.final_accuracy.is_none() {
+        let why = if summary.no_model.is_some() { "none" } else { NOT_COMPUTED };
+        line("accuracy", why.into());
     }
     if let (Some(merged), Some(alone)) = (summary.final_accuracy, &report.model.alone_accuracy) {
         let mean = alone.iter().sum::<f64>() / alone.len() as f64;
@@ -199,16 +212,43 @@ pub(crate) fn summary(report: &Report) -> String {
             format!("mean L2, accuracy and isolated above are of {sampled} of {all} nodes"),
         );
     }
-    if summary.isolated.is_empty() {
-        line("isolated", "nobody".into());
-    } else {
-        line("isolated", some_of(&summary.isolated));
-    }
+    line("isolated", isolated(report));
     if let Some(detection) = summary.detection {
-        let (recall, precision) = (percent(detection.recall), percent(detection.precision));
-        line("of the liars found", format!("{recall}; of those isolated, liars: {precision}"));
+        let recall = percent(detection.recall);
+        let precision = match detection.precision {
+            Some(precision) => format!("of those isolated, liars: {}", percent(precision)),
+            None => "nobody is isolated".into(),
+        };
+        line("of the liars found", format!("{recall}; {precision}"));
+    }
+    let notes = report.notes();
+    notes.iter().take(NOTES_SHOWN).for_each(|note| line("note", note.clone()));
+    if notes.len() > NOTES_SHOWN {
+        line("", format!("and {} more notes in the report", notes.len() - NOTES_SHOWN));
     }
     text
+}
+
+/// The root of the merged model, or why there is none.
+fn merged_model(report: &Report) -> String {
+    let summary = &report.summary;
+    match (summary.final_model_hash, &summary.no_model) {
+        (Some(hash), _) => hash.to_string(),
+        (None, Some(problem)) => format!("none: {problem}"),
+        (None, None) => NOT_COMPUTED.into(),
+    }
+}
+
+/// Whom the merge leaves out, as far as somebody looked.
+fn isolated(report: &Report) -> String {
+    let Some(isolated) = &report.summary.isolated else { return NOT_COMPUTED.into() };
+    let names: Vec<_> = isolated.iter().map(|name| report.label(name)).collect();
+    match &report.summary.not_judged {
+        Some(why) if names.is_empty() => format!("not judged: {why}"),
+        Some(why) => format!("{}; the others were not judged: {why}", some_of(&names)),
+        None if names.is_empty() => "nobody".into(),
+        None => some_of(&names),
+    }
 }
 
 /// The rounds up to convergence, or a selection of them.
@@ -227,7 +267,7 @@ fn rounds(report: &Report) -> String {
             round.mean_pairwise_l2.map_or("–".into(), |l2| format!("{l2:.4}")),
             if accuracy > 0 { percent(mean) } else { "–".into() },
             console::bytes(round.sent_bytes),
-            round.isolated.len().to_string(),
+            round.isolated.as_ref().map_or("–".into(), |isolated| isolated.len().to_string()),
         ]);
     }
     let head = ["round", "states", "mean L2", "accuracy", "sent", "isolated"];

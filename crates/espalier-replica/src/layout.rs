@@ -3,7 +3,8 @@
 //! Whatever decides that counts heads, and heads that are there early must not decide for those who
 //! are still to come. So a layout (names, types and shapes) or the values of integer tensors count
 //! only if a majority of the roster has them, present or not, or if all who are present agree. If
-//! neither is so, nobody is judged and nothing is merged.
+//! neither is so, nobody is judged and nothing is merged. Integers that a rule merges (the parameter
+//! `buffers`) need not be the same.
 
 use crate::arena::Entry;
 use crate::policy::Policy;
@@ -34,10 +35,11 @@ pub enum Incomparable {
         /// The first tensor in which the two differ.
         mismatch: Box<Mismatch>,
     },
-    /// An integer tensor has different values, and integers are passed on, never merged.
+    /// An integer tensor has different values, and no rule merges integers.
     #[error(
-        "tensor `{tensor}` holds integers, which cannot be merged: {} contributions have one value \
-         and {} another, and none has the {} of the roster that it needs",
+        "tensor `{tensor}` holds integers, which no rule merges: {} contributions have one value and \
+         {} another, and none has the {} of the roster that it needs; the parameter `buffers` can \
+         be such a rule",
         .counts[0], .counts[1], .needed
     )]
     Integers {
@@ -86,6 +88,10 @@ impl Layout {
                 return Self { schema: None, integers: None, undecided };
             }
         };
+        if !policy.strategy().compares_integers() {
+            // A rule merges them, so that they need not be the same.
+            return Self { schema, integers: None, undecided: None };
+        }
         let same = entries.iter().filter_map(|e| Some((found(e)?, e)));
         let same = same.filter(|((own, _), _)| Some(*own) == schema);
         let (integers, undecided) = match shared(same.map(|((_, own), e)| (own, e)), needed) {

@@ -9,12 +9,39 @@ use crate::view::View;
 use espalier_identity::{Digest, PeerId};
 use espalier_resolve::{Input, Plan, ResolveError as MergeError};
 use espalier_tensor::{Model, TensorError};
-use espalier_trust::{Dimension, NEUTRAL, Subject, Trust, score};
+use espalier_trust::{Dimension, Judgement, NEUTRAL, Subject, Trust, score};
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// Trust by author: everybody with a visible contribution, and everybody convicted.
-pub type TrustTable = BTreeMap<PeerId, Trust>;
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TrustTable {
+    authors: BTreeMap<PeerId, Trust>,
+    judgement: Judgement,
+}
+
+impl TrustTable {
+    /// Whether the distances between contributions had their say. Without it, full accuracy means
+    /// only that nothing is known.
+    #[must_use]
+    pub const fn judgement(&self) -> Judgement {
+        self.judgement
+    }
+
+    /// The authors that `resolve` leaves out, ascending.
+    pub fn isolated(&self) -> impl Iterator<Item = PeerId> {
+        self.authors.iter().filter(|(_, trust)| trust.is_isolated()).map(|(peer, _)| *peer)
+    }
+}
+
+impl Deref for TrustTable {
+    type Target = BTreeMap<PeerId, Trust>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.authors
+    }
+}
 
 /// Why a state does not resolve to a model. Nothing is changed.
 #[derive(Debug, thiserror::Error)]
@@ -118,7 +145,7 @@ impl Resolution {
     /// # Errors
     /// [`ResolveError::Merge`].
     pub fn model(&self) -> Result<Model, ResolveError> {
-        Ok(self.plan()?.model())
+        Ok(self.plan()?.model()?)
     }
 }
 
@@ -227,12 +254,13 @@ pub(crate) fn table(
         comparable.zip(points).for_each(|(subject, point)| subject.point = *point);
         score(roster, &subjects, geometry, &policy.spec().constants)
     });
-    let mut table: TrustTable =
+    let mut authors: BTreeMap<PeerId, Trust> =
         view.evidence().convicted().into_iter().map(|peer| (peer, Trust::CONVICTED)).collect();
-    table.extend(subjects.iter().map(|subject| subject.author).zip(scores));
+    authors.extend(subjects.iter().map(|subject| subject.author).zip(scores.trust));
     // Nobody is judged by what does not count yet.
-    table.extend(undecided.into_iter().map(|(entry, _)| (entry.op().op().author, Trust::FULL)));
-    Ok(table)
+    let undecided = undecided.into_iter().map(|(entry, _)| (entry.op().op().author, Trust::FULL));
+    authors.extend(undecided);
+    Ok(TrustTable { authors, judgement: scores.judgement })
 }
 
 /// Why the visible contributions cannot be compared, if they cannot. Needs no tensors. O(n).

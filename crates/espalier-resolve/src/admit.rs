@@ -2,20 +2,26 @@
 
 use std::borrow::Cow;
 
-use espalier_tensor::{Model, schema_mismatch};
+use espalier_tensor::{Dtype, Model, schema_mismatch};
 
-use crate::{Input, ResolveError, Strategy};
+use crate::{
+    Input, ResolveError, Strategy,
+    integers::{self, Buffers},
+};
 
-/// Checks layouts, integers, weights and the base. Reads no tensor data: integers are compared
-/// by their digests.
+/// Checks layouts, integers, weights and the base. Integers are compared by their digests, and
+/// not at all if they are to be merged; tensor data are read only to say where they differ.
 pub(crate) fn check(
     strategy: &Strategy,
     inputs: &[Input<'_>],
     base: Option<&Model>,
 ) -> Result<(), ResolveError> {
     let first = inputs.first().ok_or(ResolveError::Empty)?;
-    if strategy.needs_base() && base.is_none() {
+    if strategy.info().needs_base && base.is_none() {
         return Err(ResolveError::BaseRequired { strategy: strategy.name() });
+    }
+    if strategy.buffers() == Buffers::Base && base.is_none() {
+        return Err(ResolveError::BuffersFromBase);
     }
     for &Input { id, weight, .. } in inputs {
         if !(weight > 0.0 && weight <= f64::from(f32::MAX)) {
@@ -28,6 +34,9 @@ pub(crate) fn check(
     };
     for input in others {
         fits(reference, &with, input)?;
+        if strategy.compares_integers() {
+            same_integers(reference, &with, input)?;
+        }
     }
     Ok(())
 }
@@ -38,12 +47,33 @@ fn fits(reference: &Model, with: &str, input: &Input<'_>) -> Result<(), ResolveE
         let mismatch = Box::new(mismatch);
         return Err(ResolveError::Mismatch { id, with: with.to_owned(), mismatch });
     }
-    let pairs = reference.manifest.tensors().iter().zip(input.model.manifest.tensors());
-    for (ours, theirs) in pairs {
-        if !ours.dtype.is_float() && ours.content != theirs.content {
-            let tensor = ours.name.clone();
-            return Err(ResolveError::IntegersDiffer { tensor, id, with: with.to_owned() });
+    Ok(())
+}
+
+/// Of models of one layout.
+fn same_integers(reference: &Model, with: &str, input: &Input<'_>) -> Result<(), ResolveError> {
+    for (index, ours) in reference.manifest.tensors().iter().enumerate() {
+        let dtype = ours.dtype;
+        if dtype.is_float() || ours.content == input.model.meta(index).content {
+            continue;
         }
+        let pair = [input.model, reference].map(|model| model.content(index));
+        let of = |content: &'_ [u8], element: usize| {
+            let bytes = content.chunks_exact(dtype.size()).nth(element).unwrap_or_default();
+            // Truth values may differ as bytes and be the same.
+            integers::read(if dtype == Dtype::Bool { Dtype::U8 } else { dtype }, bytes)
+        };
+        let place = pair[0].iter().zip(pair[1].iter()).position(|(a, b)| a != b).unwrap_or(0);
+        let element = place / dtype.size();
+        return Err(ResolveError::IntegersDiffer {
+            tensor: ours.name.clone(),
+            dtype,
+            id: input.id,
+            with: with.to_owned(),
+            element,
+            found: of(pair[0], element),
+            expected: of(pair[1], element),
+        });
     }
     Ok(())
 }
@@ -62,6 +92,14 @@ pub(crate) fn relative(weights: &[f64]) -> Vec<f64> {
     weights.iter().map(|&weight| libm::scalbn(weight, -exponent).max(smallest)).collect()
 }
 
+/// How many weights [`relative`] raises.
+pub(crate) fn raised(weights: &[f64]) -> usize {
+    let largest = weights.iter().copied().fold(0.0, f64::max);
+    let smallest = libm::scalbn(1.0, -60);
+    let scaled = |&weight: &f64| libm::scalbn(weight, -libm::ilogb(largest));
+    weights.iter().map(scaled).filter(|weight| *weight < smallest).count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,5 +110,7 @@ mod tests {
         assert_eq!(relative(&[3.0, 12.0]), [0.375, 1.5]);
         assert_eq!(relative(&[5e-324, 1e-323]), [0.5, 1.0]);
         assert_eq!(relative(&[1e-300, 1.0])[0] as f32, 1.0 / (1_u64 << 60) as f32);
+        assert_eq!(raised(&[1e-300, 1.0, 1e-10, 1e-19]), 2);
+        assert_eq!(raised(&[1e-300, 1e-300]), 0);
     }
 }

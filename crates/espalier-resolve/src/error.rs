@@ -1,9 +1,9 @@
 //! What can be wrong with a policy or with the models it is applied to.
 
 use espalier_identity::Digest;
-use espalier_tensor::Mismatch;
+use espalier_tensor::{Dtype, Mismatch, TensorError};
 
-use crate::ParameterRange;
+use crate::{ParameterRange, extent::largest_of};
 
 /// A strategy cannot be built: the caller's fault. Nothing is changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -81,70 +81,76 @@ pub enum ResolveError {
         /// In which tensor, and what both sides have.
         mismatch: Box<Mismatch>,
     },
-    /// A tensor of integers is not the same everywhere: integers are passed on, never merged.
+    /// A tensor of integers is not the same everywhere, and `buffers = error` merges none.
     #[error(
-        "tensor `{tensor}` holds integers, which cannot be merged, and contribution {id} has \
-         other values than {with}"
+        "tensor `{tensor}` ({dtype}) is not the same in all models: element {element} is {found} \
+         in contribution {id} and {expected} in {with}; `buffers = mean` would average it and \
+         `buffers = base` would take the base's"
     )]
     IntegersDiffer {
         /// The tensor.
         tensor: String,
+        /// Its element type.
+        dtype: Dtype,
         /// The contribution that differs.
         id: Digest,
         /// From what it differs, in words.
         with: String,
+        /// Index of the first element that differs.
+        element: usize,
+        /// Its value in the contribution; the byte of a truth value.
+        found: i128,
+        /// Its value in what the contribution was compared with.
+        expected: i128,
     },
+    /// A merged element is finite, and the output's element type does not reach so far: the
+    /// fault of the policy, or of whoever contributed such values.
+    #[error(
+        "tensor `{tensor}`: merged element {element} is too large for {dtype}, whose largest \
+         value is {}{}", largest_of(*.dtype), wider(*.dtype)
+    )]
+    Overflow {
+        /// The tensor.
+        tensor: String,
+        /// Index of the element.
+        element: usize,
+        /// The element type of the output.
+        dtype: Dtype,
+    },
+    /// An input, or the base, is infinite or not a number: the fault of whoever contributed it.
+    #[error(
+        "tensor `{tensor}`: there is no merged element {element}, as an input or the base is \
+         infinite or not a number there"
+    )]
+    NotFinite {
+        /// The tensor.
+        tensor: String,
+        /// Index of the element.
+        element: usize,
+    },
+    /// `buffers = base` needs a base, and none was given: the caller's fault.
+    #[error(
+        "`buffers = base` takes tensors of integers from a base model, and no base model was \
+         given"
+    )]
+    BuffersFromBase,
 }
 
-/// Something a strategy did on purpose that a reader of the result should know.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Note {
-    /// The density would have kept nothing of a small tensor.
-    #[error("tensor `{tensor}`: the density keeps none of {elements} elements; one was kept")]
-    KeptOne {
-        /// The tensor.
-        tensor: String,
-        /// How many elements it has.
-        elements: usize,
-    },
-    /// A direction could not be averaged on the sphere.
-    #[error("tensor `{tensor}`: averaged linearly because {reason}")]
-    Linear {
-        /// The tensor.
-        tensor: String,
-        /// Why.
-        reason: &'static str,
-    },
-    /// More liars were assumed than a rule or a step tolerates: less than half of its rows.
-    #[error("`{step}` of {rows} rows tolerates {used} liars, not {asked}")]
-    Liars {
-        /// The rule or the step before it.
-        step: &'static str,
-        /// How many rows it has: fewer than inputs after `bucketing`.
-        rows: usize,
-        /// How many the parameter `f` means.
-        asked: usize,
-        /// How many were assumed instead.
-        used: usize,
-    },
-    /// Inputs that are not finite, or too long to be measured, were left out.
-    #[error("{count} of {inputs} inputs are not finite and were left out")]
-    NotFinite {
-        /// How many.
-        count: usize,
-        /// Of how many.
-        inputs: usize,
-    },
-    /// The set of least diameter was too hard to find.
-    #[error(
-        "which {liars} of {rows} rows to leave out was too hard to find; the set that was used \
-         has at most twice the least diameter"
-    )]
-    Approximate {
-        /// How many rows there are.
-        rows: usize,
-        /// How many are left out.
-        liars: usize,
-    },
+/// What a message says of a type that is not the widest.
+fn wider(dtype: Dtype) -> &'static str {
+    match dtype {
+        Dtype::F64 => "",
+        _ => "; the parameter `dtype` can name a wider type",
+    }
+}
+
+/// A merged model is not written. Nothing is left behind.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// It cannot be computed.
+    #[error(transparent)]
+    Merge(#[from] ResolveError),
+    /// The file cannot be written.
+    #[error(transparent)]
+    File(#[from] TensorError),
 }

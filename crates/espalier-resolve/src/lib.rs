@@ -16,9 +16,11 @@
 //! * Byzantine-robust strategies (median, Krum, …) look at the whole model as one vector per
 //!   input. How many liars they expect is the parameter `f`, what is done before them `pre`.
 //! * Random masks depend on the seed, the contribution's content, the tensor and the element.
-//! * Tensors of integers must be the same in all models and are passed on.
-//! * NaN and infinities are for the caller to keep out. They do not stop a merge, and they give
-//!   the same bits everywhere: every NaN is written as the same one.
+//! * Tensors of integers are no strategy's business: the parameter `buffers` says whether they
+//!   must be the same in all models, are the base's, or are averaged exactly.
+//! * NaN and infinities are for the caller to keep out. Every merged element is finite, or an
+//!   error names it. Where plain arithmetic overflows on the way to a finite result, the element
+//!   is computed again in f64 and in a wider range.
 //!
 //! This crate knows no replicas, no signatures, no trust and no network.
 //!
@@ -35,17 +37,20 @@
 //!
 //! let strategy = Strategy::new("ties", &[("density".into(), "0.5".into())].into())?;
 //! let plan = strategy.prepare(&inputs, Some(&base), Digest::ZERO, &SelectionCache::new())?;
-//! let merged = plan.model();
+//! let merged = plan.model()?;
 //! assert_eq!(merged.values_f32("w"), Some(vec![3.0, 0.0, 5.0, 0.0]));
-//! assert_eq!(plan.hash(), merged.manifest);
+//! assert_eq!(plan.hash()?, merged.manifest);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod admit;
 mod cache;
 mod error;
+mod extent;
+mod integers;
 mod linear;
 mod method;
+mod note;
 mod parameters;
 mod plan;
 mod ranks;
@@ -61,7 +66,8 @@ use espalier_tensor::Model;
 
 pub use crate::{
     cache::SelectionCache,
-    error::{Note, ResolveError, StrategyError},
+    error::{ResolveError, StrategyError, WriteError},
+    note::Note,
     parameters::{ParameterInfo, ParameterRange},
     plan::Plan,
     registry::{StrategyInfo, registry},

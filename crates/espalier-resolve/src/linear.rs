@@ -91,7 +91,7 @@ impl<W: Fn(usize) -> usize> At<'_, W> {
         scratch: &mut Vec<T>,
     ) {
         let (tensor, n) = (self.tensor, out.len());
-        if tensor.dtype == T::DTYPE {
+        if tensor.in_place::<T>() {
             let row = |k| T::raw(tensor.bytes(self.input(k), self.start..self.start + n));
             self.fold_rows(core::array::from_fn::<_, K, _>(row), c, base, out);
             return;

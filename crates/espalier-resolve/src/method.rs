@@ -6,7 +6,7 @@ use espalier_identity::Digest;
 use espalier_tensor::{Content, Dtype, Model};
 use rayon::prelude::*;
 
-use crate::{Input, Note, SelectionCache, real::Real};
+use crate::{Input, Note, SelectionCache, extent::SHRINK, real::Real};
 
 /// A strategy's formula.
 ///
@@ -30,6 +30,11 @@ pub(crate) trait Method: Debug + Send + Sync + 'static {
         out: &mut [T],
         scratch: &mut Scratch<T>,
     );
+
+    /// Whether plain arithmetic could overflow in this tensor without showing it in the result.
+    fn overflows(&self, _selected: &Self::Selected) -> bool {
+        false
+    }
 
     /// The factors of the inputs and of the base, if they depend on weights only.
     fn coefficients(&self, _weights: &[f64]) -> Option<(Vec<f64>, f64)> {
@@ -84,9 +89,21 @@ pub(crate) struct Tensor<'p> {
     pub(crate) index: usize,
     pub(crate) dtype: Dtype,
     pub(crate) elements: usize,
+    /// Whether elements are read times [`SHRINK`].
+    pub(crate) shrunk: bool,
 }
 
 impl<'p> Tensor<'p> {
+    /// The same, read times [`SHRINK`].
+    pub(crate) fn shrunk(&self) -> Self {
+        Self { shrunk: true, ..*self }
+    }
+
+    /// Whether stored bytes are the values that [`Tensor::read`] gives.
+    pub(crate) fn in_place<T: Real>(&self) -> bool {
+        self.dtype == T::DTYPE && !self.shrunk
+    }
+
     /// How many inputs there are.
     pub(crate) fn count(&self) -> usize {
         self.context.inputs.len()
@@ -98,6 +115,11 @@ impl<'p> Tensor<'p> {
 
     pub(crate) fn row(&self, input: usize) -> &'p Content {
         self.context.inputs[input].model.content(self.index)
+    }
+
+    /// The digest of [`Tensor::row`], which every model knows.
+    pub(crate) fn content_digest(&self, input: usize) -> Digest {
+        self.context.inputs[input].model.meta(self.index).content
     }
 
     pub(crate) fn base(&self) -> Option<&'p Content> {
@@ -115,7 +137,14 @@ impl<'p> Tensor<'p> {
 
     /// Elements `start ..` of an input.
     pub(crate) fn read<T: Real>(&self, input: usize, start: usize, out: &mut [T]) {
-        T::read(self.dtype, self.bytes(input, start..start + out.len()), out);
+        self.read_bytes(self.bytes(input, start..start + out.len()), out);
+    }
+
+    fn read_bytes<T: Real>(&self, bytes: &[u8], out: &mut [T]) {
+        T::read(self.dtype, bytes, out);
+        if self.shrunk {
+            out.iter_mut().for_each(|value| *value = *value * T::of(SHRINK));
+        }
     }
 
     /// Elements `start ..` of the base; zero if there is none, which no method that asks allows.
@@ -123,7 +152,7 @@ impl<'p> Tensor<'p> {
         match self.base() {
             Some(base) => {
                 let range = self.byte_range(start..start + out.len());
-                T::read(self.dtype, &base[range], out);
+                self.read_bytes(&base[range], out);
             }
             None => out.fill(T::ZERO),
         }
@@ -176,6 +205,11 @@ pub(crate) trait AnyMethod: Debug + Send + Sync {
 
 /// A method together with what it selected in each tensor.
 pub(crate) trait Merger: Debug + Send + Sync {
+    /// Whether plain arithmetic could overflow in this tensor without showing it in the result.
+    fn overflows(&self, _t: &Tensor<'_>) -> bool {
+        false
+    }
+
     fn merge_f32(&self, t: &Tensor<'_>, start: usize, out: &mut [f32], s: &mut Scratch<f32>);
     fn merge_f64(&self, t: &Tensor<'_>, start: usize, out: &mut [f64], s: &mut Scratch<f64>);
 }
@@ -227,6 +261,11 @@ impl<M: Method> Ready<'_, M> {
 }
 
 impl<M: Method> Merger for Ready<'_, M> {
+    fn overflows(&self, t: &Tensor<'_>) -> bool {
+        let selected = self.selected.get(t.index).and_then(Option::as_ref);
+        selected.is_some_and(|selected| self.method.overflows(selected))
+    }
+
     fn merge_f32(&self, t: &Tensor<'_>, start: usize, out: &mut [f32], s: &mut Scratch<f32>) {
         self.merge(t, start, out, s);
     }

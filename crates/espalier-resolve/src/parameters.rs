@@ -122,7 +122,7 @@ pub struct ParameterInfo {
 }
 
 /// Parameters that every strategy has.
-pub(crate) const COMMON: [ParameterInfo; 2] = [
+pub(crate) const COMMON: [ParameterInfo; 3] = [
     ParameterInfo {
         name: "accumulate",
         default: "f32",
@@ -135,6 +135,14 @@ pub(crate) const COMMON: [ParameterInfo; 2] = [
         range: ParameterRange::Choice(&["same", "f64", "f32", "f16", "bf16"]),
         help: "the type of merged floating-point tensors; `same` is the base's or the first \
                input's",
+    },
+    ParameterInfo {
+        name: "buffers",
+        default: "error",
+        range: ParameterRange::Choice(&["error", "base", "mean"]),
+        help: "tensors of integers, such as counters: `error` if they are not the same in all \
+               models; `base` takes the base's; `mean` takes the weighted mean, rounded half to \
+               even",
     },
 ];
 

@@ -50,6 +50,15 @@ pub(crate) trait Real:
     const NAN_MAGNITUDE: Self::Key;
     /// More than any magnitude.
     const UNREACHED: Self::Key;
+    /// The largest number.
+    const LARGEST: f64;
+    fn wide(self) -> f64;
+    fn is_finite(self) -> bool;
+}
+
+/// Whether all of them are finite, without a branch on each.
+pub(crate) fn all_finite<T: Real>(values: &[T]) -> bool {
+    values.iter().fold(true, |all, value| all & value.is_finite())
 }
 
 /// Something that holds a `T`.
@@ -86,6 +95,7 @@ impl Real for f32 {
     type Key = i32;
     const NAN_MAGNITUDE: i32 = 0x7f80_0001;
     const UNREACHED: i32 = i32::MAX;
+    const LARGEST: f64 = f32::MAX as f64;
 
     #[inline(always)]
     fn of(value: f64) -> Self {
@@ -113,6 +123,14 @@ impl Real for f32 {
         Self::from_bits(magnitude as u32)
     }
     #[inline(always)]
+    fn wide(self) -> f64 {
+        self.into()
+    }
+    #[inline(always)]
+    fn is_finite(self) -> bool {
+        self.is_finite()
+    }
+    #[inline(always)]
     fn abs(self) -> Self {
         self.abs()
     }
@@ -131,6 +149,7 @@ impl Real for f64 {
     type Key = i64;
     const NAN_MAGNITUDE: i64 = 0x7ff0_0000_0000_0001;
     const UNREACHED: i64 = i64::MAX;
+    const LARGEST: f64 = f64::MAX;
 
     #[inline(always)]
     fn of(value: f64) -> Self {
@@ -156,6 +175,14 @@ impl Real for f64 {
     #[inline(always)]
     fn from_magnitude(magnitude: i64) -> Self {
         Self::from_bits(magnitude as u64)
+    }
+    #[inline(always)]
+    fn wide(self) -> f64 {
+        self
+    }
+    #[inline(always)]
+    fn is_finite(self) -> bool {
+        self.is_finite()
     }
     #[inline(always)]
     fn abs(self) -> Self {

@@ -16,7 +16,7 @@ pub struct StrategyInfo {
     pub summary: &'static str,
     /// Where it was published.
     pub source: &'static str,
-    /// Its own parameters. Every strategy also has `accumulate` and `dtype`.
+    /// Its own parameters. Every strategy also has `accumulate`, `dtype` and `buffers`.
     pub parameters: &'static [ParameterInfo],
     /// Whether it merges differences from a base model.
     pub needs_base: bool,

@@ -19,11 +19,13 @@ pub(crate) struct Threshold {
     pub(crate) magnitude: i64,
     /// Of those with this magnitude, the ones up to this index are kept.
     pub(crate) last: usize,
+    /// The largest magnitude, if any was looked at; otherwise zero.
+    pub(crate) largest: i64,
 }
 
 impl Threshold {
     /// Keeps everything.
-    pub(crate) const ALL: Self = Self { magnitude: 0, last: usize::MAX };
+    pub(crate) const ALL: Self = Self { magnitude: 0, last: usize::MAX, largest: 0 };
 
     /// Splits `start .. start + len` where the treatment of equal magnitudes changes. Returns
     /// the length of the first part, and the smallest absolute value that each part keeps; a
@@ -49,6 +51,7 @@ const GROUP: usize = 8;
 impl Tensor<'_> {
     pub(crate) fn selection_key<T: Real>(&self, input: usize, keep: usize) -> Option<Key> {
         let content = |model: &espalier_tensor::Model| model.meta(self.index).content;
+        debug_assert!(!self.shrunk, "what was selected among other values");
         Some(Key {
             input: content(self.context.inputs[input].model),
             base: content(self.context.base?),
@@ -109,7 +112,7 @@ impl<T: Real> Buffers<T> {
         len: usize,
     ) -> &[T::Key] {
         let (base, out) = (&self.base[..len], &mut self.magnitudes[..len]);
-        if tensor.dtype == T::DTYPE {
+        if tensor.in_place::<T>() {
             fill::<T, T::Raw>(T::raw(tensor.bytes(input, start..start + len)), base, out);
         } else {
             let row = &mut self.row[..len];
@@ -133,6 +136,7 @@ struct Search<T: Real> {
     high: T::Key,
     above: usize,
     inside: usize,
+    largest: T::Key,
     /// What lies inside, unless the bracket is a single magnitude or holds too much.
     candidates: Vec<T::Key>,
     limit: usize,
@@ -153,11 +157,13 @@ impl<T: Real> Search<T> {
             None => (T::Key::default(), T::UNREACHED),
         };
         let limit = if low == high { 0 } else { SMALL + n / 4 };
-        Self { input, low, high, above: 0, inside: 0, candidates: Vec::new(), limit }
+        let largest = T::Key::default();
+        Self { input, low, high, above: 0, inside: 0, largest, candidates: Vec::new(), limit }
     }
 
     fn look_at(&mut self, magnitudes: &[T::Key]) {
         let (low, high) = (self.low, self.high);
+        self.largest = magnitudes.iter().fold(self.largest, |largest, &m| largest.max(m));
         if self.candidates.len() >= self.limit {
             // Only counting: a single magnitude, or too many to collect.
             for &m in magnitudes {
@@ -200,7 +206,7 @@ impl<T: Real> Search<T> {
         } else {
             nth_equal::<T>(tensor, self.input, found.magnitude, ties)
         };
-        Threshold { magnitude: found.magnitude.into(), last }
+        Threshold { magnitude: found.magnitude.into(), last, largest: self.largest.into() }
     }
 
     /// `None` if the answer is not inside the bracket or too much is.
@@ -379,7 +385,7 @@ mod tests {
         let inputs = vec![Input { id: Digest::ZERO, weight: 1.0, model: &input }];
         let (relative, seed) = (vec![1.0], Digest::ZERO);
         let context = Context { inputs, relative, base: Some(&base), seed };
-        let tensor = Tensor { context: &context, index: 0, dtype, elements: n };
+        let tensor = Tensor { context: &context, index: 0, dtype, elements: n, shrunk: false };
         for &keep in keeps {
             let threshold = thresholds::<T>(&tensor, &[0], keep)[0];
             let expected = slow::<T>(&tensor, keep);

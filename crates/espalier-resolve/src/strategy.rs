@@ -8,6 +8,7 @@ use espalier_tensor::Model;
 
 use crate::{
     Input, Plan, ResolveError, SelectionCache, StrategyError, StrategyInfo,
+    integers::Buffers,
     method::AnyMethod,
     parameters::Values,
     registry::{find, nearest_strategy},
@@ -67,10 +68,10 @@ impl Strategy {
         self.values.as_map()
     }
 
-    /// Whether a base model is needed.
+    /// Whether a base model is needed: by the strategy, or by `buffers = base`.
     #[must_use]
     pub fn needs_base(&self) -> bool {
-        self.info.needs_base
+        self.info.needs_base || self.buffers() == Buffers::Base
     }
 
     /// Whether a base changes the result: of those that need one, and of robust strategies where
@@ -78,7 +79,14 @@ impl Strategy {
     /// leave out a base that others have.
     #[must_use]
     pub fn uses_base(&self) -> bool {
-        self.info.needs_base || self.method.reads_base()
+        self.needs_base() || self.method.reads_base()
+    }
+
+    /// Whether tensors of integers have to be the same in all models: so it is with
+    /// `buffers = error`, and otherwise they may differ, as they are merged.
+    #[must_use]
+    pub fn compares_integers(&self) -> bool {
+        self.buffers() == Buffers::Error
     }
 
     /// Whether the result depends on a seed, or may.
@@ -109,7 +117,7 @@ impl Strategy {
     ///
     /// # Errors
     /// [`ResolveError`]: no inputs, no base, a weight that is not positive, a layout that differs
-    /// (naming the tensor and both sides), integers that differ. Nothing is changed.
+    /// (naming the tensor and both sides), integers that differ and shall not. Nothing is changed.
     pub fn prepare<'a>(
         &'a self,
         inputs: &[Input<'a>],
@@ -122,6 +130,10 @@ impl Strategy {
 
     pub(crate) fn method(&self) -> &dyn AnyMethod {
         &*self.method
+    }
+
+    pub(crate) fn buffers(&self) -> Buffers {
+        Buffers::new(self.values.word("buffers"))
     }
 
     pub(crate) fn values(&self) -> &Values {

@@ -28,6 +28,10 @@ pub(crate) struct Parcel {
 /// hear goes through its replicas' state or as frames over the links.
 pub(crate) trait Behaviour: Debug + Send + Sync {
     /// Puts what it trained into the federation. `base` is the model from which training started.
+    ///
+    /// # Errors
+    /// [`ChangeError`]; of these, [`ChangeError::Copy`] and [`ChangeError::Magnitude`] say that it
+    /// would convict itself, so that its last contribution stands.
     fn contribute(
         &mut self,
         node: &mut Node,
@@ -35,11 +39,7 @@ pub(crate) trait Behaviour: Debug + Send + Sync {
         base: Option<&Model>,
     ) -> Result<(), ChangeError> {
         let _ = base;
-        node.say(|state, key| match state.add(key, draft.clone()) {
-            // What would convict it is not said: its last contribution stands.
-            Err(ChangeError::Copy { .. } | ChangeError::Magnitude) => Ok(()),
-            added => added.map(drop),
-        })
+        node.say(|state, key| state.add(key, draft.clone()).map(drop))
     }
 
     /// Does what it does at the start of a round.

@@ -1,5 +1,6 @@
 //! Why a simulation does not start. Nothing was written.
 
+use crate::inputs::{BadElement, DifferentIntegers};
 use espalier_replica::{ChangeError, PolicyError};
 use espalier_resolve::ResolveError;
 use espalier_tensor::{Mismatch, TensorError};
@@ -34,6 +35,17 @@ pub enum SimError {
         /// Where they differ.
         mismatch: Box<Mismatch>,
     },
+    /// A model holds an element that an honest node cannot contribute.
+    #[error("--model: {model}: {element}")]
+    Element {
+        /// The file, or which node trained it.
+        model: String,
+        /// Which element.
+        element: Box<BadElement>,
+    },
+    /// Integers differ, and no rule says how to merge them.
+    #[error("--buffers: {0}")]
+    Integers(Box<DifferentIntegers>),
     /// A flag is out of range or does not go with another.
     #[error("{flag}: {problem}")]
     Flag {

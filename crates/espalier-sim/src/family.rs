@@ -8,9 +8,11 @@ use crate::suggest::nearest;
 use crate::tensors::{map_floats, row_of};
 use espalier_identity::Digest;
 use espalier_tensor::{
-    Dtype, Model, SafetensorsModel, kernels, open_safetensors, random::Stream, schema_mismatch,
+    Dtype, Model, SafetensorsModel, TensorError, kernels, open_safetensors, random::Stream,
+    schema_mismatch,
 };
 use espalier_trust::Q16;
+use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,6 +27,8 @@ const CLASSES: u64 = 10;
 pub(crate) struct Task {
     kind: Kind,
     base: Option<Model>,
+    /// Where the base was read from.
+    base_file: Option<PathBuf>,
     schema: Digest,
     spread: Spread,
     seeds: Seeds,
@@ -35,8 +39,23 @@ enum Kind {
     Digits(Digits),
     /// Seeded deltas of this size on the base.
     Deltas(f64),
-    /// One file per node.
-    Files(Vec<PathBuf>),
+    /// One finished model per node.
+    Files(Vec<Finished>),
+}
+
+/// A finished model that a node brings. Its data stay in the file until they are used.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) file: PathBuf,
+    pub(crate) model: Model,
+}
+
+impl Finished {
+    /// The name of its file, without the folder.
+    pub(crate) fn name(&self) -> String {
+        let name = self.file.file_name();
+        name.map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+    }
 }
 
 /// How many nodes a folder of models is for; `None` for every other family.
@@ -96,6 +115,7 @@ fn open_all(files: &[PathBuf]) -> Result<Vec<SafetensorsModel>, SimError> {
 impl Task {
     pub(crate) fn open(config: &Config) -> Result<Self, SimError> {
         let (seeds, spread) = (Seeds(config.seed), config.spread);
+        let mut base_file = None;
         let (kind, base) = match &config.model {
             Family::Digits => {
                 let digits = Digits::new(config.nodes as usize, spread, seeds);
@@ -112,6 +132,7 @@ impl Task {
                     if model.manifest.float_elements() == 0 {
                         return Err(flag("--model", format!("{path} holds no float tensor")));
                     }
+                    base_file = Some(PathBuf::from(path));
                     let size = DELTA * rms(&model);
                     (Kind::Deltas(if size > 0.0 { size } else { DELTA }), Some(model))
                 }
@@ -123,20 +144,43 @@ impl Task {
                         let problem = format!("{path} holds {count} models; use --nodes {count}");
                         return Err(flag("--nodes", problem));
                     }
-                    let base = base.and_then(|_| opened.pop()).map(SafetensorsModel::into_model);
                     let schema = opened[0].manifest_shapes().schema();
-                    let base = base.transpose()?;
-                    return Ok(Self { kind: Kind::Files(files), base, schema, spread, seeds });
+                    let (base, base_file) = match base {
+                        Some(file) => (opened.pop(), Some(file)),
+                        None => (None, None),
+                    };
+                    let base = base.map(SafetensorsModel::into_model).transpose()?;
+                    let finish = |(file, opened): (PathBuf, SafetensorsModel)| {
+                        Ok(Finished { file, model: opened.into_model()? })
+                    };
+                    let files: Vec<_> = files.into_iter().zip(opened).collect();
+                    let files = files.into_par_iter().map(finish);
+                    let kind = Kind::Files(files.collect::<Result<_, TensorError>>()?);
+                    return Ok(Self { kind, base, base_file, schema, spread, seeds });
                 }
             },
         };
         let schema = base.as_ref().map_or(Digest::ZERO, |base| base.manifest.schema());
-        Ok(Self { kind, base, schema, spread, seeds })
+        Ok(Self { kind, base, base_file, schema, spread, seeds })
     }
 
     /// The model from which everybody starts, if there is one.
     pub(crate) fn base(&self) -> Option<&Model> {
         self.base.as_ref()
+    }
+
+    /// The file of that model, if it was read from one.
+    pub(crate) fn base_file(&self) -> Option<&Path> {
+        self.base_file.as_deref()
+    }
+
+    /// The finished models that the nodes bring, by node number; none where nodes train.
+    pub(crate) fn brought(&self) -> impl Iterator<Item = &Finished> {
+        let files: &[Finished] = match &self.kind {
+            Kind::Files(files) => files,
+            Kind::Digits(_) | Kind::Deltas(_) => &[],
+        };
+        files.iter()
     }
 
     /// The schema of every contribution.
@@ -155,7 +199,7 @@ impl Task {
         let start = start.or(self.base());
         let order = self.order(node, round);
         let model = match (&self.kind, start) {
-            (Kind::Files(files), _) => return Ok(open_safetensors(&files[node])?.into_model()?),
+            (Kind::Files(files), _) => return Ok(files[node].model.clone()),
             (Kind::Digits(digits), Some(start)) => digits.train(node, start, order),
             (Kind::Deltas(size), Some(start)) => Some(self.perturb(node, round, start, *size)),
             (_, None) => None,

@@ -44,12 +44,14 @@ mod estimate;
 mod family;
 mod grid;
 mod harness;
+mod inputs;
 mod measure;
 mod measure_peers;
 mod membership;
 #[cfg(feature = "mutants")]
 mod mutants;
 mod opening;
+mod outcome;
 mod output;
 mod pairing;
 mod protocols;
@@ -71,8 +73,8 @@ mod world;
 pub use attack::{Attack, Scene, Target};
 pub use check::MAX_NODES;
 pub use config::{
-    Churn, Clock, Config, Cut, Exchange, Family, LateJoiners, Latency, MAX_SYNTHETIC, Metrics,
-    Outage, ParseError, PartitionSpec, Rate, RetractSpec, Share, Span, Spread, Wire,
+    Buffers, Churn, Clock, Config, Cut, Exchange, Family, LateJoiners, Latency, MAX_SYNTHETIC,
+    Metrics, Outage, ParseError, PartitionSpec, Rate, RetractSpec, Share, Span, Spread, Wire,
 };
 pub use engine::{Happening, Logged};
 pub use error::SimError;
@@ -84,6 +86,7 @@ pub use grid::{
     write_grid,
 };
 pub use harness::{Progress, simulate, simulate_watched};
+pub use inputs::{BadElement, DifferentIntegers};
 #[cfg(feature = "mutants")]
 pub use mutants::SimMutant;
 pub use output::{

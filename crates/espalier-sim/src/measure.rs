@@ -3,7 +3,7 @@
 
 use crate::family::Task;
 use espalier_identity::Digest;
-use espalier_replica::{Arena, MergeState, Resolution, Tensors};
+use espalier_replica::{Arena, MergeState, Resolution, ResolveError, Tensors};
 use espalier_resolve::Plan;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -17,8 +17,8 @@ const WAVE: usize = 64;
 /// What is known of a distinct state. States with equal hashes resolve to equal models.
 #[derive(Debug)]
 pub(crate) struct Seen {
-    /// `None` where nothing is left to merge.
-    pub(crate) resolution: Option<Resolution>,
+    /// What is merged; why nothing is where that cannot be.
+    pub(crate) resolution: Result<Resolution, ResolveError>,
     /// Accuracy of the merged model.
     pub(crate) accuracy: Option<f64>,
 }
@@ -51,7 +51,7 @@ impl Gallery {
         count: &BTreeMap<Digest, u64>,
     ) -> Option<f64> {
         let model = |(hash, number): (&Digest, &u64)| {
-            Some((self.0.get(hash)?.resolution.as_ref()?, *number))
+            Some((self.0.get(hash)?.resolution.as_ref().ok()?, *number))
         };
         let (models, numbers): (Vec<_>, Vec<u64>) = count.iter().filter_map(model).unzip();
         let total: u64 = numbers.iter().sum();
@@ -59,7 +59,14 @@ impl Gallery {
             return (total == 1).then_some(0.0);
         }
         let pairs: Vec<_> = (0..models.len()).flat_map(|i| (0..i).map(move |j| (i, j))).collect();
-        let distances = between(arena, &models, &pairs);
+        let (distances, whole) = between(arena, &models, &pairs);
+        // Models of which an element has no value are none.
+        let count = |(number, whole): (u64, bool)| if whole { number } else { 0 };
+        let numbers: Vec<u64> = numbers.into_iter().zip(whole).map(count).collect();
+        let total: u64 = numbers.iter().sum();
+        if total < 2 {
+            return (total == 1).then_some(0.0);
+        }
         let weighted = pairs.iter().zip(distances);
         let weighted = weighted.map(|(&(i, j), d)| (numbers[i] * numbers[j]) as f64 * d);
         let sum = weighted.fold(0.0, |sum, x| sum + x);
@@ -68,7 +75,7 @@ impl Gallery {
 
     /// L2 distances between the merged models of pairs of states; `None` where a side has none.
     pub(crate) fn distances(&self, arena: &Arena, pairs: &[(Digest, Digest)]) -> Vec<Option<f64>> {
-        let resolution = |hash| self.0.get(hash).and_then(|seen| seen.resolution.as_ref());
+        let resolution = |hash| self.0.get(hash).and_then(|seen| seen.resolution.as_ref().ok());
         let mut at = BTreeMap::new();
         let mut resolutions = Vec::new();
         for hash in pairs.iter().flat_map(|(a, b)| [a, b]) {
@@ -79,21 +86,32 @@ impl Gallery {
         }
         let places: Vec<_> = pairs.iter().map(|(a, b)| Some((*at.get(a)?, *at.get(b)?))).collect();
         let known: Vec<_> = places.iter().flatten().copied().collect();
-        let mut found = between(arena, &resolutions, &known).into_iter();
-        places.iter().map(|place| place.and_then(|_| found.next())).collect()
+        let (found, whole) = between(arena, &resolutions, &known);
+        let mut found = found.into_iter().zip(known);
+        let mut next = || found.next().filter(|(_, (i, j))| whole[*i] && whole[*j]);
+        places.iter().map(|place| place.and_then(|_| Some(next()?.0))).collect()
     }
 }
 
 fn look(state: &MergeState, task: &Task) -> Seen {
-    let resolution = state.resolution().ok();
-    let accuracy = match &resolution {
-        // A model is only built where somebody can judge it.
-        Some(resolution) if task.samples(0).is_some() => {
-            resolution.model().ok().and_then(|model| task.accuracy(&model))
-        }
-        _ => None,
+    match merge(state, task) {
+        Ok((resolution, accuracy)) => Seen { resolution: Ok(resolution), accuracy },
+        Err(error) => Seen { resolution: Err(error), accuracy: None },
+    }
+}
+
+/// What a state resolves to and how well that does. What shows without computing elements, and all
+/// that shows where the model is judged, fails here.
+fn merge(state: &MergeState, task: &Task) -> Result<(Resolution, Option<f64>), ResolveError> {
+    let resolution = state.resolution()?;
+    let plan = resolution.plan()?;
+    // A model is only built where somebody can judge it.
+    let accuracy = match task.samples(0) {
+        Some(_) => task.accuracy(&plan.model()?),
+        None => None,
     };
-    Seen { resolution, accuracy }
+    drop(plan);
+    Ok((resolution, accuracy))
 }
 
 /// Per state the bytes of its serialised form, tensors included. States of one hash may differ in
@@ -107,11 +125,19 @@ pub(crate) fn wire_bytes(states: &[&MergeState]) -> Vec<u64> {
     states.iter().map(|state| lengths[&state.bound_root()]).collect()
 }
 
-/// Distances between merged models, by pair of positions.
-fn between(arena: &Arena, models: &[&Resolution], pairs: &[(usize, usize)]) -> Vec<f64> {
+/// Distances between merged models, by pair of positions; and per model whether all its elements
+/// that were computed have a value. Distances of one that has not say nothing.
+fn between(
+    arena: &Arena,
+    models: &[&Resolution],
+    pairs: &[(usize, usize)],
+) -> (Vec<f64>, Vec<bool>) {
     let coefficients: Option<Vec<_>> = models.iter().map(|model| model.coefficients()).collect();
     match coefficients {
-        Some(coefficients) => Affine::new(arena, models, &coefficients).distances(pairs),
+        Some(coefficients) => {
+            let distances = Affine::new(arena, models, &coefficients).distances(pairs);
+            (distances, vec![true; models.len()])
+        }
         None => streamed(models, pairs),
     }
 }
@@ -134,7 +160,7 @@ impl Affine {
             points.extend(model.base().map(|base| (base.root(), base.clone())));
         }
         let roots: Vec<_> = points.keys().copied().collect();
-        let place = |root: &Digest| roots.binary_search(root).unwrap_or_default();
+        let place = |root: &Digest| roots.binary_search(root).expect("a point of these models");
         let row = |(model, (weights, base)): (&&Resolution, &(Vec<f64>, f64))| {
             let mut row = vec![0.0; roots.len()];
             for (voice, weight) in model.voices().iter().zip(weights) {
@@ -190,11 +216,11 @@ fn product(a: [&[f64]; 2], b: [&[f64]; 2]) -> f64 {
 }
 
 /// The general case: every model block by block, never a whole one.
-fn streamed(models: &[&Resolution], pairs: &[(usize, usize)]) -> Vec<f64> {
-    let plans: Vec<Option<Plan<'_>>> = models.iter().map(|model| model.plan().ok()).collect();
-    let mut sums = vec![0.0; pairs.len()];
+fn streamed(models: &[&Resolution], pairs: &[(usize, usize)]) -> (Vec<f64>, Vec<bool>) {
+    let plans: Vec<Plan<'_>> = models.iter().map(|model| planned(model)).collect();
+    let (mut sums, mut whole) = (vec![0.0; pairs.len()], vec![true; models.len()]);
     let Some(voice) = models.iter().flat_map(|model| model.voices()).next() else {
-        return sums;
+        return (sums, whole);
     };
     let mut blocks = Vec::new();
     for (tensor, (meta, _)) in voice.model.tensors().enumerate() {
@@ -205,32 +231,37 @@ fn streamed(models: &[&Resolution], pairs: &[(usize, usize)]) -> Vec<f64> {
         }
     }
     for wave in blocks.chunks(WAVE) {
-        let partial: Vec<Vec<f64>> =
+        let partial: Vec<_> =
             wave.par_iter().map(|block| compare_block(&plans, *block, pairs)).collect();
-        for block in partial {
+        for (block, computed) in partial {
             sums.iter_mut().zip(block).for_each(|(sum, part)| *sum += part);
+            whole.iter_mut().zip(computed).for_each(|(whole, computed)| *whole &= computed);
         }
     }
-    sums.into_iter().map(libm::sqrt).collect()
+    (sums.into_iter().map(libm::sqrt).collect(), whole)
 }
 
+/// What was planned already when it was looked at: it cannot fail now.
+fn planned(model: &Resolution) -> Plan<'_> {
+    model.plan().expect("what was planned once can be planned again")
+}
+
+/// Squared distances of a block, and per model whether its elements there have values.
 fn compare_block(
-    plans: &[Option<Plan<'_>>],
+    plans: &[Plan<'_>],
     (tensor, start, len): (usize, usize, usize),
     pairs: &[(usize, usize)],
-) -> Vec<f64> {
-    let merged = |plan: &Option<Plan<'_>>| {
+) -> (Vec<f64>, Vec<bool>) {
+    let merged = |plan: &Plan<'_>| {
         let mut out = vec![0.0; len];
-        if let Some(plan) = plan {
-            plan.block(tensor, start, &mut out);
-        }
-        out
+        let computed = plan.block(tensor, start, &mut out).is_ok();
+        (out.into_iter().map(|value| value as f32).collect::<Vec<f32>>(), computed)
     };
-    let values: Vec<Vec<f32>> = plans.iter().map(merged).collect();
+    let (values, computed): (Vec<Vec<f32>>, Vec<bool>) = plans.iter().map(merged).unzip();
     let squared = |&(i, j): &(usize, usize)| {
         espalier_tensor::kernels::squared_distance(&values[i], &values[j])
     };
-    pairs.iter().map(squared).collect()
+    (pairs.iter().map(squared).collect(), computed)
 }
 
 #[cfg(test)]
@@ -276,8 +307,9 @@ mod tests {
                 states.iter().map(|state| state.resolution().expect("resolves")).collect();
             let models: Vec<_> = resolutions.iter().collect();
             let pairs: Vec<_> = (0..5).flat_map(|i| (0..5).map(move |j| (i, j))).collect();
-            let fast = between(states[0].arena(), &models, &pairs);
-            let streamed = streamed(&models, &pairs);
+            let (fast, _) = between(states[0].arena(), &models, &pairs);
+            let (streamed, whole) = streamed(&models, &pairs);
+            assert!(whole.iter().all(|whole| *whole));
             for (at, &(i, j)) in pairs.iter().enumerate() {
                 let [x, y] = [i, j].map(|i| resolutions[i].model().expect("resolves"));
                 let whole = libm::sqrt(kernels::squared_distance_blocks(&x, &y, 1)[0]);

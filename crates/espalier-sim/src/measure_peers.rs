@@ -46,6 +46,7 @@ pub(crate) fn peers(node: &Node, number: usize, task: &Task) -> Option<Said> {
                 Some((author, model.filter(|_| open && fits)?))
             })
             .unzip();
+        // Where nothing can be merged there is nothing to measure against.
         let found = task.measure(number, &state.resolve().ok()?, &models)?;
         let said = authors.into_iter().zip(found);
         let clear = said.filter(|(_, value)| value.raw().abs_diff(NEUTRAL.raw()) >= LEAST);

@@ -2,7 +2,8 @@
 //! happened, and whether it converged.
 
 use crate::config::Config;
-use crate::report::{Event, EventKind, ModelInfo, Report, Summary, TopologyInfo};
+use crate::inputs::some_of;
+use crate::report::{Event, EventKind, ModelInfo, NodeInfo, Report, Summary, TopologyInfo};
 use espalier_replica::Policy;
 use espalier_tensor::Model;
 use espalier_topology::{Bounds, Network, Schedule, Topology, round_bound};
@@ -51,6 +52,33 @@ impl Report {
         self.config.rounds = round;
         // With fewer rounds less is still to happen, so it might stop even earlier.
         self.config.until_converged = false;
+    }
+
+    /// What a reader should know about the models that nodes bring and about the merged one, and
+    /// what kept nodes from contributing.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let withheld = self.events.iter().filter_map(|event| {
+            let why = match event.kind {
+                EventKind::NotFinite => {
+                    "trained a model that is not finite and did not contribute it"
+                }
+                EventKind::SameModel => "had the model of another node and did not contribute it",
+                EventKind::Unmerged => "had merged nothing and trained from the base",
+                _ => return None,
+            };
+            let labels: Vec<_> = event.nodes.iter().map(|name| self.label(name)).collect();
+            Some(format!("round {}: {} {why}", event.round, some_of(&labels)))
+        });
+        let brought = self.model.notes.iter().cloned();
+        brought.chain(self.summary.notes.iter().cloned()).chain(withheld).collect()
+    }
+
+    /// The name of a node, with that of its file if it brings one: `node_4 (m3.safetensors)`.
+    #[must_use]
+    pub fn label(&self, name: &str) -> String {
+        let node = self.nodes.iter().find(|node| node.name == name);
+        node.map_or_else(|| name.to_owned(), NodeInfo::label)
     }
 
     /// A summary that says whether the rounds noted converged, and when.

@@ -117,8 +117,8 @@ pub struct NodeView {
     pub tombstones: u64,
     /// Sequence numbers by author; −1 for a forked one.
     pub clock: BTreeMap<String, i64>,
-    /// Overall trust in each author that is known.
-    pub trust: BTreeMap<String, f64>,
+    /// Overall trust in each author that is known; `None` where it cannot be computed.
+    pub trust: Option<BTreeMap<String, f64>>,
     /// Its state hash.
     pub state_hash: Digest,
     /// Its bound root.
@@ -245,7 +245,7 @@ impl NodeView {
             Tick::Seq(seq) => (name(author), i64::try_from(seq).unwrap_or(i64::MAX)),
             Tick::Forked => (name(author), -1),
         };
-        let trust = state.trust().map(|table| {
+        let trust = state.trust().ok().map(|table| {
             table.iter().map(|(peer, trust)| (name(peer), trust.overall().to_f64())).collect()
         });
         Self {
@@ -256,7 +256,7 @@ impl NodeView {
             visible: state.visible().map(|entry| name(&entry.op().op().author)).collect(),
             tombstones: state.tombstones(),
             clock: state.clock().ticks().map(tick).collect(),
-            trust: trust.unwrap_or_default(),
+            trust,
             state_hash: state.state_hash(),
             bound_root: state.bound_root(),
         }

@@ -54,10 +54,25 @@ pub struct NodeInfo {
     pub id: PeerId,
     /// Its name in this report.
     pub name: String,
+    /// The name of the file with the model that it brings, without the folder; `None` where nodes
+    /// train.
+    #[serde(default)]
+    pub file: Option<String>,
     /// The harness's knowledge. Nothing below the harness can read it.
     pub byzantine: bool,
     /// What it does, if it is Byzantine.
     pub attack: Option<String>,
+}
+
+impl NodeInfo {
+    /// Its name, with that of its file if it brings one: `node_4 (m3.safetensors)`.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match &self.file {
+            Some(file) => format!("{} ({file})", self.name),
+            None => self.name.clone(),
+        }
+    }
 }
 
 /// The network and what theory says of it.
@@ -106,6 +121,9 @@ pub struct ModelInfo {
     pub validation_accuracy: Option<Vec<f64>>,
     /// Training examples, per node.
     pub samples: Option<Vec<u64>>,
+    /// What a user should know about the models that nodes bring, such as files that are equal.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// Something that happened to the network or to nodes.
@@ -142,6 +160,15 @@ pub enum EventKind {
     Isolated,
     /// It takes somebody back.
     Readmitted,
+    /// A node trained a model with an element that is not finite, or too great to be signed. It
+    /// does not contribute it; its last contribution stands.
+    NotFinite,
+    /// A node trained the very model that another contributed. It does not contribute it, as copies
+    /// convict; its last contribution stands.
+    SameModel,
+    /// Nodes that were to train from what they had merged had merged nothing, and trained from the
+    /// base.
+    Unmerged,
 }
 
 /// One round.
@@ -160,10 +187,12 @@ pub struct Round {
     pub bound_root: Vec<Digest>,
     /// Per node: whether it takes part.
     pub active: Vec<bool>,
-    /// Trust in each sampled node, as seen by the median honest node.
+    /// Trust in each sampled node, as seen by the median honest node; empty where no honest node
+    /// was looked at.
     pub trust: Vec<TrustRow>,
-    /// Nodes that the median honest node leaves out of the merge.
-    pub isolated: Vec<String>,
+    /// Nodes that the median honest node leaves out of the merge; `None` where no honest node was
+    /// looked at.
+    pub isolated: Option<Vec<String>>,
     /// Per node: bytes of the serialised state, tensors included.
     pub wire_bytes: Vec<u64>,
     /// Bytes sent in this round by all nodes, lost ones included.
@@ -292,8 +321,15 @@ pub struct Summary {
     pub rounds_to_converge: Option<u32>,
     /// The state hash of the median honest node.
     pub final_state_hash: Digest,
-    /// The root of its resolved model; `None` if nothing is visible.
+    /// The root of its merged model; `None` if there is none, or it was not computed.
     pub final_model_hash: Option<Digest>,
+    /// Why there is no merged model; `None` if there is one, or if it was not computed.
+    #[serde(default)]
+    pub no_model: Option<String>,
+    /// What the strategy did to the merged model that a reader should know, and which nodes share
+    /// their weight as their models are alike.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// Accuracy of that model on the common test part.
     pub final_accuracy: Option<f64>,
     /// Bytes sent over the least that would bring every contribution to every node once.
@@ -306,9 +342,15 @@ pub struct Summary {
     pub event_log: Digest,
     /// Bytes sent.
     pub sent_bytes: u64,
-    /// Whom the merge of the commonest final state leaves out, of all nodes, sampled or not.
-    pub isolated: Vec<String>,
-    /// How that compares with the harness's knowledge; `None` without Byzantine nodes.
+    /// Whom the merge of the commonest final state leaves out, of all nodes, sampled or not; `None`
+    /// if it was not computed.
+    pub isolated: Option<Vec<String>>,
+    /// Why the distances between contributions could not tell whom to isolate; `None` if they
+    /// could, or if nobody looked.
+    #[serde(default)]
+    pub not_judged: Option<String>,
+    /// How that compares with the harness's knowledge; `None` without Byzantine nodes, or if it
+    /// was not computed.
     pub detection: Option<Detection>,
 }
 
@@ -318,6 +360,6 @@ pub struct Summary {
 pub struct Detection {
     /// Share of the Byzantine nodes that are isolated.
     pub recall: f64,
-    /// Share of the isolated nodes that are Byzantine; 1 if nobody is isolated.
-    pub precision: f64,
+    /// Share of the isolated nodes that are Byzantine; `None` if nobody is isolated.
+    pub precision: Option<f64>,
 }

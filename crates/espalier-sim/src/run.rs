@@ -7,6 +7,7 @@ use crate::engine::{Happening, Listener};
 use crate::error::{SimError, flag};
 use crate::family::Task;
 use crate::harness::{Forgery, Harness};
+use crate::inputs;
 use crate::measure_peers as measure;
 use crate::protocols::broadcast::Broadcast;
 use crate::report::EventKind;
@@ -28,12 +29,12 @@ pub(crate) struct Run<'a> {
 
 impl<'a> Run<'a> {
     /// Sets a run up, from a configuration that was checked; `training` hears when the nodes begin
-    /// to train.
+    /// to train, and what there is to say about the models they bring.
     pub(crate) fn new(
         config: &'a Config,
         harness: &Harness,
         listener: Option<Listener<'a>>,
-        training: &mut dyn FnMut(),
+        training: &mut dyn FnMut(&[String]),
     ) -> Result<Self, SimError> {
         let count = config.nodes as usize;
         let network = config.topology.build(count, config.seed)?;
@@ -42,6 +43,7 @@ impl<'a> Run<'a> {
             return Err(flag("--retrain", "a folder of finished models cannot be trained again"));
         }
         let arena = Arena::default();
+        harness.check_inputs(config, &task, &arena)?;
         let base = task.base().map(|base| arena.put_model(base.clone()).root());
         // Only a file can have changed; elsewhere the comparison of reports shows the difference.
         if let (Family::Path(_), Some(expected), Some(found)) =
@@ -54,7 +56,7 @@ impl<'a> Run<'a> {
         let policy = agree(config, &task, &keys, base)?;
         let opening = Opening::new(config, harness.late(config))?;
 
-        training();
+        training(&inputs::notes(&task));
         let train = |i: usize| task.train(i, 0, None);
         let models: Vec<_> = (0..count).into_par_iter().map(train).collect::<Result<_, _>>()?;
         let alone: Vec<_> =
@@ -88,11 +90,13 @@ impl<'a> Run<'a> {
             .then(|| Broadcast::new(config, &network, &world.ids));
         world.overlap = config.clock != Clock::Rounds;
         for (i, model) in models.iter().enumerate().filter(|(i, _)| opening.is_absent(*i)) {
+            harness.check_trained(&task, i, model, &world.arena)?;
             world.bring_later(i, draft(&task, i, model.clone(), 0));
         }
         let course = Course::new(config, world, network, opening, listener)?;
         let mut run = Self { config, course, task, policy, forgery: harness.forgery() };
         run.contribute_all(models.into_iter().map(Some).collect(), &|_| None, 0)?;
+        run.check_withheld(harness)?;
         run.course.persist();
         Ok(run)
     }
@@ -117,6 +121,25 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// Refuses to go on where an honest node could not contribute what it trained before the first
+    /// round; what others could not is told.
+    fn check_withheld(&mut self, harness: &Harness) -> Result<(), SimError> {
+        let world = &self.course.engine.peers;
+        for (_, node) in world.withheld.iter().filter(|(kind, _)| *kind == EventKind::NotFinite) {
+            let model = self.task.train(*node, 0, None)?;
+            harness.check_trained(&self.task, *node, &model, &world.arena)?;
+        }
+        self.tell_withheld();
+        Ok(())
+    }
+
+    /// Tells which nodes could not contribute what they had.
+    fn tell_withheld(&mut self) {
+        let withheld = std::mem::take(&mut self.course.engine.peers.withheld);
+        let told = withheld.into_iter().map(|(kind, node)| (kind, vec![node]));
+        self.course.happened.extend(told);
+    }
+
     /// Runs a round: what happens at its beginning, what nodes do of their own, the exchanges, and
     /// what nodes do at its end.
     pub(crate) fn round(&mut self, round: u32) -> Result<Done<World>, SimError> {
@@ -127,6 +150,7 @@ impl<'a> Run<'a> {
             self.measure()?;
         }
         self.course.end();
+        self.tell_withheld();
         Ok(done)
     }
 
@@ -206,14 +230,25 @@ impl<'a> Run<'a> {
         let nodes = &self.course.engine.peers.nodes;
         let states: Vec<MergeState> = nodes.iter().map(|node| node.state().clone()).collect();
         let start = |i: usize| states[i].resolve().ok();
-        let train = |i: usize| -> Result<Option<Model>, SimError> {
+        // Whoever has merged nothing trains from the base, and that is told.
+        let train = |i: usize| -> Result<Option<(Model, bool)>, SimError> {
             if !nodes[i].active {
                 return Ok(None);
             }
-            self.task.train(i, training, start(i).as_ref()).map(Some)
+            let start = start(i);
+            let model = self.task.train(i, training, start.as_ref())?;
+            Ok(Some((model, start.is_none())))
         };
-        let models: Vec<_> =
+        let trained: Vec<_> =
             (0..nodes.len()).into_par_iter().map(train).collect::<Result<_, _>>()?;
+        let is_anew = |(_, trained): &(usize, &Option<(Model, bool)>)| {
+            trained.as_ref().is_some_and(|(_, anew)| *anew)
+        };
+        let anew: Vec<_> = trained.iter().enumerate().filter(is_anew).map(|(i, _)| i).collect();
+        if !anew.is_empty() {
+            self.course.happened.push((EventKind::Unmerged, anew));
+        }
+        let models = trained.into_iter().map(|trained| Some(trained?.0)).collect();
         self.contribute_all(models, &start, training)
     }
 }
@@ -239,7 +274,7 @@ pub(crate) fn agree(
 ) -> Result<Policy, SimError> {
     let policy = Policy::new(PolicySpec {
         strategy: config.strategy.clone(),
-        parameters: config.parameters.clone(),
+        parameters: config.strategy_parameters(),
         base,
         schema: Some(task.schema()),
         seed: config.seed,
@@ -247,9 +282,13 @@ pub(crate) fn agree(
         roster: keys.iter().map(Keypair::peer_id).collect(),
     })?;
     if policy.strategy().needs_base() && base.is_none() {
-        let name = policy.strategy().name();
-        let problem = format!("{name} needs a base model: put base.safetensors into the folder");
-        return Err(flag("--strategy", problem));
+        let strategy = policy.strategy();
+        let (name, what) = match strategy.info().needs_base {
+            true => ("--strategy", strategy.name()),
+            false => ("--buffers", "base"),
+        };
+        let problem = format!("{what} needs a base model: put base.safetensors into the folder");
+        return Err(flag(name, problem));
     }
     Ok(policy)
 }

@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::family::Task;
+use crate::inputs;
 use crate::report::{ModelInfo, RoundTrip, TraceEntry};
 use crate::watch::HeldOp;
 use crate::world::World;
@@ -52,6 +53,7 @@ impl ModelInfo {
             bytes: manifest.map_or(0, |m| m.byte_len()),
             base_root: task.base().map(espalier_tensor::Model::root),
             base_accuracy: task.base().and_then(|base| task.accuracy(base)),
+            notes: inputs::notes(task),
             ..Self::default()
         }
     }

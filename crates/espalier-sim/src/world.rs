@@ -9,6 +9,7 @@ use crate::engine::{Outbox, Population, Timer};
 use crate::error::SimError;
 use crate::measure_peers::Measured;
 use crate::protocols::broadcast::{self, Broadcast};
+use crate::report::EventKind;
 use crate::seeds::Dice;
 use espalier_identity::{Digest, Domain, Keypair, PeerId};
 use espalier_replica::{
@@ -102,6 +103,8 @@ pub(crate) struct World {
     equipment: Equipment,
     /// What nodes contribute when they come.
     later: BTreeMap<usize, Draft>,
+    /// Who could not contribute what it had, and why, since somebody last asked.
+    pub(crate) withheld: Vec<(EventKind, usize)>,
     /// Whether exchanges overlap, so that what a node asked for in one may still come in another.
     pub(crate) overlap: bool,
     round: u32,
@@ -126,6 +129,7 @@ impl World {
             broadcast: None,
             equipment,
             later: BTreeMap::new(),
+            withheld: Vec::new(),
             overlap: false,
             round: 0,
             keep_states,
@@ -136,10 +140,18 @@ impl World {
         &*self.behaviours[node]
     }
 
-    /// Lets a node put what it trained into the federation.
+    /// Lets a node put what it trained into the federation. What would convict it is not said: its
+    /// last contribution stands, and that is noted.
     pub(crate) fn contribute(&mut self, node: usize, draft: Draft) -> Result<(), ChangeError> {
         let base = self.equipment.base.as_ref();
-        self.behaviours[node].contribute(&mut self.nodes[node], draft, base)
+        let said = self.behaviours[node].contribute(&mut self.nodes[node], draft, base);
+        let why = match said {
+            Err(ChangeError::Magnitude) => EventKind::NotFinite,
+            Err(ChangeError::Copy { .. }) => EventKind::SameModel,
+            said => return said,
+        };
+        self.withheld.push((why, node));
+        Ok(())
     }
 
     /// Notes what a node contributes when it comes.

@@ -11,6 +11,7 @@ use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use espalier::sim::BadElement;
 use espalier::tensor::{TensorError, open_safetensors};
 use futures_util::StreamExt as _;
 use serde::Serialize;
@@ -164,7 +165,8 @@ fn no_disk(error: &std::io::Error) -> Problem {
     Problem::new(StatusCode::INSUFFICIENT_STORAGE, "no-disk", message)
 }
 
-/// Checks a file that has arrived: that it is what it should be, and what is in it.
+/// Checks a file that has arrived: that it is what it should be, with elements that nodes can
+/// contribute, and what is in it.
 fn check(path: &Path) -> Result<(u64, u64), Problem> {
     let unusable = |message: String| Problem::field("bad-model", "body", message);
     let opened = open_safetensors(path).map_err(|error| {
@@ -181,7 +183,12 @@ fn check(path: &Path) -> Result<(u64, u64), Problem> {
     if manifest.float_elements() == 0 {
         return Err(unusable("it holds no float tensor".into()));
     }
-    Ok((tensors, parameters))
+    // Every node starts from it.
+    let model = opened.into_model().map_err(|_| unusable("it cannot be read".into()))?;
+    match BadElement::first_of(&model) {
+        None => Ok((tensors, parameters)),
+        Some(element) => Err(unusable(element.to_string())),
+    }
 }
 
 pub(crate) async fn list(State(app): State<Arc<App>>) -> Response {

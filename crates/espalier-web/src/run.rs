@@ -132,11 +132,19 @@ impl Run {
 
     /// What the user can do about it; the place of an uploaded file is not told.
     fn blame(&self, error: &SimError) -> Problem {
-        let in_file = matches!(error, SimError::Model(_) | SimError::Mismatch { .. });
-        if in_file && self.upload.is_some() {
-            return Problem::field("bad-config", "model", "the uploaded file cannot be used");
+        if self.upload.is_none() {
+            return refusal(error);
         }
-        refusal(error)
+        match error {
+            SimError::Model(_) | SimError::Mismatch { .. } => {
+                Problem::field("bad-config", "model", "the uploaded file cannot be used")
+            }
+            SimError::Element { element, .. } => {
+                let message = format!("what the nodes train from the uploaded file: {element}");
+                Problem::field("bad-config", "model", message)
+            }
+            error => refusal(error),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{parameter, probability, profile, whole};
 use clap::Args;
 use espalier::sim::{
-    Attack, Churn, Clock, Config, Exchange, Family, LateJoiners, Latency, Metrics, Outage,
+    Attack, Buffers, Churn, Clock, Config, Exchange, Family, LateJoiners, Latency, Metrics, Outage,
     PartitionSpec, Rate, RetractSpec, Share, Span, Spread, Wire,
 };
 use espalier::topology::{Order, Schedule, Topology};
@@ -64,6 +64,10 @@ pub(crate) struct RunArgs {
     #[arg(long = "param", value_name = "KEY=VALUE", value_parser = parameter)]
     #[arg(help_heading = "Models")]
     parameters: Vec<(String, String)>,
+    /// How to merge tensors of integers that are not the same in all models, such as counters:
+    /// keep the base's, take the rounded mean, or refuse them [default: error]
+    #[arg(long, value_name = "base|mean|error", help_heading = "Models")]
+    buffers: Option<Buffers>,
     /// How the nodes' data differ: iid, mild, strong, dirichlet:A, clusters:K
     #[arg(long, value_name = "NAME", default_value = "iid", help_heading = "Models")]
     spread: Spread,
@@ -167,6 +171,7 @@ impl RunArgs {
             wire: self.wire,
             strategy: self.strategy.clone(),
             parameters: self.parameters.iter().cloned().collect(),
+            buffers: self.buffers,
             model: self.model.clone().unwrap_or(model),
             base_root: None,
             late_joiners: self.late_joiners,

@@ -46,7 +46,8 @@ pub(crate) struct SimulateArgs {
     /// Also write the JSON report to this file, or to standard output with `-`
     #[arg(long, value_name = "FILE|-", help_heading = "Output")]
     pub(crate) json: Option<PathBuf>,
-    /// Exit with 1 unless all honest active nodes end with one state, in all runs of a scenario
+    /// Exit with 1 unless all honest active nodes end with one state from which a model can be
+    /// merged, in all runs of a scenario
     #[arg(long, help_heading = "Output")]
     pub(crate) require_convergence: bool,
     /// Write every event to this file, for --replay

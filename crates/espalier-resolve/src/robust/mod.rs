@@ -19,9 +19,11 @@
 //! less than half of its rows, ⌊(rows − 1) / 2⌋; a larger `f` counts as that, with a
 //! [`Note::Liars`].
 //!
-//! **What is not a number.** A row whose squared norm is not below 10¹⁵⁰ is left out where products
-//! are computed, with a [`Note::NotFinite`], and is one liar found: `f` is lowered by it. If all
-//! rows are like that, they are averaged, whatever comes out.
+//! **What is not a number.** A row that is not finite, or whose squared norm is not below 10¹⁵⁰, is
+//! left out where products are computed, with a [`Note::NotFinite`], and is one liar found: `f` is
+//! lowered by it. If more rows than `f` are finite and so long (which only f64 can hold), or all
+//! are so short that their squares vanish, rows are measured in another unit instead, a power of
+//! two. If no row is finite, they are averaged, which has no result.
 //!
 //! **Precision.** Products are sums in f64 (relative error about 10⁻¹⁵ of |x| |y|). A squared
 //! distance is p(i, i) + p(j, j) − 2 p(i, j), so its relative error is about 10⁻¹⁵ r² where r is

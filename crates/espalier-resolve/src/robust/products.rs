@@ -44,14 +44,22 @@ impl Combination {
 pub(crate) struct Products {
     rows: usize,
     values: Vec<f64>,
+    /// Lengths are in units of two to this power: zero unless rows are so long or so short that
+    /// their squares could not be told.
+    unit: i32,
 }
 
 impl Products {
-    /// From the rows of the lower triangle, one after another.
-    pub(crate) fn from_triangle(rows: usize, triangle: &[f64]) -> Self {
+    /// From the rows of the lower triangle, one after another, in units of 2^`unit`.
+    pub(crate) fn from_triangle(rows: usize, triangle: &[f64], unit: i32) -> Self {
         let at = |i: usize, j: usize| triangle[i.max(j) * (i.max(j) + 1) / 2 + i.min(j)];
         let values = (0..rows * rows).map(|k| at(k / rows, k % rows)).collect();
-        Self { rows, values }
+        Self { rows, values, unit }
+    }
+
+    /// A length, in the unit of these products.
+    pub(crate) fn length(&self, length: f64) -> f64 {
+        libm::scalbn(length, -self.unit)
     }
 
     pub(crate) fn rows(&self) -> usize {
@@ -121,13 +129,14 @@ impl Products {
                 (values[i * n + j], values[j * n + i]) = (product, product);
             }
         }
-        Self { rows: n, values }
+        Self { rows: n, values, unit: self.unit }
     }
 
     /// The products among some of the rows.
     pub(crate) fn among(&self, chosen: &[usize]) -> Self {
         let row = |&i: &usize| chosen.iter().map(move |&j| self.at(i, j));
-        Self { rows: chosen.len(), values: chosen.iter().flat_map(row).collect() }
+        let values = chosen.iter().flat_map(row).collect();
+        Self { rows: chosen.len(), values, unit: self.unit }
     }
 }
 
@@ -145,7 +154,8 @@ pub(crate) mod tests {
     pub(crate) fn products(rows: &[Vec<f64>]) -> Products {
         let product = |i: usize, j: usize| rows[i].iter().zip(&rows[j]).map(|(x, y)| x * y).sum();
         let n = rows.len();
-        Products { rows: n, values: (0..n * n).map(|k| product(k / n, k % n)).collect() }
+        let values = (0..n * n).map(|k| product(k / n, k % n)).collect();
+        Products { rows: n, values, unit: 0 }
     }
 
     #[test]
@@ -160,7 +170,7 @@ pub(crate) mod tests {
         let mixed = p.mixed(&[Combination::mean(&[0, 1]), Combination::of(&[0., 0., 2., 0.], -1.)]);
         assert_eq!((mixed.at(0, 0), mixed.at(1, 0), mixed.at(1, 1)), (22.25, 21.0, 20.0));
         let triangle = [1.0, 2.0, 3.0];
-        assert_eq!(Products::from_triangle(2, &triangle).values, [1.0, 2.0, 2.0, 3.0]);
+        assert_eq!(Products::from_triangle(2, &triangle, 0).values, [1.0, 2.0, 2.0, 3.0]);
     }
 
     #[test]

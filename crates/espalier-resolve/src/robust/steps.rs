@@ -60,7 +60,7 @@ pub(crate) fn buckets(seed: &Digest, ids: &[Digest], size: usize) -> Vec<Vec<usi
 /// Rows longer than `limit`, or than the median norm, are shortened to it.
 pub(crate) fn clipping(products: &Products, limit: Option<f64>) -> Vec<Combination> {
     let norms: Vec<f64> = (0..products.rows()).map(|i| products.norm(i)).collect();
-    clip(&norms, limit.unwrap_or_else(|| majority(&norms)))
+    clip(&norms, limit.map_or_else(|| majority(&norms), |limit| products.length(limit)))
 }
 
 /// The k = ⌊2 f (n − f) / n⌋ longest rows are shortened to the norm of the longest other row.

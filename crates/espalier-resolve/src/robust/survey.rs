@@ -10,12 +10,16 @@ use espalier_tensor::{
 use rayon::prelude::*;
 
 use super::{
-    Steps, order,
+    Steps,
     products::{Combination, Products},
     steps::{self, Step},
     tolerated,
 };
-use crate::{Note, method::Tensor};
+use crate::{
+    Note,
+    extent::{exponent_to, magnitude},
+    method::Tensor,
+};
 
 /// Elements of a partial sum. Part of the specification: each range of a tensor is reduced on
 /// its own, with the layout of [`espalier_tensor::kernels`], and the ranges are added in order.
@@ -26,6 +30,11 @@ const WAVE: usize = 32;
 /// Squared norms from here on are treated like infinity, so that products of products do not
 /// overflow. No model of f32 elements gets there.
 const MEASURABLE: f64 = 1e150;
+/// Where all squared norms are below, they may have vanished. No model of f32 elements that are
+/// not all zero gets there.
+const VANISHING: f64 = 1e-150;
+/// The power of two to which the largest element is brought where rows are measured again.
+const COMFORTABLE: i32 = 200;
 
 /// What a rule asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,7 +99,7 @@ impl Survey {
         if measured.is_empty() {
             // Nothing can be compared; the result is no number either, whatever is done.
             self.apply(vec![Combination::mean(&(0..n).collect::<Vec<_>>())]);
-            self.products = self.products.take().map(|_| Products::from_triangle(1, &[0.0]));
+            self.products = self.products.take().map(|_| Products::from_triangle(1, &[0.0], 0));
             return;
         }
         let products = products.among(&measured);
@@ -117,7 +126,7 @@ pub(crate) fn survey(
     let Some(context) = context else { return survey };
     let chain = &steps.chain;
     if need > Need::Rows || chain.iter().any(|step| step.needs_products()) {
-        survey.products = Some(measure(tensors, inputs, steps.need_origin(need)));
+        survey.products = Some(measure(tensors, inputs, steps.need_origin(need), liars));
         survey.drop_unmeasured();
     }
     let ids = context.inputs.iter().map(|input| input.id);
@@ -157,29 +166,75 @@ fn take(survey: &mut Survey, step: Step, seed: &Digest, ids: &mut Vec<Digest>) {
 }
 
 /// The products of all inputs, relative to the base (to zero without one) if the origin matters,
-/// otherwise to one of the inputs.
-fn measure(tensors: &[Tensor<'_>], inputs: usize, origin: bool) -> Products {
+/// otherwise to one of the inputs; in another unit if their squares overflow or vanish.
+fn measure(tensors: &[Tensor<'_>], inputs: usize, origin: bool, liars: usize) -> Products {
     let centre = (!origin).then(|| middle(tensors, inputs));
+    let plain = products(tensors, inputs, centre, 0);
+    match unit(&plain, tensors, liars) {
+        0 => plain,
+        unit => products(tensors, inputs, centre, unit),
+    }
+}
+
+fn products(tensors: &[Tensor<'_>], inputs: usize, centre: Option<usize>, unit: i32) -> Products {
+    let factors = vec![libm::scalbn(1.0, -unit); if unit == 0 { 0 } else { inputs }];
     let triangle = reduce(tensors, inputs * (inputs + 1) / 2, |tensor, range| {
         let rows = spans(tensor, &range);
-        let mut gram = Gram::new(inputs);
+        let mut gram = if unit == 0 { Gram::new(inputs) } else { Gram::scaled(&factors) };
         match centre.map(|input| rows[input]).or_else(|| base_span(tensor, &range)) {
             Some(origin) => gram.push_from(origin, &rows),
             None => gram.push(&rows),
         }
         gram.finish()
     });
-    Products::from_triangle(inputs, &triangle)
+    Products::from_triangle(inputs, &triangle, unit)
 }
 
-/// The input of median norm among those that have one.
+/// The power of two in units of which rows can be measured: zero unless more finite rows than
+/// there may be liars are too long, or all are too short. Then what counts is the largest element
+/// of all rows but the `liars` largest.
+fn unit(products: &Products, tensors: &[Tensor<'_>], liars: usize) -> i32 {
+    if tensors.iter().all(|tensor| tensor.dtype != Dtype::F64) {
+        return 0;
+    }
+    let square = |row: usize| products.at(row, row);
+    let rows = || 0..products.rows();
+    let long: Vec<usize> =
+        rows().filter(|&row| square(row).is_nan() || square(row) >= MEASURABLE).collect();
+    let vanishing = rows().all(|row| square(row) < VANISHING);
+    if long.len() <= liars && !vanishing {
+        return 0;
+    }
+    let mut finite: Vec<(f64, bool)> = rows()
+        .map(|row| (magnitude(tensors, row), long.contains(&row)))
+        .filter(|(largest, _)| largest.is_finite())
+        .collect();
+    let liars = liars.saturating_sub(products.rows() - finite.len());
+    if !vanishing && finite.iter().filter(|(_, long)| *long).count() <= liars {
+        return 0;
+    }
+    finite.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let counts = finite.len().saturating_sub(liars + 1);
+    match finite.get(counts) {
+        Some(&(largest, _)) if largest > 0.0 => -exponent_to(COMFORTABLE, largest),
+        _ => 0,
+    }
+}
+
+/// The input of median norm among those that have one. Of norms whose squares overflow, the
+/// largest element counts.
 fn middle(tensors: &[Tensor<'_>], inputs: usize) -> usize {
     let norms = reduce(tensors, inputs, |tensor, range| {
         spans(tensor, &range).iter().map(|row| gram(&[*row])[0]).collect()
     });
-    let mut order = order(&norms);
-    order.retain(|&input| norms[input].is_finite());
-    order.get(order.len().saturating_sub(1) / 2).copied().unwrap_or(0)
+    let key = |input: usize| match norms[input].is_finite() {
+        true => (false, norms[input]),
+        false => (true, magnitude(tensors, input)),
+    };
+    let mut keyed: Vec<((bool, f64), usize)> =
+        (0..inputs).map(|input| (key(input), input)).filter(|(key, _)| key.1.is_finite()).collect();
+    keyed.sort_by(|(a, _), (b, _)| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    keyed.get(keyed.len().saturating_sub(1) / 2).map_or(0, |(_, input)| *input)
 }
 
 fn spans<'t>(tensor: &Tensor<'t>, range: &Range<usize>) -> Vec<(Dtype, &'t [u8])> {

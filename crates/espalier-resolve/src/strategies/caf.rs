@@ -9,7 +9,8 @@
 //! Here the greatest τ is sought among rows that still have mass, so each turn takes the mass of
 //! one row at least and there are at most n turns; and it ends where nothing varies any more,
 //! as with duplicates. v is a combination of the rows, found by the power method on their inner
-//! products from a fixed start, in at most [`STEPS`] steps.
+//! products from a fixed start, in at most [`STEPS`] steps, with a [`Note`] if
+//! it still turns then.
 
 use std::sync::Arc;
 
@@ -48,7 +49,7 @@ struct Caf;
 impl ProductRule for Caf {
     const NAME: &'static str = INFO.name;
 
-    fn combine(&self, products: &Products, liars: usize, _: &mut Vec<Note>) -> Combination {
+    fn combine(&self, products: &Products, liars: usize, notes: &mut Vec<Note>) -> Combination {
         let n = products.rows();
         let mut mass = vec![1.0; n];
         let mut best = (f64::INFINITY, vec![1.0 / n as f64; n]);
@@ -59,7 +60,11 @@ impl ProductRule for Caf {
             }
             let mean: Vec<f64> = mass.iter().map(|mass| mass / total).collect();
             let centred = centre(products, &mean);
-            let (variance, along) = principal(&centred, &mean);
+            let Principal { variance, along, found } = principal(&centred, &mean);
+            if !found {
+                let what = "the direction of largest variance".to_owned();
+                notes.push(Note::StillMoving { what, steps: STEPS });
+            }
             if variance < best.0 {
                 best = (variance, mean);
             }
@@ -87,11 +92,20 @@ fn centre(products: &Products, mean: &[f64]) -> Vec<Vec<f64>> {
     (0..n).map(row).collect()
 }
 
-/// The largest variance, and what each row has along its direction, up to a common factor.
+/// The largest variance.
+struct Principal {
+    variance: f64,
+    /// What each row has along its direction, up to a common factor.
+    along: Vec<f64>,
+    /// Whether the direction stands still.
+    found: bool,
+}
+
+/// The largest variance of rows with these products and shares.
 ///
 /// With K the centred products and c the shares, the variance is the largest eigenvalue of
 /// √c K √c, and its eigenvector u gives the direction Σ √c u (x − μ).
-fn principal(centred: &[Vec<f64>], shares: &[f64]) -> (f64, Vec<f64>) {
+fn principal(centred: &[Vec<f64>], shares: &[f64]) -> Principal {
     let roots: Vec<f64> = shares.iter().map(|&share| libm::sqrt(share)).collect();
     let times = |vector: &[f64]| -> Vec<f64> {
         let scaled: Vec<f64> = roots.iter().zip(vector).map(|(root, x)| root * x).collect();
@@ -103,22 +117,24 @@ fn principal(centred: &[Vec<f64>], shares: &[f64]) -> (f64, Vec<f64>) {
     let first = (0..roots.len())
         .fold(0, |best, i| if contribution(i) > contribution(best) { i } else { best });
     let mut vector: Vec<f64> = (0..roots.len()).map(|i| f64::from(u8::from(i == first))).collect();
-    let mut variance = 0.0;
+    let (mut variance, mut found) = (0.0, false);
     for _ in 0..STEPS {
         let mut next: Vec<f64> =
             times(&vector).iter().zip(&roots).map(|(x, root)| x * root).collect();
         variance = libm::sqrt(dot(&next, &next));
         if variance <= 0.0 {
+            found = true;
             break;
         }
         next.iter_mut().for_each(|x| *x /= variance);
         let change = vector.iter().zip(&next).fold(0.0, |sum, (a, b)| sum + (a - b) * (a - b));
         vector = next;
         if change < STILL * STILL {
+            found = true;
             break;
         }
     }
-    (variance, times(&vector))
+    Principal { variance, along: times(&vector), found }
 }
 
 /// A left fold that skips what has no factor.

@@ -88,7 +88,7 @@ impl ProductRule for CenteredClipping {
         }
         for _ in 0..self.iterations {
             let distances = products.distances_to(&factors);
-            let tau = self.tau.unwrap_or_else(|| majority(&distances));
+            let tau = self.tau.map_or_else(|| majority(&distances), |tau| products.length(tau));
             let pull = |distance: &f64| if *distance > tau { tau / distance } else { 1.0 };
             let pulls: Vec<f64> =
                 distances.iter().map(|distance| pull(distance) / n as f64).collect();

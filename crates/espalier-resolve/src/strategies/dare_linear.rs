@@ -1,10 +1,12 @@
-//! DARE, linear: b + λ Σ w m (x − b) / ρ, with random masks m that keep a share ρ.
+//! DARE, linear: b + λ Σ w m (x − b) / ρ, with random masks m that keep a share ρ; divided by Σ w
+//! unless `normalize = false`, as task arithmetic is.
 //!
 //! Each element of each difference is dropped with probability 1 − ρ on its own, and what is
 //! left is rescaled by 1/ρ, so the expected merged model is that of task arithmetic. The mask of
 //! a contribution depends on the policy's seed, the contribution's content, the tensor's name and
 //! the element's index: not on its position, its weight or the other contributions. Element `i`
-//! is kept if word `i` of the mask's stream is below ρ · 2³² (rounded to a whole number).
+//! is kept if word `i` of the mask's stream is below ρ · 2³² (rounded to a whole number); a ρ below
+//! 2⁻³² counts as that, with a [`Note`].
 
 use std::sync::Arc;
 
@@ -13,7 +15,7 @@ use espalier_tensor::random::Stream;
 
 use super::{LAMBDA, NORMALIZE};
 use crate::{
-    ParameterInfo, ParameterRange, SelectionCache, StrategyInfo, linear,
+    Note, ParameterInfo, ParameterRange, SelectionCache, StrategyInfo, linear,
     method::{Method, Scratch, Selection, Tensor},
     real::Real,
 };
@@ -41,10 +43,15 @@ pub(crate) const INFO: StrategyInfo = StrategyInfo {
     passes: 1,
     build: |values| {
         let (lambda, normalize) = (values.number("lambda"), values.flag("normalize"));
-        let density = values.number("density");
-        Arc::new(DareLinear { density, last: last_kept(density), lambda, normalize })
+        let asked = values.number("density");
+        let (density, last) = (asked.max(LEAST), last_kept(asked));
+        let raised = (asked < LEAST).then(|| Note::Density { asked: asked.to_string() });
+        Arc::new(DareLinear { density, last, lambda, normalize, raised })
     },
 };
+
+/// 2⁻³²: a word cannot tell less.
+const LEAST: f64 = 1.0 / 4_294_967_296.0;
 
 /// The largest word that keeps its element: at least 0, so that something may be kept.
 fn last_kept(density: f64) -> u32 {
@@ -57,6 +64,8 @@ struct DareLinear {
     last: u32,
     lambda: f64,
     normalize: bool,
+    /// That the density was too small.
+    raised: Option<Note>,
 }
 
 impl Method for DareLinear {
@@ -69,7 +78,7 @@ impl Method for DareLinear {
             let fields = MASK.fields().digest(&context.seed).digest(&input.id);
             Stream::new(fields.field(tensor.name().as_bytes()).finish())
         };
-        Selection(context.inputs.iter().map(mask).collect(), None)
+        Selection(context.inputs.iter().map(mask).collect(), self.raised.clone())
     }
 
     fn merge<T: Real>(

@@ -2,7 +2,7 @@
 //!
 //! Found by Weiszfeld's iteration with smoothing: z ← Σ x / max(ν s, |x − z|) / Σ 1 / max(ν s,
 //! |x − z|), the point being a combination of the rows whose distances follow from their inner
-//! products. It ends when the factors stand still, or after [`STEPS`] steps. It starts at the mean
+//! products. It ends when the factors stand still, or after [`STEPS`] steps, with a [`Note`]. It starts at the mean
 //! of the majority that lies nearest together, and not at the mean of all, which a liar moves as
 //! far as it likes; s is the distance from there within which a majority lies, so the smoothing
 //! goes with the scale of the models. **Weights do not change the result**, nor does `f`, except
@@ -61,19 +61,16 @@ struct GeometricMedian {
 impl ProductRule for GeometricMedian {
     const NAME: &'static str = INFO.name;
 
-    fn combine(&self, products: &Products, _: usize, _: &mut Vec<Note>) -> Combination {
+    fn combine(&self, products: &Products, _: usize, notes: &mut Vec<Note>) -> Combination {
         let n = products.rows();
         let near = products.nearest(products.core(), n / 2 + 1);
         let mut factors = vec![0.0; n];
         near.iter().for_each(|&row| factors[row] = 1.0 / near.len() as f64);
         let floor = self.nu * majority(&products.distances_to(&factors));
         // A majority in one point is the median.
-        if floor > 0.0 {
-            for _ in 0..STEPS {
-                if step(products, floor, &mut factors) < STILL {
-                    break;
-                }
-            }
+        if floor > 0.0 && !(0..STEPS).any(|_| step(products, floor, &mut factors) < STILL) {
+            let what = "the geometric median".to_owned();
+            notes.push(Note::StillMoving { what, steps: STEPS });
         }
         Combination::of(&factors, 0.0)
     }

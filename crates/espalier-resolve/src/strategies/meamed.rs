@@ -65,17 +65,27 @@ fn around<T: Real>(sorted: &[T], liars: usize) -> &[T] {
     let n = sorted.len();
     // Twice the median. m − a ≤ b − m is asked as 2 m ≤ a + b: so values that are equal to the
     // middle ones are exactly as far as these, whatever is rounded.
-    let twice = sorted[(n - 1) / 2] + sorted[n / 2];
+    let middle = [sorted[(n - 1) / 2], sorted[n / 2]];
     let (mut first, mut end) = (0, n);
     for _ in 0..liars {
         // What cannot be compared goes from above.
-        if sorted[first] + sorted[end - 1] < twice {
+        if less([sorted[first], sorted[end - 1]], middle) {
             first += 1;
         } else {
             end -= 1;
         }
     }
     &sorted[first..end]
+}
+
+/// Whether one sum is less than the other, also where they overflow.
+fn less<T: Real>(a: [T; 2], b: [T; 2]) -> bool {
+    let [left, right] = [a, b].map(|[x, y]| x + y);
+    if left.is_finite() && right.is_finite() {
+        return left < right;
+    }
+    let half = |[x, y]: [T; 2]| x * T::of(0.5) + y * T::of(0.5);
+    half(a) < half(b)
 }
 
 #[cfg(test)]
@@ -91,5 +101,9 @@ mod tests {
         assert_eq!(around(&[f64::NEG_INFINITY, 1.0, 4.0, 5.0], 1), [1.0, 4.0, 5.0]);
         assert_eq!(around(&[0.0, 1.0, 4.0, f64::NAN], 1), [0.0, 1.0, 4.0]);
         assert_eq!(around(&[7.0], 0), [7.0]);
+        let (high, low) = (f32::MAX, f32::MIN);
+        assert_eq!(around(&[-5.0, high, high, high], 1), [high; 3]);
+        assert_eq!(around(&[low, low, low, 5.0], 1), [low; 3]);
+        assert_eq!(around(&[low, 0.0, high, high], 1), [0.0, high, high]);
     }
 }

@@ -28,9 +28,10 @@ pub(crate) const LAMBDA: ParameterInfo = ParameterInfo {
 /// Whether the weights of differences are divided by their sum.
 pub(crate) const NORMALIZE: ParameterInfo = ParameterInfo {
     name: "normalize",
-    default: "false",
+    default: "true",
     range: ParameterRange::FLAG,
-    help: "divide the weighted sum of differences by the sum of weights",
+    help: "divide the weighted sum of differences by the sum of weights, so that the result does \
+           not move farther the more inputs there are; `false` adds them all up, as published",
 };
 
 /// λ w, and what is left of the base: 1 − λ Σ w; weights divided by their sum if `normalize`.

@@ -13,15 +13,18 @@
 //! weighted mean of the directions; for two inputs it is exact after one step.
 //!
 //! Where the sphere does not help, the tensor is averaged linearly (Σ w x / Σ w), with a note: if
-//! all directions are nearly parallel (every cosine is at least `parallel`), if a norm is zero or
-//! not finite, or if the directions cancel out (antipodal points have no single mean).
+//! all directions are nearly parallel (every cosine is at least `parallel`), if two are nearly
+//! opposite (a cosine of −0.9995 or less: antipodal points have no single mean), if a norm is zero
+//! or not finite, or if the directions cancel out.
 
 use std::sync::Arc;
 
 use espalier_tensor::kernels::Gram;
 
 use crate::{
-    Note, ParameterInfo, ParameterRange, SelectionCache, StrategyInfo, linear,
+    Note, ParameterInfo, ParameterRange, SelectionCache, StrategyInfo,
+    extent::{exponent_to, magnitude},
+    linear,
     method::{Method, Scratch, Selection, Tensor},
     real::Real,
 };
@@ -47,6 +50,13 @@ pub(crate) const INFO: StrategyInfo = StrategyInfo {
 
 /// Steps of the iteration; each at least halves the error for angles below 90 degrees or so.
 const ITERATIONS: usize = 48;
+/// Two directions with such a cosine have no mean worth the name: between opposite ones every
+/// great circle is as short.
+const OPPOSITE: f64 = -0.9995;
+/// Squared norms outside of these bounds may have overflowed or lost digits.
+const MEASURABLE: core::ops::Range<f64> = 1e-280..f64::INFINITY;
+/// The iteration stands still where it turns the mean by less than this angle.
+const STILL: f64 = 1e-7;
 /// Shorter than this, the mean of unit vectors has no direction worth the name.
 const CANCELLED: f64 = 1e-6;
 
@@ -66,18 +76,15 @@ impl Method for Slerp {
         if tensor.count() == 1 || tensor.elements == 0 {
             return Selection(linear, None);
         }
-        let mut gram = Gram::new(tensor.count());
-        for piece in tensor.pieces() {
-            let row = |input| (tensor.dtype, tensor.bytes(input, piece.clone()));
-            gram.push(&(0..tensor.count()).map(row).collect::<Vec<_>>());
-            tensor.release(piece);
-        }
-        match spherical(&gram.finish(), &linear, self.parallel) {
-            Ok(factors) => Selection(factors, None),
-            Err(reason) => {
-                let note = Note::Linear { tensor: tensor.name().to_owned(), reason };
-                Selection(linear, Some(note))
+        let (gram, units) = measured(tensor);
+        let note = |reason| Note::Linear { tensor: tensor.name().to_owned(), reason };
+        match spherical(&gram, &units, &linear, self.parallel) {
+            Ok(Spherical { factors, found: true }) => Selection(factors, None),
+            Ok(Spherical { factors, .. }) => {
+                let what = format!("the spherical mean of tensor `{}`", tensor.name());
+                Selection(factors, Some(Note::StillMoving { what, steps: ITERATIONS }))
             }
+            Err(reason) => Selection(linear, Some(note(reason))),
         }
     }
 
@@ -95,9 +102,47 @@ impl Method for Slerp {
     }
 }
 
-/// The factors of the spherical mean, from the lower triangle of the Gram matrix and weights that
-/// sum to one; or why there is none.
-fn spherical(gram: &[f64], weights: &[f64], parallel: f64) -> Result<Vec<f64>, &'static str> {
+/// The lower triangle of the Gram matrix, and the power of two in units of which each row is
+/// measured: zero unless the square of a norm overflows or vanishes.
+fn measured(tensor: &Tensor<'_>) -> (Vec<f64>, Vec<i32>) {
+    let n = tensor.count();
+    let products = |mut gram: Gram| {
+        for piece in tensor.pieces() {
+            let row = |input| (tensor.dtype, tensor.bytes(input, piece.clone()));
+            gram.push(&(0..n).map(row).collect::<Vec<_>>());
+            tensor.release(piece);
+        }
+        gram.finish()
+    };
+    let plain = products(Gram::new(n));
+    if (0..n).all(|i| MEASURABLE.contains(&plain[i * (i + 3) / 2])) {
+        return (plain, vec![0; n]);
+    }
+    let unit = |input| match magnitude(&[*tensor], input) {
+        largest if largest > 0.0 && largest.is_finite() => -exponent_to(0, largest),
+        _ => 0,
+    };
+    let units: Vec<i32> = (0..n).map(unit).collect();
+    let factors: Vec<f64> = units.iter().map(|unit| libm::scalbn(1.0, -unit)).collect();
+    (products(Gram::scaled(&factors)), units)
+}
+
+/// The factors of the spherical mean.
+#[derive(Debug)]
+struct Spherical {
+    factors: Vec<f64>,
+    /// Whether the iteration stands still.
+    found: bool,
+}
+
+/// The spherical mean, from the lower triangle of the Gram matrix of rows in these units and from
+/// weights that sum to one; or why there is none.
+fn spherical(
+    gram: &[f64],
+    units: &[i32],
+    weights: &[f64],
+    parallel: f64,
+) -> Result<Spherical, &'static str> {
     let n = weights.len();
     let product = |i: usize, j: usize| gram[i.max(j) * (i.max(j) + 1) / 2 + i.min(j)];
     let norms: Vec<f64> = (0..n).map(|i| libm::sqrt(product(i, i))).collect();
@@ -110,25 +155,33 @@ fn spherical(gram: &[f64], weights: &[f64], parallel: f64) -> Result<Vec<f64>, &
     if cosines.iter().flatten().all(|cosine| *cosine >= parallel) {
         return Err("all directions are nearly parallel");
     }
+    if cosines.iter().flatten().any(|cosine| *cosine <= OPPOSITE) {
+        return Err("two directions are nearly opposite");
+    }
     let mut mean = weights.to_vec();
     if length(&cosines, &mean) < CANCELLED {
         return Err("the directions cancel out");
     }
     normalise(&cosines, &mut mean);
+    let mut angle = 0.0;
     for _ in 0..ITERATIONS {
-        step(&cosines, weights, &mut mean);
+        angle = step(&cosines, weights, &mut mean);
     }
+    // In one unit, that of the row whose unit is largest.
+    let largest = units.iter().copied().max().unwrap_or(0);
+    let norms: Vec<f64> =
+        norms.iter().zip(units).map(|(&norm, unit)| libm::scalbn(norm, unit - largest)).collect();
     let norm: f64 = norms.iter().zip(weights).map(|(norm, weight)| weight * norm).sum();
     let factors: Vec<f64> = mean.iter().zip(&norms).map(|(factor, n)| factor * norm / n).collect();
-    if factors.iter().all(|factor| factor.is_finite()) {
-        Ok(factors)
-    } else {
-        Err("the directions cancel out")
+    match factors.iter().all(|factor| factor.is_finite()) {
+        true => Ok(Spherical { factors, found: angle < STILL }),
+        false => Err("its norms are too different"),
     }
 }
 
-/// One step: the inputs as seen from the mean, averaged there, and back to the sphere.
-fn step(cosines: &[Vec<f64>], weights: &[f64], mean: &mut [f64]) {
+/// One step: the inputs as seen from the mean, averaged there, and back to the sphere. Returns
+/// by how much the mean turned.
+fn step(cosines: &[Vec<f64>], weights: &[f64], mean: &mut [f64]) -> f64 {
     let mut direction = vec![0.0; weights.len()];
     let mut towards_mean = 0.0;
     for (i, (row, weight)) in cosines.iter().zip(weights).enumerate() {
@@ -148,13 +201,14 @@ fn step(cosines: &[Vec<f64>], weights: &[f64], mean: &mut [f64]) {
     let angle = length(cosines, &direction);
     // Too short to have a direction: the mean is found.
     if angle < 1e-14 || angle.is_nan() {
-        return;
+        return 0.0;
     }
     let (sine, cosine) = libm::sincos(angle);
     for (mean, factor) in mean.iter_mut().zip(direction) {
         *mean = cosine * *mean + sine / angle * factor;
     }
     normalise(cosines, mean);
+    angle
 }
 
 /// The length of a combination of unit vectors with these cosines.
@@ -186,7 +240,9 @@ mod tests {
     fn two_inputs_are_the_classical_formula() {
         for (angle, t) in [(0.1_f64, 0.3), (1.0, 0.5), (2.0, 0.9), (3.0, 0.25), (3.1, 0.5)] {
             let (a, b) = ([2.0, 0.0], [2.0 * libm::cos(angle), 2.0 * libm::sin(angle)]);
-            let factors = spherical(&gram(&[&a, &b]), &[1.0 - t, t], 0.9995).expect("a mean");
+            let factors = spherical(&gram(&[&a, &b]), &[0; 2], &[1.0 - t, t], 0.9995)
+                .expect("a mean")
+                .factors;
             let classical = |share: f64| libm::sin(share * angle) / libm::sin(angle);
             assert!((factors[0] - classical(1.0 - t)).abs() < 1e-9, "{angle} {t}: {factors:?}");
             assert!((factors[1] - classical(t)).abs() < 1e-9, "{angle} {t}: {factors:?}");
@@ -203,7 +259,9 @@ mod tests {
             &[0.0, 0.1, 0.2, 1.0],
         ];
         let weights = [0.1, 0.4, 0.3, 0.2];
-        let factors = spherical(&gram(&rows), &weights, 0.9995).expect("a mean");
+        let factors = spherical(&gram(&rows), &[0; 4], &weights, 0.9995).expect("a mean");
+        assert!(factors.found);
+        let factors = factors.factors;
         let coordinate = |k: usize| (0..4).map(|i| factors[i] * rows[i][k]).sum::<f64>();
         let mean: Vec<f64> = (0..4).map(coordinate).collect();
         let norm = dot(&mean, &mean).sqrt();
@@ -224,8 +282,12 @@ mod tests {
 
     #[test]
     fn where_there_is_no_mean_on_the_sphere() {
-        let half = [0.5, 0.5];
-        let refused = |a: &[f64], b: &[f64]| spherical(&gram(&[a, b]), &half, 0.9995).is_err();
+        let mean = |a: &[f64], b: &[f64], weights: [f64; 2]| {
+            spherical(&gram(&[a, b]), &[0; 2], &weights, 0.9995)
+        };
+        let refused = |a: &[f64], b: &[f64]| mean(a, b, [0.5, 0.5]).is_err();
+        let opposite = mean(&[1.0, 2.0], &[-3.0, -6.0], [0.25, 0.75]);
+        assert_eq!(opposite.expect_err("no mean"), "two directions are nearly opposite");
         assert!(refused(&[1.0, 0.0], &[3.0, 1e-3]));
         assert!(refused(&[1.0, 0.0], &[-2.0, 0.0]));
         assert!(refused(&[1.0, 0.0], &[0.0, 0.0]));

@@ -1,7 +1,8 @@
-//! Task arithmetic: b + λ Σ w (x − b).
+//! Task arithmetic: b + λ Σ w (x − b) / Σ w, or b + λ Σ w (x − b) with `normalize = false`.
 //!
-//! Weights are not divided by their sum unless `normalize = true`: two contributions of weight 1
-//! add both their differences, as the paper has it.
+//! The paper does not divide: two contributions of weight 1 add both their differences. The
+//! default divides, since a federation has as many parties as it has: the sum of a hundred similar
+//! differences is a hundred times too far from the base.
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use crate::{
 pub(crate) const INFO: StrategyInfo = StrategyInfo {
     name: "task-arithmetic",
     aliases: &["task_arithmetic"],
-    summary: "the sum of weighted differences from the base: b + λ Σ w (x − b)",
+    summary: "the mean of weighted differences from the base, or their sum: b + λ Σ w (x − b)",
     source: "Ilharco et al., Editing models with task arithmetic, ICLR 2023, arXiv 2212.04089",
     parameters: &[LAMBDA, NORMALIZE],
     needs_base: true,

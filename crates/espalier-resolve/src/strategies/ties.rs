@@ -11,7 +11,7 @@
 //!
 //! ⌊ρ n⌋ is the product in f64, truncated.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::LAMBDA;
 use crate::{
@@ -54,14 +54,52 @@ struct Ties {
     lambda: f64,
 }
 
+/// What each input keeps.
+#[derive(Debug)]
+struct Kept {
+    keep: usize,
+    thresholds: Vec<Threshold>,
+    /// Whether a sum of differences may be more than the arithmetic can hold.
+    overflows: bool,
+    /// The same, selected among shrunk values in f64, when it is needed.
+    shrunk: OnceLock<Vec<Threshold>>,
+}
+
+impl Kept {
+    fn of(&self, tensor: &Tensor<'_>) -> &[Threshold] {
+        if !tensor.shrunk {
+            return &self.thresholds;
+        }
+        let all: Vec<usize> = (0..tensor.count()).collect();
+        self.shrunk.get_or_init(|| thresholds::<f64>(tensor, &all, self.keep))
+    }
+}
+
+impl Ties {
+    /// Whether a weighted sum of differences, or what is added to the base, may come near the
+    /// largest number. Infinite differences look alike, so that the largest could not be told.
+    fn overflows<T: Real>(&self, weights: &[f64], thresholds: &[Threshold]) -> bool {
+        let largest = |threshold: &Threshold| {
+            T::Key::try_from(threshold.largest)
+                .map_or(f64::INFINITY, |m| T::from_magnitude(m).wide())
+        };
+        let pairs = || weights.iter().zip(thresholds);
+        let sum = pairs().fold(0.0, |sum, (weight, t)| sum + weight * largest(t));
+        let most = pairs().fold(0.0, |most, (_, t)| largest(t).max(most));
+        let limit = T::LARGEST / 4.0;
+        !(sum < limit && self.lambda.abs() * most < limit && most < limit)
+    }
+}
+
 impl Method for Ties {
-    /// What each input keeps.
-    type Selected = Vec<Threshold>;
+    type Selected = Kept;
 
     fn select<T: Real>(&self, tensor: &Tensor<'_>, cache: &SelectionCache) -> Selection<Self> {
         let elements = tensor.elements;
         if elements == 0 {
-            return Selection(vec![Threshold::ALL; tensor.count()], None);
+            let thresholds = vec![Threshold::ALL; tensor.count()];
+            let shrunk = OnceLock::new();
+            return Selection(Kept { keep: 0, thresholds, overflows: false, shrunk }, None);
         }
         let keep = (self.density * elements as f64) as usize;
         let note = (keep == 0).then(|| Note::KeptOne { tensor: tensor.name().into(), elements });
@@ -75,18 +113,26 @@ impl Method for Ties {
                 cache.put(key, threshold);
             }
         }
-        Selection(found.into_iter().map(|t| t.unwrap_or(Threshold::ALL)).collect(), note)
+        let thresholds: Vec<Threshold> =
+            found.into_iter().map(|t| t.unwrap_or(Threshold::ALL)).collect();
+        let overflows = Self::overflows::<T>(self, &tensor.context.relative, &thresholds);
+        Selection(Kept { keep, thresholds, overflows, shrunk: OnceLock::new() }, note)
+    }
+
+    fn overflows(&self, selected: &Kept) -> bool {
+        selected.overflows
     }
 
     fn merge<T: Real>(
         &self,
         tensor: &Tensor<'_>,
-        selected: &Vec<Threshold>,
+        selected: &Kept,
         start: usize,
         out: &mut [T],
         scratch: &mut Scratch<T>,
     ) {
         let mut weights = core::mem::take(&mut scratch.weights);
+        let selected = selected.of(tensor);
         tensor.relative(&mut weights);
         let lambda = T::of(self.lambda);
         let rows = scratch.rows(8 * TILE);
@@ -104,7 +150,7 @@ impl Method for Ties {
             };
             for input in (0..weights.len()).step_by(2) {
                 let pair = input..(input + 2).min(weights.len());
-                if tensor.dtype == T::DTYPE {
+                if tensor.in_place::<T>() {
                     let raw = |input| T::raw(tensor.bytes(input, start..start + n));
                     votes.cast_all::<T::Raw>(pair, raw, ballots, base);
                 } else {

@@ -20,7 +20,7 @@ fn strategies_and_parameters() {
     assert_eq!(
         refused("ties", &[("densty", "1")]),
         "`ties` has no parameter `densty` (did you mean `density`?); it has: density, lambda, \
-         accumulate, dtype"
+         accumulate, dtype, buffers"
     );
     for value in ["0", "-1", "1.01", "nan", "inf", "", "half"] {
         assert_eq!(
@@ -141,17 +141,26 @@ fn integers_are_the_same_or_refused() {
     let models = [model(1), model(1), model(2)];
     let all = inputs(&models, &[1.0; 3]);
     let average = strategy("linear", &[]);
-    match error(&average, &all, None) {
-        ResolveError::IntegersDiffer { tensor, id, .. } => {
-            assert_eq!((tensor.as_str(), id), ("steps", all[2].id));
-        }
-        other => panic!("{other}"),
-    }
+    let (a, c) = (all[0].id, all[2].id);
+    assert_eq!(
+        error(&average, &all, None).to_string(),
+        format!(
+            "tensor `steps` (u8) is not the same in all models: element 0 is 2 in contribution \
+             {c} and 1 in contribution {a}; `buffers = mean` would average it and \
+             `buffers = base` would take the base's"
+        )
+    );
+    let text = error(&average, &all[..2], Some(&models[2])).to_string();
+    assert!(text.contains(&format!("is 1 in contribution {a} and 2 in the base model")), "{text}");
+    let base = strategy("linear", &[("buffers", "base")]);
+    assert_eq!(error(&base, &all, None), ResolveError::BuffersFromBase);
+    assert!(base.needs_base() && base.uses_base() && !average.uses_base());
+    assert!(average.compares_integers() && !base.compares_integers());
     let plan = average
         .prepare(&all[..2], None, Digest::ZERO, &SelectionCache::new())
         .expect("equal integers");
-    assert_eq!(plan.model(), models[0]);
+    assert_eq!(plan.model().expect("finite"), models[0]);
     let mut value = [0.0];
-    plan.block(0, 0, &mut value);
+    plan.block(0, 0, &mut value).expect("finite");
     assert_eq!(value, [1.0]);
 }

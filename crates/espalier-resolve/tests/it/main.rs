@@ -1,7 +1,9 @@
 //! What the crate promises to its users, through its public interface.
 
+mod buffers;
 mod byzfl;
 mod errors;
+mod extremes;
 mod golden;
 mod properties;
 mod robust;
@@ -53,9 +55,9 @@ fn plan<'a>(strategy: &'a Strategy, inputs: &[Input<'a>], base: &'a Model) -> Pl
 const ALL: [(&str, &[(&str, &str)]); 8] = [
     ("weight-average", &[]),
     ("slerp", &[]),
-    ("task-arithmetic", &[("lambda", "0.7")]),
+    ("task-arithmetic", &[("lambda", "0.7"), ("normalize", "false")]),
     ("ties", &[("density", "0.3"), ("lambda", "1.25")]),
-    ("dare-linear", &[("density", "0.4"), ("lambda", "0.9")]),
+    ("dare-linear", &[("density", "0.4"), ("lambda", "0.9"), ("normalize", "false")]),
     ("median", &[]),
     ("trimmed-mean", &[("f", "0.25")]),
     ("trimmed-mean", &[("f", "0.2"), ("weighted", "false")]),

@@ -1,7 +1,9 @@
 //! Robust strategies against slow, obvious implementations over plain vectors, and their laws.
 
 use espalier_identity::Digest;
-use espalier_resolve::{Input, Plan, SelectionCache, Strategy, canonical_order};
+use espalier_resolve::{
+    Input, Note, Plan, ResolveError, SelectionCache, Strategy, canonical_order,
+};
 use espalier_tensor::{Dtype, Model, random::Stream, read_f64, write_f64};
 use proptest::{prelude::*, strategy::Strategy as _};
 
@@ -39,7 +41,7 @@ pub(crate) fn merged(
     let inputs: Vec<Input<'_>> =
         models.iter().map(|model| Input { id: model.root(), weight: 1.0, model }).collect();
     let plan = prepared(built, &inputs, base.as_ref());
-    (vector(&plan.model()), plan.notes().iter().map(ToString::to_string).collect())
+    (vector(&plan.model().expect("finite")), plan.notes().iter().map(ToString::to_string).collect())
 }
 
 fn prepared<'a>(built: &'a Strategy, inputs: &[Input<'a>], base: Option<&'a Model>) -> Plan<'a> {
@@ -263,15 +265,22 @@ fn notes_of_robust_strategies() {
     assert_eq!(notes(&[("f", "3")], &rows), "`krum` of 6 rows tolerates 2 liars, not 3");
     assert_eq!(
         notes(&[("f", "3"), ("pre", "nnm+bucketing"), ("bucket", "2")], &rows),
-        "`nnm` of 6 rows tolerates 2 liars, not 3\n`krum` of 3 rows tolerates 1 liars, not 3"
+        "`nnm` of 6 rows tolerates 2 liars, not 3\n`krum` of 3 rows tolerates 1 liar, not 3"
     );
     // A row that is no number is one of the liars.
     rows[4][1] = f64::NAN;
-    assert_eq!(notes(&[("f", "3")], &rows), "1 of 6 inputs are not finite and were left out");
-    let all = vec![vec![f64::NAN; 3]; 6];
-    let (result, notes) = merged(&strategy("krum", &[]), &all, None);
-    assert!(result.iter().all(|x| x.is_nan()));
-    assert_eq!(notes, ["6 of 6 inputs are not finite and were left out"]);
+    assert_eq!(
+        notes(&[("f", "3")], &rows),
+        "inputs left out because they are not finite or too long to be measured: 1 of 6"
+    );
+    let all = [const { [f64::NAN; 3] }; 6].map(|row| model(&row));
+    let inputs = crate::inputs(&all, &[1.0; 6]);
+    let krum = strategy("krum", &[]);
+    let plan = prepared(&krum, &inputs, None);
+    let text = "inputs left out because they are not finite or too long to be measured: 6 of 6";
+    assert_eq!(Note::summary(plan.notes()), [text]);
+    let error = plan.model().expect_err("no number");
+    assert!(matches!(error, ResolveError::NotFinite { element: 0, .. }), "{error}");
 }
 
 /// A model without float tensors is passed on, and one without elements too.
@@ -283,7 +292,9 @@ fn nothing_to_measure() {
     for model in [&whole, &empty] {
         let inputs = [Input { id: model.root(), weight: 1.0, model }; 3];
         for (name, _) in RULES {
-            assert_eq!(prepared(&strategy(name, &[]), &inputs, None).model(), *model, "{name}");
+            let built = strategy(name, &[]);
+            let merged = prepared(&built, &inputs, None).model();
+            assert_eq!(merged.expect("finite"), *model, "{name}");
         }
     }
 }
@@ -316,7 +327,7 @@ fn only_bucketing_depends_on_the_seed() {
             let root = |seed: &[u8]| {
                 let seed = Digest::of_content(seed);
                 let plan = built.prepare(&inputs, None, seed, &SelectionCache::new());
-                plan.expect("fitting inputs").hash().root()
+                plan.expect("fitting inputs").hash().expect("finite").root()
             };
             assert_eq!(root(b"a") != root(b"b"), pre.contains("bucketing"), "{built}");
         }

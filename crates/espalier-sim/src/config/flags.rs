@@ -26,6 +26,7 @@ impl Config {
         for (key, value) in &self.parameters {
             flags.give("param", &format!("{key}={value}"), true);
         }
+        flags.maybe("buffers", self.buffers.as_ref());
         flags.give("spread", &self.spread, self.spread != usual.spread);
         flags.maybe("retrain", self.retrain.as_ref());
         flags.give("profile", &"clustered", self.profile == Profile::Clustered);

@@ -16,7 +16,9 @@ use std::collections::BTreeMap;
 pub use exchange::{Exchange, Wire};
 pub(crate) use network::text_of_file;
 pub use network::{Churn, Clock, Cut, Latency, Outage, PartitionSpec, Rate, Span};
-pub use values::{Family, LateJoiners, MAX_SYNTHETIC, Metrics, RetractSpec, Share, Spread};
+pub use values::{
+    Buffers, Family, LateJoiners, MAX_SYNTHETIC, Metrics, RetractSpec, Share, Spread,
+};
 
 /// A simulation. The defaults are those of the command line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,6 +45,9 @@ pub struct Config {
     pub strategy: String,
     /// Its parameters.
     pub parameters: BTreeMap<String, String>,
+    /// How tensors of integers are merged: the strategies' parameter `buffers`. `None` leaves it
+    /// to `parameters`.
+    pub buffers: Option<Buffers>,
     /// What is merged.
     pub model: Family,
     /// The root of the base model that `model` names by path, so that a changed file shows.
@@ -107,6 +112,7 @@ impl Default for Config {
             wire: Wire::Auto,
             strategy: "weight-average".into(),
             parameters: BTreeMap::new(),
+            buffers: None,
             model: Family::Digits,
             base_root: None,
             late_joiners: None,
@@ -132,6 +138,16 @@ impl Default for Config {
             metrics: Metrics::Auto,
             seed: 1,
         }
+    }
+}
+
+impl Config {
+    /// All parameters of the strategy that are given, `buffers` included.
+    #[must_use]
+    pub fn strategy_parameters(&self) -> BTreeMap<String, String> {
+        let mut all = self.parameters.clone();
+        all.extend(self.buffers.map(|rule| (Buffers::PARAMETER.to_owned(), rule.to_string())));
+        all
     }
 }
 

@@ -4,7 +4,7 @@ use super::{ParseError, text_serde, unknown, wrong};
 use std::fmt;
 use std::str::FromStr;
 
-text_serde!(Family, LateJoiners, RetractSpec, Share, Spread, Metrics);
+text_serde!(Buffers, Family, LateJoiners, RetractSpec, Share, Spread, Metrics);
 
 /// What is merged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +51,44 @@ impl fmt::Display for Family {
                 write!(f, "synthetic:{}", sizes.join("x"))
             }
         }
+    }
+}
+
+/// How tensors of integers, such as the counters of batch normalisation, are merged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Buffers {
+    /// They must be the same in all models.
+    Error,
+    /// They are those of the base model.
+    Base,
+    /// They are the rounded weighted mean.
+    Mean,
+}
+
+impl Buffers {
+    /// The strategies' parameter of this name.
+    pub(crate) const PARAMETER: &'static str = "buffers";
+}
+
+impl FromStr for Buffers {
+    type Err = ParseError;
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        match text {
+            "error" => Ok(Self::Error),
+            "base" => Ok(Self::Base),
+            "mean" => Ok(Self::Mean),
+            _ => Err(unknown(text, "base, mean or error", &["base", "mean", "error"])),
+        }
+    }
+}
+
+impl fmt::Display for Buffers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Error => "error",
+            Self::Base => "base",
+            Self::Mean => "mean",
+        })
     }
 }
 
@@ -279,6 +317,7 @@ mod tests {
             }
         }
         check::<Family>(&["digits", "synthetic:16x16", "synthetic:7", "some/model.safetensors"]);
+        check::<Buffers>(&["error", "base", "mean"]);
         check::<LateJoiners>(&["2@5"]);
         check::<RetractSpec>(&["0@4"]);
         check::<Share>(&["3", "34%", "12.5%"]);

@@ -5,8 +5,9 @@ use crate::config::Config;
 use crate::course::{Course, Opening};
 use crate::engine::{Listener, Population as _};
 use crate::error::SimError;
-use crate::family::Task;
+use crate::family::{Finished, Task};
 use crate::harness::{Last, Progress};
+use crate::inputs;
 use crate::report::{ModelInfo, NodeInfo, Report, Round, Summary};
 use crate::run::{agree, draft, node_keys};
 use espalier_identity::Keypair;
@@ -29,15 +30,19 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// `late` join together, and later.
+    /// `late` join together, and later; `training` hears when the nodes begin to train, and what
+    /// there is to say about the models they bring.
     fn new(
         config: &'a Config,
         late: Vec<usize>,
         listener: Option<Listener<'a>>,
+        training: &mut dyn FnMut(&[String]),
     ) -> Result<Self, SimError> {
         let network = config.topology.build(config.nodes as usize, config.seed)?;
         let task = Task::open(config)?;
         let arena = Arena::default();
+        // Nobody lies in runs that are counted.
+        inputs::check(config, &task, &arena, &|_| true)?;
         let base = task.base().map(|base| arena.put_model(base.clone()).root());
         let manifest = match task.base() {
             Some(base) => base.manifest.clone(),
@@ -46,6 +51,7 @@ impl<'a> Run<'a> {
         let keys = node_keys(config);
         let policy = agree(config, &task, &keys, base)?;
         let opening = Opening::new(config, late)?;
+        training(&inputs::notes(&task));
         let nothing = MergeState::with_arena(policy.clone(), arena);
         let own = contribute(&task, &keys, &nothing)?;
         let (mut states, mut later) = (Vec::with_capacity(own.len()), BTreeMap::new());
@@ -88,7 +94,10 @@ fn contribute(
     let alone = |node: usize| -> Result<MergeState, SimError> {
         let model = task.train(node, 0, None)?;
         let mut state = MergeState::new(nothing.policy().clone());
-        state.add(&keys[node], draft(task, node, model, 0))?;
+        if let Err(error) = state.add(&keys[node], draft(task, node, model.clone(), 0)) {
+            inputs::check_trained(task, node, &model, state.arena())?;
+            return Err(error.into());
+        }
         Ok(state)
     };
     let mut states = Vec::with_capacity(keys.len());
@@ -114,10 +123,15 @@ pub(crate) fn simulate<'a>(
     listener: Option<Listener<'a>>,
     watch: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Report, SimError> {
-    let _ = watch(Progress::Training);
-    let mut run = Run::new(config, late, listener)?;
+    // Nobody can stop a run before its first round.
+    let mut run = Run::new(config, late, listener, &mut |notes| {
+        let _ = watch(Progress::Training);
+        notes.iter().for_each(|note| {
+            let _ = watch(Progress::Note(note.clone()));
+        });
+    })?;
     let mut report = Report::opening(config, &run.course.network, &run.policy, run.task.base());
-    report.nodes = introduce(&run.keys);
+    report.nodes = introduce(&run.keys, &run.task);
     let mut sent = 0;
     let mut note = |report: &mut Report, run: &Run<'_>, round: u32| {
         let distinct_states = run.crowd().distinct();
@@ -145,14 +159,16 @@ pub(crate) fn simulate<'a>(
     Ok(report)
 }
 
-fn introduce(keys: &[Keypair]) -> Vec<NodeInfo> {
-    let info = |(node, key): (usize, &Keypair)| NodeInfo {
+fn introduce(keys: &[Keypair], task: &Task) -> Vec<NodeInfo> {
+    let mut files = task.brought().map(Finished::name);
+    let mut info = |(node, key): (usize, &Keypair)| NodeInfo {
         id: key.peer_id(),
         name: format!("node_{node}"),
+        file: files.next(),
         byzantine: false,
         attack: None,
     };
-    keys.iter().enumerate().map(info).collect()
+    keys.iter().enumerate().map(&mut info).collect()
 }
 
 /// Writes down the outcome.
@@ -186,7 +202,7 @@ pub(crate) fn play_until<'a>(
     late: Vec<usize>,
     listener: Listener<'a>,
 ) -> Result<Vec<Last>, SimError> {
-    let mut run = Run::new(config, late, Some(listener))?;
+    let mut run = Run::new(config, late, Some(listener), &mut |_| {})?;
     for round in 1..=config.rounds {
         run.round(round)?;
         if run.course.engine.log.is_stopped() {

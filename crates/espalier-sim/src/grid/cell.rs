@@ -8,7 +8,6 @@ use espalier_identity::{Digest, PeerId};
 use espalier_replica::{Body, Entry, MergeState, TrustTable};
 use espalier_tensor::Model;
 use espalier_topology::Topology;
-use espalier_trust::Trust;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -31,7 +30,7 @@ pub struct CellResult {
     pub isolated: Option<u32>,
     /// Whether all honest replicas ended with one state, one model and one isolated set.
     pub agreed: bool,
-    /// Error of what the honest replicas resolved.
+    /// Error of what the honest replicas resolved; the greatest number where nothing was merged.
     pub error: f64,
     /// Error of the plain mean of everything.
     pub mean: f64,
@@ -40,8 +39,8 @@ pub struct CellResult {
     pub floor: Option<f64>,
     /// Error of rules that were told f, without those that do not take so many.
     pub rules: BTreeMap<String, f64>,
-    /// Share of the liars that were isolated, 0 to 1.
-    pub recall: f64,
+    /// Share of the liars that were isolated, 0 to 1; null without liars.
+    pub recall: Option<f64>,
     /// The liars' share of the final weight, 0 to 1.
     pub weight: f64,
     /// How many honest nodes were isolated.
@@ -177,7 +176,7 @@ impl<'a> Judge<'a> {
             mean: figures.mean,
             floor: (n > 2.0 * f).then(|| rounded((f / (n - 2.0 * f)).sqrt())),
             rules: figures.rules,
-            recall: if liars == 0 { 1.0 } else { rounded(caught / f) },
+            recall: (liars > 0).then(|| rounded(caught / f)),
             weight: self.liars_weight(&everybody),
             honest_isolated: of_honest.count() as u32,
             convicted: (evidence.len() as u32, wrong.count() as u32),
@@ -196,13 +195,15 @@ impl<'a> Judge<'a> {
 
     fn agreed(&self) -> bool {
         let resolved =
-            |state: &MergeState| Some(state.resolution().ok()?.plan().ok()?.hash().root());
-        let (hash, model) = (self.state.state_hash(), resolved(self.state));
+            |state: &MergeState| Some(state.resolution().ok()?.plan().ok()?.hash().ok()?.root());
+        let hash = self.state.state_hash();
+        let Some(model) = resolved(self.state) else { return false };
         let set = isolated(&self.table);
         self.ended.last()[1..].iter().all(|state| {
             let same = state.state_hash() == hash;
             let table = state.trust();
-            same && table.is_ok_and(|table| isolated(&table) == set) && resolved(state) == model
+            let alike = table.is_ok_and(|table| isolated(&table) == set);
+            same && alike && resolved(state) == Some(model)
         })
     }
 
@@ -311,7 +312,7 @@ fn order(entry: &Entry) -> (u64, u64, Digest) {
 }
 
 fn isolated(table: &TrustTable) -> BTreeSet<PeerId> {
-    table.iter().filter(|(_, trust)| Trust::is_isolated(trust)).map(|(id, _)| *id).collect()
+    table.isolated().collect()
 }
 
 /// The declared weights, none above twice their lower median: as `resolve` hears them.

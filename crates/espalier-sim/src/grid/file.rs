@@ -190,7 +190,7 @@ fn row(result: &CellResult, rules: &[&str]) -> String {
         result.error.to_string(),
         result.mean.to_string(),
         maybe(result.floor),
-        result.recall.to_string(),
+        maybe(result.recall),
         result.weight.to_string(),
         result.honest_isolated.to_string(),
         result.convicted.0.to_string(),

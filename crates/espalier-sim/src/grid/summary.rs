@@ -62,8 +62,8 @@ pub struct ProtocolSummary {
     pub runs: usize,
     /// Mean and greatest error.
     pub error: (f64, f64),
-    /// Mean share of the liars found.
-    pub recall: f64,
+    /// Mean share of the liars found; null without runs.
+    pub recall: Option<f64>,
     /// Honest nodes isolated, in all runs.
     pub honest_isolated: u32,
     /// Honest nodes convicted, in all runs.
@@ -136,7 +136,7 @@ impl Grid {
                     figure(|c| c.error).unwrap_or(0.0),
                     cells.iter().map(|c| c.error).fold(0.0, f64::max),
                 ),
-                recall: figure(|c| c.recall).unwrap_or(0.0),
+                recall: mean(cells.iter().filter_map(|c| c.recall)),
                 honest_isolated: cells.iter().map(|c| c.honest_isolated).sum(),
                 honest_convicted: cells.iter().map(|c| c.convicted.1).sum(),
                 agreed: figure(|c| f64::from(u8::from(c.agreed))).unwrap_or(0.0),
@@ -172,7 +172,7 @@ fn summary(key: GroupKey, cells: &[&CellResult]) -> GroupSummary {
         rule_mean: least(&|errors| mean(errors.values().copied())),
         rule_worst: least(&|errors| worst(errors).map(|(value, _)| value)),
         floor: cells.first().and_then(|c| c.floor),
-        recall: mean(cells.iter().filter(|c| c.is_harmful()).map(|c| c.recall)),
+        recall: mean(cells.iter().filter(|c| c.is_harmful()).filter_map(|c| c.recall)),
         weight: figure(|c| c.weight),
         honest_isolated: figure(CellResult::honest_isolated_share),
         rounds: mean(cells.iter().filter_map(|c| c.isolated).map(f64::from)),

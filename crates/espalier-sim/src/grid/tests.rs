@@ -23,7 +23,7 @@ fn grid(topology: &str, error: f64, seeds: Vec<u64>) -> Grid {
         mean: 0.2,
         floor: None,
         rules: [("median".to_owned(), 0.1)].into(),
-        recall: 0.5,
+        recall: Some(0.5),
         weight: 0.1,
         honest_isolated: 0,
         convicted: (0, 0),

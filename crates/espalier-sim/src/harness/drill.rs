@@ -1,6 +1,6 @@
 //! A run before a jury: first with all its faults, then without any until everybody agrees.
 
-use super::{Harness, Labels};
+use super::Harness;
 use crate::config::Config;
 use crate::course::Course;
 use crate::engine::{Exchanged, Logged, Onlooker, Passage, Passed};
@@ -37,7 +37,7 @@ pub(crate) struct Drilled {
 /// [`SimError`] if the configuration does not run, or a node could not do its duty.
 pub(crate) fn drill(config: &Config, checker: Option<&str>) -> Result<Drilled, SimError> {
     config.check()?;
-    let harness = Harness { labels: Labels::deal(config) };
+    let harness = Harness::new(config);
     let honest: Vec<bool> =
         (0..config.nodes as usize).map(|node| harness.labels.is_honest(node)).collect();
     let network = config.topology.build(honest.len(), config.seed)?;
@@ -49,7 +49,7 @@ pub(crate) fn drill(config: &Config, checker: Option<&str>) -> Result<Drilled, S
         jury.record(record);
         jury.violation.is_none()
     };
-    let mut run = Run::new(config, &harness, Some(&mut listener), &mut || {})?;
+    let mut run = Run::new(config, &harness, Some(&mut listener), &mut |_| {})?;
     let ids = run.ids().to_vec();
     jury.borrow_mut().introduce(ids, run.task.base().cloned());
     let states = config.order == espalier_topology::Order::Sequential;

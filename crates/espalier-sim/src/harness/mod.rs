@@ -16,10 +16,14 @@ use crate::config::{Config, Family, Wire};
 use crate::counted;
 use crate::engine::Listener;
 use crate::error::{SimError, flag};
+use crate::family::Task;
+use crate::inputs;
 use crate::report::Report;
 use crate::run::Run;
 use crate::seeds::Seeds;
 use crate::watch::{Notes, Sight};
+use espalier_replica::Arena;
+use espalier_tensor::Model;
 use espalier_topology::Network;
 use labels::Labels;
 use observe::Observer;
@@ -31,10 +35,12 @@ pub(crate) use forgery::Forgery;
 pub(crate) use play::{Ended, Last, play, play_until, tally};
 
 /// How far a run has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
     /// The nodes train.
     Training,
+    /// Something about the models that a user should know before the run goes on.
+    Note(String),
     /// So many of so many rounds are done; the honest active nodes hold so many distinct states.
     Round {
         /// Rounds done.
@@ -68,11 +74,14 @@ pub(crate) fn simulate_heard<'a>(
 ) -> Result<Report, SimError> {
     config.check()?;
     if config.is_counted() {
-        let harness = Harness { labels: Labels::deal(config) };
+        let harness = Harness::new(config);
         return counted::simulate(config, harness.late(config), listener, watch);
     }
     run_to_end([config; 2], listener, None, &mut |step| match step {
-        Step::Training => watch(Progress::Training),
+        Step::Training(notes) => {
+            let begins = watch(Progress::Training);
+            notes.iter().fold(begins, |_, note| watch(Progress::Note(note.clone())))
+        }
         Step::Round(0, ..) => ControlFlow::Continue(()),
         Step::Round(done, distinct, _) => {
             watch(Progress::Round { done, of: config.rounds, distinct })
@@ -101,7 +110,7 @@ pub fn simulate_watched(
     let actual = Config { model: family.unwrap_or(config.model.clone()), ..config.clone() };
     let notes = Some(Notes::default());
     run_to_end([config, &actual], None, notes, &mut |step| match step {
-        Step::Training => watch(Sight::Training),
+        Step::Training(_) => watch(Sight::Training),
         Step::Round(round, _, observer) => match (round, observer.watched()) {
             (_, None) => ControlFlow::Continue(()),
             (0, Some(watched)) => watch(Sight::Opening(watched)),
@@ -112,7 +121,8 @@ pub fn simulate_watched(
 
 /// A moment of a run at which somebody may look at it and stop it.
 enum Step<'s> {
-    Training,
+    /// The nodes train; with what there is to say about the models they bring.
+    Training(&'s [String]),
     /// A round is over; 0 is before the first. With the distinct states, and what was observed.
     Round(u32, u32, &'s Observer<'s>),
 }
@@ -124,13 +134,17 @@ fn run_to_end<'a>(
     notes: Option<Notes>,
     look: &mut dyn FnMut(Step<'_>) -> ControlFlow<()>,
 ) -> Result<Report, SimError> {
-    let harness = Harness { labels: Labels::deal(config) };
-    let mut run = Run::new(config, &harness, listener, &mut || {
-        let _ = look(Step::Training);
+    let harness = Harness::new(config);
+    // Nobody can stop a run before its first round.
+    let mut run = Run::new(config, &harness, listener, &mut |notes| {
+        let _ = look(Step::Training(notes));
     })?;
     let labels = &harness.labels;
     let mut observer =
         Observer::new(shown, &run.course.network, &run.task, &run.policy, labels, notes);
+    for (kind, nodes) in run.course.happened.drain(..) {
+        observer.event(0, kind, &nodes);
+    }
     let distinct = observer.round(0, &run.course.engine, &run.task, Vec::new());
     let _ = look(Step::Round(0, distinct, &observer));
     for round in 1..=config.rounds {
@@ -158,6 +172,35 @@ pub(crate) struct Harness {
 }
 
 impl Harness {
+    /// Deals out who lies.
+    fn new(config: &Config) -> Self {
+        Self { labels: Labels::deal(config) }
+    }
+
+    /// Refuses models that an honest node cannot contribute; liars may bring what they want.
+    pub(crate) fn check_inputs(
+        &self,
+        config: &Config,
+        task: &Task,
+        arena: &Arena,
+    ) -> Result<(), SimError> {
+        inputs::check(config, task, arena, &|node| self.labels.is_honest(node))
+    }
+
+    /// Refuses what a node trained before the first round if it is honest and cannot contribute it.
+    pub(crate) fn check_trained(
+        &self,
+        task: &Task,
+        node: usize,
+        model: &Model,
+        arena: &Arena,
+    ) -> Result<(), SimError> {
+        if self.labels.is_honest(node) {
+            inputs::check_trained(task, node, model, arena)?;
+        }
+        Ok(())
+    }
+
     /// How each node behaves.
     pub(crate) fn cast(&self, config: &Config, network: &Network) -> Vec<Box<dyn Behaviour>> {
         let honest = self.labels.honest();

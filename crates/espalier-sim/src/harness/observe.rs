@@ -4,10 +4,11 @@
 use super::labels::Labels;
 use crate::config::Config;
 use crate::engine::{Engine, Exchanged};
-use crate::family::Task;
+use crate::family::{Finished, Task};
 use crate::measure::{Gallery, wire_bytes};
+use crate::outcome;
 use crate::report::{
-    AuditEntry, Detection, Event, EventKind, NodeInfo, Outcome, Report, Round, Summary, TrustRow,
+    AuditEntry, Event, EventKind, NodeInfo, Outcome, Report, Round, Summary, TrustRow,
 };
 use crate::seeds::Seeds;
 use crate::summary;
@@ -108,8 +109,8 @@ impl<'a> Observer<'a> {
         }
         self.record_audit(round, world, exchanges);
 
-        let (trust, isolated) = self.trust(world, &observers);
-        self.note_isolation(round, &isolated);
+        let (trust, isolated) = self.trust(world, &observers).unzip();
+        self.note_isolation(round, isolated.as_deref().unwrap_or_default());
         if let Some(notes) = &mut self.notes {
             notes.close(self.report.events.len());
         }
@@ -126,7 +127,7 @@ impl<'a> Observer<'a> {
             state_hash: states.iter().map(|state| state.state_hash()).collect(),
             bound_root: states.iter().map(|state| state.bound_root()).collect(),
             active: nodes.iter().map(|node| node.active).collect(),
-            trust,
+            trust: trust.unwrap_or_default(),
             isolated,
             wire_bytes: wire_bytes(&states),
             sent_bytes,
@@ -154,13 +155,15 @@ impl<'a> Observer<'a> {
 
     /// What is known before the first exchange.
     fn introduce(&mut self, world: &World, task: &Task) {
-        let info = |(i, node): (usize, &Node)| NodeInfo {
+        let mut files = task.brought().map(Finished::name);
+        let mut info = |(i, node): (usize, &Node)| NodeInfo {
             id: node.id,
             name: node.name.clone(),
+            file: files.next(),
             byzantine: !self.labels.is_honest(i),
             attack: self.labels.attack(i).map(|attack| attack.to_string()),
         };
-        self.report.nodes = world.nodes.iter().enumerate().map(info).collect();
+        self.report.nodes = world.nodes.iter().enumerate().map(&mut info).collect();
         let name = |&i: &usize| world.nodes[i].name.clone();
         self.report.sampled_nodes = self.sampled.iter().map(name).collect();
         self.report.model = summary::model_info(self.config, world, task, &self.sampled);
@@ -174,8 +177,9 @@ impl<'a> Observer<'a> {
         self.gallery.mean_distance(&world.arena, &count)
     }
 
-    /// Trust in each sampled node as the median observer has it, and whom that isolates.
-    fn trust(&self, world: &World, observers: &[usize]) -> (Vec<TrustRow>, Vec<String>) {
+    /// Trust in each sampled node as the median observer has it, and whom that isolates; `None`
+    /// where nobody observes.
+    fn trust(&self, world: &World, observers: &[usize]) -> Option<(Vec<TrustRow>, Vec<String>)> {
         let mut by_root = BTreeMap::<Digest, (&MergeState, usize)>::new();
         for &i in observers {
             let state = world.nodes[i].state();
@@ -183,12 +187,14 @@ impl<'a> Observer<'a> {
         }
         let distinct: Vec<_> = by_root.into_values().collect();
         let table = |(state, count): &(&MergeState, usize)| Some((state.trust().ok()?, *count));
-        let tables: Vec<(Arc<TrustTable>, usize)> = distinct.par_iter().filter_map(table).collect();
+        let tables: Option<Vec<(Arc<TrustTable>, usize)>> =
+            distinct.par_iter().map(table).collect();
+        let tables = tables.filter(|tables| !tables.is_empty())?;
         let median = |i: &usize| median_trust(&tables, &world.nodes[*i].id);
         let rows: Vec<Trust> = self.sampled.iter().map(median).collect();
         let out = self.sampled.iter().zip(&rows).filter(|(_, trust)| trust.is_isolated());
         let isolated = out.map(|(&i, _)| world.nodes[i].name.clone()).collect();
-        (rows.iter().map(TrustRow::from).collect(), isolated)
+        Some((rows.iter().map(TrustRow::from).collect(), isolated))
     }
 
     fn note_isolation(&mut self, round: u32, isolated: &[String]) {
@@ -196,7 +202,8 @@ impl<'a> Observer<'a> {
             .report
             .rounds
             .last()
-            .map(|r| r.isolated.iter().cloned().collect())
+            .and_then(|round| round.isolated.as_ref())
+            .map(|isolated| isolated.iter().cloned().collect())
             .unwrap_or_default();
         let now: BTreeSet<_> = isolated.iter().cloned().collect();
         let changes = [
@@ -253,15 +260,6 @@ impl<'a> Observer<'a> {
         }
     }
 
-    /// The nodes, sampled or not, that a state leaves out of the merge.
-    fn left_out(&self, world: &World, state: &MergeState) -> Vec<String> {
-        let table = if self.sampled.is_empty() { None } else { state.trust().ok() };
-        let isolated = |node: &&Node| {
-            table.as_ref().and_then(|t| t.get(&node.id)).is_some_and(Trust::is_isolated)
-        };
-        world.nodes.iter().filter(isolated).map(|node| node.name.clone()).collect()
-    }
-
     pub(super) fn finish(mut self, engine: &Engine<'_, World>, task: &Task) -> Report {
         let world = &engine.peers;
         let honest = |i: &usize| self.labels.is_honest(*i) && world.nodes[*i].active;
@@ -272,35 +270,24 @@ impl<'a> Observer<'a> {
         self.report.trace = summary::trace(state, &names(world));
         let records = state.evidence().iter();
         self.report.evidence = records.map(|record| record.fault().clone()).collect();
-        let isolated = self.left_out(world, state);
-        if !self.sampled.is_empty() {
-            self.gallery.visit(std::iter::once(state), task);
-        }
-        let seen = self.gallery.get(&state.state_hash());
-        let liars: Vec<&NodeInfo> = self.report.nodes.iter().filter(|n| n.byzantine).collect();
-        let caught = liars.iter().filter(|node| isolated.contains(&node.name)).count();
-        let judged = !liars.is_empty() && !self.sampled.is_empty();
-        let detection = judged.then(|| Detection {
-            recall: caught as f64 / liars.len() as f64,
-            precision: match isolated.len() {
-                0 => 1.0,
-                all => caught as f64 / all as f64,
-            },
-        });
-        let plan = seen.and_then(|seen| seen.resolution.as_ref()).map(|r| r.plan());
         self.report.summary = Summary {
             final_state_hash: state.state_hash(),
-            final_model_hash: plan.and_then(Result::ok).map(|plan| plan.hash().root()),
-            final_accuracy: seen.and_then(|seen| seen.accuracy),
             bytes_over_optimum: summary::over_optimum(engine, state),
             exchanges: self.report.audit_total / 2,
             logged: engine.log.count(),
             event_log: engine.log.hash(),
             sent_bytes: engine.sent_bytes,
-            isolated,
-            detection,
             ..self.report.converged()
         };
+        if self.sampled.is_empty() {
+            // That there is nothing to merge shows without any figures.
+            self.report.summary.no_model = outcome::nothing_to_merge(state);
+        } else {
+            self.gallery.visit(std::iter::once(state), task);
+            if let Some(seen) = self.gallery.get(&state.state_hash()) {
+                outcome::fill(&mut self.report.summary, state, seen, &self.report.nodes);
+            }
+        }
         self.report
     }
 }

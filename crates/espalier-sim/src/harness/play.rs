@@ -46,8 +46,8 @@ pub(crate) fn play(
     look: &mut dyn FnMut(&[&MergeState]),
 ) -> Result<Ended, SimError> {
     config.check()?;
-    let harness = Harness { labels: Labels::deal(config) };
-    let mut run = Run::new(config, &harness, None, &mut || {})?;
+    let harness = Harness::new(config);
+    let mut run = Run::new(config, &harness, None, &mut |_| {})?;
     look(&honest(&run.course.engine.peers.nodes, &harness.labels));
     for round in 1..=config.rounds {
         run.round(round)?;
@@ -69,8 +69,8 @@ pub(crate) fn play(
 /// As [`super::simulate`].
 pub(crate) fn tally(config: &Config) -> Result<Tally, SimError> {
     config.check()?;
-    let harness = Harness { labels: Labels::deal(config) };
-    let mut run = Run::new(config, &harness, None, &mut || {})?;
+    let harness = Harness::new(config);
+    let mut run = Run::new(config, &harness, None, &mut |_| {})?;
     let mut ended = false;
     for round in 1..=config.rounds {
         run.round(round)?;
@@ -102,11 +102,11 @@ pub(crate) fn play_until<'a>(
     listener: Listener<'a>,
 ) -> Result<Vec<Last>, SimError> {
     config.check()?;
-    let harness = Harness { labels: Labels::deal(config) };
+    let harness = Harness::new(config);
     if config.is_counted() {
         return counted::play_until(config, harness.late(config), listener);
     }
-    let mut run = Run::new(config, &harness, Some(listener), &mut || {})?;
+    let mut run = Run::new(config, &harness, Some(listener), &mut |_| {})?;
     for round in 1..=config.rounds {
         run.round(round)?;
         if run.course.engine.log.is_stopped() {

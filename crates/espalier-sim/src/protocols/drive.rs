@@ -6,7 +6,9 @@ use crate::config::{Clock, Config};
 use crate::engine::{Engine, Happening, Listener, Time};
 use crate::error::SimError;
 use crate::family::Task;
+use crate::inputs;
 use crate::membership::{Change, Membership};
+use espalier_replica::Arena;
 use espalier_topology::{Network, assign_parts};
 use rayon::prelude::*;
 
@@ -28,7 +30,13 @@ impl<'a> TreeRun<'a> {
     ) -> Result<Self, SimError> {
         let network = config.topology.build(config.nodes as usize, config.seed)?;
         let task = Task::open(config)?;
-        let train = |i: usize| Ok::<_, SimError>((task.train(i, 0, None)?, task.weight(i)));
+        let arena = Arena::default();
+        inputs::check(config, &task, &arena, &|_| true)?;
+        let train = |i: usize| {
+            let model = task.train(i, 0, None)?;
+            inputs::check_trained(&task, i, &model, &arena)?;
+            Ok::<_, SimError>((model, task.weight(i)))
+        };
         let trained: Vec<_> =
             (0..config.nodes as usize).into_par_iter().map(train).collect::<Result<_, _>>()?;
         let period = config.period.0;

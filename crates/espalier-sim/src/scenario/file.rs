@@ -72,6 +72,7 @@ impl ScenarioReport {
             "precision",
             "final_state_hash",
             "final_model_hash",
+            "no_model",
         ];
         table(head.map(str::to_owned).to_vec(), self.results.iter().map(row))
     }
@@ -119,12 +120,13 @@ fn row(result: &RunResult) -> Vec<String> {
         maybe(result.curves.mean_pairwise_l2.last().copied().flatten()),
         result.distinct_states.to_string(),
         result.liars.to_string(),
-        result.isolated.to_string(),
-        result.honest_isolated.to_string(),
+        maybe(result.isolated),
+        maybe(result.honest_isolated),
         maybe(result.recall),
         maybe(result.precision),
         result.final_state_hash.to_string(),
         maybe(result.final_model_hash),
+        maybe(result.no_model.as_deref()),
     ]
 }
 

@@ -28,18 +28,29 @@ pub struct RunResult {
     pub distinct_states: u32,
     /// How many nodes lied.
     pub liars: u32,
-    /// How many nodes the merge at the end leaves out.
-    pub isolated: u32,
+    /// How many nodes the merge at the end leaves out; null if that was not computed, or if
+    /// distances could not tell and evidence convicts nobody.
+    pub isolated: Option<u32>,
     /// How many of them are honest.
-    pub honest_isolated: u32,
+    pub honest_isolated: Option<u32>,
     /// Share of the liars that are isolated; null without liars.
     pub recall: Option<f64>,
-    /// Share of the isolated that lie; null without liars.
+    /// Share of the isolated that lie; null without liars, or if nobody is isolated.
     pub precision: Option<f64>,
     /// The state hash that most honest active nodes end with.
     pub final_state_hash: Digest,
-    /// Root of the model merged from it.
+    /// Root of the model merged from it; null if there is none, or if it was not computed.
     pub final_model_hash: Option<Digest>,
+    /// Why there is no merged model; null if there is one, or if it was not computed.
+    #[serde(default)]
+    pub no_model: Option<String>,
+    /// Why distances could not tell whom to isolate; null if they could, or if nobody looked.
+    #[serde(default)]
+    pub not_judged: Option<String>,
+    /// What a reader should know about the models that nodes bring and about the merged one, and
+    /// what kept nodes from contributing.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// Figures after each round, round 0 first.
     pub curves: RunCurves,
 }
@@ -67,8 +78,11 @@ impl RunResult {
         let liars: BTreeSet<&str> =
             report.nodes.iter().filter(|n| n.byzantine).map(|n| n.name.as_str()).collect();
         let summary = &report.summary;
-        let isolated = &summary.isolated;
-        let wrong = isolated.iter().filter(|name| !liars.contains(name.as_str()));
+        let isolated = summary.isolated.as_deref();
+        let isolated = isolated.filter(|names| summary.not_judged.is_none() || !names.is_empty());
+        let wrong = |names: &[String]| {
+            names.iter().filter(|name| !liars.contains(name.as_str())).count() as u32
+        };
         let honest: Vec<bool> =
             report.sampled_nodes.iter().map(|name| !liars.contains(name.as_str())).collect();
         let rounds = &report.rounds;
@@ -82,12 +96,15 @@ impl RunResult {
             final_accuracy: summary.final_accuracy,
             distinct_states: rounds.last().map_or(0, |round| round.distinct_states),
             liars: liars.len() as u32,
-            isolated: isolated.len() as u32,
-            honest_isolated: wrong.count() as u32,
+            isolated: isolated.map(|names| names.len() as u32),
+            honest_isolated: isolated.map(wrong),
             recall: summary.detection.map(|detection| detection.recall),
-            precision: summary.detection.map(|detection| detection.precision),
+            precision: summary.detection.and_then(|detection| detection.precision),
             final_state_hash: summary.final_state_hash,
             final_model_hash: summary.final_model_hash,
+            no_model: summary.no_model.clone(),
+            not_judged: summary.not_judged.clone(),
+            notes: report.notes(),
             curves: RunCurves {
                 mean_pairwise_l2: rounds.iter().map(distance).collect(),
                 accuracy: rounds.iter().map(|round| accuracy(round, &honest)).collect(),

@@ -16,8 +16,8 @@ pub(super) const FIGURES: [(&str, Look); 9] = [
     ("bytes_over_optimum", |result| result.bytes_over_optimum.filter(|_| result.converged())),
     ("final_accuracy", |result| result.final_accuracy),
     ("distinct_states", |result| Some(f64::from(result.distinct_states))),
-    ("isolated", |result| Some(f64::from(result.isolated))),
-    ("honest_isolated", |result| Some(f64::from(result.honest_isolated))),
+    ("isolated", |result| result.isolated.map(f64::from)),
+    ("honest_isolated", |result| result.honest_isolated.map(f64::from)),
     ("recall", |result| result.recall),
     ("precision", |result| result.precision),
 ];
@@ -33,6 +33,9 @@ pub struct RunSummary {
     /// With how many of them it converged. `rounds_to_converge` and `bytes_over_optimum` are over
     /// these alone.
     pub converged: u32,
+    /// With how many of them there was no merged model at the end.
+    #[serde(default)]
+    pub without_model: u32,
     /// The figures of a [`RunResult`], by name; null where no seed has one.
     pub figures: BTreeMap<String, Option<Interval>>,
     /// The curves.
@@ -94,6 +97,7 @@ impl RunSummary {
             run: run.to_owned(),
             seeds: results.len() as u32,
             converged: results.iter().filter(|result| result.converged()).count() as u32,
+            without_model: results.iter().filter(|r| r.no_model.is_some()).count() as u32,
             figures: FIGURES
                 .iter()
                 .map(|(name, look)| ((*name).to_owned(), figure(*look)))
@@ -127,12 +131,15 @@ mod tests {
             final_accuracy: None,
             distinct_states: 1,
             liars: 0,
-            isolated: 0,
-            honest_isolated: 0,
+            isolated: Some(0),
+            honest_isolated: Some(0),
             recall: None,
             precision: None,
             final_state_hash: Digest::ZERO,
             final_model_hash: None,
+            no_model: None,
+            not_judged: None,
+            notes: Vec::new(),
             curves: RunCurves {
                 mean_pairwise_l2: l2.iter().copied().map(Some).collect(),
                 accuracy: vec![None; l2.len()],

@@ -61,7 +61,7 @@ fn liars_with_model_files_are_found() {
         let byzantine = Share::Count(2);
         let report = run(&Config { nodes: 8, byzantine, attack, rounds: 20, ..of(&path) });
         assert_eq!(report.summary.detection.unwrap().recall, 1.0);
-        assert_eq!(report.summary.detection.unwrap().precision, 1.0);
+        assert_eq!(report.summary.detection.unwrap().precision, Some(1.0));
         assert_nobody_honest_convicted(&report, "file");
     }
 }

@@ -8,6 +8,7 @@ mod families;
 mod faults;
 mod fixtures;
 mod grid;
+mod inputs;
 mod metrics;
 #[cfg(feature = "mutants")]
 mod mutants;

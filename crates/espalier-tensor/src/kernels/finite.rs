@@ -1,6 +1,6 @@
 //! Looking for elements that are not numbers.
 
-use crate::{Dtype, convert};
+use crate::Dtype;
 
 /// Whether every element is finite; integers always are.
 ///
@@ -15,11 +15,13 @@ use crate::{Dtype, convert};
 pub fn all_finite(dtype: Dtype, bytes: &[u8]) -> Result<(), usize> {
     const F64_EXPONENT: u64 = 0x7ff0_0000_0000_0000;
     const F32_EXPONENT: u32 = 0x7f80_0000;
+    const F16_EXPONENT: u16 = 0x7c00;
+    const BF16_EXPONENT: u16 = 0x7f80;
     match dtype {
         Dtype::F64 => search(bytes, |b| u64::from_le_bytes(b) & F64_EXPONENT == F64_EXPONENT),
         Dtype::F32 => search(bytes, |b| u32::from_le_bytes(b) & F32_EXPONENT == F32_EXPONENT),
-        Dtype::F16 => search(bytes, |b| !convert::f16_to_f32(u16::from_le_bytes(b)).is_finite()),
-        Dtype::Bf16 => search(bytes, |b| !convert::bf16_to_f32(u16::from_le_bytes(b)).is_finite()),
+        Dtype::F16 => search(bytes, |b| u16::from_le_bytes(b) & F16_EXPONENT == F16_EXPONENT),
+        Dtype::Bf16 => search(bytes, |b| u16::from_le_bytes(b) & BF16_EXPONENT == BF16_EXPONENT),
         _ => Ok(()),
     }
 }
@@ -40,6 +42,16 @@ fn search<const N: usize>(bytes: &[u8], bad: impl Fn([u8; N]) -> bool) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::convert;
+
+    #[test]
+    fn every_half() {
+        for bits in 0..=u16::MAX {
+            let found = |dtype| all_finite(dtype, &bits.to_le_bytes()).is_ok();
+            assert_eq!(found(Dtype::F16), convert::f16_to_f32(bits).is_finite());
+            assert_eq!(found(Dtype::Bf16), convert::bf16_to_f32(bits).is_finite());
+        }
+    }
 
     #[test]
     fn finds_the_first_in_every_float_type() {

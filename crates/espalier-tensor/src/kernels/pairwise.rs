@@ -61,7 +61,7 @@ fn squared_distances(
     for piece in pieces(rows.elements, parts) {
         let mut sums = vec![BlockSum::default(); count];
         rows.spans(piece, |spans| {
-            in_tiles(None, spans, &mut tiles, |rows| push(rows, &mut sums));
+            in_tiles(None, spans, &[], &mut tiles, |rows| push(rows, &mut sums));
         });
         for (list, sum) in distances.iter_mut().zip(sums) {
             list.push(sum.total());
@@ -100,6 +100,8 @@ pub fn gram(rows: &[(Dtype, &[u8])]) -> Vec<f64> {
 pub struct Gram {
     sums: Vec<BlockSum>,
     tiles: Vec<[f64; TILE]>,
+    /// What each row is multiplied by; empty if by nothing.
+    factors: Vec<f64>,
 }
 
 impl Gram {
@@ -107,7 +109,14 @@ impl Gram {
     #[must_use]
     pub fn new(rows: usize) -> Self {
         let sums = vec![BlockSum::default(); rows * (rows + 1) / 2];
-        Self { sums, tiles: vec![[0.0; TILE]; rows] }
+        Self { sums, tiles: vec![[0.0; TILE]; rows], factors: Vec::new() }
+    }
+
+    /// Of rows that are multiplied by these factors first, one for each: for rows whose squares
+    /// would overflow or vanish. Powers of two change no bits of what neither does.
+    #[must_use]
+    pub fn scaled(factors: &[f64]) -> Self {
+        Self { factors: factors.to_vec(), ..Self::new(factors.len()) }
     }
 
     /// Adds the next elements of every row.
@@ -120,7 +129,8 @@ impl Gram {
 
     /// As [`Gram::push`], of the differences of the rows from `origin`, taken in f64. Where rows
     /// are near each other and far from zero, distances that are computed from the products are
-    /// far more precise so.
+    /// far more precise so. The origin is multiplied by the factor of the first row, if there
+    /// are factors.
     ///
     /// # Panics
     /// As there, `origin` being one of the rows.
@@ -135,7 +145,7 @@ impl Gram {
         let equal = equal.windows(2).all(|pair| pair[0] == pair[1]);
         assert!(equal, "all rows of a Gram matrix have the same number of elements");
         let sums = &mut self.sums;
-        in_tiles(origin, rows, &mut self.tiles, |rows| {
+        in_tiles(origin, rows, &self.factors, &mut self.tiles, |rows| {
             let mut sums = sums.iter_mut();
             for (i, a) in rows.iter().enumerate() {
                 for (b, sum) in rows[..=i].iter().zip(&mut sums) {
@@ -157,6 +167,7 @@ impl Gram {
 fn in_tiles(
     origin: Option<Span<'_>>,
     spans: &[Span<'_>],
+    factors: &[f64],
     tiles: &mut [[f64; TILE]],
     mut each: impl FnMut(&[&[f64]]),
 ) {
@@ -165,14 +176,17 @@ fn in_tiles(
     let mut centre = [0.0; TILE];
     for start in (0..elements).step_by(TILE) {
         let count = TILE.min(elements - start);
-        let read = |(dtype, bytes): Span<'_>, out: &mut [f64]| {
+        let read = |(dtype, bytes): Span<'_>, row: usize, out: &mut [f64]| {
             convert::read_f64(dtype, &bytes[start * dtype.size()..][..count * dtype.size()], out);
+            if let Some(factor) = factors.get(row) {
+                out.iter_mut().for_each(|x| *x *= factor);
+            }
         };
         if let Some(origin) = origin {
-            read(origin, &mut centre[..count]);
+            read(origin, 0, &mut centre[..count]);
         }
-        for (&span, tile) in spans.iter().zip(tiles.iter_mut()) {
-            read(span, &mut tile[..count]);
+        for (row, (&span, tile)) in spans.iter().zip(tiles.iter_mut()).enumerate() {
+            read(span, row, &mut tile[..count]);
             if origin.is_some() {
                 tile[..count].iter_mut().zip(&centre).for_each(|(x, c)| *x -= c);
             }
@@ -218,6 +232,16 @@ mod tests {
         let mut centred = Gram::new(4);
         centred.push_from(spans[2], &spans);
         let centred = centred.finish();
+        let mut halves = Gram::scaled(&[0.5; 4]);
+        halves.push_from(spans[2], &spans);
+        assert_eq!(halves.finish(), centred.iter().map(|p| p / 4.0).collect::<Vec<_>>());
+        let mut single = Gram::scaled(&[1.0, 2.0, 1.0, 0.25]);
+        single.push(&spans);
+        let single = single.finish();
+        assert_eq!(
+            (single[1], single[2], single[8]),
+            (2.0 * products[1], 4.0 * products[2], 0.25 * products[8],)
+        );
         for i in 0..4 {
             for j in 0..=i {
                 assert_eq!(products[i * (i + 1) / 2 + j], kernels::dot(&rows[i], &rows[j]));

@@ -63,7 +63,10 @@ fn parse(text: &[u8]) -> Result<(BTreeMap<String, String>, Entries), FormatError
     }
     for (name, value) in map.0 {
         match value {
-            HeaderValue::Metadata(text) => metadata.extend(text.0),
+            // Nothing, as the format's own library takes it.
+            HeaderValue::Metadata(text) => {
+                metadata.extend(text.into_iter().flat_map(|text| text.0))
+            }
             HeaderValue::Tensor(entry) => entries.push((name, entry)),
         }
     }
@@ -144,7 +147,7 @@ fn json_error(what: &'static str, error: &serde_json::Error) -> FormatError {
 
 /// One value of the header: free text under [`METADATA`], a tensor under any other name.
 enum HeaderValue {
-    Metadata(Unique<String>),
+    Metadata(Option<Unique<String>>),
     Tensor(Entry),
 }
 

@@ -60,6 +60,7 @@ fn names_offsets_and_shapes() {
     open_bytes(&two(&entry("b", "[2]", 8, 16))).expect("valid");
     open_bytes(&file(&format!("{{{ONE},{}}}", entry("z", "[0]", 8, 8)), 8)).expect("empty tensors");
     open_bytes(&file(&format!("{{{ONE},{}}}", entry("z", "[0]", 0, 0)), 8)).expect("empty tensors");
+    open_bytes(&file(&format!(r#"{{"__metadata__":null,{ONE}}}"#), 8)).expect("no text");
     let overlap = refusal(&two(&entry("b", "[3]", 4, 16)));
     assert_eq!(overlap, FormatError::Offset { tensor: "b".into(), start: 4, expected: 8 });
     assert!(matches!(refusal(&two(&entry("b", "[1]", 12, 16))), FormatError::Offset { .. }));

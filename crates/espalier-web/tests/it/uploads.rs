@@ -47,6 +47,39 @@ fn a_model_is_uploaded_run_and_removed() {
     assert_eq!((problem.0, problem.2.as_deref()), (400, Some("model")));
 }
 
+/// Fine-tunes of the greatest numbers are beyond all numbers; that shows when nodes train.
+#[test]
+fn what_nodes_cannot_train_is_said_at_the_model() {
+    let server = Running::new();
+    let reply = server.send("POST", "/api/v1/models", &[], &file(&[f32::MAX; 8]));
+    let id = reply.json()["id"].as_str().unwrap().to_owned();
+    let config = json!({ "nodes": 6, "rounds": 5, "model": format!("upload:{id}") });
+    let (run, events) = server.run(config);
+    let failed = &events.last().unwrap().data["error"];
+    assert_eq!(failed["field"], "model");
+    let message = failed["message"].as_str().unwrap();
+    assert!(message.contains("element ") && message.contains("of tensor `w` is infinity"));
+    let shown = server.get(&format!("/api/v1/runs/{run}")).text();
+    assert!(!shown.contains("espalier-serve-") && !message.contains("espalier-serve-"));
+}
+
+#[test]
+fn the_rule_for_integers_is_checked_by_field() {
+    let server = Running::new();
+    let refused = |config: serde_json::Value| {
+        server.post("/api/v1/runs", &json!({ "config": config })).problem()
+    };
+    let problem = refused(json!({ "buffers": "median" }));
+    assert_eq!((problem.0, problem.2.as_deref()), (400, Some("buffers")));
+    let problem = refused(json!({ "buffers": "base", "parameters": { "buffers": "mean" } }));
+    assert_eq!((problem.0, problem.2.as_deref()), (400, Some("buffers")));
+    let (_, events) = server.run(json!({ "nodes": 3, "rounds": 4, "buffers": "mean",
+        "model": "synthetic:4x4" }));
+    assert_eq!(events[0].data["status"], "running");
+    let summary = &events.last().unwrap().data["summary"];
+    assert!(summary["no_model"].is_null() && summary["notes"] == json!([]));
+}
+
 #[test]
 fn what_is_no_model_is_not_kept() {
     let server = Running::new();
@@ -59,6 +92,14 @@ fn what_is_no_model_is_not_kept() {
     for bytes in [&b""[..], b"no model", cut, &long, &header, &[255; 64]] {
         let problem = server.send("POST", "/api/v1/models", &[], bytes).problem();
         assert_eq!((problem.0, problem.1.as_str()), (400, "bad-model"), "{} bytes", bytes.len());
+    }
+    // It is told where the element is, and not where the file lies.
+    for (value, text) in [(f32::NAN, "NaN"), (f32::NEG_INFINITY, "-infinity")] {
+        let reply = server.send("POST", "/api/v1/models", &[], &file(&[1.0, 2.0, value]));
+        assert_eq!((reply.status, reply.problem().1.as_str()), (400, "bad-model"));
+        let message = reply.json()["error"]["message"].as_str().unwrap().to_owned();
+        assert!(message.starts_with(&format!("element 2 of tensor `w` is {text}; ")), "{message}");
+        assert!(!message.contains("espalier-serve-"), "{message}");
     }
     let long = "x".repeat(101);
     for name in ["", "%00", &long] {

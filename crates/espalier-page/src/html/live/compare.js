@@ -10,7 +10,7 @@ const FIGURES_COMPARED = [
   ['Mean pairwise L2', (run) => quantity(run.lastRound?.mean_pairwise_l2)],
   ['Final accuracy', (run) => percent(run.summary.final_accuracy)],
   ['Bytes sent', (run) => bytes(run.summary.sent_bytes)],
-  ['Isolated nodes', (run) => count(run.summary.isolated.length)],
+  ['Isolated nodes', (run) => count(run.summary.isolated?.length)],
   ['Liars found', (run) => share(run.summary.detection?.recall)],
 ];
 

@@ -40,7 +40,7 @@ function fewTrustLines(view) {
   return run.sampled.map((name, node) => {
     const roles = rolesOf(view, name);
     const width = run.isolatedEver.has(name) || shownAsByzantine(view, name) ? 2.6 : 1.4;
-    const label = roles.length ? `${name} (${roles.join(', ')})` : name;
+    const label = roles.length ? `${run.label(name)} (${roles.join(', ')})` : run.label(name);
     return trustLine(run, [{ name: label, ys: trustOf(run, node) }],
       { line: { ...lineOf(node), width } }, { key: `node ${node}`, label });
   });
@@ -124,6 +124,11 @@ function growingEvents({ run }, host) {
   };
 }
 
+function isolatedText(run, { isolated }) {
+  if (!known(isolated)) return 'not computed';
+  return listed(isolated.map((name) => run.label(name)), 12) || 'nobody';
+}
+
 function convergenceTable({ run }, host) {
   return figures(host, 'Convergence per round', [
     numeric('Round', (round) => round.round),
@@ -131,7 +136,7 @@ function convergenceTable({ run }, host) {
     numeric('Different states', (round) => round.distinct_states),
     numeric('Least trust', (round) => spread(round.trust.map((t) => t.overall)).least, unit),
     numeric('Mean trust', (round) => mean(round.trust.map((t) => t.overall)), unit),
-    { head: 'Isolated', wide: true, cell: (round) => listed(round.isolated, 12) || 'nobody' },
+    { head: 'Isolated', wide: true, cell: (round) => isolatedText(run, round) },
   ], () => run.rounds);
 }
 

@@ -24,6 +24,10 @@ const EVENT_WORDS = {
   retract: (names) => `${names} retracted a contribution`,
   isolated: (names) => `isolated: ${names}`,
   readmitted: (names) => `readmitted: ${names}`,
+  leave: (names) => `${names} left`,
+  'not-finite': (names) => `${names} trained a model that is not finite and did not contribute it`,
+  'same-model': (names) => `${names} had the model of another node and did not contribute it`,
+  unmerged: (names) => `${names} had merged nothing and trained from the base`,
 };
 
 // The events of each round that has any: [{ round, kinds, lines }], in order.
@@ -37,7 +41,8 @@ function eventRounds(run) {
   return [...groups].sort(([a], [b]) => a - b).map(([round, kinds]) => ({
     round,
     kinds: [...kinds.keys()],
-    lines: [...kinds].map(([kind, names]) => (EVENT_WORDS[kind] ?? (() => kind))(listed(names))),
+    lines: [...kinds].map(([kind, names]) => (EVENT_WORDS[kind] ?? (() => kind))(
+      listed(names.map((name) => run.label(name))))),
   }));
 }
 

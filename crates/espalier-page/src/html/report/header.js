@@ -7,6 +7,10 @@ function verdict(run) {
     const number = honestCount(run);
     const all = number === 1 ? 'the one honest node holds its state'
       : `all ${count(number)} honest nodes hold one state`;
+    const none = run.summary.no_model;
+    if (known(none)) {
+      return [el('span', { class: 'bad' }, `Converged${when}, but nothing is merged:`), ` ${none}`];
+    }
     return [el('span', { class: 'ok' }, `Converged${when}:`), ` ${all}`];
   }
   const states = plural(run.lastRound?.distinct_states ?? 0, 'different state');
@@ -32,10 +36,20 @@ function roundsTile({ topology, summary, ended }) {
     : `not reached${ended ? '' : ' yet'}; ${bounds}`);
 }
 
-function accuracyTile({ summary, model, ended }) {
+const NOT_COMPUTED = 'not computed: no node was sampled';
+
+// Why the merged model has no accuracy.
+function withoutAccuracy({ summary, model, ended, sampled }) {
+  if (!known(model.base_accuracy)) return 'this model family has no test part';
+  if (!ended) return 'known at the end';
+  return sampled.length === 0 ? NOT_COMPUTED : known(summary.no_model) ? 'nothing is merged'
+    : 'the merged model cannot be judged';
+}
+
+function accuracyTile(run) {
+  const { summary, model } = run;
   if (!known(summary.final_accuracy)) {
-    return tile('Final accuracy', MISSING, ended || !known(model.base_accuracy)
-      ? 'this model family has no test part' : 'known at the end');
+    return tile('Final accuracy', MISSING, withoutAccuracy(run));
   }
   const { greatest } = spread(model.alone_accuracy ?? []);
   const beside = known(greatest)
@@ -54,23 +68,39 @@ function detectionTile({ summary, byzantineNames }) {
   if (!summary.detection) return null;
   const { recall, precision } = summary.detection;
   return tile('Byzantine nodes found', share(recall), 'recall; ',
-    `precision ${share(precision)}, ${plural(byzantineNames.length, 'liar')}`);
+    known(precision) ? `precision ${share(precision)}, ` : 'nobody isolated, ',
+    plural(byzantineNames.length, 'liar'));
+}
+
+function isolatedTile(run) {
+  const { isolated, not_judged: why } = run.summary;
+  const name = 'Isolated nodes';
+  if (!known(isolated)) return tile(name, MISSING, run.ended ? NOT_COMPUTED : 'not known yet');
+  const names = listed(isolated.map((node) => run.label(node)), 4);
+  if (!known(why)) return tile(name, count(isolated.length), names || 'nobody is left out');
+  return isolated.length ? tile(name, count(isolated.length), `${names}; the others were not `
+    + `judged: ${why}`) : tile(name, MISSING, `not judged: ${why}`);
 }
 
 function tiles(run) {
   const { summary } = run;
-  const isolated = summary.isolated;
   return el('dl', { class: 'tiles' }, roundsTile(run), accuracyTile(run), bytesTile(run),
     tile('Exchanges', count(summary.exchanges), `over ${plural(run.lastNumber, 'round')}`),
-    tile('Isolated nodes', count(isolated.length),
-      isolated.length ? listed(isolated, 4) : 'nobody is left out'),
-    detectionTile(run));
+    isolatedTile(run), detectionTile(run));
 }
 
-function hashFacts({ summary, report, seed }) {
+// The root of the merged model, or why there is none.
+function modelFact({ summary, ended, sampled }) {
+  if (known(summary.final_model_hash)) return hashButton(summary.final_model_hash);
+  if (known(summary.no_model)) return `none: ${summary.no_model}`;
+  return ended && sampled.length === 0 ? NOT_COMPUTED : MISSING;
+}
+
+function hashFacts(run) {
+  const { summary, report, seed } = run;
   const facts = [
     ['Final state', hashButton(summary.final_state_hash)],
-    ['Merged model', hashButton(summary.final_model_hash)],
+    ['Merged model', modelFact(run)],
     ['Policy', hashButton(report.policy_hash)],
     ['Seed', el('code', {}, seed)],
   ];
@@ -101,7 +131,15 @@ function configTable(host, config) {
   ] });
 }
 
+// What a reader should know about the models and what became of them.
+function remarks(run) {
+  if (run.remarks.length === 0) return [];
+  return el('ul', { class: 'remarks', 'aria-label': 'Notes' },
+    run.remarks.map((remark) => el('li', {}, remark)));
+}
+
 const titleOf = (run) => `Espalier: ${run.summary.converged ? 'converged' : 'not converged'}, `
+  + `${known(run.summary.no_model) ? 'nothing merged, ' : ''}`
   + `${plural(run.report.nodes.length, 'node')}, ${run.topology.name}`;
 
 function showHeader({ run }, host) {
@@ -109,7 +147,7 @@ function showHeader({ run }, host) {
   const facts = el('div');
   const update = () => {
     outcome.replaceChildren(el('p', { class: 'verdict' }, verdict(run)),
-      el('p', { class: 'lede' }, lede(run)), tiles(run));
+      el('p', { class: 'lede' }, lede(run)), remarks(run), tiles(run));
     // A hash that has the focus keeps it: before the end there is nothing new to show.
     if (run.ended || !facts.hasChildNodes()) facts.replaceChildren(hashFacts(run));
   };

@@ -7,7 +7,7 @@ const FOLLOW_PAUSE_MS = 1000;
 
 function inspectorTags(view, name, round) {
   const tags = [];
-  if (round.isolated.includes(name)) tags.push(tag('bad', 'isolated'));
+  if (round.isolated?.includes(name)) tags.push(tag('bad', 'isolated'));
   if (view.run.lateNames.has(name)) tags.push(tag('late', 'joins late'));
   if (shownAsByzantine(view, name)) {
     tags.push(tag('note', `Byzantine: ${view.run.infoOf.get(name).attack ?? 'unnamed attack'}`));
@@ -179,7 +179,7 @@ function inspector(view, reader, host) {
 
   return (node, index) => {
     const { name } = run.report.nodes[node];
-    title.replaceChildren(nameText(name), ` after round ${run.roundNumbers[index]} `,
+    title.replaceChildren(nameText(run.label(name)), ` after round ${run.roundNumbers[index]} `,
       ...inspectorTags(view, name, run.rounds[index]));
     if (state.key === keyOf(node, index)) return;
     state.key = keyOf(node, index);

@@ -52,9 +52,9 @@ function showTopology({ run }, host) {
 // What a node looks like in a round, and what it is called.
 function markOf(view, reader, { node, state, round, chosen, colours }) {
   const { name, attack } = view.run.report.nodes[node];
-  const out = round.isolated.includes(name);
+  const out = round.isolated?.includes(name);
   const lies = shownAsByzantine(view, name);
-  const parts = [name, state.active ? null : 'takes no part',
+  const parts = [view.run.label(name), state.active ? null : 'takes no part',
     state.hash ? `state ${short(state.hash)}` : state.active ? 'state not told' : null,
     out ? 'isolated' : null, view.run.lateNames.has(name) ? 'joined late' : null,
     lies ? `Byzantine: ${attack ?? 'unnamed attack'}` : null];
@@ -91,12 +91,12 @@ function networkTables(view, reader, host, shown) {
   const nodes = () => {
     const states = reader.states(shown());
     const holders = holdersAmong(states);
-    const { isolated } = run.rounds[shown()];
+    const isolated = run.rounds[shown()].isolated ?? [];
     return states.map((state, node) => ({ ...state, name: nameOf(node),
       holders: holders(state), out: isolated.includes(nameOf(node)) }));
   };
   const columns = () => [
-    named('Node', (row) => row.name),
+    named('Node', (row) => run.label(row.name)),
     plain('Takes part', (row) => (row.active ? 'yes' : 'no')),
     hashed('State hash', (row) => row.hash),
     numeric('Held by', (row) => row.holders),

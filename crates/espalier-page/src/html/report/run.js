@@ -84,7 +84,7 @@ class Run {
   take(round, states, exchanges) {
     this.report.rounds.push(round);
     this.roundNumbers.push(round.round);
-    for (const name of round.isolated) this.isolatedEver.add(name);
+    for (const name of round.isolated ?? []) this.isolatedEver.add(name);
     this.states.push(states ?? null);
     this.exchanges.push(exchanges ?? null);
   }
@@ -134,7 +134,15 @@ class Run {
   get lastNumber() { return this.lastRound?.round ?? 0; }
   get everyNodeSampled() { return this.sampled.length === this.report.nodes.length; }
   get ended() { return ['done', 'stopped', 'failed'].includes(this.status); }
-  get isolatedNow() { return new Set(this.summary.isolated); }
+  get isolatedNow() { return new Set(this.summary.isolated ?? []); }
+  // What a reader should know about the models that nodes bring and about the merged one.
+  get remarks() { return [...this.model.notes ?? [], ...this.summary.notes ?? []]; }
+
+  // The name of a node, with that of the file whose model it brings, if it brings one.
+  label(name) {
+    const file = this.infoOf.get(name)?.file;
+    return known(file) ? `${name} (${file})` : name;
+  }
 
   isByzantine(name) { return this.infoOf.get(name)?.byzantine ?? false; }
 
@@ -150,7 +158,8 @@ function interim(run) {
   const holder = agreed ? honestActive(run, last)[0] : undefined;
   return {
     converged: false, rounds_to_converge: null, final_accuracy: null, bytes_over_optimum: null,
-    exchanges: null, detection: null, final_model_hash: null, isolated: last?.isolated ?? [],
+    exchanges: null, detection: null, final_model_hash: null, no_model: null, notes: [],
+    not_judged: null, isolated: last?.isolated ?? null,
     final_state_hash: holder === undefined ? null : last.state_hash[holder],
     sent_bytes: run.rounds.reduce((sum, round) => sum + round.sent_bytes, 0),
   };

@@ -21,7 +21,11 @@ function standing(view) {
     if (shownAsByzantine(view, name)) {
       tags.push(tag('note', `Byzantine: ${run.infoOf.get(name).attack ?? 'unnamed attack'}`));
     }
-    if (tags.length === 0) return el('span', { class: 'quiet' }, 'in the merge');
+    if (tags.length === 0) {
+      return el('span', { class: 'quiet' }, known(run.summary.isolated)
+        ? known(run.summary.not_judged) ? 'in the merge, not judged' : 'in the merge'
+        : 'not computed');
+    }
     return el('div', { class: 'tags' }, tags);
   };
 }
@@ -34,7 +38,7 @@ function showTrust(view, host) {
   const rows = () => run.sampled.map((name, node) => ({ name, trust: run.lastRound.trust[node] }));
   const dimension = (name) => ({ head: name[0].toUpperCase() + name.slice(1),
     value: ({ trust }) => trust?.[name] ?? null, cell: ({ trust }) => bar(trust?.[name]) });
-  const columns = [named('Node', ({ name }) => name),
+  const columns = [named('Node', ({ name }) => run.label(name)),
     { head: 'Verdict', cell: standing(view), value: standingRank(run) },
     ...DIMENSIONS.map(dimension)];
   const reveal = revealSwitch(view);

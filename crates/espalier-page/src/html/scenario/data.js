@@ -16,6 +16,7 @@ const runs = summaries.map((summary, at) => ({ ...summary, at,
   simulations: simulations.filter((simulation) => simulation.at === at) }));
 
 const converged = (simulation) => known(simulation.rounds_to_converge);
+const unmerged = (simulation) => known(simulation.no_model);
 const few = (value) => quantity(value, 3);
 const fixed = (value) => (known(value) ? value.toFixed(2) : MISSING);
 

@@ -1,12 +1,16 @@
 // What was asked, what came out, and every run in a line.
 
+const MOST_REMARKS = 40;
+
 function verdict() {
   const all = simulations.length;
   const done = simulations.filter(converged).length;
-  const kind = done === all ? 'good' : 'bad';
+  const bare = simulations.filter(unmerged).length;
+  const kind = done === all && bare === 0 ? 'good' : 'bad';
   const said = done === all ? `All ${plural(all, 'simulation')} converged.`
     : `${count(done)} of ${plural(all, 'simulation')} converged.`;
-  return el('span', { class: kind }, said);
+  const without = bare ? ` ${count(bare)} of them ended without a merged model.` : '';
+  return el('span', { class: kind }, said + without);
 }
 
 // Empty lines part paragraphs.
@@ -45,6 +49,25 @@ function tiles() {
     extremeTiles());
 }
 
+// What is to be known of each run, and with how many of its seeds.
+function remarks() {
+  const all = runs.flatMap((run) => {
+    const tally = new Map();
+    for (const { no_model: none, not_judged: why, notes } of run.simulations) {
+      const said = [known(none) ? `no merged model: ${none}` : null,
+        known(why) ? `not judged: ${why}` : null, ...notes ?? []];
+      for (const text of said.filter(known)) tally.set(text, (tally.get(text) ?? 0) + 1);
+    }
+    return [...tally].map(([text, seeds]) => el('li', {}, nameText(run.run),
+      ` (${plural(seeds, 'seed')}): ${text}`));
+  });
+  const shown = all.slice(0, MOST_REMARKS);
+  if (all.length > shown.length) {
+    shown.push(el('li', {}, `and ${count(all.length - shown.length)} more in scenario.json`));
+  }
+  return shown.length ? el('ul', { class: 'remarks', 'aria-label': 'Notes' }, shown) : null;
+}
+
 function runTable(host) {
   const figure = (one) => ({ head: one.head, number: true,
     value: (run) => run.figures[one.key]?.mean, cell: (run) => estimateCell(run.figures[one.key],
@@ -65,6 +88,8 @@ function showHeader() {
   some ? ' Rounds to converge and bytes over the least are over the simulations that converged: '
     + 'the others would add to them.' : ''));
   runTable(host);
+  const told = remarks();
+  if (told) host.append(told);
   host.append(el('h3', {}, 'Run it again and compare'),
     commandBlock(['espalier verify', 'scenario.json']));
 }

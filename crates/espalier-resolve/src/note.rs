@@ -1,0 +1,166 @@
+//! What a strategy did on purpose that a reader of the result should know.
+
+use core::fmt;
+
+use serde::{Serialize, Serializer};
+
+/// Something a strategy did on purpose that a reader of the result should know.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+#[non_exhaustive]
+pub enum Note {
+    /// The density would have kept nothing of a small tensor.
+    #[error("tensor `{tensor}`: the density keeps none of {elements} elements; one was kept")]
+    KeptOne {
+        /// The tensor.
+        tensor: String,
+        /// How many elements it has.
+        elements: usize,
+    },
+    /// A direction could not be averaged on the sphere.
+    #[error("tensor `{tensor}`: averaged linearly because {reason}")]
+    Linear {
+        /// The tensor.
+        tensor: String,
+        /// Why.
+        reason: &'static str,
+    },
+    /// More liars were assumed than a rule or a step tolerates: less than half of its rows.
+    #[error("`{step}` of {rows} rows tolerates {used} liar{}, not {asked}", plural(*.used))]
+    Liars {
+        /// The rule or the step before it.
+        step: &'static str,
+        /// How many rows it has: fewer than inputs after `bucketing`.
+        rows: usize,
+        /// How many the parameter `f` means.
+        asked: usize,
+        /// How many were assumed instead.
+        used: usize,
+    },
+    /// A density was too small to be drawn.
+    #[error("a density of {asked} is below 2^-32 and counts as that")]
+    Density {
+        /// What was asked for.
+        asked: String,
+    },
+    /// An iteration was ended before its result stood still.
+    #[error("{what} was still moving after {steps} steps; what it was then is used")]
+    StillMoving {
+        /// What was sought.
+        what: String,
+        /// How many steps were taken.
+        steps: usize,
+    },
+    /// Weights were too small beside the largest.
+    #[error("weights below 2^-60 of the largest, which count as that: {count} of {inputs}")]
+    SmallWeights {
+        /// How many.
+        count: usize,
+        /// Of how many.
+        inputs: usize,
+    },
+    /// Inputs that are not finite, or too long to be measured, were left out.
+    #[error(
+        "inputs left out because they are not finite or too long to be measured: {count} of \
+         {inputs}"
+    )]
+    NotFinite {
+        /// How many.
+        count: usize,
+        /// Of how many.
+        inputs: usize,
+    },
+    /// The set of least diameter was too hard to find.
+    #[error(
+        "which {liars} of {rows} rows to leave out was too hard to find; the set that was used \
+         has at most twice the least diameter"
+    )]
+    Approximate {
+        /// How many rows there are.
+        rows: usize,
+        /// How many are left out.
+        liars: usize,
+    },
+}
+
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
+
+/// How many tensors a line names.
+const NAMED: usize = 3;
+
+impl Note {
+    /// Lines for a reader, each once, in the order of `notes`. Notes that say the same of several
+    /// tensors are one line, which names the first three: a model has thousands of tensors.
+    ///
+    /// ```
+    /// use espalier_resolve::Note;
+    /// let note = |tensor: &str| Note::Linear { tensor: tensor.into(), reason: "it is zero" };
+    /// let notes: Vec<Note> = ["a", "b", "c", "d", "a"].map(note).into();
+    /// assert_eq!(
+    ///     Note::summary(&notes),
+    ///     ["tensors `a`, `b`, `c` and 1 more: averaged linearly because it is zero"]
+    /// );
+    /// assert_eq!(Note::summary(&notes[..1]), [notes[0].to_string()]);
+    /// ```
+    #[must_use]
+    pub fn summary(notes: &[Self]) -> Vec<String> {
+        let mut lines: Vec<(String, Vec<&str>)> = Vec::new();
+        for note in notes {
+            let text = note.said();
+            let tensor = note.tensor();
+            match lines.iter_mut().find(|(line, _)| *line == text) {
+                Some((_, tensors)) => {
+                    tensors.extend(tensor.filter(|tensor| !tensors.contains(tensor)));
+                }
+                None => lines.push((text, tensor.into_iter().collect())),
+            }
+        }
+        lines.into_iter().map(|(text, tensors)| Line { text, tensors }.to_string()).collect()
+    }
+
+    /// The tensor that a note is about.
+    fn tensor(&self) -> Option<&str> {
+        match self {
+            Self::KeptOne { tensor, .. } | Self::Linear { tensor, .. } => Some(tensor),
+            _ => None,
+        }
+    }
+
+    /// What the note says, without the tensor.
+    fn said(&self) -> String {
+        let text = self.to_string();
+        match self.tensor() {
+            Some(tensor) => text.replacen(&format!("tensor `{tensor}`: "), "", 1),
+            None => text,
+        }
+    }
+}
+
+/// Some tensors and what is said of them.
+struct Line<'n> {
+    text: String,
+    tensors: Vec<&'n str>,
+}
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> =
+            self.tensors.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
+        let more = self.tensors.len() - names.len();
+        match (names.len(), more) {
+            (0, _) => {}
+            (1, _) => write!(f, "tensor {}: ", names[0])?,
+            (_, 0) => write!(f, "tensors {}: ", names.join(", "))?,
+            _ => write!(f, "tensors {} and {more} more: ", names.join(", "))?,
+        }
+        f.write_str(&self.text)
+    }
+}
+
+/// As its text.
+impl Serialize for Note {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
