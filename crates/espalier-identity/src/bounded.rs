@@ -86,7 +86,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for List<T> {
             return Err(A::Error::invalid_length(hint, &self));
         }
         let mut list = Tight::default();
-        if hint * size_of::<T>() <= FIRST {
+        if hint.saturating_mul(size_of::<T>()) <= FIRST {
             list.0.reserve_exact(hint);
         }
         while let Some(element) = seq.next_element()? {

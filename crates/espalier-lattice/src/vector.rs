@@ -160,6 +160,13 @@ mod tests {
         }
 
         #[test]
+        fn equal_is_what_compares_equal(a in vector(), b in vector()) {
+            prop_assert_eq!(a.partial_cmp(&a), Some(Ordering::Equal));
+            prop_assert_eq!(a == b, a.partial_cmp(&b) == Some(Ordering::Equal));
+            prop_assert_eq!(a.partial_cmp(&b), b.partial_cmp(&a).map(Ordering::reverse));
+        }
+
+        #[test]
         fn every_vector_can_be_read_back(vector in vector()) {
             let bytes = postcard::to_allocvec(&vector).expect("it can be written");
             prop_assert_eq!(postcard::from_bytes(&bytes), Ok(vector.clone()));

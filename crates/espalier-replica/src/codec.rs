@@ -14,12 +14,12 @@ use crate::frame;
 use crate::op::{OpId, SignedOp};
 use crate::policy::{Policy, PolicySpec};
 use crate::state::{Checks, MergeState};
-use espalier_identity::bounded::{self, Tight};
+use espalier_identity::bounded::Tight;
 use espalier_identity::canonical::{self, CanonicalError};
 use espalier_identity::{Digest, PeerId};
 use espalier_lattice::Dot;
 use espalier_tensor::Content;
-use serde::de::{MapAccess, Visitor};
+use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer as _, Serialize};
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,8 +47,8 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct Text<'a> {
     policy: PolicySpec,
-    #[serde(borrow, deserialize_with = "bounded::list::<_, _, { usize::MAX }>")]
-    ops: Vec<&'a RawValue>,
+    #[serde(borrow)]
+    ops: &'a RawValue,
     #[serde(borrow)]
     tensors: &'a RawValue,
 }
@@ -189,13 +189,9 @@ impl MergeState {
     pub fn from_json_in(text: &str, arena: Arena) -> Result<Self, DecodeError> {
         let Text { policy, ops, tensors } = serde_json::from_str(text)?;
         let mut state = Self::with_arena(policy_of(policy)?, arena);
-        let mut places = Tight::default();
-        for op in &ops {
-            let signed: SignedOp = serde_json::from_str(op.get())?;
-            places.push(Place { dot: signed.op.dot(), id: signed.id() });
-        }
-        let read = |number: usize| serde_json::from_str(ops.get(number)?.get()).ok();
-        state.take_in(&places.into_vec(), |place| *place, read)?;
+        let heads = serde_json::Deserializer::from_str(ops.get()).deserialize_seq(Ops)?;
+        let read = |number: usize| serde_json::from_str(heads.get(number)?.1.get()).ok();
+        state.take_in(&heads, |(place, _)| *place, read)?;
         let live: BTreeSet<_> = state.live_contents().collect();
         let mut refused = None;
         let mut reader = serde_json::Deserializer::from_str(tensors.get());
@@ -267,6 +263,27 @@ impl MergeState {
 
 fn policy_of(spec: PolicySpec) -> Result<Policy, DecodeError> {
     Policy::canonical(spec)?.ok_or(DecodeError::PolicyForm)
+}
+
+/// Reads which operations are in the JSON form, and where. They are read again when their turn has
+/// come.
+struct Ops;
+
+impl<'a> Visitor<'a> for Ops {
+    type Value = Vec<(Place, &'a RawValue)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of operations")
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut heads = Tight::default();
+        while let Some(text) = seq.next_element::<&RawValue>()? {
+            let signed: SignedOp = serde_json::from_str(text.get()).map_err(A::Error::custom)?;
+            heads.push((Place { dot: signed.op.dot(), id: signed.id() }, text));
+        }
+        Ok(heads.into_vec())
+    }
 }
 
 /// Hands over the tensors of a JSON form one by one.

@@ -52,7 +52,7 @@ pub(crate) struct Sent {
     id: OnceCell<OpId>,
 }
 
-/// Which operation came before one in its batch.
+/// Which operation, and where it stands in its author's chain.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place {
     pub(crate) dot: Dot<PeerId>,

@@ -23,7 +23,7 @@
 //! says what it is about, and what is lost is asked for again.
 
 use crate::batch::Packed;
-use crate::gossip::{Effect, ReceiveError, Replica, bounded, send};
+use crate::gossip::{Effect, ReceiveError, Replica, send};
 use crate::intake::Waiting;
 use crate::message::{Message, Scope, Seen, Symbols};
 use crate::op::{OpId, VerifiedOp};
@@ -316,16 +316,21 @@ impl Replica {
         from: PeerId,
         scope: Scope,
         range: RangeInclusive<u64>,
-        ids: Vec<Short>,
+        mut ids: Vec<Short>,
     ) -> Result<Vec<Effect>, ReceiveError> {
-        bounded(ids.len())?;
-        let (theirs, known) = (ids.into_iter().collect::<BTreeSet<_>>(), self.known(&scope));
+        // An honest list is longer only where many identifiers begin alike.
+        if ids.len() > 2 * Limits::default().ids {
+            return Err(ReceiveError::TooMany);
+        }
+        ids.sort_unstable();
+        ids.dedup();
         let within = self.within(&scope);
         let ours = self.state.ops().filter(|op| within(op) && range.contains(&prefix(&op.id())));
         let ours = ours.map(|op| scope.salt.short(op.id().as_bytes()));
-        let ours = ours.filter(|id| !theirs.contains(id)).collect();
-        let difference = Difference { theirs: theirs.difference(&known).copied().collect(), ours };
-        let mut effects = self.settle(from, scope.salt, &difference);
+        let ours = ours.filter(|id| ids.binary_search(id).is_err()).collect();
+        let known = self.known(&scope);
+        ids.retain(|id| !known.contains(id));
+        let mut effects: Vec<_> = self.repair(from, scope.salt, &ours, ids).into_iter().collect();
         if let Some(first) = after(&scope.salt, &range) {
             effects.push(send(from, &Message::List { scope, from: first }));
         }

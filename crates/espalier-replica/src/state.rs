@@ -296,7 +296,8 @@ impl MergeState {
     /// Trust in every author with a visible contribution or a conviction. Computed once.
     ///
     /// # Errors
-    /// [`ResolveError::Tensor`] if a visible contribution's tensors are not in the arena.
+    /// [`ResolveError::Tensor`] if the tensors of a visible contribution that can be compared are
+    /// not in the arena.
     pub fn trust(&self) -> Result<Arc<TrustTable>, ResolveError> {
         if let Some(table) = self.view().trust.get() {
             return Ok(table.clone());

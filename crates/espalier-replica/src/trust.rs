@@ -167,6 +167,11 @@ impl Heard {
         let entries: Vec<_> = view.visible().values().cloned().collect();
         let layout = Layout::common(&entries, policy, view.roster_len(policy));
         let load = |entry: &Arc<Entry>| {
+            let fit = layout.fit(entry);
+            if fit != Fit::Comparable {
+                // Whatever its tensors are, nobody needs them.
+                return Ok((fit, None));
+            }
             let model = match entry.model.get() {
                 Some(known) => known.clone(),
                 None => {
@@ -174,8 +179,8 @@ impl Heard {
                     entry.model.get_or_init(|| model).clone()
                 }
             };
-            let fit = model.as_ref().map_or(Fit::Other, |_| layout.fit(entry));
-            Ok::<_, ResolveError>((fit, model.filter(|_| fit == Fit::Comparable)))
+            let fit = if model.is_some() { fit } else { Fit::Other };
+            Ok::<_, ResolveError>((fit, model))
         };
         let loaded = entries.iter().map(load).collect::<Result<Vec<_>, _>>()?;
         let (fits, models) = loaded.into_iter().unzip();

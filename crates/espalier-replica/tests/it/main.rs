@@ -17,6 +17,7 @@ mod hostile;
 mod intervals;
 mod joins;
 mod majority;
+mod memory;
 mod naive;
 mod overlap;
 mod pack;
@@ -35,7 +36,11 @@ use espalier_replica::{
     Weight,
 };
 use espalier_tensor::{Dtype, Model};
+use espalier_testkit::alloc::CountingAllocator;
 use proptest::test_runner::Config;
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// The key of author `i`, always the same.
 fn key(i: u8) -> Keypair {

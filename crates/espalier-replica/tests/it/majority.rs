@@ -169,3 +169,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn integers_that_are_merged_need_not_agree() {
+    for buffers in ["mean", "base"] {
+        let base = counted(0.0, 3);
+        let roster = (0..10).map(|i| key(i).peer_id()).collect();
+        let parameters = [("buffers".to_owned(), buffers.to_owned())].into();
+        let spec = PolicySpec::for_model(&base);
+        let spec = PolicySpec { roster, parameters, base: Some(base.root()), ..spec };
+        let mut state = MergeState::new(Policy::new(spec).expect("legal"));
+        state.arena().put_model(base);
+        (0..7).for_each(|i| contribute(&mut state, i, counted(f32::from(i), 4 + i / 4)));
+        assert_eq!((isolated(&state), state.incomparable()), (vec![], None), "{buffers}");
+        assert!(state.resolve().is_ok(), "{buffers}: {:?}", state.resolve());
+    }
+}
