@@ -2,7 +2,7 @@
 
 use espalier_identity::Digest;
 use espalier_tensor::{Manifest, Model, kernels};
-use espalier_trust::{BLOCKS, Geometry};
+use espalier_trust::{Geometry, blocks_of};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -56,11 +56,17 @@ impl Spaces {
 }
 
 /// The models of one schema and round as points.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Space {
     geometry: Geometry,
     points: BTreeMap<Digest, usize>,
     models: Vec<Arc<Model>>,
+}
+
+impl Default for Space {
+    fn default() -> Self {
+        Self { geometry: Geometry::new(0), points: BTreeMap::new(), models: Vec::new() }
+    }
 }
 
 impl Space {
@@ -81,7 +87,11 @@ impl Space {
         }
         let unknown = models.iter().filter(|(root, _)| !self.points.contains_key(root));
         let new: BTreeMap<Digest, &Arc<Model>> = unknown.copied().collect();
-        let Some(parts) = new.values().next().map(|m| blocks(&m.manifest)) else { return };
+        let Some(first) = new.values().next() else { return };
+        let parts = blocks(&first.manifest);
+        if self.models.is_empty() {
+            self.geometry = Geometry::new(first.manifest.float_elements());
+        }
         let list: Vec<&Model> = new.values().map(|model| &***model).collect();
         let among = kernels::pairwise_squared_distances(&list, parts);
         let known: Vec<Arc<Model>> = self.models.clone();
@@ -92,15 +102,14 @@ impl Space {
                 Some(j) => among[i * i.saturating_sub(1) / 2 + j].clone(),
                 None => from_known[j].clone(),
             };
-            let point = self.geometry.push(parts, squared);
+            let point = self.geometry.push(squared);
             self.points.insert(root, point);
             self.models.push(model.clone());
         }
     }
 }
 
-/// How many blocks a model is cut into for the block test: [`BLOCKS`], or 1 where a block would
-/// have fewer than four elements.
+/// How many blocks a model is cut into for the block test.
 pub(crate) fn blocks(manifest: &Manifest) -> usize {
-    if manifest.float_elements() >= 4 * BLOCKS as u64 { BLOCKS } else { 1 }
+    blocks_of(manifest.float_elements())
 }

@@ -1,10 +1,9 @@
 //! An author's contributions over the last training rounds, and how far two authors' are apart.
 
 use crate::arena::Arena;
-use crate::space::blocks;
 use espalier_identity::Digest;
 use espalier_tensor::Model;
-use espalier_trust::Geometry;
+use espalier_trust::{Geometry, blocks_of};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -36,7 +35,8 @@ pub(crate) fn with_distances<T>(
 type Sum = (Vec<f64>, u32);
 
 fn averaged(arena: &Arena, schema: Digest, tracks: &[Track<'_>]) -> Geometry {
-    let parts = tracks.first().map_or(1, |track| blocks(&track[0].2.manifest));
+    let elements = tracks.first().map_or(0, |track| track[0].2.manifest.float_elements());
+    let parts = blocks_of(elements);
     let place = |i: usize, j: usize| i * (i - 1) / 2 + j;
     let mut sums: Vec<Sum> = Vec::new();
     sums.resize(tracks.len() * tracks.len().saturating_sub(1) / 2, (vec![0.0; parts], 0));
@@ -64,7 +64,7 @@ fn averaged(arena: &Arena, schema: Digest, tracks: &[Track<'_>]) -> Geometry {
             }
         });
     }
-    Geometry::from_fn(tracks.len(), parts, |i, j| match &sums[place(i, j)] {
+    Geometry::from_fn(elements, tracks.len(), |i, j| match &sums[place(i, j)] {
         (_, 0) => {
             let latest = |track: &Track<'_>| (track[0].1, track[0].2.clone());
             let (a, b) = (latest(&tracks[i]), latest(&tracks[j]));

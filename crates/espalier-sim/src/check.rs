@@ -1,6 +1,6 @@
 //! What must hold before a run starts.
 
-use crate::config::{Churn, Clock, Config, Exchange, Latency, ParseError, Span, Wire};
+use crate::config::{Buffers, Churn, Clock, Config, Exchange, Latency, ParseError, Span, Wire};
 use crate::error::{SimError, flag};
 use espalier_resolve::{Strategy, StrategyError, registry};
 use espalier_topology::{Order, Schedule};
@@ -183,7 +183,7 @@ fn reads_back<T: Display + FromStr<Err = ParseError>>(
 }
 
 fn check_strategy(config: &Config) -> Result<(), SimError> {
-    if let (Some(rule), Some(other)) = (config.buffers, config.parameters.get("buffers"))
+    if let (Some(rule), Some(other)) = (config.buffers, config.parameters.get(Buffers::PARAMETER))
         && rule.to_string() != *other
     {
         let problem = format!("{rule}, but the parameter `buffers` is {other}; give one of them");

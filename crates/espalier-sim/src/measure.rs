@@ -18,7 +18,7 @@ const WAVE: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Seen {
     /// What is merged; why nothing is where that cannot be.
-    pub(crate) resolution: Result<Resolution, String>,
+    pub(crate) resolution: Result<Resolution, ResolveError>,
     /// Accuracy of the merged model.
     pub(crate) accuracy: Option<f64>,
 }
@@ -59,7 +59,14 @@ impl Gallery {
             return (total == 1).then_some(0.0);
         }
         let pairs: Vec<_> = (0..models.len()).flat_map(|i| (0..i).map(move |j| (i, j))).collect();
-        let distances = between(arena, &models, &pairs);
+        let (distances, whole) = between(arena, &models, &pairs);
+        // Models of which an element has no value are none.
+        let count = |(number, whole): (u64, bool)| if whole { number } else { 0 };
+        let numbers: Vec<u64> = numbers.into_iter().zip(whole).map(count).collect();
+        let total: u64 = numbers.iter().sum();
+        if total < 2 {
+            return (total == 1).then_some(0.0);
+        }
         let weighted = pairs.iter().zip(distances);
         let weighted = weighted.map(|(&(i, j), d)| (numbers[i] * numbers[j]) as f64 * d);
         let sum = weighted.fold(0.0, |sum, x| sum + x);
@@ -79,24 +86,30 @@ impl Gallery {
         }
         let places: Vec<_> = pairs.iter().map(|(a, b)| Some((*at.get(a)?, *at.get(b)?))).collect();
         let known: Vec<_> = places.iter().flatten().copied().collect();
-        let mut found = between(arena, &resolutions, &known).into_iter();
-        places.iter().map(|place| place.and_then(|_| found.next())).collect()
+        let (found, whole) = between(arena, &resolutions, &known);
+        let mut found = found.into_iter().zip(known);
+        let mut next = || found.next().filter(|(_, (i, j))| whole[*i] && whole[*j]);
+        places.iter().map(|place| place.and_then(|_| Some(next()?.0))).collect()
     }
 }
 
 fn look(state: &MergeState, task: &Task) -> Seen {
     match merge(state, task) {
         Ok((resolution, accuracy)) => Seen { resolution: Ok(resolution), accuracy },
-        Err(error) => Seen { resolution: Err(error.to_string()), accuracy: None },
+        Err(error) => Seen { resolution: Err(error), accuracy: None },
     }
 }
 
-/// What a state resolves to and how well that does. Whatever could fail later fails here.
+/// What a state resolves to and how well that does. What shows without computing elements, and all
+/// that shows where the model is judged, fails here.
 fn merge(state: &MergeState, task: &Task) -> Result<(Resolution, Option<f64>), ResolveError> {
     let resolution = state.resolution()?;
     let plan = resolution.plan()?;
     // A model is only built where somebody can judge it.
-    let accuracy = task.samples(0).and_then(|_| task.accuracy(&plan.model()));
+    let accuracy = match task.samples(0) {
+        Some(_) => task.accuracy(&plan.model()?),
+        None => None,
+    };
     drop(plan);
     Ok((resolution, accuracy))
 }
@@ -112,17 +125,25 @@ pub(crate) fn wire_bytes(states: &[&MergeState]) -> Vec<u64> {
     states.iter().map(|state| lengths[&state.bound_root()]).collect()
 }
 
-/// Distances between merged models, by pair of positions.
-fn between(arena: &Arena, models: &[&Resolution], pairs: &[(usize, usize)]) -> Vec<f64> {
+/// Distances between merged models, by pair of positions; and per model whether all its elements
+/// that were computed have a value. Distances of one that has not say nothing.
+fn between(
+    arena: &Arena,
+    models: &[&Resolution],
+    pairs: &[(usize, usize)],
+) -> (Vec<f64>, Vec<bool>) {
     let coefficients: Option<Vec<_>> = models.iter().map(|model| model.coefficients()).collect();
     match coefficients {
-        Some(coefficients) => Affine::new(arena, models, &coefficients).distances(pairs),
+        Some(coefficients) => {
+            let distances = Affine::new(arena, models, &coefficients).distances(pairs);
+            (distances, vec![true; models.len()])
+        }
         None => streamed(models, pairs),
     }
 }
 
-/// Merged models that are affine combinations of contributions. With coefficients that sum to the
-/// same, ‖Σ a x‖² = −½ aᵀ D a for their difference a, where D holds the squared distances of the
+/// Merged models that are affine combinations of contributions. Their coefficients, with that of the
+/// base, sum to one whatever the weights: what the contributions add to it, the base lacks. So ‖Σ a x‖² = −½ aᵀ D a for their difference a, where D holds the squared distances of the
 /// contributions, which are known already: no element is touched.
 struct Affine {
     /// Per model the coefficient of each point.
@@ -195,11 +216,11 @@ fn product(a: [&[f64]; 2], b: [&[f64]; 2]) -> f64 {
 }
 
 /// The general case: every model block by block, never a whole one.
-fn streamed(models: &[&Resolution], pairs: &[(usize, usize)]) -> Vec<f64> {
+fn streamed(models: &[&Resolution], pairs: &[(usize, usize)]) -> (Vec<f64>, Vec<bool>) {
     let plans: Vec<Plan<'_>> = models.iter().map(|model| planned(model)).collect();
-    let mut sums = vec![0.0; pairs.len()];
+    let (mut sums, mut whole) = (vec![0.0; pairs.len()], vec![true; models.len()]);
     let Some(voice) = models.iter().flat_map(|model| model.voices()).next() else {
-        return sums;
+        return (sums, whole);
     };
     let mut blocks = Vec::new();
     for (tensor, (meta, _)) in voice.model.tensors().enumerate() {
@@ -210,13 +231,14 @@ fn streamed(models: &[&Resolution], pairs: &[(usize, usize)]) -> Vec<f64> {
         }
     }
     for wave in blocks.chunks(WAVE) {
-        let partial: Vec<Vec<f64>> =
+        let partial: Vec<_> =
             wave.par_iter().map(|block| compare_block(&plans, *block, pairs)).collect();
-        for block in partial {
+        for (block, computed) in partial {
             sums.iter_mut().zip(block).for_each(|(sum, part)| *sum += part);
+            whole.iter_mut().zip(computed).for_each(|(whole, computed)| *whole &= computed);
         }
     }
-    sums.into_iter().map(libm::sqrt).collect()
+    (sums.into_iter().map(libm::sqrt).collect(), whole)
 }
 
 /// What was planned already when it was looked at: it cannot fail now.
@@ -224,21 +246,22 @@ fn planned(model: &Resolution) -> Plan<'_> {
     model.plan().expect("what was planned once can be planned again")
 }
 
+/// Squared distances of a block, and per model whether its elements there have values.
 fn compare_block(
     plans: &[Plan<'_>],
     (tensor, start, len): (usize, usize, usize),
     pairs: &[(usize, usize)],
-) -> Vec<f64> {
+) -> (Vec<f64>, Vec<bool>) {
     let merged = |plan: &Plan<'_>| {
         let mut out = vec![0.0; len];
-        plan.block(tensor, start, &mut out);
-        out
+        let computed = plan.block(tensor, start, &mut out).is_ok();
+        (out, computed)
     };
-    let values: Vec<Vec<f32>> = plans.iter().map(merged).collect();
+    let (values, computed): (Vec<Vec<f64>>, Vec<bool>) = plans.iter().map(merged).unzip();
     let squared = |&(i, j): &(usize, usize)| {
-        espalier_tensor::kernels::squared_distance(&values[i], &values[j])
+        espalier_tensor::kernels::squared_distance_f64(&values[i], &values[j])
     };
-    pairs.iter().map(squared).collect()
+    (pairs.iter().map(squared).collect(), computed)
 }
 
 #[cfg(test)]
@@ -249,7 +272,7 @@ mod tests {
     use espalier_tensor::{Model, kernels};
 
     /// States of different subsets of seven contributions, all in one arena.
-    fn states(strategy: &str) -> Vec<MergeState> {
+    fn states(strategy: &str, normalize: Option<&str>) -> Vec<MergeState> {
         let model = |i: usize| {
             let value = |at: usize| ((i * 31 + at * 7) % 19) as f32 / 8.0 - i as f32 / 16.0;
             let values: Vec<f32> = (0..9_000).map(value).collect();
@@ -258,8 +281,13 @@ mod tests {
         };
         let arena = Arena::default();
         let base = arena.put_model(model(9)).root();
-        let spec =
-            PolicySpec { strategy: strategy.into(), base: Some(base), ..PolicySpec::any_schema() };
+        let normalize = normalize.map(|value| ("normalize".into(), value.into()));
+        let spec = PolicySpec {
+            strategy: strategy.into(),
+            parameters: normalize.into_iter().collect(),
+            base: Some(base),
+            ..PolicySpec::any_schema()
+        };
         let policy = Policy::new(spec).expect("a valid policy");
         let subsets: [&[usize]; 5] =
             [&[0], &[1, 2], &[0, 1, 2, 3], &[3, 4, 5, 6], &[0, 1, 2, 3, 4, 5, 6]];
@@ -278,14 +306,21 @@ mod tests {
     /// The shortcut, the streamed comparison and whole models must agree.
     #[test]
     fn three_ways_to_a_distance_agree() {
-        for strategy in ["weight-average", "task-arithmetic", "ties", "median"] {
-            let states = states(strategy);
+        for (strategy, normalize) in [
+            ("weight-average", None),
+            ("task-arithmetic", Some("true")),
+            ("task-arithmetic", Some("false")),
+            ("ties", None),
+            ("median", None),
+        ] {
+            let states = states(strategy, normalize);
             let resolutions: Vec<_> =
                 states.iter().map(|state| state.resolution().expect("resolves")).collect();
             let models: Vec<_> = resolutions.iter().collect();
             let pairs: Vec<_> = (0..5).flat_map(|i| (0..5).map(move |j| (i, j))).collect();
-            let fast = between(states[0].arena(), &models, &pairs);
-            let streamed = streamed(&models, &pairs);
+            let (fast, _) = between(states[0].arena(), &models, &pairs);
+            let (streamed, whole) = streamed(&models, &pairs);
+            assert!(whole.iter().all(|whole| *whole));
             for (at, &(i, j)) in pairs.iter().enumerate() {
                 let [x, y] = [i, j].map(|i| resolutions[i].model().expect("resolves"));
                 let whole = libm::sqrt(kernels::squared_distance_blocks(&x, &y, 1)[0]);

@@ -4,8 +4,10 @@
 use crate::inputs::some_of;
 use crate::measure::Seen;
 use crate::report::{Detection, NodeInfo, Summary};
-use espalier_replica::{MergeState, TrustTable};
-use espalier_trust::{Q16, Trust, majority};
+use espalier_identity::PeerId;
+use espalier_replica::{MergeState, ResolveError, TrustTable};
+use espalier_resolve::Note;
+use espalier_trust::{Judgement, Q16, Trust};
 use std::collections::BTreeMap;
 
 /// How many notes of a merge are kept at most.
@@ -14,12 +16,15 @@ const MAX_NOTES: usize = 100;
 /// Writes down what the merge of `state`, as it was `seen`, comes to. `nodes` are all nodes.
 pub(crate) fn fill(summary: &mut Summary, state: &MergeState, seen: &Seen, nodes: &[NodeInfo]) {
     match &seen.resolution {
-        Err(problem) => summary.no_model = Some(problem.clone()),
+        Err(problem) => summary.no_model = Some(problem.to_string()),
         Ok(resolution) => match resolution.plan() {
             Err(problem) => summary.no_model = Some(problem.to_string()),
             Ok(plan) => {
-                summary.final_model_hash = Some(plan.hash().root());
-                summary.notes = first_of(plan.notes().iter().map(ToString::to_string).collect());
+                match plan.hash() {
+                    Ok(manifest) => summary.final_model_hash = Some(manifest.root()),
+                    Err(problem) => summary.no_model = Some(problem.to_string()),
+                }
+                summary.notes = first_of(Note::summary(plan.notes()));
             }
         },
     }
@@ -30,8 +35,14 @@ pub(crate) fn fill(summary: &mut Summary, state: &MergeState, seen: &Seen, nodes
     let isolated: Vec<&NodeInfo> = nodes.iter().filter(is_out).collect();
     summary.detection = detection(nodes, &isolated);
     summary.isolated = Some(isolated.into_iter().map(|node| node.name.clone()).collect());
-    summary.not_judged = not_judged(state);
+    summary.not_judged = not_judged(&table, seen);
     summary.notes.extend(sharing(&table, nodes));
+}
+
+/// Why nothing can be merged, if that is because nobody has a contribution.
+pub(crate) fn nothing_to_merge(state: &MergeState) -> Option<String> {
+    let nothing = ResolveError::Nothing { visible: 0, isolated: 0 };
+    state.visible().next().is_none().then(|| nothing.to_string())
 }
 
 /// The first notes, and how many more there are.
@@ -53,19 +64,16 @@ fn detection(nodes: &[NodeInfo], isolated: &[&NodeInfo]) -> Option<Detection> {
 }
 
 /// Why distances could not tell whom to isolate; `None` if they could.
-fn not_judged(state: &MergeState) -> Option<String> {
-    let roster = state.policy().spec().roster.len();
-    let (present, needed) = (state.visible().count(), majority(roster));
-    (present < needed).then(|| {
-        format!(
-            "{present} of {roster} nodes have a contribution in the final state, and it takes \
-             {needed} to judge"
-        )
-    })
+fn not_judged(table: &TrustTable, seen: &Seen) -> Option<String> {
+    if let Err(ResolveError::Incomparable(why)) = &seen.resolution {
+        return Some(why.to_string());
+    }
+    let judgement = table.judgement();
+    (judgement != Judgement::Judged).then(|| judgement.to_string())
 }
 
 /// Which nodes weigh less than one contribution each because their models are alike.
-fn sharing(table: &TrustTable, nodes: &[NodeInfo]) -> Vec<String> {
+fn sharing(table: &BTreeMap<PeerId, Trust>, nodes: &[NodeInfo]) -> Vec<String> {
     let mut groups = BTreeMap::<Q16, Vec<String>>::new();
     for node in nodes {
         let provenance = table.get(&node.id).map_or(Q16::ONE, |trust| trust.provenance);

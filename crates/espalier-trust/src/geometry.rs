@@ -5,6 +5,17 @@
 /// in the norm of the whole.
 pub const BLOCKS: usize = 16;
 
+/// A block of fewer elements than this differs between honest contributions by chance as much as
+/// the block test looks for.
+const LEAST_OF_A_BLOCK: u64 = 16;
+
+/// Into how many blocks a contribution of so many elements is cut: [`BLOCKS`], or 1 where a block
+/// would have fewer than 16 elements.
+#[must_use]
+pub const fn blocks_of(elements: u64) -> usize {
+    if elements >= LEAST_OF_A_BLOCK * BLOCKS as u64 { BLOCKS } else { 1 }
+}
+
 /// Distances from one point to those before and after it, and all points by distance.
 #[derive(Debug, Clone, Default)]
 struct Row {
@@ -22,37 +33,44 @@ struct Row {
 /// ```
 /// use espalier_trust::Geometry;
 /// let x = [0.0, 3.0, 4.0_f64];
-/// let geometry = Geometry::from_fn(3, 1, |i, j| vec![(x[i] - x[j]) * (x[i] - x[j])]);
+/// let geometry = Geometry::from_fn(1, 3, |i, j| vec![(x[i] - x[j]) * (x[i] - x[j])]);
 /// assert_eq!(geometry.squared(0, 2), 16.0);
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Geometry {
+    /// How many elements a contribution has.
+    elements: u64,
     /// By layer, then by point: the whole first, then the blocks if there is more than one.
     layers: Vec<Vec<Row>>,
 }
 
 impl Geometry {
-    /// The geometry of `points` points, where `squared(i, j)` for i > j gives the squared distance
-    /// over each block.
+    /// No points yet. Contributions will have `elements` float elements, which decides into how
+    /// many blocks they are cut ([`blocks_of`]) and how much chance the score allows for.
+    #[must_use]
+    pub fn new(elements: u64) -> Self {
+        let blocks = blocks_of(elements);
+        Self { elements, layers: vec![Vec::new(); if blocks > 1 { 1 + blocks } else { 1 }] }
+    }
+
+    /// The geometry of `points` points of `elements` elements, where `squared(i, j)` for i > j
+    /// gives the squared distance over each block.
     pub fn from_fn(
+        elements: u64,
         points: usize,
-        blocks: usize,
         squared: impl Fn(usize, usize) -> Vec<f64>,
     ) -> Self {
-        let mut geometry = Self::default();
+        let mut geometry = Self::new(elements);
         for new in 0..points {
-            geometry.push(blocks, |old| squared(new, old));
+            geometry.push(|old| squared(new, old));
         }
         geometry
     }
 
-    /// Adds a point; its number. `squared(i)` gives its squared distance to point i over each of
-    /// `blocks` blocks, the same number for every point. With one block the block test is off.
-    pub fn push(&mut self, blocks: usize, squared: impl Fn(usize) -> Vec<f64>) -> usize {
+    /// Adds a point; its number. `squared(i)` gives its squared distance to point i over each
+    /// block.
+    pub fn push(&mut self, squared: impl Fn(usize) -> Vec<f64>) -> usize {
         let new = self.len();
-        if self.layers.is_empty() {
-            self.layers = vec![Vec::new(); if blocks > 1 { 1 + blocks } else { 1 }];
-        }
         let mut rows = vec![Vec::with_capacity(new + 1); self.layers.len()];
         for old in 0..new {
             let parts = squared(old);
@@ -110,6 +128,11 @@ impl Geometry {
         self.layers.len()
     }
 
+    /// How many elements a contribution has in a layer: all, or those of its smallest block.
+    pub(crate) fn elements(&self, layer: usize) -> u64 {
+        if layer == 0 { self.elements } else { self.elements / BLOCKS as u64 }
+    }
+
     /// The squared radius of the smallest ball around point `centre` that holds `h` of a bag of
     /// points, each of which is there `count` times; infinite if there are fewer.
     pub(crate) fn radius(&self, layer: usize, centre: usize, count: &[u32], h: usize) -> f64 {
@@ -146,7 +169,7 @@ mod tests {
             h in 1usize..14,
         ) {
             let squared = |i: usize, j: usize| { let d = f64::from(x[i].abs_diff(x[j])); d * d };
-            let geometry = Geometry::from_fn(x.len(), 1, |i, j| vec![squared(i, j)]);
+            let geometry = Geometry::from_fn(9, x.len(), |i, j| vec![squared(i, j)]);
             let bag: Vec<_> = bag.iter().map(|i| i.index(x.len())).collect();
             let count = count(x.len(), bag.iter().copied());
             for centre in 0..x.len() {

@@ -15,7 +15,7 @@
 //!
 //! ```
 //! use espalier_identity::{Digest, PeerId};
-//! use espalier_trust::{Geometry, Profile, Subject, score};
+//! use espalier_trust::{Geometry, Judgement, Profile, Subject, blocks_of, score};
 //!
 //! // Four honest authors near each other, one far away.
 //! let x = [0.2, 1.0, 0.5, 0.8, 90.0_f64];
@@ -25,9 +25,15 @@
 //!         Subject::new(author, content, usize::from(i), 0)
 //!     })
 //!     .collect();
-//! let geometry = Geometry::from_fn(5, 1, |i, j| vec![(x[i] - x[j]) * (x[i] - x[j])]);
-//! let trust = score(5, &subjects, &geometry, &Profile::Strict.constants());
-//! assert!(trust[4].is_isolated() && !trust[0].is_isolated());
+//! // A thousand elements, of which the five contributions differ in one.
+//! let geometry = Geometry::from_fn(1000, 5, |i, j| {
+//!     let mut by_block = vec![0.0; blocks_of(1000)];
+//!     by_block[0] = (x[i] - x[j]) * (x[i] - x[j]);
+//!     by_block
+//! });
+//! let scores = score(5, &subjects, &geometry, &Profile::Strict.constants());
+//! assert_eq!(scores.judgement, Judgement::Judged);
+//! assert!(scores.trust[4].is_isolated() && !scores.trust[0].is_isolated());
 //! ```
 
 mod attestation;
@@ -41,5 +47,8 @@ pub use attestation::{Attestations, Dimension, Measurement, NEUTRAL};
 pub use clock::{CausalTrustClock, Tick};
 pub use evidence::{Evidence, FaultKind, Record};
 pub use fixed::Q16;
-pub use geometry::{BLOCKS, Geometry};
-pub use score::{Constants, MAX_HISTORY, Profile, Subject, Trust, frontier_round, majority, score};
+pub use geometry::{BLOCKS, Geometry, blocks_of};
+pub use score::{
+    Constants, Judgement, MAX_HISTORY, Profile, Scores, Subject, Trust, frontier_round, majority,
+    score,
+};

@@ -8,7 +8,6 @@ use espalier_identity::{Digest, PeerId};
 use espalier_replica::{Body, Entry, MergeState, TrustTable};
 use espalier_tensor::Model;
 use espalier_topology::Topology;
-use espalier_trust::Trust;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -196,7 +195,7 @@ impl<'a> Judge<'a> {
 
     fn agreed(&self) -> bool {
         let resolved =
-            |state: &MergeState| Some(state.resolution().ok()?.plan().ok()?.hash().root());
+            |state: &MergeState| Some(state.resolution().ok()?.plan().ok()?.hash().ok()?.root());
         let hash = self.state.state_hash();
         let Some(model) = resolved(self.state) else { return false };
         let set = isolated(&self.table);
@@ -313,7 +312,7 @@ fn order(entry: &Entry) -> (u64, u64, Digest) {
 }
 
 fn isolated(table: &TrustTable) -> BTreeSet<PeerId> {
-    table.iter().filter(|(_, trust)| Trust::is_isolated(trust)).map(|(id, _)| *id).collect()
+    table.isolated().collect()
 }
 
 /// The declared weights, none above twice their lower median: as `resolve` hears them.

@@ -27,7 +27,7 @@ pub fn rule_names() -> impl Iterator<Item = &'static str> {
 }
 
 /// What each rule makes of these models, `f` of which are liars'; without those that do not take
-/// so many.
+/// so many, or whose result has an element without a value.
 pub(super) fn apply(
     models: &[(Digest, &Model)],
     base: Option<&Model>,
@@ -42,7 +42,7 @@ pub(super) fn apply(
         let strategy = Strategy::new(name, &given).ok()?;
         let cache = SelectionCache::new();
         let plan = strategy.prepare(&inputs, base, Digest::ZERO, &cache).ok()?;
-        Some((label, plan.model()))
+        Some((label, plan.model().ok()?))
     };
     RULES.iter().filter_map(merge).collect()
 }

@@ -279,7 +279,10 @@ impl<'a> Observer<'a> {
             sent_bytes: engine.sent_bytes,
             ..self.report.converged()
         };
-        if !self.sampled.is_empty() {
+        if self.sampled.is_empty() {
+            // That there is nothing to merge shows without any figures.
+            self.report.summary.no_model = outcome::nothing_to_merge(state);
+        } else {
             self.gallery.visit(std::iter::once(state), task);
             if let Some(seen) = self.gallery.get(&state.state_hash()) {
                 outcome::fill(&mut self.report.summary, state, seen, &self.report.nodes);

@@ -3,12 +3,15 @@
 //! Steps are numbered as in `docs/TRUST.md`: 1 duplicates, 2 radius, 3 the collusion split, 4 the
 //! guard that keeps a majority. What peers measured (attestations) comes on top.
 
+mod leading;
+mod noise;
 mod split;
 mod verdict;
 
 use crate::{Geometry, NEUTRAL, Q16};
 use espalier_identity::{Digest, PeerId};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// The constants of the score. Fixed by policy: a threshold estimated from the data could be moved
 /// by those it is meant to catch.
@@ -21,6 +24,9 @@ pub struct Constants {
     pub c2_64ths: u32,
     /// The ratio within one block that counts like `c2`. In 1/64.
     pub block_64ths: u32,
+    /// By how much, divided by h − 1, these three are raised where few authors share a ball. In
+    /// 1/64.
+    pub few_64ths: u32,
     /// Contributions nearer than the majority's squared radius over this share their mass.
     pub duplicate_divisor: u32,
     /// How much stronger than the mean of the others the leading direction of a collusion split
@@ -28,8 +34,13 @@ pub struct Constants {
     pub split_64ths: u32,
     /// How many pooled deviations apart the sides of a split have to lie. In 1/64.
     pub gap_64ths: u32,
+    /// By how much, divided by h − 1, the gap is raised where there are few authors. In 1/64.
+    pub few_gap_64ths: u32,
     /// The share of the variance along the leading direction that a split explains, in percent.
     pub explained_percent: u32,
+    /// How much of what the leading direction explains of the inner products within the smaller
+    /// side of a split has to be there, in percent.
+    pub shared_percent: u32,
     /// How many splits are followed, one after the other.
     pub splits: u32,
     /// Whether a split convicts only if the majority side does not split again: where groups are
@@ -47,7 +58,8 @@ pub const MAX_HISTORY: u32 = 16;
 
 impl Constants {
     /// Whether they are in order: 1 ≤ c1 < c2 < 1000, block and divisor at least 1, split and gap
-    /// above 0 and below 1000, percentages, at most 64 splits, 1 to [`MAX_HISTORY`] rounds.
+    /// above 0 and below 1000, what few authors add below 1000, percentages, at most 64 splits, 1
+    /// to [`MAX_HISTORY`] rounds.
     #[must_use]
     pub const fn are_sound(&self) -> bool {
         const LIMIT: u32 = 64_000;
@@ -60,7 +72,10 @@ impl Constants {
             && self.split_64ths < LIMIT
             && self.gap_64ths > 0
             && self.gap_64ths < LIMIT
+            && self.few_64ths < LIMIT
+            && self.few_gap_64ths < LIMIT
             && self.explained_percent <= 100
+            && self.shared_percent <= 100
             && self.side_percent <= 100
             && self.splits <= 64
             && self.history > 0
@@ -84,17 +99,20 @@ impl Profile {
     #[must_use]
     pub const fn constants(self) -> Constants {
         let (c1_64ths, c2_64ths, unique_split, side_percent) = match self {
-            Self::Strict => (128, 160, false, 50),
+            Self::Strict => (160, 176, false, 50),
             Self::Clustered => (192, 256, true, 33),
         };
         Constants {
             c1_64ths,
             c2_64ths,
             block_64ths: 256,
+            few_64ths: 32,
             duplicate_divisor: 64,
             split_64ths: 96,
             gap_64ths: 448,
+            few_gap_64ths: 96,
             explained_percent: 82,
+            shared_percent: 80,
             splits: 4,
             unique_split,
             side_percent,
@@ -188,11 +206,71 @@ pub fn frontier_round(roster: usize, rounds: impl IntoIterator<Item = u64>) -> u
     rounds.get(majority(roster) - 1).copied().unwrap_or(0)
 }
 
-/// Trust in each subject, in their order.
+/// Whether the distances between contributions could say anything.
+///
+/// Without a verdict nobody is isolated for where a contribution lies, and nobody was found to
+/// agree either: full accuracy then means that nothing is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Judgement {
+    /// Everybody was compared with a majority.
+    #[default]
+    Judged,
+    /// A majority of the roster has not contributed anything comparable yet.
+    NoMajority {
+        /// How many comparable contributions there are.
+        comparable: usize,
+        /// The smallest majority of the roster.
+        needed: usize,
+    },
+    /// With fewer than four authors a majority holds no liar that distances could show.
+    FewAuthors {
+        /// How many authors are on the roster.
+        roster: usize,
+    },
+    /// Contributions have so few elements that honest ones differ by chance as much as any others.
+    FewElements {
+        /// How many float elements a contribution has.
+        elements: u64,
+    },
+}
+
+impl fmt::Display for Judgement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Judged => f.write_str("judged"),
+            Self::NoMajority { comparable, needed } => write!(
+                f,
+                "not judged: {comparable} comparable contributions, and a majority is {needed}"
+            ),
+            Self::FewAuthors { roster } => write!(
+                f,
+                "not judged: distances show no liar among fewer than 4 authors, and the roster \
+                 has {roster}"
+            ),
+            Self::FewElements { elements } => write!(
+                f,
+                "not judged: models of {elements} float elements are too small to compare"
+            ),
+        }
+    }
+}
+
+/// What the score says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scores {
+    /// Trust in each subject, in their order.
+    pub trust: Vec<Trust>,
+    /// Whether geometry had its say in it.
+    pub judgement: Judgement,
+}
+
+/// Trust in each subject.
 ///
 /// `roster` is the number of admitted authors, present or not. Until a majority of the roster is
-/// present and comparable there is no majority to agree with, and geometry passes no verdict.
-/// At most O(blocks × subjects × points) look-ups and O(splits × 50 × subjects²) multiply-adds.
+/// present and comparable there is no majority to agree with, and geometry passes no verdict; nor
+/// does it among fewer than four authors, or where contributions have too few elements.
+/// At most O(blocks × subjects × points) look-ups and O(splits × 64 × subjects²) multiply-adds.
 ///
 /// # Panics
 /// If a comparable subject is no point of the geometry: the caller's defect.
@@ -202,25 +280,22 @@ pub fn score(
     subjects: &[Subject],
     geometry: &Geometry,
     constants: &Constants,
-) -> Vec<Trust> {
+) -> Scores {
     let roster = roster.max(subjects.len());
     let frontier = frontier_round(roster, subjects.iter().map(|s| s.round));
-    let geometric = verdict::accuracies(roster, subjects, geometry, constants);
-    subjects
-        .iter()
-        .zip(geometric)
-        .map(|(subject, (accuracy, copies))| {
-            let (good, harm) = measured(subject);
-            let lag = frontier.saturating_sub(subject.round).min(u64::from(u32::MAX) - 1) as u32;
-            let provenance = if subject.known_base { Q16::ONE } else { Q16::ZERO };
-            Trust {
-                accuracy: accuracy.max(good).times(harm),
-                consistency: Q16::ONE,
-                recency: Q16::ONE.shared_by(lag + 1),
-                provenance: provenance.shared_by(copies),
-            }
-        })
-        .collect()
+    let (geometric, judgement) = verdict::accuracies(roster, subjects, geometry, constants);
+    let trust = |(subject, (accuracy, copies)): (&Subject, (Q16, u32))| {
+        let (good, harm) = measured(subject);
+        let lag = frontier.saturating_sub(subject.round).min(u64::from(u32::MAX) - 1) as u32;
+        let provenance = if subject.known_base { Q16::ONE } else { Q16::ZERO };
+        Trust {
+            accuracy: accuracy.max(good).times(harm),
+            consistency: Q16::ONE,
+            recency: Q16::ONE.shared_by(lag + 1),
+            provenance: provenance.shared_by(copies),
+        }
+    };
+    Scores { trust: subjects.iter().zip(geometric).map(trust).collect(), judgement }
 }
 
 /// What measurements make of accuracy: they raise it to the first number and multiply it by the

@@ -1,6 +1,7 @@
 //! The score beside a program of its own in another language: `fixtures/trust/make.py`.
 
 use super::*;
+use crate::blocks_of;
 use espalier_testkit::fixture_path;
 
 /// The same numbers as the program draws.
@@ -59,7 +60,7 @@ impl Case<'_> {
 
 fn squared_by_block(a: &[f64], b: &[f64]) -> Vec<f64> {
     let pairs: Vec<_> = a.iter().zip(b).map(|(x, y)| (x - y) * (x - y)).collect();
-    pairs.chunks(a.len() / 16).map(|block| block.iter().sum()).collect()
+    pairs.chunks(a.len() / blocks_of(a.len() as u64)).map(|block| block.iter().sum()).collect()
 }
 
 #[test]
@@ -75,13 +76,13 @@ fn every_case_of_the_fixture_agrees_with_the_program() {
         let rows =
             Case { kind: word[1], n, f, d, seed: number(5) as u64, shift, noise }.contributions();
         let profile = if word[0] == "strict" { Profile::Strict } else { Profile::Clustered };
-        let geometry = Geometry::from_fn(n, 16, |i, j| squared_by_block(&rows[i], &rows[j]));
+        let geometry = Geometry::from_fn(d as u64, n, |i, j| squared_by_block(&rows[i], &rows[j]));
         let subject = |i: usize| {
             let bytes = [i as u8; 32];
             Subject::new(PeerId::from_bytes(bytes), Digest::from_bytes(bytes), i, 0)
         };
         let subjects: Vec<_> = (0..n).map(subject).collect();
-        let trust = score(n, &subjects, &geometry, &profile.constants());
+        let trust = score(n, &subjects, &geometry, &profile.constants()).trust;
         let found: Vec<f64> = trust.iter().map(|t| t.overall().to_f64()).collect();
         let expected: Vec<f64> = weights.split(' ').map(|w| w.parse().expect("w")).collect();
         let far = found.iter().zip(&expected).any(|(x, y)| (x - y).abs() > 2e-4);

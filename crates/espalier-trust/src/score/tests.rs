@@ -9,9 +9,12 @@ fn subjects(n: usize) -> Vec<Subject> {
     (0..n).map(|i| Subject::new(peer(i), Digest::from_bytes([i as u8; 32]), i, 0)).collect()
 }
 
+/// As many elements as contributions of one block may have: next to no noise to allow for.
+const ONE_BLOCK: u64 = 255;
+
 /// Squared distances of points on a line.
 fn line(points: &[f64]) -> Geometry {
-    Geometry::from_fn(points.len(), 1, |i, j| {
+    Geometry::from_fn(ONE_BLOCK, points.len(), |i, j| {
         vec![(points[i] - points[j]) * (points[i] - points[j])]
     })
 }
@@ -21,7 +24,7 @@ fn isolated(trust: &[Trust]) -> Vec<usize> {
 }
 
 fn strict(roster: usize, subjects: &[Subject], distances: &Geometry) -> Vec<Trust> {
-    score(roster, subjects, distances, &Profile::Strict.constants())
+    score(roster, subjects, distances, &Profile::Strict.constants()).trust
 }
 
 #[test]
@@ -30,6 +33,45 @@ fn no_verdict_before_a_majority_is_present() {
     assert!(trust.iter().all(|t| *t == Trust::FULL));
     let trust = strict(7, &subjects(5), &line(&[0.0, 1.0, 2.0, 50.0, 900.0]));
     assert_eq!(isolated(&trust), [4], "five of seven hold a majority");
+}
+
+#[test]
+fn where_distances_say_nothing_there_is_no_verdict() {
+    let judgement = |roster, points: &[f64], elements| {
+        let geometry = Geometry::from_fn(elements, points.len(), |i, j| {
+            vec![(points[i] - points[j]) * (points[i] - points[j])]
+        });
+        let scores =
+            score(roster, &subjects(points.len()), &geometry, &Profile::Strict.constants());
+        if scores.judgement != Judgement::Judged {
+            assert!(scores.trust.iter().all(|trust| *trust == Trust::FULL));
+        }
+        scores.judgement
+    };
+    let points = [0.0, 1.0, 2.0, 3.0, 900.0];
+    assert_eq!(judgement(5, &points, 255), Judgement::Judged);
+    assert_eq!(judgement(5, &points, 1), Judgement::FewElements { elements: 1 });
+    assert_eq!(judgement(5, &points, 0), Judgement::FewElements { elements: 0 });
+    assert_eq!(judgement(3, &points[..3], 255), Judgement::FewAuthors { roster: 3 });
+    let waiting = Judgement::NoMajority { comparable: 5, needed: 6 };
+    assert_eq!(judgement(10, &points, 255), waiting);
+    assert_eq!(waiting.to_string(), "not judged: 5 comparable contributions, and a majority is 6");
+}
+
+/// A coalition may not give up one of its members so that too few stand for a split.
+#[test]
+fn a_split_counts_those_present_and_not_those_left_standing() {
+    // Six apart, three pushed the same way, and one of the coalition far out.
+    let place = |i: usize| match i {
+        0..6 => (0.0, 1.0),
+        9 => (0.0, 40.0),
+        _ => (2.0, 1.0),
+    };
+    let geometry = Geometry::from_fn(ONE_BLOCK, 10, |i, j| {
+        let ((a, own), (b, other)) = (place(i), place(j));
+        vec![(a - b) * (a - b) / 4.0 + own * own + other * other]
+    });
+    assert_eq!(isolated(&strict(10, &subjects(10), &geometry)), [6, 7, 8, 9]);
 }
 
 #[test]
@@ -58,7 +100,7 @@ fn one_poisoned_block_does_not_hide_in_the_norm() {
     // 16 blocks of honest noise 1; the last author moves one block by 6: the whole rises little.
     let n = 8;
     let noise = |i: usize, j: usize, b: usize| 1.0 + 0.01 * ((i * 7 + j * 7 + b) % 5) as f64;
-    let distances = Geometry::from_fn(n, 16, |i, j| {
+    let distances = Geometry::from_fn(4096, n, |i, j| {
         let poison = |b| if i == n - 1 && b == 3 { 6.0 } else { 0.0 };
         (0..16).map(|b| noise(i, j, b) + poison(b)).collect()
     });
@@ -70,7 +112,7 @@ fn one_poisoned_block_does_not_hide_in_the_norm() {
 fn incomparable_subjects_are_isolated_and_measure_nothing() {
     let mut subjects = subjects(5);
     subjects[2].comparable = false;
-    let distances = Geometry::from_fn(5, 1, |i, j| {
+    let distances = Geometry::from_fn(ONE_BLOCK, 5, |i, j| {
         vec![if i == 2 || j == 2 { f64::NAN } else { (i - j) as f64 }]
     });
     assert_eq!(isolated(&strict(5, &subjects, &distances)), [2]);
@@ -113,7 +155,7 @@ fn only_clear_measurements_count_and_good_ones_bring_back_an_outlier() {
 fn a_group_that_a_majority_measures_as_good_is_no_collusion() {
     // Seven near each other, four elsewhere; the radius of both is the same.
     let points = |i: usize| if i < 7 { 0.0 } else { 4.0 };
-    let geometry = Geometry::from_fn(11, 1, |i, j| {
+    let geometry = Geometry::from_fn(ONE_BLOCK, 11, |i, j| {
         vec![1.0 + (points(i) - points(j)) * (points(i) - points(j)) / 16.0]
     });
     let mut subjects = subjects(11);
@@ -160,6 +202,43 @@ proptest! {
             for liar in &trust[honest.len()..] {
                 prop_assert!(liar.is_isolated());
             }
+        }
+    }
+
+    /// The promise of `docs/TRUST.md`: with f ≤ h − 2 liars anywhere, an honest author is isolated
+    /// by its radius only if Δ² > c2 δ², as widened for few authors.
+    #[test]
+    fn honest_authors_fall_only_where_they_are_spread_unevenly(
+        honest in prop::collection::vec((0.0f64..3.0, 0.0f64..3.0), 3..8),
+        liars in prop::collection::vec((-4.0f64..7.0, -4.0f64..7.0), 0..3),
+        near in prop::collection::vec((any::<prop::sample::Index>(), -0.1f64..0.1), 0..3),
+    ) {
+        let beside = |(to, by): &(prop::sample::Index, f64)| {
+            let (x, y) = honest[to.index(honest.len())];
+            (x + by, y - by)
+        };
+        let points: Vec<(f64, f64)> =
+            honest.iter().copied().chain(liars).chain(near.iter().map(beside)).collect();
+        let (n, f) = (points.len(), points.len() - honest.len());
+        let h = majority(n);
+        // Without the split, which begins at ten authors.
+        prop_assume!(n < 10 && f + 2 <= h);
+        let squared = |i: usize, j: usize| {
+            let (dx, dy) = (points[i].0 - points[j].0, points[i].1 - points[j].1);
+            dx * dx + dy * dy
+        };
+        let geometry = Geometry::from_fn(ONE_BLOCK, n, |i, j| vec![squared(i, j)]);
+        let constants = Profile::Strict.constants();
+        let trust = strict(n, &subjects(n), &geometry);
+        // Groups change who counts.
+        prop_assume!(trust.iter().all(|t| t.provenance == Q16::ONE));
+        let pairs = (0..honest.len()).flat_map(|i| (0..i).map(move |j| (i, j)));
+        let between: Vec<f64> = pairs.map(|(i, j)| squared(i, j)).collect();
+        let greatest = between.iter().copied().fold(0.0, f64::max);
+        let least = between.iter().copied().fold(f64::INFINITY, f64::min);
+        let c2 = 2.75 * noise::widening(&constants, 2.75, h, ONE_BLOCK);
+        if trust[..honest.len()].iter().any(Trust::is_isolated) {
+            prop_assert!(greatest > c2 * least * (1.0 - 1e-4), "{greatest} {least} {trust:?}");
         }
     }
 

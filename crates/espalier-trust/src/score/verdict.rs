@@ -1,18 +1,22 @@
 //! The geometric part of the score, on the comparable subjects.
 
-use super::split::minority_side;
-use super::{Constants, Subject, majority};
+use super::noise;
+use super::split::{LEAST, minority_side};
+use super::{Constants, Judgement, Subject, majority};
 use crate::geometry::count;
 use crate::{Geometry, NEUTRAL, Q16};
 
-/// (accuracy, number of copies) per subject.
+/// (accuracy, number of copies) per subject, and whether geometry passed a verdict.
 pub(super) fn accuracies(
     roster: usize,
     subjects: &[Subject],
     geometry: &Geometry,
     constants: &Constants,
-) -> Vec<(Q16, u32)> {
-    Verdict::new(roster, subjects, geometry, constants).accuracies()
+) -> (Vec<(Q16, u32)>, Judgement) {
+    let verdict = Verdict::new(roster, subjects, geometry, constants);
+    let judgement = verdict.judgement();
+    let judged = judgement == Judgement::Judged;
+    (if judged { verdict.accuracies() } else { verdict.unjudged() }, judgement)
 }
 
 struct Verdict<'a> {
@@ -34,15 +38,33 @@ impl<'a> Verdict<'a> {
         Self { roster, subjects, geometry, constants, present }
     }
 
+    /// Whether distances can say anything about these subjects.
+    fn judgement(&self) -> Judgement {
+        let (needed, comparable) = (majority(self.roster), self.present.len());
+        let elements = self.geometry.elements(0);
+        if noise::too_few(self.roster) {
+            Judgement::FewAuthors { roster: self.roster }
+        } else if comparable < needed {
+            Judgement::NoMajority { comparable, needed }
+        } else if noise::hides_everything(needed, elements) {
+            Judgement::FewElements { elements }
+        } else {
+            Judgement::Judged
+        }
+    }
+
+    /// No verdict: everybody who can be compared has full accuracy.
+    fn unjudged(&self) -> Vec<(Q16, u32)> {
+        let mut out = vec![(Q16::ZERO, 1); self.subjects.len()];
+        for &i in &self.present {
+            out[i].0 = Q16::ONE;
+        }
+        out
+    }
+
     /// See [`accuracies`].
     fn accuracies(&self) -> Vec<(Q16, u32)> {
         let mut out = vec![(Q16::ZERO, 1); self.subjects.len()];
-        if self.present.len() < majority(self.roster) {
-            for &i in &self.present {
-                out[i].0 = Q16::ONE;
-            }
-            return out;
-        }
         let groups = self.groups();
         let absent = self.roster - self.present.len();
         let representatives: Vec<usize> = groups.iter().map(|group| group[0]).collect();
@@ -55,14 +77,20 @@ impl<'a> Verdict<'a> {
         out
     }
 
-    /// Step 1: subjects nearer than `q / divisor` form one group, least content first. Left apart
+    /// Step 1: subjects nearer than `q / divisor` form one group, least content first; where so few
+    /// elements come that near by chance, only equal ones do. Left apart
     /// (every group a singleton) where a majority may honestly be replicas of each other.
     fn groups(&self) -> Vec<Vec<usize>> {
         let (n, h) = (self.roster, majority(self.roster));
         let apart = || self.present.iter().map(|&i| vec![i]).collect();
         let radii = self.radii(&self.present, h, 0);
-        let near =
-            nth_smallest(radii.iter().copied(), h) / f64::from(self.constants.duplicate_divisor);
+        let near = match self.geometry.elements(0) < noise::LEAST_FOR_DUPLICATES {
+            true => 0.0,
+            false => {
+                let q = nth_smallest(radii.iter().copied(), h);
+                q / f64::from(self.constants.duplicate_divisor)
+            }
+        };
         let mut label: Vec<usize> = (0..self.present.len()).collect();
         for a in 0..label.len() {
             for b in a + 1..label.len() {
@@ -102,7 +130,9 @@ impl<'a> Verdict<'a> {
                 .map(|x| f64::from(x) / 64.0);
         let mut rho = vec![0.0_f64; members.len()];
         for layer in 0..self.geometry.layer_count() {
-            let scale = if layer == 0 { 1.0 } else { c2 / block };
+            let limit = if layer == 0 { c2 } else { block };
+            let wide = noise::widening(self.constants, limit, h, self.geometry.elements(layer));
+            let scale = c2 / (limit * wide);
             let radii = self.radii(members, h, layer);
             let q = nth_smallest(radii.iter().copied(), h);
             for (rho, s) in rho.iter_mut().zip(radii) {
@@ -134,13 +164,18 @@ impl<'a> Verdict<'a> {
         let mut standing: Vec<usize> =
             (0..members.len()).filter(|&i| accuracy[i] > Q16::ZERO).collect();
         let mut out = Vec::new();
+        if self.present.len() < LEAST {
+            return out;
+        }
         for cuts in 0..self.constants.splits {
             let point = |at: usize| self.subjects[members[standing[at]]].point;
             let squared = |i: usize, j: usize| match i == j {
                 true => 0.0,
                 false => self.geometry.squared(point(i), point(j)),
             };
-            let Some(side) = minority_side(standing.len(), squared, self.constants) else { break };
+            let Some(side) = minority_side(standing.len(), squared, self.constants, h) else {
+                break;
+            };
             if self.constants.unique_split && cuts > 0 {
                 // The groups are natural: no verdict.
                 return Vec::new();
