@@ -138,7 +138,7 @@ fn layouts_that_are_short_and_manifests_that_are_long() {
     let ranked = |rank: u8| [vec![0, 1, rank], vec![1; usize::from(rank)]].concat();
     let forms = [vec![0, 1, 0], vec![1, b'n', 1, 0], ranked(8), ranked(9), ranked(100)];
     for form in forms {
-        for count in [1000, 100_000, LEN / form.len()] {
+        for count in [1000, 30_000] {
             let layout = layout(count, &form);
             let one = std::slice::from_ref(&layout);
             let whole = contribution(&[], 2, &vec![7; 32 * count]);
