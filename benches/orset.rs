@@ -10,7 +10,7 @@ const LARGE: u64 = 100_000;
 const NEW: u64 = 10;
 
 fn ours() -> (OrSet<u64, u64>, OrSet<u64, u64>) {
-    let add = |i| OrSet::delta_add(Dot::new(i % 64, 1 + i / 64), i, []);
+    let add = |i| OrSet::with_entry(Dot::new(i % 64, 1 + i / 64), i, []).expect("a valid dot");
     let mut large = OrSet::default();
     for i in 0..LARGE {
         large.join(&add(i));

@@ -6,6 +6,7 @@
 //! * `growth`: measures how runs grow with the number of nodes, and plots it.
 //! * `screenshots`: takes the pictures of the page that the README shows, and more to look at.
 //! * `swarm`: looks for bugs for some minutes, with the released command.
+//! * `fuzz`: looks for input that harms a decoder, with libFuzzer.
 //! * `ci`: everything above and more, in the order a contributor would want it to fail.
 #![expect(clippy::print_stdout, reason = "a command line speaks on stdout")]
 #![expect(clippy::print_stderr, reason = "and complains on stderr")]
@@ -14,6 +15,7 @@
 mod browser;
 mod ci;
 mod fixtures;
+mod fuzz;
 mod growth;
 mod step;
 mod tidy;
@@ -66,6 +68,18 @@ enum Command {
         #[arg(long, value_name = "N", default_value = "1")]
         seed: String,
     },
+    /// Look for input that harms a decoder, with libFuzzer; needs the network once
+    Fuzz {
+        /// For how many seconds in all
+        #[arg(long, value_name = "N", default_value = "60")]
+        seconds: u64,
+        /// One target alone; without it, all of them in turn
+        #[arg(long, value_name = "NAME")]
+        target: Option<String>,
+        /// Print the targets without running them
+        #[arg(long, conflicts_with_all = ["seconds", "target"])]
+        list: bool,
+    },
     /// Run every check in order and stop at the first that fails
     Ci {
         /// Print the steps and their commands without running them
@@ -102,6 +116,8 @@ fn run(command: Command) -> Result<()> {
             ci::release().run(&places.root)?;
             swarm(&places, &minutes, &seed).run(&places.root)
         }
+        Command::Fuzz { list: true, .. } => fuzz::list(&places),
+        Command::Fuzz { seconds, target, .. } => fuzz::run(&places, seconds, target.as_deref()),
         Command::Ci { list: true, .. } => {
             ci::list(&places);
             Ok(())

@@ -113,7 +113,8 @@ impl Step {
     }
 }
 
-fn succeeds(command: &mut Command) -> bool {
+/// Whether a command can be run and succeeds; what it says is not shown.
+pub(crate) fn succeeds(command: &mut Command) -> bool {
     let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     quiet.status().is_ok_and(|status| status.success())
 }

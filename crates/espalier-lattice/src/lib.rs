@@ -16,6 +16,9 @@
 //! * [`VersionVector`]: a downward-closed set of dots; the order of causality.
 //! * [`CausalContext`]: any set of dots; what a delta has seen.
 //!
+//! Each has one encoding per value, and whatever else is read is refused: invalid numbers, wrong
+//! order, repetitions. So bytes of a stranger become a value that obeys every law here, or an error.
+//!
 //! This crate knows no keys, no tensors, no clock and no IO.
 //!
 //! ```
@@ -28,8 +31,12 @@
 //! assert_eq!(ours.len(), 3);
 //! ```
 
-mod causal;
+mod context;
+mod dot;
 mod join;
+mod vector;
 
-pub use causal::{CausalContext, Dot, VersionVector};
+pub use context::CausalContext;
+pub use dot::{Dot, Exhausted, InvalidSeq};
 pub use join::{Join, Max};
+pub use vector::VersionVector;

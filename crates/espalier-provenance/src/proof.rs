@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// One level of a path, from the leaf towards the root.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ProofStep {
     /// The key bit on which this level decides.
     pub bit: u8,
@@ -15,6 +16,7 @@ pub struct ProofStep {
 
 /// That a map with a known root holds `key` with `value`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct InclusionProof {
     /// The key.
     pub key: Digest,

@@ -27,7 +27,7 @@ impl Element {
         mut entered: impl FnMut(usize),
     ) {
         let (id, check) = (self.id, self.check);
-        self.walk.until(first + cells.len() as u64, |index| {
+        self.walk.until(first.saturating_add(cells.len() as u64), |index| {
             if let Some(at) = index.checked_sub(first) {
                 cells[at as usize].add(id, check, times);
                 entered(at as usize);
@@ -59,7 +59,7 @@ impl Encoder {
     pub fn take(&mut self, count: usize) -> Vec<Symbol> {
         let mut symbols = vec![Symbol::default(); count];
         self.elements.iter_mut().for_each(|e| e.enter(&mut symbols, self.at, 1, |_| {}));
-        self.at += count as u64;
+        self.at = self.at.saturating_add(count as u64);
         symbols
     }
 

@@ -13,7 +13,7 @@ use espalier_identity::{Digest, Domain, Keypair, PeerId, Signature, SignatureErr
 use espalier_lattice::Dot;
 use espalier_tensor::{MAX_RANK, Manifest};
 use espalier_trust::{Dimension, Q16};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 static OPERATION: Domain = Domain::new("espalier operation v1");
 static SIGNED_OPERATION: Domain = Domain::new("espalier signed operation v1");
@@ -102,8 +102,23 @@ pub struct Contribution {
     /// The training round, from 0.
     pub round: u64,
     /// The author's earlier contributions that this one takes the place of.
-    #[serde(deserialize_with = "bounded::list::<_, _, MAX_READ_TARGETS>")]
+    #[serde(deserialize_with = "as_signed")]
     pub replaces: Vec<Dot<PeerId>>,
+}
+
+/// Reads dots as their author signed them, valid or not: those that name no event remove nothing.
+fn as_signed<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Dot<PeerId>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(remote = "Dot", deny_unknown_fields)]
+    struct Signed<A> {
+        actor: A,
+        seq: u64,
+    }
+    #[derive(Deserialize)]
+    #[serde(transparent)]
+    struct Written(#[serde(with = "Signed")] Dot<PeerId>);
+    let written = bounded::list::<_, Written, MAX_READ_TARGETS>(from)?;
+    Ok(written.into_iter().map(|Written(dot)| dot).collect())
 }
 
 /// What an operation says.
@@ -115,7 +130,7 @@ pub enum Body {
     /// I take back contributions of mine.
     Retract {
         /// Which. Naming somebody else's is a fault (E6) and has no effect.
-        #[serde(deserialize_with = "bounded::list::<_, _, MAX_READ_TARGETS>")]
+        #[serde(deserialize_with = "as_signed")]
         targets: Vec<Dot<PeerId>>,
     },
     /// I measured a peer.
@@ -300,7 +315,7 @@ impl SignedOp {
         if !op.body.is_readable() {
             return Err(OpError::Unreadable);
         }
-        if op.seq == 0 || op.prev.is_none() != (op.seq == 1) {
+        if !op.dot().is_valid() || op.prev.is_none() != (op.seq == 1) {
             return Err(OpError::Chain { seq: op.seq });
         }
         if op.deps.len() > MAX_DEPS || op.deps.windows(2).any(|pair| pair[0] >= pair[1]) {

@@ -223,15 +223,16 @@ impl View {
                 };
                 let here = self.at(op.dot()).filter(effective).count();
                 self.contributed += u64::from(here == 1);
-                let delta = OrSet::delta_add(op.dot(), entry.op.id(), c.replaces.iter().copied());
-                self.contributions.join(&delta);
+                let replaced = c.replaces.iter().copied();
+                let delta = OrSet::with_entry(op.dot(), entry.op.id(), replaced);
+                self.contributions.join(&delta.expect("the number of a verified operation"));
             }
             #[cfg(feature = "mutants")]
             Body::Retract { targets }
                 if Mutant::EarlyRetraction.is_loose()
                     && targets.iter().all(|dot| self.contributions.get(dot).is_none()) => {}
             Body::Retract { targets } => {
-                self.contributions.join(&OrSet::delta_remove(targets.iter().copied()));
+                self.contributions.join(&OrSet::with_removed(targets.iter().copied()));
             }
             Body::Attest { subject, dimension, epoch, about, value } => {
                 let (observer, dimension) = (op.author, *dimension);

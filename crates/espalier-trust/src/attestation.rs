@@ -3,6 +3,7 @@
 use crate::Q16;
 use espalier_identity::{Digest, PeerId};
 use espalier_lattice::Join;
+use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -25,14 +26,29 @@ type Key = (PeerId, Dimension, PeerId);
 
 /// A measurement: its number among the observer's of this subject and dimension, the root of what
 /// was measured, and the outcome.
+///
+/// A value above 1 is refused on reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Measurement {
     /// The observer's number for it, from 1.
     pub epoch: u64,
     /// The root of the tensors that were measured.
     pub about: Digest,
     /// From 0, harm, over 1/2, neutral, to 1.
+    #[serde(deserialize_with = "at_most_one")]
     pub value: Q16,
+}
+
+fn at_most_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Q16, D::Error> {
+    let value = Q16::deserialize(deserializer)?;
+    if value > Q16::ONE {
+        return Err(D::Error::custom(format_args!(
+            "a measurement of {} is above 1",
+            value.to_f64()
+        )));
+    }
+    Ok(value)
 }
 
 impl Measurement {
@@ -143,6 +159,7 @@ impl Join for Attestations {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use espalier_identity::canonical;
     use espalier_testkit::laws::check_join_laws;
     use proptest::prelude::*;
 
@@ -209,6 +226,16 @@ mod tests {
             let median = all.lower_median(&peer(99), Dimension::Accuracy, &about(0), n, |_| true);
             prop_assert!(median >= NEUTRAL);
         }
+    }
+
+    #[test]
+    fn a_measurement_above_one_is_refused_on_reading() {
+        let read = |value: u32| {
+            let bytes = canonical::encode(&(1u64, about(1), value));
+            canonical::decode::<Measurement>(&bytes)
+        };
+        assert_eq!(read(1 << 16), Ok(measured(1, 1, 1 << 16)));
+        assert!(read((1 << 16) + 1).is_err());
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A multiple of 2⁻¹⁶.
+/// A multiple of 2⁻¹⁶. What is above 1 can be written and read, as it can be signed: it is judged
+/// where it is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Q16(u32);
@@ -38,10 +39,12 @@ impl Q16 {
         f64::from(self.0) / 65_536.0
     }
 
-    /// The product, rounded down.
+    /// The product, rounded down; the greatest number there is if it is beyond that, which takes
+    /// factors above 1.
     #[must_use]
     pub const fn times(self, other: Self) -> Self {
-        Self(((self.0 as u64 * other.0 as u64) >> 16) as u32)
+        let product = (self.0 as u64 * other.0 as u64) >> 16;
+        Self(if product > u32::MAX as u64 { u32::MAX } else { product as u32 })
     }
 
     /// `self / count`, rounded down but never to 0 from above.
@@ -68,6 +71,8 @@ mod tests {
     fn products_floor() {
         assert_eq!(Q16::from_raw(3).times(Q16::from_raw(32_768)), Q16::from_raw(1));
         assert_eq!(Q16::ONE.times(Q16::ONE), Q16::ONE);
+        let most = Q16::from_raw(u32::MAX);
+        assert_eq!((most.times(Q16::ONE), most.times(most)), (most, most), "saturates");
         assert_eq!(Q16::ONE.shared_by(3), Q16::from_raw(21_845));
         assert_eq!(Q16::from_raw(1).shared_by(9), Q16::from_raw(1));
     }

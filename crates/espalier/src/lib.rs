@@ -62,3 +62,8 @@ pub mod prelude {
     };
     pub use espalier_tensor::{Model, open_safetensors, write_safetensors};
 }
+
+/// The programs of the README, compiled and run by the tests of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+mod readme {}

@@ -27,7 +27,9 @@ const BETWEEN_SIBLINGS: &[(&str, &str)] = &[("espalier-net", "espalier-store")];
 
 /// What stands beside the layers. Only tests may use the first; nothing may use the others.
 const TESTKIT: &str = "espalier-testkit";
-const TOOLS: &[&str] = &["benches", "xtask"];
+const TOOLS: &[&str] = &["benches", FUZZ, "xtask"];
+/// Fuzz targets measure memory as the tests do.
+const FUZZ: &str = "espalier-fuzz";
 
 /// What a crate knows nothing of, although a lower layer has it.
 const ABSENT: &[(&str, &str)] = &[
@@ -91,7 +93,7 @@ fn forbidden(from: &str, to: &str, dev: bool) -> Option<String> {
     if from == TESTKIT || from == "xtask" {
         return Some(format!("{from} -> {to}: {from} stands apart from the layers"));
     }
-    if from == "benches" {
+    if from == "benches" || from == FUZZ {
         return None;
     }
     if to == TESTKIT {

@@ -5,6 +5,7 @@ mod documents;
 mod layers;
 mod manifests;
 mod sources;
+mod tables;
 
 use crate::workspace::{Places, Workspace};
 use anyhow::{Result, bail};
@@ -61,6 +62,11 @@ const CHECKS: &[Check] = &[
         name: "links",
         rule: "relative links in README.md and docs/ lead somewhere",
         violations: |workspace| documents::links(&workspace.files),
+    },
+    Check {
+        name: "tables",
+        rule: "tables in documents are shown as tables",
+        violations: |workspace| tables::tables(&workspace.files),
     },
     Check {
         name: "code-map",

@@ -68,7 +68,7 @@ pub(crate) fn naive(n: usize, ops: Vec<SignedOp>) -> Naive {
         // A contribution that names itself stays: adds win.
         let adds = op.contribution().is_some();
         let others = targets.iter().copied().filter(|target| !adds || *target != dot);
-        removed.extend(others.filter(|target| target.seq > 0));
+        removed.extend(others.filter(|target| target.is_valid()));
     }
     live.retain(|dot, _| !removed.contains(dot));
     let tombstones = (context.len() - live.len()) as u64;

@@ -52,7 +52,7 @@ impl Model {
             }
             // A contribution that names itself stays: adds win.
             let others = removes(fact.op()).iter().filter(|dot| !adds || **dot != fact.dot());
-            model.removed.extend(others.filter(|dot| dot.seq > 0).copied());
+            model.removed.extend(others.filter(|dot| dot.is_valid()).copied());
         }
         let made = added.len();
         let live = added.into_iter().filter(|(dot, _)| !model.removed.contains(dot));

@@ -1,0 +1,82 @@
+//! Dots: names of single events.
+
+use serde::{Deserialize, Serialize};
+
+/// The `seq`-th event of `actor`.
+///
+/// Events are numbered from 1 to [`Dot::MAX_SEQ`]. A dot with another number names no event: it
+/// cannot be read, and no set of dots holds it.
+///
+/// ```
+/// use espalier_lattice::Dot;
+/// assert!(Dot::new("ada", 1).is_valid());
+/// assert!(!Dot::new("ada", 0).is_valid());
+/// assert!(!Dot::new("ada", u64::MAX).is_valid());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked<A>")]
+pub struct Dot<A> {
+    /// Who caused the event.
+    pub actor: A,
+    /// Its number among the actor's events, from 1 to [`Dot::MAX_SEQ`].
+    pub seq: u64,
+}
+
+/// A dot as it is written, valid or not.
+#[derive(Deserialize)]
+#[serde(rename = "Dot", deny_unknown_fields)]
+struct Unchecked<A> {
+    actor: A,
+    seq: u64,
+}
+
+/// A number that no event has. The fault of whoever named it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{seq} is not the number of an event: events are numbered from 1 to 2^64 - 2")]
+pub struct InvalidSeq {
+    /// The number.
+    pub seq: u64,
+}
+
+/// An actor has used all of its event numbers, or a peer has claimed that it did. Nothing changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the actor has no event number left: all from 1 to 2^64 - 2 are used")]
+pub struct Exhausted;
+
+impl<A> Dot<A> {
+    /// The greatest number of an event. One less than the greatest integer, so that the number
+    /// after the last one can always be computed.
+    pub const MAX_SEQ: u64 = u64::MAX - 1;
+
+    /// A dot, which [names an event](Dot::is_valid) if `seq` is from 1 to [`Dot::MAX_SEQ`].
+    pub const fn new(actor: A, seq: u64) -> Self {
+        Self { actor, seq }
+    }
+
+    /// Whether it names an event.
+    pub const fn is_valid(&self) -> bool {
+        self.check().is_ok()
+    }
+
+    /// That it names an event.
+    ///
+    /// # Errors
+    /// [`InvalidSeq`] if it does not.
+    pub const fn check(&self) -> Result<(), InvalidSeq> {
+        check_seq(self.seq)
+    }
+}
+
+/// That `seq` is the number of an event.
+pub(crate) const fn check_seq(seq: u64) -> Result<(), InvalidSeq> {
+    if seq == 0 || seq > Dot::<()>::MAX_SEQ { Err(InvalidSeq { seq }) } else { Ok(()) }
+}
+
+impl<A> TryFrom<Unchecked<A>> for Dot<A> {
+    type Error = InvalidSeq;
+
+    fn try_from(Unchecked { actor, seq }: Unchecked<A>) -> Result<Self, InvalidSeq> {
+        check_seq(seq)?;
+        Ok(Self { actor, seq })
+    }
+}
