@@ -6,7 +6,7 @@ use crate::console::{self, Cells};
 use anyhow::Context as _;
 use espalier::sim::{
     CellResult, GRID_HTML, GRID_JSON, Grid, GridConfig, GroupSummary, Journal, ProtocolSummary,
-    run_grid, write_grid,
+    Frequency, SEEDS_WITHOUT_LIARS, run_grid, write_grid,
 };
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
@@ -89,11 +89,18 @@ fn configure(args: &ByzantineArgs) -> Result<GridConfig, Failure> {
         None => preset.seeds.len() as u64,
         Some(count) => u64::from(count.get()),
     };
-    // Before there is a list of them.
-    if seeds > MAX_SEEDS {
-        let problem = format!("--seeds: must be 1 to {MAX_SEEDS}, not {seeds}");
-        return Err(Failure::Input(anyhow::anyhow!(problem)));
+    let without_liars = match args.honest_seeds {
+        None => seeds.max(SEEDS_WITHOUT_LIARS),
+        Some(count) => u64::from(count.get()),
+    };
+    // Before there are lists of them.
+    for (flag, count) in [("--seeds", seeds), ("--honest-seeds", without_liars)] {
+        if count > MAX_SEEDS {
+            let problem = format!("{flag}: must be 1 to {MAX_SEEDS}, not {count}");
+            return Err(Failure::Input(anyhow::anyhow!(problem)));
+        }
     }
+    let from = |count: u64| (0..count).map(|i| args.seed.wrapping_add(i)).collect();
     fn or<T: Clone>(given: &[T], preset: Vec<T>) -> Vec<T> {
         if given.is_empty() { preset } else { given.to_vec() }
     }
@@ -104,7 +111,8 @@ fn configure(args: &ByzantineArgs) -> Result<GridConfig, Failure> {
         spreads: or(&args.spread, preset.spreads),
         topologies: or(&args.topology, preset.topologies),
         nodes: or(&args.nodes, preset.nodes),
-        seeds: (0..seeds).map(|i| args.seed.wrapping_add(i)).collect(),
+        seeds: from(seeds),
+        seeds_without_liars: from(without_liars),
         profile: args.profile,
         retrain: args.retrain,
         attest: !args.no_attest,
@@ -137,6 +145,15 @@ fn named(value: Option<&(f64, String)>) -> [String; 2] {
 
 fn percent(share: f64) -> String {
     format!("{:.1}", 100.0 * share)
+}
+
+/// A rate with its interval, where there are enough runs for one to say anything.
+fn in_runs(rate: &Frequency) -> String {
+    let share = percent(f64::from(rate.hits) / f64::from(rate.runs.max(1)));
+    if rate.runs < 10 {
+        return share;
+    }
+    format!("{share} ({}–{})", percent(rate.low), percent(rate.high))
 }
 
 /// The grid in a table per kind of attack.
@@ -172,13 +189,14 @@ fn groups(groups: &[GroupSummary]) -> String {
         "recall %",
         "weight %",
         "honest out %",
+        "in % of runs",
         "rounds",
         "agreed %",
         "accuracy lost",
     ];
     let right = [
         true, false, false, true, true, true, false, true, false, true, false, true, true, true,
-        true, true, true, false,
+        true, true, true, true, false,
     ];
     let row = |group: &GroupSummary| {
         let [rule_mean, rule_mean_name] = named(group.rule_mean.as_ref());
@@ -202,6 +220,7 @@ fn groups(groups: &[GroupSummary]) -> String {
             group.recall.map_or("–".into(), percent),
             percent(group.weight),
             percent(group.honest_isolated),
+            in_runs(&group.isolating),
             group.rounds.map_or("–".into(), |rounds| format!("{rounds:.1}")),
             percent(group.agreed),
             loss.map_or("–".into(), |(loss, name)| format!("{} ({name})", percent(*loss))),

@@ -9,7 +9,7 @@ use crate::view::View;
 use espalier_identity::{Digest, PeerId};
 use espalier_resolve::{Input, Plan, ResolveError as MergeError};
 use espalier_tensor::{Model, TensorError};
-use espalier_trust::{Dimension, Judgement, NEUTRAL, Subject, Trust, score};
+use espalier_trust::{Dimension, Judgement, NEUTRAL, Q16, Subject, Trust, score};
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -77,6 +77,19 @@ pub enum ResolveError {
 }
 
 /// A contribution as `resolve` hears it.
+///
+/// **What a weight means.** The declared weights of a federation have any unit (examples, steps),
+/// so a voice weighs relative to what is usual in it:
+/// min(declared, 2 × median) ÷ median × trust, with the lower median of the visible declared
+/// weights. An ordinary voice that is trusted weighs 1, none weighs more than 2, and a common
+/// factor of all declared weights changes nothing. That is what the strategy sees.
+///
+/// * Strategies that average (`weight-average`, `slerp`, `ties`, `trimmed-mean`, and by default
+///   `task-arithmetic` and `dare-linear`), and `buffers = mean`, divide by the sum of the weights:
+///   only their ratios matter.
+/// * `task-arithmetic` and `dare-linear` with `normalize = false` add up: base + λ Σ w δ, as
+///   published, so that each ordinary voice adds its whole difference, however many there are.
+/// * The other robust strategies do not look at weights: whoever is heard counts once.
 #[derive(Debug, Clone)]
 pub struct Voice {
     /// Its operation.
@@ -85,10 +98,9 @@ pub struct Voice {
     pub author: PeerId,
     /// The root of its tensors.
     pub root: Digest,
-    /// min(declared, 2 × median of declared) × trust; positive.
+    /// What the strategy sees: above 0, at most 2, and 1 for an ordinary voice.
     pub weight: f64,
-    /// The weight over the sum of all weights: what the strategy sees, so that a strategy which
-    /// adds up weighted deltas does not move farther the more parties there are.
+    /// The weight over the sum of all weights, for readers.
     pub share: f64,
     /// Its tensors.
     pub model: Arc<Model>,
@@ -121,7 +133,7 @@ impl Resolution {
     /// them whatever the data.
     #[must_use]
     pub fn coefficients(&self) -> Option<(Vec<f64>, f64)> {
-        let weights: Vec<f64> = self.voices.iter().map(|voice| voice.share).collect();
+        let weights: Vec<f64> = self.voices.iter().map(|voice| voice.weight).collect();
         self.policy.strategy().affine_coefficients(&weights)
     }
 
@@ -133,7 +145,7 @@ impl Resolution {
         let inputs: Vec<_> = self
             .voices
             .iter()
-            .map(|voice| Input { id: voice.root, weight: voice.share, model: &voice.model })
+            .map(|voice| Input { id: voice.root, weight: voice.weight, model: &voice.model })
             .collect();
         let seed = Digest::of_content(&self.policy.spec().seed.to_le_bytes());
         let (strategy, base) = (self.policy.strategy(), self.base.as_deref());
@@ -289,7 +301,7 @@ pub(crate) fn resolution(
         heard.entries.iter().filter_map(|e| e.contribution()).map(|(c, _)| c.weight.raw());
     let mut sorted: Vec<u64> = declared.clone().collect();
     sorted.sort_unstable();
-    let cap = sorted.get(sorted.len().saturating_sub(1) / 2).map_or(0, |median| 2 * median);
+    let median = sorted.get(sorted.len().saturating_sub(1) / 2).copied().unwrap_or(0);
     let mut voices = Vec::new();
     for (i, (entry, declared)) in heard.entries.iter().zip(declared).enumerate() {
         let author = entry.op().op().author;
@@ -298,12 +310,13 @@ pub(crate) fn resolution(
         else {
             continue;
         };
-        // Both factors are integers, their product is below 2^65, one rounding makes it a float.
-        let weight = u128::from(declared.min(cap)) * u128::from(trust.overall().raw());
+        // All factors are integers and no product overflows; floats come in at the division.
+        let weight = u128::from(declared.min(2 * median)) * u128::from(trust.overall().raw());
         if weight == 0 || trust.is_isolated() {
             continue;
         }
-        let weight = weight as f64 / (65_536.0 * 65_536.0);
+        let ordinary = u128::from(median) * u128::from(Q16::ONE.raw());
+        let weight = weight as f64 / ordinary as f64;
         let model = model.clone();
         voices.push(Voice { op: entry.op().id(), author, root, weight, share: 0.0, model });
     }

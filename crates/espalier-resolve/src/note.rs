@@ -1,6 +1,7 @@
 //! What a strategy did on purpose that a reader of the result should know.
 
 use core::fmt;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Serialize, Serializer};
 
@@ -69,6 +70,12 @@ pub enum Note {
         /// Of how many.
         inputs: usize,
     },
+    /// There was too much free text in the header of the base or of the first input.
+    #[error("the free text of the model's header was left out: {bytes} bytes, more than 2^20")]
+    Metadata {
+        /// How many bytes it has.
+        bytes: usize,
+    },
     /// The set of least diameter was too hard to find.
     #[error(
         "which {liars} of {rows} rows to leave out was too hard to find; the set that was used \
@@ -105,18 +112,17 @@ impl Note {
     /// ```
     #[must_use]
     pub fn summary(notes: &[Self]) -> Vec<String> {
-        let mut lines: Vec<(String, Vec<&str>)> = Vec::new();
-        for note in notes {
+        let (mut seen, mut places) = (BTreeSet::new(), BTreeMap::<String, usize>::new());
+        let mut lines = Vec::<Line<'_>>::new();
+        for note in notes.iter().filter(|note| seen.insert(*note)) {
             let text = note.said();
-            let tensor = note.tensor();
-            match lines.iter_mut().find(|(line, _)| *line == text) {
-                Some((_, tensors)) => {
-                    tensors.extend(tensor.filter(|tensor| !tensors.contains(tensor)));
-                }
-                None => lines.push((text, tensor.into_iter().collect())),
+            let place = *places.entry(text.clone()).or_insert(lines.len());
+            if place == lines.len() {
+                lines.push(Line { text, tensors: Vec::new() });
             }
+            lines[place].tensors.extend(note.tensor());
         }
-        lines.into_iter().map(|(text, tensors)| Line { text, tensors }.to_string()).collect()
+        lines.iter().map(ToString::to_string).collect()
     }
 
     /// The tensor that a note is about.

@@ -38,10 +38,13 @@ pub struct Plan<'a> {
     wide: bool,
     dtype: Option<Dtype>,
     buffers: Buffers,
+    metadata: BTreeMap<String, String>,
     /// The inputs' weights for means of integers.
     whole: integers::Weights,
 }
 
+/// Most bytes of free text that a merged model gets from its inputs.
+const MAX_METADATA: usize = 1 << 20;
 /// Elements that one thread merges at a time.
 const TASK: usize = 1 << 16;
 /// Elements in all tensors above which selecting in parallel pays.
@@ -74,12 +77,13 @@ impl<'a> Plan<'a> {
         if raised > 0 && (strategy.info().uses_weights || strategy.buffers() == Buffers::Mean) {
             notes.push(Note::SmallWeights { count: raised, inputs: weights.len() });
         }
+        let metadata = carried(&context, &mut notes);
         let mut seen = BTreeSet::new();
         notes.retain(|note| seen.insert(note.clone()));
         let affine = strategy.affine_coefficients(&weights);
         drop(tensors);
         let buffers = strategy.buffers();
-        Ok(Self { context, merger, notes, affine, wide, dtype, buffers, whole })
+        Ok(Self { context, merger, notes, affine, wide, dtype, buffers, metadata, whole })
     }
 
     /// How many tensors the merged model has.
@@ -197,7 +201,14 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
-    /// The merged model, in memory as a whole.
+    /// The free text of the merged model: that of the base, or of the first input if there is no
+    /// base or it has none, if it is of a megabyte at most.
+    #[must_use]
+    pub fn metadata(&self) -> &BTreeMap<String, String> {
+        &self.metadata
+    }
+
+    /// The merged model, in memory as a whole, with [`Plan::metadata`].
     ///
     /// # Errors
     /// [`ResolveError::Overflow`] or [`ResolveError::NotFinite`], of the first such element of
@@ -214,7 +225,8 @@ impl<'a> Plan<'a> {
             Ok((shape.name, shape.dtype, shape.shape, content))
         };
         let tensors = self.shapes().into_iter().enumerate().map(tensor).collect::<Result<_, _>>();
-        Ok(Model::from_contents(tensors?).expect("the layout of valid inputs"))
+        let model = Model::from_contents(tensors?).expect("the layout of valid inputs");
+        Ok(model.with_metadata(self.metadata.clone()))
     }
 
     /// The manifest of the merged model, without keeping the model: equal to that of
@@ -246,7 +258,8 @@ impl<'a> Plan<'a> {
         Ok(hasher.finish())
     }
 
-    /// Writes the merged model to a safetensors file, with bounded memory as [`Plan::hash`] and
+    /// Writes the merged model to a safetensors file, with [`Plan::metadata`] and `metadata` over
+    /// it in the header; with bounded memory as [`Plan::hash`] and
     /// the promises of [`espalier_tensor::write_safetensors`].
     ///
     /// # Errors
@@ -258,7 +271,9 @@ impl<'a> Plan<'a> {
         path: impl AsRef<Path>,
         force: bool,
     ) -> Result<(), WriteError> {
-        let mut writer = SafetensorsWriter::create(&self.shapes(), metadata, path, force)?;
+        let mut text = self.metadata.clone();
+        text.extend(metadata.clone());
+        let mut writer = SafetensorsWriter::create(&self.shapes(), &text, path, force)?;
         for index in writer.order().to_vec() {
             self.stream_tensor(index, |bytes| Ok::<(), WriteError>(writer.write(bytes)?))?;
         }
@@ -392,6 +407,19 @@ fn tensor<'p>(context: &'p Context<'p>, index: usize) -> Tensor<'p> {
     let dtype = model.meta(index).dtype;
     let elements = model.content(index).len() / dtype.size();
     Tensor { context, index, dtype, elements, shrunk: false }
+}
+
+/// The free text that the merged model gets.
+fn carried(context: &Context<'_>, notes: &mut Vec<Note>) -> BTreeMap<String, String> {
+    let first = context.inputs.first().map(|input| input.model);
+    let mut texts = context.base.into_iter().chain(first).map(Model::metadata);
+    let Some(text) = texts.find(|text| !text.is_empty()) else { return BTreeMap::new() };
+    let bytes: usize = text.iter().map(|(key, value)| key.len() + value.len()).sum();
+    if bytes <= MAX_METADATA {
+        return text.clone();
+    }
+    notes.push(Note::Metadata { bytes });
+    BTreeMap::new()
 }
 
 /// An element of a tensor that has no value in the type of the output.

@@ -50,6 +50,41 @@ pub struct Interval {
     pub max: f64,
 }
 
+/// How many of some runs had a property, and the 95 % interval of its rate, which is honest near 0
+/// and 1 too (Wilson, *Probable inference*, 1927).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Frequency {
+    /// How many had it.
+    pub hits: u32,
+    /// How many runs there were.
+    pub runs: u32,
+    /// Lower end of the interval, 0 to 1.
+    pub low: f64,
+    /// Upper end, 0 to 1.
+    pub high: f64,
+}
+
+impl Frequency {
+    /// The rate of `true`; from 0 to 1 if there are no runs.
+    pub(crate) fn of(runs: impl Iterator<Item = bool>) -> Self {
+        /// The 97.5 % quantile of the normal distribution.
+        const Z: f64 = 1.959_963_984_540_054;
+        let (mut hits, mut all) = (0, 0);
+        for hit in runs {
+            hits += u32::from(hit);
+            all += 1;
+        }
+        if all == 0 {
+            return Self { hits, runs: all, low: 0.0, high: 1.0 };
+        }
+        let n = f64::from(all);
+        let (p, c) = (f64::from(hits) / n, Z * Z / n);
+        let half = Z * (p * (1.0 - p) / n + c / n / 4.0).sqrt();
+        let end = |x: f64| ((p + c / 2.0 + x) / (1.0 + c)).clamp(0.0, 1.0);
+        Self { hits, runs: all, low: end(-half), high: end(half) }
+    }
+}
+
 impl Sample {
     /// What the values say, summed in their order; `None` if there are none.
     pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
@@ -146,6 +181,20 @@ mod tests {
 
     fn of(values: &[f64]) -> Interval {
         Estimator::default().of(values.iter().copied().map(Some)).expect("a value")
+    }
+
+    #[test]
+    fn rates_are_those_of_wilson() {
+        let rate = |hits: u32, runs: u32| Frequency::of((0..runs).map(|i| i < hits));
+        // Worked out by hand from the formula, and as statistical packages print them.
+        for ((hits, runs), (low, high)) in
+            [((0, 100), (0.0, 0.0370)), ((2, 100), (0.0055, 0.0700)), ((5, 10), (0.2366, 0.7634))]
+        {
+            let rate = rate(hits, runs);
+            assert!((rate.low - low).abs() < 1e-4 && (rate.high - high).abs() < 1e-4, "{rate:?}");
+        }
+        assert_eq!((rate(0, 0).low, rate(0, 0).high), (0.0, 1.0));
+        assert!(rate(7, 7).high <= 1.0);
     }
 
     #[test]

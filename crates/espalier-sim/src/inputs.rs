@@ -198,11 +198,8 @@ pub(crate) fn notes(task: &Task) -> Vec<String> {
     let mut equal: Vec<_> = files.into_values().filter(|names| names.len() > 1).collect();
     equal.sort();
     let note = |names: Vec<String>| {
-        format!(
-            "{} hold the same model: together they count as one contribution, unless so many are \
-             copies that copies are nothing unusual",
-            some_of(&names)
-        )
+        let names = some_of(&names);
+        format!("{names} hold the same model: they share one voice, unless most files are copies")
     };
     equal.into_iter().map(note).collect()
 }

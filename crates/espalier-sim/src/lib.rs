@@ -78,12 +78,12 @@ pub use config::{
 };
 pub use engine::{Happening, Logged};
 pub use error::SimError;
-pub use estimate::{Estimate, Interval, Sample};
+pub use estimate::{Estimate, Frequency, Interval, Sample};
 pub use family::nodes_of_folder;
 pub use grid::{
     Accuracy, Cell, CellResult, GRID_CSV, GRID_HTML, GRID_JSON, Grid, GridConfig, GridFileError,
-    GroupKey, GroupSummary, Journal, ProtocolSummary, Retrain, grid_html, rule_names, run_grid,
-    write_grid,
+    GroupKey, GroupSummary, Journal, ProtocolSummary, Retrain, SEEDS_WITHOUT_LIARS, grid_html,
+    rule_names, run_grid, write_grid,
 };
 pub use harness::{Progress, simulate, simulate_watched};
 pub use inputs::{BadElement, DifferentIntegers};

@@ -142,8 +142,8 @@ fn between(
     }
 }
 
-/// Merged models that are affine combinations of contributions. With coefficients that sum to the
-/// same, ‖Σ a x‖² = −½ aᵀ D a for their difference a, where D holds the squared distances of the
+/// Merged models that are affine combinations of contributions. Their coefficients, with that of the
+/// base, sum to one whatever the weights: what the contributions add to it, the base lacks. So ‖Σ a x‖² = −½ aᵀ D a for their difference a, where D holds the squared distances of the
 /// contributions, which are known already: no element is touched.
 struct Affine {
     /// Per model the coefficient of each point.
@@ -255,11 +255,11 @@ fn compare_block(
     let merged = |plan: &Plan<'_>| {
         let mut out = vec![0.0; len];
         let computed = plan.block(tensor, start, &mut out).is_ok();
-        (out.into_iter().map(|value| value as f32).collect::<Vec<f32>>(), computed)
+        (out, computed)
     };
-    let (values, computed): (Vec<Vec<f32>>, Vec<bool>) = plans.iter().map(merged).unzip();
+    let (values, computed): (Vec<Vec<f64>>, Vec<bool>) = plans.iter().map(merged).unzip();
     let squared = |&(i, j): &(usize, usize)| {
-        espalier_tensor::kernels::squared_distance(&values[i], &values[j])
+        espalier_tensor::kernels::squared_distance_f64(&values[i], &values[j])
     };
     (pairs.iter().map(squared).collect(), computed)
 }
@@ -272,7 +272,7 @@ mod tests {
     use espalier_tensor::{Model, kernels};
 
     /// States of different subsets of seven contributions, all in one arena.
-    fn states(strategy: &str) -> Vec<MergeState> {
+    fn states(strategy: &str, normalize: Option<&str>) -> Vec<MergeState> {
         let model = |i: usize| {
             let value = |at: usize| ((i * 31 + at * 7) % 19) as f32 / 8.0 - i as f32 / 16.0;
             let values: Vec<f32> = (0..9_000).map(value).collect();
@@ -281,8 +281,13 @@ mod tests {
         };
         let arena = Arena::default();
         let base = arena.put_model(model(9)).root();
-        let spec =
-            PolicySpec { strategy: strategy.into(), base: Some(base), ..PolicySpec::any_schema() };
+        let normalize = normalize.map(|value| ("normalize".into(), value.into()));
+        let spec = PolicySpec {
+            strategy: strategy.into(),
+            parameters: normalize.into_iter().collect(),
+            base: Some(base),
+            ..PolicySpec::any_schema()
+        };
         let policy = Policy::new(spec).expect("a valid policy");
         let subsets: [&[usize]; 5] =
             [&[0], &[1, 2], &[0, 1, 2, 3], &[3, 4, 5, 6], &[0, 1, 2, 3, 4, 5, 6]];
@@ -301,8 +306,14 @@ mod tests {
     /// The shortcut, the streamed comparison and whole models must agree.
     #[test]
     fn three_ways_to_a_distance_agree() {
-        for strategy in ["weight-average", "task-arithmetic", "ties", "median"] {
-            let states = states(strategy);
+        for (strategy, normalize) in [
+            ("weight-average", None),
+            ("task-arithmetic", Some("true")),
+            ("task-arithmetic", Some("false")),
+            ("ties", None),
+            ("median", None),
+        ] {
+            let states = states(strategy, normalize);
             let resolutions: Vec<_> =
                 states.iter().map(|state| state.resolution().expect("resolves")).collect();
             let models: Vec<_> = resolutions.iter().collect();

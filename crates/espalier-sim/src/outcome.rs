@@ -4,9 +4,10 @@
 use crate::inputs::some_of;
 use crate::measure::Seen;
 use crate::report::{Detection, NodeInfo, Summary};
+use espalier_identity::PeerId;
 use espalier_replica::{MergeState, ResolveError, TrustTable};
 use espalier_resolve::Note;
-use espalier_trust::{Q16, Trust, majority};
+use espalier_trust::{Judgement, Q16, Trust};
 use std::collections::BTreeMap;
 
 /// How many notes of a merge are kept at most.
@@ -34,7 +35,7 @@ pub(crate) fn fill(summary: &mut Summary, state: &MergeState, seen: &Seen, nodes
     let isolated: Vec<&NodeInfo> = nodes.iter().filter(is_out).collect();
     summary.detection = detection(nodes, &isolated);
     summary.isolated = Some(isolated.into_iter().map(|node| node.name.clone()).collect());
-    summary.not_judged = not_judged(state, seen);
+    summary.not_judged = not_judged(&table, seen);
     summary.notes.extend(sharing(&table, nodes));
 }
 
@@ -63,22 +64,16 @@ fn detection(nodes: &[NodeInfo], isolated: &[&NodeInfo]) -> Option<Detection> {
 }
 
 /// Why distances could not tell whom to isolate; `None` if they could.
-fn not_judged(state: &MergeState, seen: &Seen) -> Option<String> {
+fn not_judged(table: &TrustTable, seen: &Seen) -> Option<String> {
     if let Err(ResolveError::Incomparable(why)) = &seen.resolution {
         return Some(why.to_string());
     }
-    let roster = state.policy().spec().roster.len();
-    let (present, needed) = (state.visible().count(), majority(roster));
-    (present < needed).then(|| {
-        format!(
-            "{present} of {roster} nodes have a contribution in the final state, and it takes \
-             {needed} to judge"
-        )
-    })
+    let judgement = table.judgement();
+    (judgement != Judgement::Judged).then(|| judgement.to_string())
 }
 
 /// Which nodes weigh less than one contribution each because their models are alike.
-fn sharing(table: &TrustTable, nodes: &[NodeInfo]) -> Vec<String> {
+fn sharing(table: &BTreeMap<PeerId, Trust>, nodes: &[NodeInfo]) -> Vec<String> {
     let mut groups = BTreeMap::<Q16, Vec<String>>::new();
     for node in nodes {
         let provenance = table.get(&node.id).map_or(Q16::ONE, |trust| trust.provenance);

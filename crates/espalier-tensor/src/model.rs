@@ -1,6 +1,7 @@
 //! Tensors together with their bytes.
 
 use core::fmt;
+use std::{collections::BTreeMap, sync::Arc};
 
 use espalier_identity::Digest;
 
@@ -15,6 +16,7 @@ pub struct Model {
     /// manifest no longer describes the contents.
     pub manifest: Manifest,
     contents: Vec<Content>,
+    metadata: Arc<BTreeMap<String, String>>,
 }
 
 impl Model {
@@ -46,7 +48,7 @@ impl Model {
             metas.push(meta);
             contents.push(content);
         }
-        Ok(Self { manifest: Manifest::new(metas)?, contents })
+        Ok(Self { manifest: Manifest::new(metas)?, contents, metadata: Arc::default() })
     }
 
     /// A model of `(name, shape, values)` in f32.
@@ -78,7 +80,20 @@ impl Model {
             check_length(meta, &content)?;
             contents.push(content);
         }
-        Ok(Self { manifest: manifest.clone(), contents })
+        Ok(Self { manifest: manifest.clone(), contents, metadata: Arc::default() })
+    }
+
+    /// The same tensors with this free text, as in the header of a file.
+    #[must_use]
+    pub fn with_metadata(self, metadata: BTreeMap<String, String>) -> Self {
+        Self { metadata: Arc::new(metadata), ..self }
+    }
+
+    /// The free text that came with the tensors, such as `format`: `pt`. It is written with them,
+    /// and is no part of a model's identity: not of its root, nor of `==`.
+    #[must_use]
+    pub fn metadata(&self) -> &BTreeMap<String, String> {
+        &self.metadata
     }
 
     /// Puts every content into `store`. Copies no bytes.

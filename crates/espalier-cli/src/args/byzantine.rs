@@ -44,6 +44,10 @@ pub(crate) struct ByzantineArgs {
     /// How many seeds [default: 1]
     #[arg(long, value_name = "COUNT", value_parser = whole::<NonZeroU32>, help_heading = "Axes")]
     pub(crate) seeds: Option<NonZeroU32>,
+    /// How many seeds of the runs without liars, whose rates are near zero [default: 100, or
+    /// --seeds if that is more]
+    #[arg(long, value_name = "COUNT", value_parser = whole::<NonZeroU32>, help_heading = "Axes")]
+    pub(crate) honest_seeds: Option<NonZeroU32>,
     /// The first seed
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Axes")]
     #[arg(value_parser = whole::<u64>)]

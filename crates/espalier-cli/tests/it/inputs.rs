@@ -121,7 +121,7 @@ fn what_nobody_computed_is_said_to_be_not_computed() {
     let text = place.ok(&simulate(&flags));
     assert_eq!(says(&text, "of the liars found"), "0.0 %; nobody is isolated");
 
-    let file = "title = \"t\"\nseeds = 2\n[defaults]\nmodel = \"synthetic:4x4\"\nrounds = 8\n\
+    let file = "title = \"t\"\nseeds = 2\n[defaults]\nmodel = \"synthetic:32x32\"\nrounds = 8\n\
                 [[run]]\nname = \"a\"\nbyzantine = 1\nattack = \"silent\"\n\
                 [[run]]\nname = \"b\"\nmetrics = \"off\"\n";
     std::fs::write(place.path().join("s.toml"), file).unwrap();
@@ -138,18 +138,32 @@ fn what_nobody_computed_is_said_to_be_not_computed() {
 #[test]
 fn no_merged_model_has_a_reason_and_fails_where_convergence_is_required() {
     let place = Place::new();
-    let retract = ["--retract", "0@3", "--retract", "1@3", "--retract", "2@3", "--nodes", "3"];
+    let retract = [
+        "--retract",
+        "0@3",
+        "--retract",
+        "1@3",
+        "--retract",
+        "2@3",
+        "--retract",
+        "3@3",
+        "--nodes",
+        "4",
+    ];
     let text = place.ok(&simulate(&retract));
     assert!(says(&text, "converged").starts_with("yes"), "{text}");
     assert!(says(&text, "merged model").starts_with("none: no contribution is left"), "{text}");
-    assert!(says(&text, "isolated").starts_with("not judged: 0 of 3 nodes"), "{text}");
+    assert!(
+        says(&text, "isolated").starts_with("not judged: 0 comparable contributions"),
+        "{text}"
+    );
     let required = ["--force", "--require-convergence"];
     let ran = place.run(&simulate(&[&retract[..], &required].concat()));
     assert_eq!(ran.code, 1);
     assert!(ran.stderr.contains("converged, but there is no merged model: "), "{}", ran.stderr);
 
-    let file = "title = \"t\"\n[[run]]\nname = \"a\"\nmodel = \"synthetic:4x4\"\nnodes = 3\n\
-                rounds = 8\nretract = [\"0@3\", \"1@3\", \"2@3\"]\n";
+    let file = "title = \"t\"\n[[run]]\nname = \"a\"\nmodel = \"synthetic:4x4\"\nnodes = 4\n\
+                rounds = 8\nretract = [\"0@3\", \"1@3\", \"2@3\", \"3@3\"]\n";
     std::fs::write(place.path().join("s.toml"), file).unwrap();
     let ran = place.run(&["simulate", "--scenario", "s.toml", "--require-convergence"]);
     assert_eq!((ran.code, ran.stderr.as_str()), (1, "no merged model: `a` with 1 of 1 seeds\n"));

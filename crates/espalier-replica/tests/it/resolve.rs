@@ -146,6 +146,40 @@ fn integers_without_a_majority_are_a_typed_error() {
     assert!(state.resolve().is_ok());
 }
 
+/// What a weight means: an ordinary voice adds its whole difference, whatever unit weights have.
+#[test]
+fn differences_are_averaged_or_added_up_as_asked() {
+    let merged = |normalize: Option<&str>, weights: [f64; 3]| {
+        let parameters = normalize.map(|value| ("normalize".to_owned(), value.to_owned()));
+        let mut state = MergeState::new(policy(0));
+        let base = state.arena().put_model(model(1.0, 1.0)).root();
+        let spec = PolicySpec {
+            strategy: "task-arithmetic".into(),
+            parameters: parameters.into_iter().collect(),
+            base: Some(base),
+            ..policy(0).spec().clone()
+        };
+        state = MergeState::with_arena(Policy::new(spec).expect("legal"), state.arena().clone());
+        for (i, weight) in (0..3).zip(weights) {
+            let draft = Draft::new("tuned", model(1.5, f32::from(i) / 2.0));
+            state.add(&key(i), draft.weight(weight)).expect("legal");
+        }
+        let resolution = state.resolution().expect("resolves");
+        let (factors, base) = resolution.coefficients().expect("affine");
+        assert!((factors.iter().sum::<f64>() + base - 1.0).abs() < 1e-12);
+        resolution.model().expect("finite").values_f32("w").expect("present")[0]
+    };
+    for unit in [1.0, 60_000.0] {
+        let equal = [unit; 3];
+        assert_eq!(merged(None, equal), 1.5, "the mean is the default");
+        assert_eq!(merged(Some("true"), equal), 1.5);
+        assert_eq!(merged(Some("false"), equal), 2.5, "1 + 3 × 0.5");
+        // The heaviest counts twice, at most.
+        assert_eq!(merged(Some("false"), [unit, unit, 9.0 * unit]), 3.0, "1 + 4 × 0.5");
+        assert_eq!(merged(Some("true"), [unit, unit, 9.0 * unit]), 1.5);
+    }
+}
+
 #[test]
 fn a_weight_counts_at_most_twice_the_median() {
     let weigh = |weight: f64| {

@@ -282,6 +282,42 @@ fn straight_into_a_file() {
     assert!(plan.write_safetensors(&Default::default(), &path, false).is_err());
 }
 
+/// What a file says about its tensors is said about the merged ones, too.
+#[test]
+fn free_text_survives_a_merge() {
+    let folder = tempfile::tempdir().expect("folder");
+    let text = |pairs: &[(&str, &str)]| crate::parameters(pairs);
+    let file = |name: &str, seed, metadata: &[(&str, &str)]| {
+        let path = folder.path().join(name);
+        write_safetensors(&seeded(seed, Dtype::F32, &[3]), &text(metadata), &path, false)
+            .expect("written");
+        open_safetensors(&path).and_then(|file| file.into_model()).expect("read")
+    };
+    let base = file("base", 0, &[("format", "pt"), ("from", "base")]);
+    let models = [file("a", 1, &[("format", "tf")]), file("b", 2, &[])];
+    let built = strategy("linear", &[]);
+    let inputs = inputs(&models, &[1.0; 2]);
+    let written = |base: Option<&Model>, name: &str, more: &[(&str, &str)]| {
+        let plan = built.prepare(&inputs, base, Digest::ZERO, &SelectionCache::new()).expect("fit");
+        let path = folder.path().join(name);
+        plan.write_safetensors(&text(more), &path, false).expect("written");
+        let notes = espalier_resolve::Note::summary(plan.notes());
+        let model = plan.model().expect("finite");
+        assert_eq!(model.metadata(), plan.metadata());
+        (open_safetensors(&path).expect("read").metadata().clone(), notes)
+    };
+    let said = text(&[("format", "pt"), ("from", "base")]);
+    assert_eq!(written(Some(&base), "1", &[]), (said, vec![]));
+    let said = text(&[("format", "pt"), ("from", "merge"), ("by", "us")]);
+    assert_eq!(written(Some(&base), "2", &[("from", "merge"), ("by", "us")]).0, said);
+    assert_eq!(written(None, "3", &[]).0, text(&[("format", "tf")]));
+    assert_eq!(written(Some(&seeded(0, Dtype::F32, &[3])), "4", &[]).0, text(&[("format", "tf")]));
+    let long = base.clone().with_metadata(text(&[("format", &"x".repeat(1 << 20))]));
+    assert_eq!(long, base, "it is no part of a model's identity");
+    let note = "the free text of the model's header was left out: 1048582 bytes, more than 2^20";
+    assert_eq!(written(Some(&long), "5", &[]), (text(&[]), vec![note.to_owned()]));
+}
+
 /// The factors do what the merge does, up to its rounding.
 #[test]
 fn affine_coefficients_describe_the_merge() {
@@ -331,4 +367,41 @@ fn notes_say_what_was_done_on_purpose() {
     );
     assert_eq!(text("slerp", &[("parallel", "1")]), "");
     assert_eq!(text("ties", &[("density", "0.4")]), "");
+    assert_eq!(
+        text("dare-linear", &[("density", "1e-12")]),
+        "a density of 0.000000000001 is below 2^-32 and counts as that"
+    );
+}
+
+/// Opposite directions have no mean on the sphere, whatever their weights.
+#[test]
+fn opposite_directions_are_averaged_linearly_with_a_note() {
+    let row = Model::from_f32(&[("w", &[3], &[1.0, -2.0, 0.5])]).expect("model");
+    let opposite = Model::from_f32(&[("w", &[3], &[-2.0, 4.0, -1.0])]).expect("model");
+    let models = [row.clone(), opposite];
+    let slerp = strategy("slerp", &[]);
+    for (weights, expected) in [([3.0, 1.0], [0.25, -0.5, 0.125]), ([1.0, 1.0], [-0.5, 1.0, -0.25])]
+    {
+        let inputs = inputs(&models, &weights);
+        let plan = plan(&slerp, &inputs, &row);
+        let values = plan.model().expect("finite").values_f32("w").expect("present");
+        assert_eq!(values, expected);
+        let note = "tensor `w`: averaged linearly because two directions are nearly opposite";
+        assert_eq!(espalier_resolve::Note::summary(plan.notes()), [note]);
+        let json = serde_json::to_value(plan.notes()).expect("JSON");
+        assert_eq!(json, serde_json::json!([note]));
+    }
+}
+
+#[test]
+fn weights_that_are_too_small_are_told() {
+    let models: Vec<Model> = (1..4).map(|seed| seeded(seed, Dtype::F32, &[3])).collect();
+    let inputs = inputs(&models, &[1e-30, 1.0, 1e-20]);
+    let notes = |name| {
+        let built = strategy(name, &[]);
+        espalier_resolve::Note::summary(plan(&built, &inputs, &models[0]).notes())
+    };
+    let note = "weights below 2^-60 of the largest, which count as that: 2 of 3";
+    assert_eq!(notes("linear"), [note]);
+    assert_eq!(notes("krum"), [""; 0]);
 }

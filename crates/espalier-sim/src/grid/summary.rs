@@ -2,6 +2,7 @@
 
 use super::{CellResult, Grid};
 use crate::config::{Share, Spread};
+use crate::estimate::Frequency;
 use espalier_topology::Topology;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -45,6 +46,8 @@ pub struct GroupSummary {
     pub weight: f64,
     /// Mean share of honest nodes isolated.
     pub honest_isolated: f64,
+    /// How many of the runs isolated an honest node.
+    pub isolating: Frequency,
     /// Mean rounds until all honest replicas isolated the final set.
     pub rounds: Option<f64>,
     /// Share of the runs in which all honest replicas ended with one state, model and isolated set.
@@ -175,6 +178,7 @@ fn summary(key: GroupKey, cells: &[&CellResult]) -> GroupSummary {
         recall: mean(cells.iter().filter(|c| c.is_harmful()).filter_map(|c| c.recall)),
         weight: figure(|c| c.weight),
         honest_isolated: figure(CellResult::honest_isolated_share),
+        isolating: Frequency::of(cells.iter().map(|c| c.honest_isolated > 0)),
         rounds: mean(cells.iter().filter_map(|c| c.isolated).map(f64::from)),
         agreed: figure(|c| f64::from(u8::from(c.agreed))),
         loss: worst(&losses),

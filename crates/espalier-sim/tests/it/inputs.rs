@@ -261,16 +261,28 @@ fn what_the_strategy_did_is_in_the_report() {
 
 #[test]
 fn nothing_to_merge_is_no_model_and_says_why() {
-    let retract: Vec<_> = (0..3).map(|node| format!("{node}@4").parse().unwrap()).collect();
-    let config = Config { nodes: 3, retract, ..small() };
+    let retract: Vec<_> = (0..5).map(|node| format!("{node}@4").parse().unwrap()).collect();
+    let config = Config { nodes: 5, retract, ..small() };
     let report = run(&config);
     assert!(report.summary.converged);
     assert_eq!(report.summary.final_model_hash, None);
     holds(report.summary.no_model.as_deref().unwrap(), &["no contribution is left", "0 visible"]);
-    holds(report.summary.not_judged.as_deref().unwrap(), &["0 of 3 nodes", "takes 2"]);
+    holds(report.summary.not_judged.as_deref().unwrap(), &["0 comparable contributions"]);
     assert_eq!(report.rounds.last().unwrap().mean_pairwise_l2, None);
     let off = run(&Config { metrics: Metrics::Off, ..config });
     assert_eq!(off.summary.no_model, report.summary.no_model);
+}
+
+#[test]
+fn what_distances_cannot_tell_is_not_judged() {
+    let few = run(&Config { nodes: 3, ..small() });
+    holds(few.summary.not_judged.as_deref().unwrap(), &["roster has 3"]);
+    let model = "synthetic:1".parse().unwrap();
+    let tiny = run(&Config { model, ..small() });
+    holds(tiny.summary.not_judged.as_deref().unwrap(), &["models of 1 float elements"]);
+    assert_eq!(tiny.summary.isolated.as_deref(), Some(&[][..]));
+    let model = "synthetic:32x32".parse().unwrap();
+    assert_eq!(run(&Config { model, ..small() }).summary.not_judged, None);
 }
 
 #[test]

@@ -58,7 +58,8 @@ impl SafetensorsModel {
         Some(Content::mapped(Arc::clone(map), range.clone()))
     }
 
-    /// The model: hashes every tensor. Data stay in the mapped files. Cost: one pass over them.
+    /// The model, with its free text: hashes every tensor. Data stay in the mapped files. Cost:
+    /// one pass over them.
     ///
     /// # Errors
     /// None that opening the files would not have found.
@@ -67,7 +68,8 @@ impl SafetensorsModel {
             let TensorShape { name, dtype, shape } = shape;
             (name, dtype, shape, Content::mapped(map, range))
         };
-        Model::from_contents(self.shapes.into_iter().zip(self.places).map(tensor).collect())
+        let tensors = self.shapes.into_iter().zip(self.places).map(tensor).collect();
+        Ok(Model::from_contents(tensors)?.with_metadata(self.metadata))
     }
 }
 

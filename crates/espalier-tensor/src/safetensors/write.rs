@@ -14,7 +14,7 @@ use tempfile::NamedTempFile;
 use super::METADATA;
 use crate::{FormatError, Manifest, Model, TensorError, TensorShape};
 
-/// Writes `model` to `path`, with `metadata` as the header's free text.
+/// Writes `model` to `path`, with its own free text in the header and `metadata` over it.
 ///
 /// The file is written under a temporary name in the same folder and then renamed, so `path`
 /// never holds half a model and a mapped old file stays intact. Equal models and metadata give
@@ -30,7 +30,9 @@ pub fn write_safetensors(
     force: bool,
 ) -> Result<(), TensorError> {
     let shapes: Vec<TensorShape> = model.manifest.tensors().iter().map(Into::into).collect();
-    let mut writer = SafetensorsWriter::create(&shapes, metadata, path, force)?;
+    let mut text = model.metadata().clone();
+    text.extend(metadata.clone());
+    let mut writer = SafetensorsWriter::create(&shapes, &text, path, force)?;
     for index in writer.order().to_vec() {
         writer.write(model.content(index))?;
     }

@@ -106,11 +106,11 @@ impl Profile {
             c1_64ths,
             c2_64ths,
             block_64ths: 256,
-            few_64ths: 32,
+            few_64ths: 48,
             duplicate_divisor: 64,
             split_64ths: 96,
             gap_64ths: 448,
-            few_gap_64ths: 96,
+            few_gap_64ths: 160,
             explained_percent: 82,
             shared_percent: 80,
             splits: 4,
@@ -235,22 +235,22 @@ pub enum Judgement {
     },
 }
 
+/// Why nothing was judged.
 impl fmt::Display for Judgement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Judged => f.write_str("judged"),
             Self::NoMajority { comparable, needed } => write!(
                 f,
-                "not judged: {comparable} comparable contributions, and a majority is {needed}"
+                "{comparable} comparable contributions are fewer than a majority of the roster, {needed}"
             ),
             Self::FewAuthors { roster } => write!(
                 f,
-                "not judged: distances show no liar among fewer than 4 authors, and the roster \
-                 has {roster}"
+                "the roster has {roster} authors, and it takes 4 for distances to show a liar"
             ),
             Self::FewElements { elements } => write!(
                 f,
-                "not judged: models of {elements} float elements are too small to compare"
+                "models of {elements} float elements are too small for distances to say anything"
             ),
         }
     }

@@ -56,9 +56,9 @@ mod tests {
     fn many_elements_and_authors_leave_the_limits_as_they_are() {
         let constants = Profile::Strict.constants();
         let wide = |h, d| widening(&constants, 2.75, h, d);
-        assert!((wide(51, 1_000_000) - 1.01).abs() < 1e-9);
-        assert!((wide(11, 1024) - 1.05).abs() < 1e-9);
-        assert!((wide(3, 1024) - 1.25).abs() < 1e-9);
+        assert!((wide(51, 1_000_000) - 1.015).abs() < 1e-9);
+        assert!((wide(11, 1024) - 1.075).abs() < 1e-9);
+        assert!((wide(3, 1024) - 1.375).abs() < 1e-9);
         assert!(wide(11, 16) > 1.2 && wide(3, 16) > 2.0);
     }
 

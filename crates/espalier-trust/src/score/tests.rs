@@ -55,7 +55,10 @@ fn where_distances_say_nothing_there_is_no_verdict() {
     assert_eq!(judgement(3, &points[..3], 255), Judgement::FewAuthors { roster: 3 });
     let waiting = Judgement::NoMajority { comparable: 5, needed: 6 };
     assert_eq!(judgement(10, &points, 255), waiting);
-    assert_eq!(waiting.to_string(), "not judged: 5 comparable contributions, and a majority is 6");
+    assert_eq!(
+        waiting.to_string(),
+        "5 comparable contributions are fewer than a majority of the roster, 6"
+    );
 }
 
 /// A coalition may not give up one of its members so that too few stand for a split.

@@ -4,6 +4,7 @@ const { config, cells, groups: summaries, protocol } = grid;
 
 // Written out as they stand: a seed may be larger than what a number here holds exactly.
 const seeds = (/"seeds":\[([^\]]*)\]/.exec(text)?.[1] ?? '').split(',');
+const calmSeeds = (/"seeds_without_liars":\[([^\]]*)\]/.exec(text)?.[1] ?? '').split(',');
 
 // Where nothing was merged the file has the greatest number there is, or null after averaging it.
 const NOTHING_FROM = 1e300;
@@ -23,7 +24,8 @@ function bestOf(rules) {
 // Seeds are the innermost axis of the file; of a grid that was stopped some cells are missing.
 function seedText({ seed }, index) {
   const inTurn = seeds[index % seeds.length];
-  return Number(inTurn) === seed ? inTurn : seeds.find((text) => Number(text) === seed);
+  return Number(inTurn) === seed ? inTurn
+    : [...seeds, ...calmSeeds].find((text) => Number(text) === seed);
 }
 
 // A run: its place on every axis, and what it found.

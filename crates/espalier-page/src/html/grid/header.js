@@ -76,6 +76,11 @@ function groupTable(host) {
     rate('Found', (group) => group.recall, 'Share of the harmful liars that were isolated'),
     rate('Liars’ weight', (group) => group.weight, 'Their share of the final weight'),
     rate('Honest isolated', (group) => group.honest_isolated, 'Share of the honest nodes'),
+    { head: 'Runs that isolate honest nodes', number: true,
+      value: ({ isolating: { hits, runs: all } }) => hits / Math.max(1, all),
+      cell: ({ isolating: { hits, runs: all, low, high } }) => `${hits} of ${all}`
+        + (all < 10 ? '' : ` (${percent(low)} to ${percent(high)})`),
+      title: 'With the 95 % interval of the rate' },
     { ...numeric('Rounds', (group) => group.rounds, (value) => quantity(value, 3)),
       title: 'Mean rounds until all honest replicas isolated the final set' },
     rate('Agreed', (group) => group.agreed, 'Share of the runs'),
@@ -122,7 +127,9 @@ function commandLine() {
     profile ? given('profile', [profile]) : null,
     retrain ? given('retrain', [`${retrain.every}:${retrain.times}`]) : null,
     attest ? null : '--no-attest',
-    `--seeds ${seeds.length}`, `--seed ${seeds[0]}`].filter(known);
+    `--seeds ${seeds.length}`, `--seed ${seeds[0]}`,
+    config.seeds_without_liars.length ? `--honest-seeds ${config.seeds_without_liars.length}` : null,
+  ].filter(known);
 }
 
 function showHeader() {

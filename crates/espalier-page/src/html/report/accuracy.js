@@ -64,7 +64,7 @@ const accuracyPerRound = (run) => run.rounds.map((round) =>
 
 function missingAccuracy({ run }) {
   if (accuracyPerRound(run).some((values) => known(values.middle))) return null;
-  return known(run.summary.final_accuracy)
+  return known(run.summary.final_accuracy) || known(run.model.base_accuracy)
     ? 'The accuracy of the single nodes was not measured in this run.'
     : 'Not available: this model family comes without a test part on which accuracy could be '
       + 'measured.';

@@ -105,8 +105,12 @@ function eventMarks(run, colours, groups) {
   return { shapes, annotations };
 }
 
-function eventList(groups) {
-  if (groups.length === 0) return caption('No partitions, late nodes, crashes or isolations.');
+function eventList(run, groups) {
+  if (groups.length === 0) {
+    return caption(run.rounds.some(({ isolated }) => known(isolated))
+      ? 'No partitions, late nodes, crashes or isolations.'
+      : 'No partitions, late nodes or crashes; isolations were not computed.');
+  }
   return el('ol', { class: 'events', 'aria-label': 'Events', tabindex: 0 },
     groups.map(({ round, lines }, index) => el('li', {},
       el('b', {}, String(index + 1)), `Round ${round}: ${lines.join('; ')}`)));
@@ -120,7 +124,7 @@ function growingEvents({ run }, host) {
   return () => {
     if (run.report.events.length === told) return;
     told = run.report.events.length;
-    node.replaceChildren(eventList(eventRounds(run)));
+    node.replaceChildren(eventList(run, eventRounds(run)));
   };
 }
 

@@ -134,8 +134,8 @@ function configTable(host, config) {
 // What a reader should know about the models and what became of them.
 function remarks(run) {
   if (run.remarks.length === 0) return [];
-  return el('ul', { class: 'remarks', 'aria-label': 'Notes' },
-    run.remarks.map((remark) => el('li', {}, remark)));
+  return [el('ul', { class: 'remarks', 'aria-label': 'Notes' },
+    run.remarks.map((remark) => el('li', {}, remark)))];
 }
 
 const titleOf = (run) => `Espalier: ${run.summary.converged ? 'converged' : 'not converged'}, `
@@ -147,7 +147,7 @@ function showHeader({ run }, host) {
   const facts = el('div');
   const update = () => {
     outcome.replaceChildren(el('p', { class: 'verdict' }, verdict(run)),
-      el('p', { class: 'lede' }, lede(run)), remarks(run), tiles(run));
+      el('p', { class: 'lede' }, lede(run)), ...remarks(run), tiles(run));
     // A hash that has the focus keeps it: before the end there is nothing new to show.
     if (run.ended || !facts.hasChildNodes()) facts.replaceChildren(hashFacts(run));
   };
