@@ -13,7 +13,6 @@
 
 mod files;
 #[cfg(feature = "simulator")]
-#[expect(dead_code, reason = "the node is more than its decoder")]
 mod maelstrom;
 mod replica;
 mod samples;
@@ -159,8 +158,18 @@ const CONSTANT: usize = 64 << 10;
 /// Runs a decoder and demands that it never holds more than `per_byte` bytes for each byte of the
 /// input, and a constant.
 fn within<T>(per_byte: usize, input: &[u8], decode: impl FnOnce() -> T) -> T {
+    within_and(per_byte, input, |_| 0, decode)
+}
+
+/// The same, and for each byte of what the result has to say in answer.
+fn within_and<T>(
+    per_byte: usize,
+    input: &[u8],
+    answer: impl Fn(&T) -> usize,
+    decode: impl FnOnce() -> T,
+) -> T {
     let (value, memory) = allocated(decode);
-    let limit = per_byte * input.len() + CONSTANT;
+    let limit = per_byte * (input.len() + answer(&value)) + CONSTANT;
     assert!(
         memory.peak <= limit,
         "{} bytes were held at once for an input of {}, more than {per_byte} for each and \

@@ -1,13 +1,18 @@
 //! What replicas read: messages, states, operations, policies, evidence.
 
 use crate::samples::{self, key};
-use crate::within;
+use crate::{within, within_and};
 use espalier_identity::{Digest, PeerId, canonical};
-use espalier_replica::{Exchange, Fault, MergeState, Op, Policy, PolicySpec, Replica, Tensors};
+use espalier_replica::{
+    Effect, Exchange, Fault, MergeState, Op, Policy, PolicySpec, ReceiveError, Received, Replica,
+    Tensors,
+};
 use std::cell::OnceCell;
 
 /// For what comes from any peer, with or without a key.
 const OF_A_PEER: usize = 4;
+/// What a replica says at most to one message of a stranger.
+const MAX_ANSWER: usize = 512 << 10;
 /// For a state: views over its operations take more than the operations.
 const OF_A_STATE: usize = 16;
 /// For text, where a digit becomes a number and a comma another.
@@ -34,13 +39,25 @@ fn node(kind: u8) -> Replica {
     })
 }
 
+/// How long the answers are, which may be longer than a question but not as long as it likes.
+fn answer(received: &Result<Received, ReceiveError>) -> usize {
+    let effects = received.iter().flat_map(|received| &received.effects);
+    let len = |effect: &Effect| match effect {
+        Effect::Send { frame, .. } => frame.len(),
+        Effect::Provide { contents, .. } => 32 * contents.len(),
+    };
+    let len = effects.map(len).sum();
+    assert!(len < MAX_ANSWER, "an answer of {len} bytes");
+    len
+}
+
 /// The kind of the replica, then the payload of a frame.
 pub(crate) fn messages(bytes: &[u8]) {
     let Some((kind, payload)) = bytes.split_first() else { return };
     let mut node = node(*kind);
     let (before, stranger) = (node.state().state_hash(), PeerId::from_bytes([9; 32]));
     let frame = framed(payload);
-    let received = within(OF_A_PEER, &frame, || node.receive(stranger, &frame));
+    let received = within_and(OF_A_PEER, &frame, answer, || node.receive(stranger, &frame));
     if received.is_err() {
         assert_eq!(node.state().state_hash(), before, "refused, so nothing changed");
     }
