@@ -4,6 +4,8 @@ mod byzantine;
 mod evidence;
 mod exchanges;
 mod help;
+mod limits;
+mod lines;
 mod maelstrom;
 mod output;
 mod refusals;
