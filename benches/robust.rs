@@ -78,7 +78,8 @@ fn rules(c: &mut Criterion) {
 fn scored<'a>(inputs: &[Input<'a>]) -> Vec<Input<'a>> {
     let list: Vec<&Model> = inputs.iter().map(|input| input.model).collect();
     let pairs = kernels::pairwise_squared_distances(&list, PARTS);
-    let geometry = Geometry::from_fn(ELEMENTS as u64, MODELS, |i, j| pairs[i * (i - 1) / 2 + j].clone());
+    let geometry =
+        Geometry::from_fn(ELEMENTS as u64, MODELS, |i, j| pairs[i * (i - 1) / 2 + j].clone());
     let subject = |i: usize| Subject::new(PeerId::from_bytes([i as u8; 32]), inputs[i].id, i, 0);
     let subjects: Vec<_> = (0..MODELS).map(subject).collect();
     let scores = score(MODELS, &subjects, &geometry, &Profile::Strict.constants()).trust;
