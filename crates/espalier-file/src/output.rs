@@ -9,7 +9,6 @@ use tempfile::NamedTempFile;
 
 /// A file that was not written. What was there before is unchanged, unless it was written through.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum WriteError {
     /// The caller: it would overwrite something, and that was not asked for.
     #[error("{} exists", .0.display())]
