@@ -50,11 +50,6 @@ fn open(file: &Path, args: &SimulateArgs) -> Result<Scenario, Failure> {
         scenario = scenario.with_seeds(count, args.run.seed).map_err(blame)?;
     }
     scenario.check().map_err(blame)?;
-    for run in &scenario.runs {
-        let checked = run.config.check_rounds().map_err(Failure::input);
-        checked
-            .map_err(|failed| within(failed, format!("{}: run `{}`", file.display(), run.name)))?;
-    }
     Ok(scenario)
 }
 

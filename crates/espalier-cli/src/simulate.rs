@@ -75,8 +75,7 @@ pub(crate) fn configure(
     let family = args.model.clone().unwrap_or(model);
     let folder = nodes_of_folder(&family).map_err(Failure::input)?;
     let config = args.config(folder.unwrap_or(nodes), rounds, family);
-    config.check().map_err(Failure::input)?;
-    config.check_rounds().map_err(Failure::input)?;
+    config.check_asked().map_err(Failure::input)?;
     Ok(config)
 }
 

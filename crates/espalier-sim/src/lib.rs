@@ -38,6 +38,7 @@ mod counted;
 mod course;
 mod digits;
 mod disk;
+mod effect;
 mod engine;
 mod error;
 mod estimate;
@@ -69,7 +70,7 @@ mod watch;
 mod world;
 
 pub use attack::{Attack, Scene, Target};
-pub use check::MAX_NODES;
+pub use check::{MAX_NODES, MAX_ROUNDS};
 pub use config::{
     Churn, Clock, Config, Cut, Exchange, Family, LateJoiners, Latency, MAX_SYNTHETIC, Metrics,
     Outage, ParseError, PartitionSpec, Rate, RetractSpec, Share, Span, Spread, Wire,

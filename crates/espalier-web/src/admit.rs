@@ -65,8 +65,7 @@ pub(crate) fn admit(
         return Err(wrong("metrics", message));
     }
     elements(config, limits, upload)?;
-    config.check().map_err(|error| refusal(&error))?;
-    config.check_rounds().map_err(|error| refusal(&error))
+    config.check_asked().map_err(|error| refusal(&error))
 }
 
 /// Whoever opens the page may not read what the server can.
