@@ -92,7 +92,8 @@ fn of_time(config: &Config) -> Vec<SimError> {
     match Membership::open(config) {
         Err(error) => found.push(error),
         Ok(churn) if churn.first_of_trace().is_some_and(|first| first >= end) => {
-            let problem = format!("nothing in the file happens before round {} ends", config.rounds);
+            let problem =
+                format!("nothing in the file happens before round {} ends", config.rounds);
             found.push(flag("--churn", problem));
         }
         Ok(_) => {}
@@ -104,7 +105,8 @@ fn of_time(config: &Config) -> Vec<SimError> {
 fn of_models(config: &Config) -> Vec<SimError> {
     let mut found = Vec::new();
     if !config.attest && config.model != Family::Digits {
-        let problem = "only nodes with data measure each other: leave it out, or use --model digits";
+        let problem =
+            "only nodes with data measure each other: leave it out, or use --model digits";
         found.push(flag("--no-attest", problem));
     }
     if config.spread != Spread::Iid || config.retrain.is_some() {
@@ -185,7 +187,10 @@ mod tests {
             (|c| c.period = Span(5_000_000), "--period: needs virtual time"),
             (|c| c.attest = false, "--no-attest: only nodes with data"),
             (|c| c.metrics = Metrics::Sample(9), "--metrics: there are only 8 nodes"),
-            (|c| c.outage = vec!["0@21..30".parse().expect("rounds")], "--outage: round 21 is after"),
+            (
+                |c| c.outage = vec!["0@21..30".parse().expect("rounds")],
+                "--outage: round 21 is after",
+            ),
             (|c| c.late_joiners = "2@21".parse().ok(), "--late-joiners: round 21 is after"),
             (|c| c.retrain = Some(21), "--retrain: round 21 is after"),
             (|c| c.partition = "2@21..22".parse().ok(), "--partition: round 21 is after"),

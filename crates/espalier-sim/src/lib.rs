@@ -48,6 +48,7 @@ mod harness;
 mod measure;
 mod measure_peers;
 mod membership;
+mod memory;
 #[cfg(feature = "mutants")]
 mod mutants;
 mod opening;
@@ -87,6 +88,7 @@ pub use grid::{
 pub use harness::{Progress, simulate, simulate_watched};
 #[cfg(feature = "mutants")]
 pub use mutants::SimMutant;
+pub use memory::{MemoryLeft, memory_left};
 pub use output::{
     AUDIT_FILE, HTML_FILE, JSON_FILE, OutputError, audit_csv, existing_report, report_html,
     write_file, write_report,
@@ -94,7 +96,9 @@ pub use output::{
 pub use protocols::{
     Exchanges, ExchangesConfig, LeftOut, Protocol, ProtocolResult, ProtocolRun, run_exchanges,
 };
-pub use replay::{Divergence, NodeView, ReplayError, Replayed, replay, simulate_logged};
+pub use replay::{
+    Divergence, NodeView, ReplayError, Replayed, config_of_log, replay, simulate_logged,
+};
 pub use report::{
     AuditEntry, Detection, Event, EventKind, ModelInfo, NodeInfo, Outcome, Report, Round,
     RoundTrip, Summary, TopologyInfo, TraceEntry, TrustRow,
@@ -113,5 +117,7 @@ pub use swarm::{
     judge_by, run_swarm, shrink, swarm_config,
 };
 pub use vectors::{Vector, golden_vectors, vectors};
-pub use verify::{Difference, MAX_REPORT_LEN, VerifyError, verify_report};
+pub use verify::{
+    Difference, MAX_REPORT_LEN, VerifyError, configs_of_report, verify_report,
+};
 pub use watch::{HeldOp, Moment, NodeMoment, Passed, Sight, Watched};

@@ -171,9 +171,11 @@ impl Membership {
             let times = times_of(&outage.rounds, config);
             named.entry(outage.node as usize).or_default().push(times);
         }
-        let mut open: BTreeMap<usize, (Absence, Time)> = self.absent.iter().map(|node| {
-            (*node, (Absence { absent: true, ..Absence::default() }, 0))
-        }).collect();
+        let mut open: BTreeMap<usize, (Absence, Time)> = self
+            .absent
+            .iter()
+            .map(|node| (*node, (Absence { absent: true, ..Absence::default() }, 0)))
+            .collect();
         for &(time, node, change) in &self.trace {
             let (mut away, since) = open.remove(&node).unwrap_or_default();
             let before = away.is_away();

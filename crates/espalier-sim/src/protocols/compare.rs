@@ -2,7 +2,9 @@
 
 use super::Tally;
 use super::drive::TreeRun;
-use crate::config::{Clock, Config, Exchange, Metrics, ParseError, Share, text_serde, unknown};
+use crate::config::{
+    Clock, Config, Exchange, Metrics, ParseError, Share, Wire, text_serde, unknown,
+};
 use crate::error::{SimError, flag};
 use crate::estimate::Estimate;
 use crate::family::Task;
@@ -209,6 +211,15 @@ impl ExchangesConfig {
             return Err(flag("--clock", "none of these protocols runs by this clock"));
         }
         running.try_for_each(|protocol| self.run_of(*protocol, seed, None).check())
+    }
+
+    /// The configuration of each run that is made by a replica's exchanges, with the first seed.
+    #[must_use]
+    pub fn runs(&self) -> Vec<Config> {
+        let running = self.protocols.iter().filter(|p| self.left_out(**p).is_none());
+        let seed = self.seeds.first().copied().unwrap_or(1);
+        let frames = |p: &Protocol| Config { wire: Wire::Frames, ..self.run_of(*p, seed, None) };
+        running.filter(|p| **p != Protocol::MeanOnly).map(frames).collect()
     }
 
     fn clock_of(&self, protocol: Protocol) -> Clock {
