@@ -2,10 +2,11 @@
 
 use crate::Failure;
 use crate::args::ByzantineArgs;
-use crate::console::{self, Cells};
+use crate::console::{self, Cells, count};
+use crate::limits::check_memory;
 use anyhow::Context as _;
 use espalier::sim::{
-    CellResult, GRID_HTML, GRID_JSON, Grid, GridConfig, GroupSummary, Journal, ProtocolSummary,
+    CellResult, Config, GRID_HTML, GRID_JSON, Grid, GridConfig, GroupSummary, Journal, ProtocolSummary,
     run_grid, write_grid,
 };
 use std::fmt::Write as _;
@@ -17,7 +18,8 @@ const MAX_SEEDS: u64 = 10_000;
 
 pub(crate) fn run(args: &ByzantineArgs, quiet: bool) -> Result<(), Failure> {
     let config = configure(args)?;
-    config.check().map_err(Failure::input)?;
+    let cells: Vec<Config> = config.cells().iter().map(|cell| cell.config(&config)).collect();
+    check_memory(cells.iter(), &args.memory)?;
     let done = args.out.join(GRID_JSON);
     if done.exists() && !args.force {
         let path = done.display();
@@ -83,7 +85,7 @@ fn play(
     }
 }
 
-fn configure(args: &ByzantineArgs) -> Result<GridConfig, Failure> {
+pub(crate) fn configure(args: &ByzantineArgs) -> Result<GridConfig, Failure> {
     let preset = if args.quick { GridConfig::quick() } else { GridConfig::full() };
     let seeds = match args.seeds {
         None => preset.seeds.len() as u64,
@@ -97,32 +99,44 @@ fn configure(args: &ByzantineArgs) -> Result<GridConfig, Failure> {
     fn or<T: Clone>(given: &[T], preset: Vec<T>) -> Vec<T> {
         if given.is_empty() { preset } else { given.to_vec() }
     }
-    Ok(GridConfig {
+    if args.seed.checked_add(seeds).is_none() {
+        let problem = format!("--seeds: {seeds} from {} on go beyond 2^64 - 1", args.seed);
+        return Err(Failure::Input(anyhow::anyhow!(problem)));
+    }
+    let config = GridConfig {
         model: args.model.clone().unwrap_or(preset.model),
         attacks: or(&args.attack, preset.attacks),
         shares: or(&args.byzantine, preset.shares),
         spreads: or(&args.spread, preset.spreads),
         topologies: or(&args.topology, preset.topologies),
         nodes: or(&args.nodes, preset.nodes),
-        seeds: (0..seeds).map(|i| args.seed.wrapping_add(i)).collect(),
+        seeds: (args.seed..args.seed + seeds).collect(),
         profile: args.profile,
         retrain: args.retrain,
         attest: !args.no_attest,
-    })
+    };
+    config.check().map_err(Failure::input)?;
+    let nobody = config.cells().iter().all(|cell| cell.share.of(cell.nodes) == 0);
+    if !args.attack.is_empty() && nobody {
+        let problem = "--attack: nobody is there to do it: name shares above 0 by --byzantine";
+        return Err(Failure::Input(anyhow::anyhow!(problem)));
+    }
+    Ok(config)
 }
 
 fn announce(config: &GridConfig, known: usize) -> String {
     let cells = config.cells().len();
     let mut text = format!(
-        "{cells} runs: {} attacks, {} shares of liars, {} spreads, {}, seeds from {}\n",
-        config.attacks.len(),
-        config.shares.len(),
-        config.spreads.len(),
+        "{}: {}, {} of liars, {}, {}, seeds from {}\n",
+        count(cells, "run"),
+        count(config.attacks.len(), "attack"),
+        count(config.shares.len(), "share"),
+        count(config.spreads.len(), "spread"),
         config.model,
         config.seeds.first().copied().unwrap_or(0),
     );
     if known > 0 {
-        let _ = writeln!(text, "{known} of them were done before; the rest goes on");
+        let _ = writeln!(text, "{known} of them {} done before; the rest goes on", if known == 1 { "was" } else { "were" });
     }
     text
 }
@@ -207,7 +221,7 @@ fn groups(groups: &[GroupSummary]) -> String {
             loss.map_or("–".into(), |(loss, name)| format!("{} ({name})", percent(*loss))),
         ]
     };
-    console::table(&head, &right, &groups.iter().map(row).collect::<Vec<_>>())
+    console::fitted(4, &head, &right, &groups.iter().map(row).collect::<Vec<_>>())
 }
 
 fn attacks(attacks: &[ProtocolSummary]) -> String {
@@ -234,5 +248,5 @@ fn attacks(attacks: &[ProtocolSummary]) -> String {
         ]
     };
     let right = [false, true, true, true, true, true, true, true];
-    console::table(&head, &right, &attacks.iter().map(row).collect::<Vec<_>>())
+    console::fitted(1, &head, &right, &attacks.iter().map(row).collect::<Vec<_>>())
 }

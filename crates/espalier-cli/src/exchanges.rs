@@ -2,7 +2,8 @@
 
 use crate::Failure;
 use crate::args::ExchangesArgs;
-use crate::console::{self, Cells};
+use crate::console::{self, Cells, count};
+use crate::limits::check_memory;
 use crate::simulate::failure;
 use anyhow::Context as _;
 use espalier::sim::{
@@ -18,7 +19,8 @@ const MAX_SEEDS: u32 = 10_000;
 
 pub(crate) fn run(args: &ExchangesArgs, quiet: bool) -> Result<(), Failure> {
     let config = configure(args)?;
-    config.check().map_err(failure)?;
+    let runs = config.runs();
+    check_memory(runs.iter(), &args.memory)?;
     // What goes to standard output with `--json -` is JSON and nothing else.
     let to_stdout = args.json.as_deref() == Some(Path::new("-"));
     let quiet = quiet || to_stdout;
@@ -83,7 +85,7 @@ fn summary(all: &Exchanges) -> String {
     let runs = all.config.seeds.len();
     let _ = write!(
         text,
-        "\n{runs} runs each; means with 95 % intervals. Every contribution at every node: at least \
+        "\n{} each; means with 95 % intervals. Every contribution at every node: at least \
          {least}\n\n"
     );
     let head = [
@@ -98,7 +100,7 @@ fn summary(all: &Exchanges) -> String {
     ];
     let right = [false, true, true, true, true, true, false, false];
     let rows: Vec<_> = all.results.iter().map(|result| row(result, runs)).collect();
-    text.push_str(&console::table(&head, &right, &rows));
+    text.push_str(&console::fitted(1, &head, &right, &rows));
     for left in &all.left_out {
         let _ = writeln!(text, "{} is left out: {}", left.protocol, left.reason);
     }
@@ -110,7 +112,7 @@ fn row(result: &ProtocolResult, runs: usize) -> Vec<String> {
     let until = match &result.until_equal {
         None => "not equal".into(),
         Some(until) if (result.ended as usize) < runs => {
-            format!("{} {unit} in {} runs", interval(until, 2), result.ended)
+            format!("{} {unit} in {}", interval(until, 2), count(result.ended, "run"))
         }
         Some(until) => format!("{} {unit}", interval(until, 2)),
     };

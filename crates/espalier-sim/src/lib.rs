@@ -38,6 +38,7 @@ mod counted;
 mod course;
 mod digits;
 mod disk;
+mod effect;
 mod engine;
 mod error;
 mod estimate;
@@ -47,6 +48,7 @@ mod harness;
 mod measure;
 mod measure_peers;
 mod membership;
+mod memory;
 #[cfg(feature = "mutants")]
 mod mutants;
 mod opening;
@@ -69,7 +71,7 @@ mod watch;
 mod world;
 
 pub use attack::{Attack, Scene, Target};
-pub use check::MAX_NODES;
+pub use check::{MAX_NODES, MAX_ROUNDS};
 pub use config::{
     Churn, Clock, Config, Cut, Exchange, Family, LateJoiners, Latency, MAX_SYNTHETIC, Metrics,
     Outage, ParseError, PartitionSpec, Rate, RetractSpec, Share, Span, Spread, Wire,
@@ -86,13 +88,16 @@ pub use grid::{
 pub use harness::{Progress, simulate, simulate_watched};
 #[cfg(feature = "mutants")]
 pub use mutants::SimMutant;
+pub use memory::{MemoryLeft, memory_left};
 pub use output::{
     AUDIT_FILE, HTML_FILE, JSON_FILE, REPORT_FILES, audit_csv, report_html, write_report,
 };
 pub use protocols::{
     Exchanges, ExchangesConfig, LeftOut, Protocol, ProtocolResult, ProtocolRun, run_exchanges,
 };
-pub use replay::{Divergence, NodeView, ReplayError, Replayed, replay, simulate_logged};
+pub use replay::{
+    Divergence, NodeView, ReplayError, Replayed, config_of_log, replay, simulate_logged,
+};
 pub use report::{
     AuditEntry, Detection, Event, EventKind, ModelInfo, NodeInfo, Outcome, Report, Round,
     RoundTrip, Summary, TopologyInfo, TraceEntry, TrustRow,
@@ -111,5 +116,7 @@ pub use swarm::{
     judge_by, run_swarm, shrink, swarm_config,
 };
 pub use vectors::{Vector, golden_vectors, vectors};
-pub use verify::{Difference, MAX_REPORT_LEN, VerifyError, verify_report};
+pub use verify::{
+    Difference, MAX_REPORT_LEN, VerifyError, configs_of_report, verify_report,
+};
 pub use watch::{HeldOp, Moment, NodeMoment, Passed, Sight, Watched};

@@ -4,6 +4,7 @@ mod byzantine;
 mod evidence;
 mod exchanges;
 mod help;
+mod lines;
 mod maelstrom;
 mod output;
 mod refusals;

@@ -287,12 +287,14 @@ impl<'a> Observer<'a> {
                 all => caught as f64 / all as f64,
             },
         });
+        let nodes = everybody.iter().map(|&i| &world.nodes[i]);
+        let least = summary::least_bytes(world, task.base(), nodes);
         let plan = seen.and_then(|seen| seen.resolution.as_ref()).map(|r| r.plan());
         self.report.summary = Summary {
             final_state_hash: state.state_hash(),
             final_model_hash: plan.and_then(Result::ok).map(|plan| plan.hash().root()),
             final_accuracy: seen.and_then(|seen| seen.accuracy),
-            bytes_over_optimum: summary::over_optimum(engine, state),
+            bytes_over_optimum: (least > 0).then(|| engine.sent_bytes as f64 / least as f64),
             exchanges: self.report.audit_total / 2,
             logged: engine.log.count(),
             event_log: engine.log.hash(),

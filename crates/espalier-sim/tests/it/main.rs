@@ -8,9 +8,11 @@ mod families;
 mod faults;
 mod fixtures;
 mod grid;
+mod least;
 mod metrics;
 #[cfg(feature = "mutants")]
 mod mutants;
+mod outages;
 mod output;
 mod page_proof;
 mod protocol;
