@@ -33,12 +33,16 @@ pub(crate) fn run(args: &ServeArgs, quiet: bool) -> Result<(), Failure> {
     })
 }
 
-/// Waits for Ctrl-C, or for whoever ends programs that run in the background.
+/// Waits for Ctrl-C, for whoever ends programs that run in the background, or for the end of the
+/// terminal.
 async fn wish_to_end() {
     #[cfg(unix)]
-    if let Ok(mut end) = signal(SignalKind::terminate()) {
+    if let (Ok(mut end), Ok(mut hangup)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::hangup()))
+    {
         tokio::select! {
             _ = end.recv() => {}
+            _ = hangup.recv() => {}
             _ = tokio::signal::ctrl_c() => {}
         }
         return;

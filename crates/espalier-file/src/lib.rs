@@ -40,5 +40,5 @@ mod text;
 
 pub use output::{Output, WriteError, check, check_folder, finish_all, write, write_all};
 pub use pending::discard_pending;
-pub use target::{Target, clash};
+pub use target::{Target, clash, same};
 pub use text::{EmptyField, ReadError, fields, is_utf16, lines, read, read_text, text_of};

@@ -130,6 +130,12 @@ impl Output {
         }
     }
 
+    /// The standard output of this process.
+    #[must_use]
+    pub fn stdout() -> Self {
+        Self { given: "/dev/stdout".into(), force: false, sink: Sink::Stdout }
+    }
+
     /// The path as it was given.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -112,11 +112,34 @@ fn descriptor(path: &Path) -> Option<Target> {
     }
 }
 
-/// What makes two targets the same.
+/// What a path leads to.
 #[derive(Debug, PartialEq, Eq)]
-enum Identity {
-    Path(PathBuf),
-    Node(u64, u64),
+struct Identity {
+    /// Where a file is, or would be.
+    path: Option<PathBuf>,
+    /// Device and number of what is there.
+    node: Option<(u64, u64)>,
+}
+
+impl Identity {
+    fn is(&self, other: &Self) -> bool {
+        match (&self.path, &other.path) {
+            // Two names of one file are two files once one is replaced.
+            (Some(a), Some(b)) => a == b,
+            _ => self.node.is_some() && self.node == other.node,
+        }
+    }
+
+    fn is_folder_of(&self, other: &Self) -> bool {
+        matches!((&self.path, &other.path), (Some(a), Some(b)) if b.starts_with(a))
+    }
+}
+
+/// Whether both paths lead to one file, device or pipe that cannot serve both.
+#[must_use]
+pub fn same(a: impl AsRef<Path>, b: impl AsRef<Path>) -> bool {
+    let both = (identity(a.as_ref()), identity(b.as_ref()));
+    matches!(both, (Some(a), Some(b)) if a.is(&b))
 }
 
 /// The first two of `paths` that cannot both be written: they lead to one file, or one is a folder
@@ -125,36 +148,50 @@ enum Identity {
 #[must_use]
 pub fn clash(paths: &[&Path]) -> Option<(usize, usize)> {
     let known: Vec<_> = paths.iter().map(|path| identity(path)).collect();
-    let pairs = (0..known.len()).flat_map(|b| (0..b).map(move |a| (a, b)));
-    pairs.into_iter().find(|(a, b)| match (&known[*a], &known[*b]) {
-        (Some(Identity::Path(a)), Some(Identity::Path(b))) => a.starts_with(b) || b.starts_with(a),
-        (Some(a), Some(b)) => a == b,
+    let mut pairs = (0..known.len()).flat_map(|b| (0..b).map(move |a| (a, b)));
+    pairs.find(|(a, b)| match (&known[*a], &known[*b]) {
+        (Some(a), Some(b)) => a.is(b) || a.is_folder_of(b) || b.is_folder_of(a),
         _ => false,
     })
 }
 
 fn identity(path: &Path) -> Option<Identity> {
     match Target::of(path).ok()? {
-        Target::File { path, .. } => Some(Identity::Path(absolute(&path)?)),
-        #[cfg(unix)]
-        Target::Through(path) => {
-            use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
-            let about = fs::metadata(path).ok()?;
-            let shared = about.file_type().is_char_device();
-            (!shared).then(|| Identity::Node(about.dev(), about.ino()))
+        Target::File { path, existing } => {
+            let node = existing.and_then(|about| node_of(&about));
+            Some(Identity { path: Some(absolute(&path)?), node })
         }
-        #[cfg(unix)]
-        Target::Stdout => node(rustix::fs::fstat(io::stdout())),
-        #[cfg(unix)]
-        Target::Stderr => node(rustix::fs::fstat(io::stderr())),
-        #[cfg(not(unix))]
-        _ => None,
+        Target::Through(path) => {
+            let about = fs::metadata(path).ok()?;
+            Some(Identity { path: None, node: Some(node_of(&about)?) })
+        }
+        Target::Stdout => standard(io::stdout()),
+        Target::Stderr => standard(io::stderr()),
     }
 }
 
+/// `None` for a device of characters: it takes what comes.
 #[cfg(unix)]
-fn node(about: rustix::io::Result<rustix::fs::Stat>) -> Option<Identity> {
-    about.ok().map(|about| Identity::Node(about.st_dev, about.st_ino))
+fn node_of(about: &Metadata) -> Option<(u64, u64)> {
+    use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+    (!about.file_type().is_char_device()).then(|| (about.dev(), about.ino()))
+}
+
+#[cfg(not(unix))]
+fn node_of(_: &Metadata) -> Option<(u64, u64)> {
+    None
+}
+
+/// One of the standard streams; two outputs cannot share it, whatever it is.
+#[cfg(unix)]
+fn standard(stream: impl std::os::fd::AsFd) -> Option<Identity> {
+    let about = rustix::fs::fstat(stream).ok()?;
+    Some(Identity { path: None, node: Some((about.st_dev, about.st_ino)) })
+}
+
+#[cfg(not(unix))]
+fn standard(_: impl Sized) -> Option<Identity> {
+    None
 }
 
 /// The absolute path, also if its folder is not there yet.

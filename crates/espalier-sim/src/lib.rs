@@ -86,9 +86,9 @@ pub use grid::{
     rule_names, run_grid, write_grid,
 };
 pub use harness::{Progress, simulate, simulate_watched};
+pub use memory::{MemoryLeft, memory_left};
 #[cfg(feature = "mutants")]
 pub use mutants::SimMutant;
-pub use memory::{MemoryLeft, memory_left};
 pub use output::{
     AUDIT_FILE, HTML_FILE, JSON_FILE, REPORT_FILES, audit_csv, report_html, write_report,
 };
@@ -116,7 +116,5 @@ pub use swarm::{
     judge_by, run_swarm, shrink, swarm_config,
 };
 pub use vectors::{Vector, golden_vectors, vectors};
-pub use verify::{
-    Difference, MAX_REPORT_LEN, VerifyError, configs_of_report, verify_report,
-};
+pub use verify::{Difference, MAX_REPORT_LEN, VerifyError, configs_of_report, verify_report};
 pub use watch::{HeldOp, Moment, NodeMoment, Passed, Sight, Watched};

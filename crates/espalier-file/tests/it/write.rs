@@ -1,6 +1,8 @@
 //! What becomes of every kind of path.
 
-use espalier_file::{Output, Target, WriteError, check, check_folder, clash, write, write_all};
+use espalier_file::{
+    Output, Target, WriteError, check, check_folder, clash, same, write, write_all,
+};
 use std::fs::{self, Permissions};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
@@ -213,7 +215,7 @@ fn two_names_of_one_file_are_found() {
     symlink("folder/new", place.at("dangling")).unwrap();
     place.pipe("pipe");
     symlink("pipe", place.at("pipe2")).unwrap();
-    let same = |a: &str, b: &str| clash(&[&place.at(a), &place.at(b)]).is_some();
+    let clashes = |a: &str, b: &str| clash(&[&place.at(a), &place.at(b)]).is_some();
     for (a, b) in [
         ("x", "x"),
         ("x", "./x"),
@@ -226,11 +228,16 @@ fn two_names_of_one_file_are_found() {
         // One is the folder of the other.
         ("new", "new/x"),
     ] {
-        assert!(same(a, b) && same(b, a), "{a} and {b}");
+        assert!(clashes(a, b) && clashes(b, a), "{a} and {b}");
     }
     for (a, b) in [("x", "y"), ("folder/x", "x"), ("new/x", "newer/x"), ("pipe", "link")] {
-        assert!(!same(a, b), "{a} and {b}");
+        assert!(!clashes(a, b), "{a} and {b}");
     }
+    // A folder and what is in it are not the same, and neither are two hard links.
+    assert!(same(place.at("link"), place.at("folder/x")));
+    assert!(!same(place.at("new"), place.at("new/x")));
+    fs::hard_link(place.at("folder/x"), place.at("hard")).unwrap();
+    assert!(!clashes("hard", "folder/x"));
     let null = Path::new("/dev/null");
     assert_eq!(clash(&[null, null]), None);
     assert_eq!(clash(&[&place.at("a"), null, &place.at("b"), &place.at("a")]), Some((0, 3)));
