@@ -6,8 +6,8 @@ use crate::console::{self, Cells, count};
 use crate::limits::check_memory;
 use anyhow::Context as _;
 use espalier::sim::{
-    CellResult, Config, GRID_HTML, GRID_JSON, Grid, GridConfig, GroupSummary, Journal, ProtocolSummary,
-    run_grid, write_grid,
+    CellResult, Config, GRID_HTML, GRID_JSON, Grid, GridConfig, GroupSummary, Journal,
+    ProtocolSummary, run_grid, write_grid,
 };
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
@@ -136,7 +136,11 @@ fn announce(config: &GridConfig, known: usize) -> String {
         config.seeds.first().copied().unwrap_or(0),
     );
     if known > 0 {
-        let _ = writeln!(text, "{known} of them {} done before; the rest goes on", if known == 1 { "was" } else { "were" });
+        let _ = writeln!(
+            text,
+            "{known} of them {} done before; the rest goes on",
+            if known == 1 { "was" } else { "were" }
+        );
     }
     text
 }

@@ -193,13 +193,7 @@ pub(crate) fn fitted(keys: usize, head: &[&str], right: &[bool], rows: &[Vec<Str
     parts(width(), keys, head, right, rows)
 }
 
-fn parts(
-    width: usize,
-    keys: usize,
-    head: &[&str],
-    right: &[bool],
-    rows: &[Vec<String>],
-) -> String {
+fn parts(width: usize, keys: usize, head: &[&str], right: &[bool], rows: &[Vec<String>]) -> String {
     let wide = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells.chain([head[column].chars().count()]).max().unwrap_or(0) + 2
@@ -263,8 +257,9 @@ mod tests {
 
     #[test]
     fn one_is_one() {
-        assert_eq!([count(1_u32, "run"), count(0_u64, "run"), count(2_usize, "run")], [
-            "1 run", "0 runs", "2 runs"
-        ]);
+        assert_eq!(
+            [count(1_u32, "run"), count(0_u64, "run"), count(2_usize, "run")],
+            ["1 run", "0 runs", "2 runs"]
+        );
     }
 }

@@ -74,9 +74,10 @@ pub(crate) fn run(path: &Path, args: &SimulateArgs, quiet: bool) -> Result<(), F
     }
     match (&replayed.divergence, until) {
         (Some(_), _) => Err(Failure::Check),
-        (None, Some(until)) if replayed.events < until => {
-            Err(Failure::Input(anyhow!("--until: the log has only {}", console::count(replayed.events, "event"))))
-        }
+        (None, Some(until)) if replayed.events < until => Err(Failure::Input(anyhow!(
+            "--until: the log has only {}",
+            console::count(replayed.events, "event")
+        ))),
         _ => Ok(()),
     }
 }

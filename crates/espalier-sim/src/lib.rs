@@ -65,6 +65,7 @@ mod suggest;
 mod summary;
 mod swarm;
 mod tensors;
+mod threads;
 mod vectors;
 mod verify;
 mod watch;
@@ -86,9 +87,9 @@ pub use grid::{
     write_grid,
 };
 pub use harness::{Progress, simulate, simulate_watched};
+pub use memory::{MemoryLeft, memory_left};
 #[cfg(feature = "mutants")]
 pub use mutants::SimMutant;
-pub use memory::{MemoryLeft, memory_left};
 pub use output::{
     AUDIT_FILE, HTML_FILE, JSON_FILE, OutputError, audit_csv, existing_report, report_html,
     write_file, write_report,
@@ -117,7 +118,5 @@ pub use swarm::{
     judge_by, run_swarm, shrink, swarm_config,
 };
 pub use vectors::{Vector, golden_vectors, vectors};
-pub use verify::{
-    Difference, MAX_REPORT_LEN, VerifyError, configs_of_report, verify_report,
-};
+pub use verify::{Difference, MAX_REPORT_LEN, VerifyError, configs_of_report, verify_report};
 pub use watch::{HeldOp, Moment, NodeMoment, Passed, Sight, Watched};
