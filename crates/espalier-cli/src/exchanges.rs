@@ -73,9 +73,10 @@ fn summary(all: &Exchanges) -> String {
         let _ = write!(text, ", {loss} of the messages lost");
     }
     let runs = all.config.seeds.len();
+    let each = count(runs, "run");
     let _ = write!(
         text,
-        "\n{} each; means with 95 % intervals. Every contribution at every node: at least \
+        "\n{each} each; means with 95 % intervals. Every contribution at every node: at least \
          {least}\n\n"
     );
     let head = [

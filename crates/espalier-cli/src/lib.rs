@@ -28,7 +28,7 @@ mod understand;
 mod verify;
 
 use args::{Cli, Command};
-use clap::{CommandFactory as _, FromArgMatches as _};
+use clap::CommandFactory as _;
 use std::process::ExitCode;
 
 pub use understand::{Understood, command, read};

@@ -28,10 +28,9 @@ pub(crate) fn run(out: Option<&Path>) -> Result<(), Failure> {
 /// A page. What stands after the flags is set as it is in the help, line by line.
 fn page(command: &Command) -> Result<Vec<u8>, Failure> {
     let after = command.get_after_long_help().or(command.get_after_help()).map(ToString::to_string);
-    let name = command.get_display_name().unwrap_or(command.get_name()).to_owned();
     let rest = command.clone().after_help(Resettable::Reset).after_long_help(Resettable::Reset);
     let mut page = Vec::new();
-    Man::new(rest.name(name)).render(&mut page)?;
+    Man::new(rest).render(&mut page)?;
     if let Some(after) = after {
         writeln!(page, ".SH EXAMPLES\n.nf")?;
         for line in after.lines().filter(|line| *line != "Examples:") {

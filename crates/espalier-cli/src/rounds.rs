@@ -99,7 +99,8 @@ fn wrong(cell: &RoundsCell) -> String {
     }
     if !cell.scheduled.kept {
         let (rounds, promised) = (cell.scheduled.rounds, cell.scheduled.promised);
-        said.push(format!("the schedule took {} and promises {promised}"));
+        let rounds = count(rounds, "round");
+        said.push(format!("the schedule took {rounds} and promises {promised}"));
     }
     said.join("; ")
 }

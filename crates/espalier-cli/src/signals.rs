@@ -19,6 +19,12 @@ pub(crate) fn watch() {
     });
 }
 
+/// Whether the end of the terminal ends the command, as it does unless `nohup` says otherwise.
+#[cfg(unix)]
+pub(crate) fn hangs_up() -> bool {
+    ignored() >> (signal_hook::consts::SIGHUP - 1) & 1 == 0
+}
+
 /// The signals that are ignored, one bit each, where the system tells.
 #[cfg(unix)]
 fn ignored() -> u64 {

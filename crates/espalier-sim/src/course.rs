@@ -382,25 +382,15 @@ impl<'a, P: Stage> Course<'a, P> {
     /// is so already, or would leave nobody there.
     fn change(&mut self, now: Time, node: usize, change: Change) -> Result<Done<P>, SimError> {
         let (may_go, came) = (self.may_go(node), self.engine.peers.is_up(node));
-        let mut done = Vec::new();
-        match change {
-            Change::Leave if self.membership.is_by_chance() && !may_go => {
-                // One that is away leaves when it is back, if chance wants it then.
-                let next = if came { Change::Leave } else { Change::Join };
-                self.membership.go_on(now, node, next);
-                return Ok(done);
-            }
-            Change::Leave => done = self.alter(node, |away| away.left = true)?,
-            Change::Join => {
-                done = self.alter(node, |away| (away.left, away.absent) = (false, false))?;
-                if !came && self.engine.peers.is_up(node) {
-                    self.happened.push((EventKind::Join, vec![node]));
-                }
-            }
-            Change::Crash => done = self.alter(node, |away| away.traced = true)?,
-            Change::Restart => done = self.alter(node, |away| away.traced = false)?,
-            Change::Down => done = self.alter(node, |away| away.outages += 1)?,
-            Change::Up => done = self.alter(node, |away| away.outages -= 1)?,
+        if change == Change::Leave && self.membership.is_by_chance() && !may_go {
+            // One that is away leaves when it is back, if chance wants it then.
+            let next = if came { Change::Leave } else { Change::Join };
+            self.membership.go_on(now, node, next);
+            return Ok(Vec::new());
+        }
+        let done = self.alter(node, |away| away.heed(change))?;
+        if change == Change::Join && !came && self.engine.peers.is_up(node) {
+            self.happened.push((EventKind::Join, vec![node]));
         }
         self.membership.go_on(now, node, change);
         Ok(done)

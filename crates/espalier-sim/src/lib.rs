@@ -65,6 +65,7 @@ mod suggest;
 mod summary;
 mod swarm;
 mod tensors;
+mod threads;
 mod vectors;
 mod verify;
 mod watch;

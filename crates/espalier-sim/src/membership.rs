@@ -51,6 +51,18 @@ impl Absence {
         self.chance || self.traced || self.outages > 0
     }
 
+    /// Takes a change in. A change that was drawn is one like others.
+    pub(crate) fn heed(&mut self, change: Change) {
+        match change {
+            Change::Leave => self.left = true,
+            Change::Join => (self.left, self.absent) = (false, false),
+            Change::Crash => self.traced = true,
+            Change::Restart => self.traced = false,
+            Change::Down => self.outages += 1,
+            Change::Up => self.outages = self.outages.saturating_sub(1),
+        }
+    }
+
     /// Whether it does not take part.
     pub(crate) fn is_away(&self) -> bool {
         self.late || self.absent || self.left || self.is_down()
@@ -169,13 +181,7 @@ impl Membership {
         for &(time, node, change) in &self.trace {
             let (mut away, since) = open.remove(&node).unwrap_or_default();
             let before = away.is_away();
-            match change {
-                Change::Leave => away.left = true,
-                Change::Join => (away.left, away.absent) = (false, false),
-                Change::Crash => away.traced = true,
-                Change::Restart => away.traced = false,
-                Change::Down | Change::Up => {}
-            }
+            away.heed(change);
             let since = if before { since } else { time };
             if before && !away.is_away() {
                 named.entry(node).or_default().push(since..time);

@@ -36,7 +36,8 @@ impl Config {
         let threads = rayon::current_num_threads() as u64;
         let (nodes, elements) = (u64::from(self.nodes), self.elements());
         let model = elements.saturating_mul(4);
-        let trainings = self.retrain.map_or(1, |every| 1 + self.expected_rounds() / u64::from(every.max(1)));
+        let trainings =
+            self.retrain.map_or(1, |every| 1 + self.expected_rounds() / u64::from(every.max(1)));
         let models = nodes.saturating_mul(trainings).saturating_mul(model);
         let training = threads.min(nodes).saturating_mul(elements).saturating_mul(TRAINING);
         let base = model.saturating_mul(3);
@@ -77,7 +78,9 @@ impl Config {
     fn elements(&self) -> u64 {
         match &self.model {
             Family::Digits => DIGITS / 4,
-            Family::Synthetic(shape) => shape.iter().fold(1, |all: u64, size| all.saturating_mul(*size)),
+            Family::Synthetic(shape) => {
+                shape.iter().fold(1, |all: u64, size| all.saturating_mul(*size))
+            }
             // The largest file is no smaller than any model, and elements have two bytes or more.
             Family::Path(path) => largest(Path::new(path)) / 4,
         }
@@ -120,14 +123,12 @@ pub fn memory_left() -> Option<MemoryLeft> {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let machine = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let used = |name: &str| in_kib(&status, name).unwrap_or(0);
-    let limited = |name: &str, used: u64| limit(&limits, name).map(|most| most.saturating_sub(used));
+    let limited =
+        |name: &str, used: u64| limit(&limits, name).map(|most| most.saturating_sub(used));
     let all = [
         ("the machine", in_kib(&machine, "MemAvailable:")),
         ("the limit of the control group", control_group()),
-        (
-            "the limit on address space (ulimit -v)",
-            limited("Max address space", used("VmSize:")),
-        ),
+        ("the limit on address space (ulimit -v)", limited("Max address space", used("VmSize:"))),
         ("the limit on data (ulimit -d)", limited("Max data size", used("VmData:"))),
     ];
     let known = all.into_iter().filter_map(|(by, bytes)| Some(MemoryLeft { bytes: bytes?, by }));
@@ -198,8 +199,11 @@ mod tests {
         assert!(of(|c| c.rounds = 10_000_000) > 50 << 30);
         assert!(of(|c| (c.rounds, c.until_converged) = (10_000_000, true)) < 64 << 20);
         assert!(of(|c| c.retrain = Some(1)) > usual);
-        assert_eq!(of(|c| (c.rounds, c.nodes) = (10_000_000, 100_000)), of(|c| {
-            (c.rounds, c.nodes) = (10_000_000, 100_000);
-        }));
+        assert_eq!(
+            of(|c| (c.rounds, c.nodes) = (10_000_000, 100_000)),
+            of(|c| {
+                (c.rounds, c.nodes) = (10_000_000, 100_000);
+            })
+        );
     }
 }

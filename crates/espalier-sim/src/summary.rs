@@ -204,7 +204,9 @@ pub(crate) fn least_bytes<'a>(
         let convicted = state.evidence().convicted();
         let (mut live, mut own) = (BTreeSet::new(), BTreeMap::<PeerId, BTreeSet<Digest>>::new());
         let visible = state.visible().filter(|e| !convicted.contains(&e.op().op().author));
-        live.extend(visible.flat_map(contents_of_entry).filter(|c| !known.contains(c)));
+        live.extend(
+            visible.flat_map(|entry| contents_of_entry(entry)).filter(|c| !known.contains(c)),
+        );
         for entry in state.entries() {
             own.entry(entry.op().op().author).or_default().extend(contents_of_entry(entry));
         }

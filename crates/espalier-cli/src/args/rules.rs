@@ -112,7 +112,7 @@ pub(crate) const RULES: &[Rules] = &[
             by("report", &[&["json"]]),
             only(&[GLOBAL, MEMORY, RUN, UNJUDGED, &["seed", "json"]]),
         ],
-        needs: &[ATTACK],
+        needs: &[ATTACK, Need { flag: "quiet", one_of: &["json"] }],
         apart: &[],
     },
     Rules {
@@ -201,8 +201,7 @@ pub(crate) fn check(command: &clap::Command, matches: &ArgMatches) -> Result<(),
         known && matches.value_source(id) == Some(ValueSource::CommandLine)
     };
     // Those of all commands are not among a command's own.
-    let given: Vec<&str> =
-        flags.chain(GLOBAL.iter().copied()).filter(|id| is_given(id)).collect();
+    let given: Vec<&str> = flags.chain(GLOBAL.iter().copied()).filter(|id| is_given(id)).collect();
     let shown = |id: &str| shown(command, id);
     let chosen = |mode: &&Mode| mode.by.is_none_or(|flag| given.contains(&flag));
     let Some(mode) = rules.modes.iter().find(chosen) else {
@@ -231,8 +230,9 @@ fn why_not(rules: &Rules, mode: &Mode, flag: &str, shown: &dyn Fn(&str) -> Strin
     let others = rules.modes.iter().filter(|other| other.heeds(flag));
     let others: Vec<String> = others.filter_map(|other| other.by).map(shown).collect();
     let needs = others.join(" or ");
+    let heeded = rules.modes.iter().any(|other| other.heeds(flag));
     match mode.by {
-        None if others.is_empty() => format!("does nothing in `{}`; leave it out", rules.command),
+        _ if !heeded => format!("does nothing in `{}`; leave it out", rules.command),
         None => format!("does nothing without {needs}"),
         Some(chosen) if others.is_empty() || others.contains(&shown(flag)) => {
             format!("does not go with {}", shown(chosen))
@@ -249,4 +249,79 @@ fn shown(command: &clap::Command, id: &str) -> String {
         None => flag.get_value_names().unwrap_or_default().join(" "),
     };
     flag.map_or(format!("--{id}"), name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// A new flag has to be put into the table, and with it what it needs.
+    #[test]
+    fn every_flag_of_every_command_stands_in_the_table() {
+        let mut command = crate::command();
+        command.build();
+        let commands: Vec<_> =
+            command.get_subcommands().filter(|command| command.get_name() != "help").collect();
+        let names: Vec<_> = commands.iter().map(|command| command.get_name()).collect();
+        for rules in RULES {
+            assert!(names.contains(&rules.command), "there is no `{}`", rules.command);
+        }
+        for command in commands {
+            let name = command.get_name();
+            let rules = RULES.iter().find(|rules| rules.command == name);
+            let rules = rules.unwrap_or_else(|| panic!("`{name}` is not in the table"));
+            let flags = command.get_arguments().map(|flag| flag.get_id().as_str());
+            let flags: BTreeSet<&str> =
+                flags.filter(|id| !["help", "version"].contains(id)).collect();
+            let heeded = |flag: &str| rules.modes.iter().any(|mode| mode.heeds(flag));
+            for flag in flags.iter().filter(|flag| !GLOBAL.contains(flag)) {
+                assert!(heeded(flag), "`{name}`: no mode heeds `{flag}`");
+            }
+            let lists = rules.modes.iter().flat_map(|mode| mode.heeds.iter().copied().flatten());
+            let chosen = rules.modes.iter().filter_map(|mode| mode.by.as_ref());
+            let needs = rules.needs.iter().flat_map(|need| need.one_of.iter().chain([&need.flag]));
+            let apart = rules.apart.iter().flat_map(|(a, b)| [a, b]);
+            for flag in lists.chain(chosen).chain(needs).chain(apart) {
+                assert!(flags.contains(flag), "`{name}` has no `{flag}`");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_what_would_be_right() {
+        let said = |line: &str| {
+            let words = line.split(' ').map(std::ffi::OsString::from);
+            crate::read(std::iter::once("espalier".into()).chain(words)).expect_err(line)
+        };
+        for (line, problem) in [
+            ("simulate --until 5", "--until: does nothing without --replay"),
+            (
+                "simulate --scenario x --until 5",
+                "--until: does not go with --scenario; it needs --replay",
+            ),
+            ("simulate --seeds 5", "--seeds: does nothing without --scenario"),
+            (
+                "simulate --replay x --seeds 5",
+                "--seeds: does not go with --replay; it needs --scenario",
+            ),
+            ("simulate --replay x --out y", "--out: does not go with --replay"),
+            ("simulate --replay x --nodes 3", "--nodes: does not go with --replay"),
+            ("simulate --scenario x --replay y", "--scenario: does not go with --replay"),
+            ("simulate --scenario x --log y", "--log: does not go with --scenario"),
+            ("simulate --attack nan", "--attack: does nothing without --byzantine"),
+            ("trace --report x --rounds 3", "--rounds: does not go with --report"),
+            ("swarm --nodes 5", "--nodes: does nothing without --fixed"),
+            ("swarm --fixed --wire frames", "--wire: does nothing in `swarm`"),
+            ("swarm --seeds 5 --minutes 1", "--seeds: does not go with --minutes"),
+            ("rounds --force", "--force: does nothing without --json or --csv"),
+            ("exchanges --force", "--force: does nothing without --json"),
+            ("verify", "nothing to do: give --evidence or REPORT"),
+            ("verify x --evidence y", "REPORT: does not go with --evidence"),
+            ("man --quiet", "--quiet: does nothing in `man`"),
+        ] {
+            let (code, said) = said(line);
+            assert!(code == 2 && said.starts_with(problem), "{line}: {said}");
+        }
+    }
 }

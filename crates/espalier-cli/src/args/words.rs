@@ -38,13 +38,17 @@ fn parse<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
 
 /// Attacks, those with a parameter without it.
 pub(crate) fn attacks() -> Words<Attack> {
-    let names = || Attack::FORMS.iter().filter_map(|(form, _)| form.split(':').next()).collect();
+    fn names() -> Vec<&'static str> {
+        Attack::FORMS.into_iter().filter_map(|(form, _)| form.split(':').next()).collect()
+    }
     Words { offered: names, parse: parse::<Attack> }
 }
 
 /// Strategies. Which there are is checked with their parameters.
 pub(crate) fn strategies() -> Words<String> {
-    let names = || espalier::resolve::registry().iter().map(|info| info.name).collect();
+    fn names() -> Vec<&'static str> {
+        espalier::resolve::registry().iter().map(|info| info.name).collect()
+    }
     Words { offered: names, parse: |text| Ok(text.to_owned()) }
 }
 

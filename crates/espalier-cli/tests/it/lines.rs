@@ -170,7 +170,9 @@ fn every_flag_beside_every_other_has_an_effect_or_is_refused() {
                         if let Ok(one) = understand(&line(&join(base, &[without])))
                             && !inside
                             && (one.flags == both.flags
-                                || (describes(&command, with) && !permits && one.config == both.config))
+                                || (describes(&command, with)
+                                    && !permits
+                                    && one.config == both.config))
                         {
                             let line = line(&join(base, &[a, b])).join(" ");
                             writeln!(ignored, "{line}: `{}` does nothing", with.get_id()).unwrap();
@@ -197,8 +199,22 @@ fn join<'a>(base: &[&'a Arg], more: &[&'a Arg]) -> Vec<&'a Arg> {
 /// Whether a flag says what is run, and not what becomes of it.
 fn describes(command: &Command, flag: &Arg) -> bool {
     let outputs = [
-        "out", "force", "json", "csv", "log", "require_convergence", "until", "show", "replay",
-        "minutes", "report", "evidence", "quiet", "threads", "any_size", "quick",
+        "out",
+        "force",
+        "json",
+        "csv",
+        "log",
+        "require_convergence",
+        "until",
+        "show",
+        "replay",
+        "minutes",
+        "report",
+        "evidence",
+        "quiet",
+        "threads",
+        "any_size",
+        "quick",
     ];
     let id = flag.get_id().as_str();
     let computes = ["simulate", "trace", "byzantine", "exchanges", "rounds"];
@@ -228,21 +244,132 @@ impl Dice {
 
 /// Values that some flag takes and most do not.
 const ODD: &[&str] = &[
-    "", " ", "0", "1", "2", "3", "-1", "-0.5", "0.5", "1e308", "-1e308", "NaN", "inf", "1e-7",
-    "4294967295", "4294967296", "18446744073709551615", "99999999999999999999", "00012", "+3",
-    "０", "٣", "é", "\u{202e}", "\u{1b}[31m", "\n", "\t", "a=b", "=", "a=", "=b", ",", ",,", "1,,2",
-    "1,1", "3,5", "%", "34%", "-1%", "150%", "0.0001%", ":", "::", "file:", "file:nowhere", "@", "3@", "@3",
-    "0@0", "1@1..1", "1@5..2", "2@1..4294967295", "4294967295@1..2", "3@4294967295", "..", "1..2",
-    "one-way:2@1..3", "bridge:2@2..4", "poisson:0:0", "poisson:1e-9:10", "dirichlet:1e-7",
-    "dirichlet:1e6", "clusters:4294967295", "synthetic:0", "synthetic:4", "synthetic:8x8",
-    "synthetic:268435456", "synthetic:1x1x1x1x1x1x1x1x1", "digits", "nowhere", ".", "/", "-", "--",
-    "--help", "ring", "star", "regular:3", "regular:4294967295", "erdos-renyi:1e-9",
-    "watts-strogatz:2:0", "barabasi-albert:1", "torus", "ties", "slerp", "krum", "density=0.3",
-    "f=2", "sign-flip", "nan,inf", "alie:1e300", "ipm:NaN", "withhold:4294967295", "full", "off",
-    "sample:0", "sample:3", "sample:4294967295", "rounds", "periodic", "none", "0s", "1us", "1ms",
-    "24h", "99999999h", "constant:0s", "uniform:1ms..0s", "lognormal:1s:3", "1B/s", "1GB/s",
-    "1125899906842624B/s", "auto", "frames", "counted", "delta", "intervals", "broadcast",
-    "sequential", "synchronous", "scheduled", "strict", "clustered", "true", "bash", "g-set",
+    "",
+    " ",
+    "0",
+    "1",
+    "2",
+    "3",
+    "-1",
+    "-0.5",
+    "0.5",
+    "1e308",
+    "-1e308",
+    "NaN",
+    "inf",
+    "1e-7",
+    "4294967295",
+    "4294967296",
+    "18446744073709551615",
+    "99999999999999999999",
+    "00012",
+    "+3",
+    "０",
+    "٣",
+    "é",
+    "\u{202e}",
+    "\u{1b}[31m",
+    "\n",
+    "\t",
+    "a=b",
+    "=",
+    "a=",
+    "=b",
+    ",",
+    ",,",
+    "1,,2",
+    "1,1",
+    "3,5",
+    "%",
+    "34%",
+    "-1%",
+    "150%",
+    "0.0001%",
+    ":",
+    "::",
+    "file:",
+    "file:nowhere",
+    "@",
+    "3@",
+    "@3",
+    "0@0",
+    "1@1..1",
+    "1@5..2",
+    "2@1..4294967295",
+    "4294967295@1..2",
+    "3@4294967295",
+    "..",
+    "1..2",
+    "one-way:2@1..3",
+    "bridge:2@2..4",
+    "poisson:0:0",
+    "poisson:1e-9:10",
+    "dirichlet:1e-7",
+    "dirichlet:1e6",
+    "clusters:4294967295",
+    "synthetic:0",
+    "synthetic:4",
+    "synthetic:8x8",
+    "synthetic:268435456",
+    "synthetic:1x1x1x1x1x1x1x1x1",
+    "digits",
+    "nowhere",
+    ".",
+    "/",
+    "-",
+    "--",
+    "--help",
+    "ring",
+    "star",
+    "regular:3",
+    "regular:4294967295",
+    "erdos-renyi:1e-9",
+    "watts-strogatz:2:0",
+    "barabasi-albert:1",
+    "torus",
+    "ties",
+    "slerp",
+    "krum",
+    "density=0.3",
+    "f=2",
+    "sign-flip",
+    "nan,inf",
+    "alie:1e300",
+    "ipm:NaN",
+    "withhold:4294967295",
+    "full",
+    "off",
+    "sample:0",
+    "sample:3",
+    "sample:4294967295",
+    "rounds",
+    "periodic",
+    "none",
+    "0s",
+    "1us",
+    "1ms",
+    "24h",
+    "99999999h",
+    "constant:0s",
+    "uniform:1ms..0s",
+    "lognormal:1s:3",
+    "1B/s",
+    "1GB/s",
+    "1125899906842624B/s",
+    "auto",
+    "frames",
+    "counted",
+    "delta",
+    "intervals",
+    "broadcast",
+    "sequential",
+    "synchronous",
+    "scheduled",
+    "strict",
+    "clustered",
+    "true",
+    "bash",
+    "g-set",
 ];
 
 /// A random command line, most of it nearly right.
@@ -291,7 +418,8 @@ const SMALL: u64 = 4_000_000;
 fn is_small(line: &[String], understood: &Understood) -> bool {
     let ends = !["serve", "maelstrom", "selfcheck"].contains(&line[0].as_str());
     // Nothing is written outside of the folder that is looked at.
-    let outside = line.iter().any(|word| word == "/" || word.ends_with("=/") || word.contains(".."));
+    let outside =
+        line.iter().any(|word| word == "/" || word.ends_with("=/") || word.contains(".."));
     let ends = ends && !outside;
     let file = ["verify", "man", "completions"].contains(&line[0].as_str())
         || line.iter().any(|word| word.starts_with("--replay") || word.starts_with("--report"));
@@ -325,7 +453,8 @@ fn run(line: &[String]) -> i32 {
 /// of those that are small are run, too.
 #[test]
 fn random_command_lines_are_refused_or_do_what_they_say() {
-    let (count, runs) = (number("ESPALIER_COMMAND_LINES", 20_000), number("ESPALIER_COMMAND_LINES_RUN", 60));
+    let (count, runs) =
+        (number("ESPALIER_COMMAND_LINES", 20_000), number("ESPALIER_COMMAND_LINES_RUN", 60));
     let (mut dice, commands) = (Dice(1), commands());
     let (mut good, mut small, mut codes) = (0, Vec::new(), [0; 4]);
     for _ in 0..count {

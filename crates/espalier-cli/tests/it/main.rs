@@ -4,6 +4,7 @@ mod byzantine;
 mod evidence;
 mod exchanges;
 mod help;
+mod limits;
 mod lines;
 mod maelstrom;
 mod output;

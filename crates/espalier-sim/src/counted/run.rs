@@ -3,7 +3,7 @@
 use super::Crowd;
 use crate::config::Config;
 use crate::course::{Course, Opening};
-use crate::engine::{Listener, Population as _};
+use crate::engine::Listener;
 use crate::error::SimError;
 use crate::family::Task;
 use crate::harness::{Last, Progress};

@@ -87,7 +87,9 @@ impl CellResult {
 pub(super) fn most_rounds(nodes: u32, topology: &Topology) -> u32 {
     let doublings = nodes.next_power_of_two().trailing_zeros();
     match topology {
-        Topology::Ring | Topology::Line | Topology::File(_) => nodes.saturating_mul(2).saturating_add(60),
+        Topology::Ring | Topology::Line | Topology::File(_) => {
+            nodes.saturating_mul(2).saturating_add(60)
+        }
         _ => 24 + 6 * doublings,
     }
 }

@@ -20,6 +20,7 @@ pub use summary::{GroupKey, GroupSummary, ProtocolSummary};
 use crate::attack::Attack;
 use crate::config::{Config, Family, Metrics, ParseError, Share, Spread, wrong};
 use crate::error::{SimError, flag};
+use crate::threads::beside;
 use espalier_topology::Topology;
 use espalier_trust::Profile;
 use rayon::prelude::*;
@@ -358,14 +359,15 @@ pub fn run_grid(
     let mut stopped = false;
     std::thread::scope(|scope| {
         let (cells, open, stop) = (&cells, &open, &stop);
-        scope.spawn(move || {
+        let work = move |sender: mpsc::Sender<_>| {
             open.par_iter().for_each_with(sender, |sender, &at| {
                 if !stop.load(Ordering::Relaxed) {
                     // Nobody listens any more only after an error or a stop.
                     let _ = sender.send((at, cell::run(config, &cells[at])));
                 }
             });
-        });
+        };
+        beside(scope, work, sender);
         for (at, result) in receiver {
             let result = result.inspect_err(|_| stop.store(true, Ordering::Relaxed))?;
             if each(&result).is_break() {

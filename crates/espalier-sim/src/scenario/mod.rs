@@ -45,6 +45,7 @@ pub use verify::{is_scenario_report, verify_scenario};
 use crate::config::{Config, Family};
 use crate::error::SimError;
 use crate::harness::{Progress, simulate};
+use crate::threads::beside;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -221,7 +222,7 @@ fn run_bounded(
     let (sender, receiver) = mpsc::channel();
     std::thread::scope(|scope| {
         let (pairs, order, stop) = (&pairs, &order, &stop);
-        scope.spawn(move || {
+        let work = move |sender: mpsc::Sender<_>| {
             order.par_iter().for_each_with(sender, |sender, &at| {
                 if !stop.load(Ordering::Relaxed) {
                     // Nobody listens any more only after an error or a stop.
@@ -229,7 +230,8 @@ fn run_bounded(
                     let _ = sender.send((at, scenario.simulate(pairs[at], most)));
                 }
             });
-        });
+        };
+        beside(scope, work, sender);
         for (at, found) in receiver {
             let found = found.inspect_err(|_| stop.store(true, Ordering::Relaxed))?;
             if each(&found.result).is_break() {

@@ -63,11 +63,19 @@ fn misshapen(report: &ScenarioReport) -> Vec<Difference> {
         let as_made = rounds == most || (run.config.until_converged && rounds < most && rounds > 0);
         if (&result.run, result.seed) != (&run.name, seed) {
             let reported = format!("`{}` with seed {}", result.run, result.seed);
-            return difference(format!("results[{at}]"), reported, format!("`{}` with seed {seed}", run.name));
+            return difference(
+                format!("results[{at}]"),
+                reported,
+                format!("`{}` with seed {seed}", run.name),
+            );
         }
         if !as_made || made != rounds + 1 {
             let reported = format!("{rounds}, {made} of them listed");
-            return difference(format!("results[{at}].rounds"), reported, format!("{most} at most"));
+            return difference(
+                format!("results[{at}].rounds"),
+                reported,
+                format!("{most} at most"),
+            );
         }
     }
     Vec::new()
