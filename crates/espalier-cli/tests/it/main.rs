@@ -3,10 +3,13 @@
 mod byzantine;
 mod evidence;
 mod exchanges;
+#[cfg(unix)]
+mod files;
 mod help;
 mod limits;
 mod lines;
 mod maelstrom;
+mod names;
 mod output;
 mod refusals;
 mod reports;
