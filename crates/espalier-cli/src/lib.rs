@@ -68,8 +68,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(understand::Misread::Usage(error)) if !error.use_stderr() => error.exit(),
         Err(understand::Misread::Usage(error)) => {
-            // It repeats words of the command line, such as names of files.
-            console::complain(error.render().to_string().trim_end());
+            console::complain(usage(&error).trim_end());
             return ExitCode::from(2);
         }
         Err(understand::Misread::Flags(problem)) => return report(&anyhow::anyhow!(problem), 2),
@@ -81,6 +80,19 @@ pub fn main() -> ExitCode {
         Err(Failure::Input(error)) => report(&error, 2),
         Err(Failure::Environment(error)) => report(&error, 3),
     }
+}
+
+/// What is wrong with the words of the command line. It repeats them, and a name of a file among
+/// them could have lines of its own.
+fn usage(error: &clap::Error) -> String {
+    let mut text = error.render().to_string();
+    for word in std::env::args_os() {
+        let word = word.to_string_lossy();
+        for part in word.split(['=', ',']).chain([&*word]).filter(|part| part.contains('\n')) {
+            text = text.replace(part, &escape::line(part));
+        }
+    }
+    text
 }
 
 fn report(error: &anyhow::Error, code: u8) -> ExitCode {

@@ -14,6 +14,9 @@ pub(crate) fn is_stdout(path: &Path) -> bool {
     path == Path::new("-") || matches!(Target::of(path), Ok(Target::Stdout))
 }
 
+/// What says something without a flag.
+const STDOUT: &str = "standard output";
+
 /// Outputs as the flags name them.
 #[derive(Debug, Default)]
 pub(crate) struct Outputs<'a> {
@@ -87,15 +90,17 @@ impl<'a> Outputs<'a> {
             all.push((flag, if stdout { "/dev/stdout".into() } else { path.to_path_buf() }));
         }
         if !says {
-            all.push(("standard output", "/dev/stdout".into()));
+            all.push((STDOUT, "/dev/stdout".into()));
         }
         let paths: Vec<&Path> = all.iter().map(|(_, path)| path.as_path()).collect();
-        let same = |a: &str, b: &str, path: &Path| {
-            let path = path.display();
-            Err(Failure::Input(anyhow!("{b}: {path} is written by {a} too; name another file")))
-        };
         if let Some((a, b)) = file::clash(&paths) {
-            return same(all[a].0, all[b].0, paths[b]);
+            let ((a, first), (b, second)) = (&all[a], &all[b]);
+            let (first, second) = (first.display(), second.display());
+            let problem = match *b {
+                STDOUT => format!("{a}: {first} is where standard output goes"),
+                b => format!("{b}: {second} is written by {a} too"),
+            };
+            return Err(Failure::Input(anyhow!("{problem}; name another file")));
         }
         for (read, input) in &self.inputs {
             let found = all.iter().find(|(_, path)| file::same(path, input));
