@@ -41,7 +41,9 @@ fn json_goes_through_pipes_and_open_files() {
     pipe(&place, "pipe");
     let line = format!("(sleep 0.3; cat pipe > got.txt) & {RUN} --force --quiet --json pipe; wait");
     let ran = shell(&place, &line);
-    assert!(String::from_utf8_lossy(&ran.stderr).contains("--json: waiting for somebody who reads"));
+    assert!(
+        String::from_utf8_lossy(&ran.stderr).contains("--json: waiting for somebody who reads")
+    );
     assert_eq!(place.read("got.txt"), report);
     assert!(fs::metadata(place.path().join("pipe")).unwrap().file_type().is_fifo());
     assert!(!place.files(".").iter().any(|name| name.starts_with('.')));
@@ -107,7 +109,8 @@ fn what_cannot_be_written_is_said_before_the_run() {
     assert_eq!(place.files("."), ["file", "folder", "loop"], "a refused run leaves nothing");
     // What is read is not replaced, and neither is where standard output goes.
     fs::write(place.path().join("s.toml"), SCENARIO).unwrap();
-    let problem = place.fails(2, &["simulate", "--scenario", "s.toml", "--json", "s.toml", "--force"]);
+    let problem =
+        place.fails(2, &["simulate", "--scenario", "s.toml", "--json", "s.toml", "--force"]);
     assert!(problem.contains("--json: s.toml is what --scenario reads"), "{problem}");
     let ran = shell(&place, &format!("{RUN} --force --json same > same"));
     let problem = String::from_utf8_lossy(&ran.stderr).into_owned();
@@ -172,7 +175,16 @@ fn permissions_follow_the_umask_and_replaced_files_keep_theirs() {
 
 /// A run that takes a minute, with files under way.
 const LONG: [&str; 10] = [
-    "simulate", "--model", "synthetic:64", "--nodes", "64", "--rounds", "9999", "--log", "log", "-q",
+    "simulate",
+    "--model",
+    "synthetic:64",
+    "--nodes",
+    "64",
+    "--rounds",
+    "9999",
+    "--log",
+    "log",
+    "-q",
 ];
 
 #[test]
@@ -196,7 +208,8 @@ fn nothing_is_left_of_an_interrupted_run() {
 #[test]
 fn who_ignores_hangups_is_not_ended_by_them() {
     let place = Place::new();
-    let line = format!("trap '' HUP; {RUN} --quiet --json j & p=$!; sleep 0.01; kill -HUP $p; wait $p");
+    let line =
+        format!("trap '' HUP; {RUN} --quiet --json j & p=$!; sleep 0.01; kill -HUP $p; wait $p");
     let ran = shell(&place, &line);
     assert!(ran.status.success(), "{ran:?}");
     assert!(Path::new(&place.path().join("j")).exists());

@@ -66,8 +66,7 @@ fn names_of_tensors_and_shards() {
     // Two models that differ in a tensor of that name.
     fs::create_dir(place.path().join("two")).unwrap();
     let good = |name: &str| {
-        let header =
-            format!(r#"{{{name}:{{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}}}"#);
+        let header = format!(r#"{{{name}:{{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}}}"#);
         safetensors(&header, 16)
     };
     write("two/a.safetensors", &good("\"w\""));
@@ -171,7 +170,8 @@ fn reports_and_records_of_strangers() {
             _ => {}
         }
     }
-    for key in ["author", "kind", "text", "what", "name", "node", "form", "sampled_nodes", "model"] {
+    for key in ["author", "kind", "text", "what", "name", "node", "form", "sampled_nodes", "model"]
+    {
         let mut hostile = report.clone();
         poison(&mut hostile, "", key);
         fs::write(place.path().join("hostile.json"), hostile.to_string()).unwrap();
