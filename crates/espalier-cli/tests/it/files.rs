@@ -174,7 +174,8 @@ fn permissions_follow_the_umask_and_replaced_files_keep_theirs() {
 }
 
 /// A run that takes a minute, with a file under way.
-const LONG: &str = "simulate --model synthetic:64 --nodes 64 --rounds 9999 --metrics off --log log -q";
+const LONG: &str =
+    "simulate --model synthetic:64 --nodes 64 --rounds 9999 --metrics off --log log -q";
 
 #[test]
 fn nothing_is_left_of_an_interrupted_run() {
