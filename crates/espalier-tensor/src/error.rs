@@ -105,8 +105,8 @@ pub enum FormatError {
     },
     /// The header does not fit the file, or is larger than the format allows.
     #[error(
-        "this is not a safetensors file: its first eight bytes would be a header's length of \
-         {claimed}, and at most {limit} is possible here"
+        "its first eight bytes give a header of {claimed} bytes, and at most {limit} are possible: \
+         not a safetensors file"
     )]
     HeaderLength {
         /// What the first eight bytes say.
