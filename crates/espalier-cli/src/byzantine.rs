@@ -3,15 +3,15 @@
 use crate::Failure;
 use crate::args::ByzantineArgs;
 use crate::console::{self, Cells, count};
+use crate::escape::line;
 use crate::limits::check_memory;
-use anyhow::Context as _;
+use crate::outputs::Outputs;
 use espalier::sim::{
-    Cell, CellResult, Config, Frequency, GRID_HTML, GRID_JSON, Grid, GridConfig, GroupSummary,
-    Journal, ProtocolSummary, SEEDS_WITHOUT_LIARS, run_grid, write_grid,
+    Cell, CellResult, Config, Frequency, GRID_FILES, GRID_HTML, Grid, GridConfig, GridFileError,
+    GroupSummary, Journal, ProtocolSummary, SEEDS_WITHOUT_LIARS, run_grid, write_grid,
 };
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
-use std::path::Path;
 
 /// The most seeds of one grid. Their list begins the journal, whose lines are of bounded length.
 const MAX_SEEDS: u64 = 10_000;
@@ -20,40 +20,34 @@ pub(crate) fn run(args: &ByzantineArgs, quiet: bool) -> Result<(), Failure> {
     let config = configure(args)?;
     let cells: Vec<Config> = config.cells().iter().map(|cell| cell.config(&config)).collect();
     check_memory(cells.iter(), &args.memory)?;
-    let done = args.out.join(GRID_JSON);
-    if done.exists() && !args.force {
-        let path = done.display();
-        let problem = format!("{path} exists; use --force to overwrite it, or another --out");
-        return Err(Failure::Input(anyhow::anyhow!(problem)));
-    }
+    let mut outputs = Outputs::new(args.force)
+        .folder(&args.out, &GRID_FILES)
+        .file("--json", args.json.as_deref())
+        .open()?;
     let (known, journal) =
         Journal::open(&args.out, &config, args.force).map_err(|error| match error {
-            espalier::sim::GridFileError::OtherGrid { .. } => Failure::input(error),
-            espalier::sim::GridFileError::Io { .. } => Failure::environment(error),
+            GridFileError::OtherGrid { .. } => Failure::input(error),
+            GridFileError::Io { .. } | GridFileError::Write(_) => Failure::environment(error),
         })?;
     // What goes to standard output with `--json -` is JSON and nothing else.
-    let quiet = quiet || args.json.as_deref() == Some(Path::new("-"));
+    let quiet = quiet || outputs.to_stdout();
     if !quiet {
         console::print(&announce(&config, known.len()))?;
     }
     let (grid, journal) = play(&config, known, journal, quiet)?;
-    write_grid(&grid, &args.out).map_err(Failure::environment)?;
-    journal.close().map_err(Failure::environment)?;
-    if let Some(path) = &args.json {
-        let json = grid.to_json() + "\n";
-        if path == Path::new("-") {
-            return console::print(&json);
-        }
-        espalier::sim::write_file(path, json.as_bytes())
-            .with_context(|| format!("cannot write {}", path.display()))
-            .map_err(Failure::Environment)?;
-    }
+    let page = outputs.keep("--out", write_grid(&grid, &args.out, args.force));
+    outputs.write("--json", || grid.to_json() + "\n");
+    let written = outputs.done();
     if !quiet {
         console::print(&summary(&grid))?;
-        let page = args.out.join(GRID_HTML);
-        console::print(&format!("\nOpen {} to see it.\n", page.display()))?;
     }
-    Ok(())
+    if !quiet && page {
+        let page = args.out.join(GRID_HTML);
+        console::print(&format!("\nOpen {} to see it.\n", line(&page.to_string_lossy())))?;
+    }
+    // With the journal the grid can be written again without being run again.
+    written?;
+    journal.close().map_err(Failure::environment)
 }
 
 /// Runs what is still open. Every result is in the journal before the next is waited for.

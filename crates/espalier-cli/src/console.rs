@@ -1,6 +1,6 @@
 //! What the user sees: lines on standard output, progress and errors on standard error.
 
-use crate::Failure;
+use crate::{Failure, escape};
 use espalier::sim::Progress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal as _, Write as _};
@@ -19,14 +19,19 @@ pub(crate) fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     Ok(out.flush()?)
 }
 
-/// Prints text.
+/// Prints text for people, on a terminal perhaps.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
-    print_bytes(text.as_bytes())
+    print_bytes(escape::lines(text).as_bytes())
+}
+
+/// Prints JSON.
+pub(crate) fn print_json(text: &str) -> Result<(), Failure> {
+    print_bytes(escape::json(text).as_bytes())
 }
 
 /// Prints a line for errors. If even that fails there is nobody to tell.
 pub(crate) fn complain(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", escape::lines(text));
 }
 
 /// A progress bar on standard error: only on a terminal, only for what takes its time.
@@ -95,7 +100,7 @@ impl Cells {
 
     pub(crate) fn done(&mut self, what: &str) {
         self.0.bar.inc(1);
-        self.0.bar.set_message(what.to_owned());
+        self.0.bar.set_message(escape::line(what).into_owned());
     }
 }
 
@@ -131,6 +136,12 @@ impl Seeds {
 /// A table with columns as wide as their widest cell; numbers are right-aligned by the caller's
 /// choice of `right` columns.
 pub(crate) fn table(head: &[&str], right: &[bool], rows: &[Vec<String>]) -> String {
+    let shown = |cells: &[String]| -> Vec<String> {
+        cells.iter().map(|cell| escape::line(cell).into_owned()).collect()
+    };
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| shown(row)).collect();
+    let head: Vec<_> = head.iter().map(|name| escape::line(name)).collect();
+    let head: Vec<&str> = head.iter().map(AsRef::as_ref).collect();
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells.chain([head[column].chars().count()]).max().unwrap_or(0)
@@ -148,8 +159,8 @@ pub(crate) fn table(head: &[&str], right: &[bool], rows: &[Vec<String>]) -> Stri
         }
         text.trim_end().to_owned() + "\n"
     };
-    let mut text = line(head.to_vec());
-    for row in rows {
+    let mut text = line(head.clone());
+    for row in &rows {
         text.push_str(&line(row.iter().map(String::as_str).collect()));
     }
     text

@@ -4,11 +4,10 @@ use crate::Failure;
 use crate::args::ExchangesArgs;
 use crate::console::{self, Cells, count};
 use crate::limits::check_memory;
+use crate::outputs::Outputs;
 use crate::simulate::failure;
-use anyhow::Context as _;
 use espalier::sim::{
-    Clock, Config, Estimate, Exchanges, ExchangesConfig, OutputError, Protocol, ProtocolResult,
-    run_exchanges,
+    Clock, Config, Estimate, Exchanges, ExchangesConfig, Protocol, ProtocolResult, run_exchanges,
 };
 use std::fmt::Write as _;
 use std::path::Path;
@@ -21,13 +20,9 @@ pub(crate) fn run(args: &ExchangesArgs, quiet: bool) -> Result<(), Failure> {
     let config = configure(args)?;
     let runs = config.runs();
     check_memory(runs.iter(), &args.memory)?;
+    let mut outputs = Outputs::new(args.force).file("--json", args.json.as_deref()).open()?;
     // What goes to standard output with `--json -` is JSON and nothing else.
-    let to_stdout = args.json.as_deref() == Some(Path::new("-"));
-    let quiet = quiet || to_stdout;
-    let existing = args.json.clone().filter(|path| !to_stdout && !args.force && path.exists());
-    if let Some(path) = existing {
-        return Err(Failure::input(OutputError::Exists(path)));
-    }
+    let quiet = quiet || outputs.to_stdout();
     // A probe for each protocol comes on top.
     let runs = config.protocols.len() * (config.seeds.len() + 1);
     let bar = Mutex::new(Cells::new(quiet, runs, 0));
@@ -38,16 +33,12 @@ pub(crate) fn run(args: &ExchangesArgs, quiet: bool) -> Result<(), Failure> {
     };
     let result = run_exchanges(&config, &watch).map_err(failure)?;
     drop(bar);
-    if let Some(path) = &args.json {
-        let json = result.to_json() + "\n";
-        if to_stdout {
-            return console::print(&json);
-        }
-        espalier::sim::write_file(path, json.as_bytes())
-            .with_context(|| format!("cannot write {}", path.display()))
-            .map_err(Failure::Environment)?;
+    outputs.write("--json", || result.to_json() + "\n");
+    let written = outputs.done();
+    if !quiet {
+        console::print(&summary(&result))?;
     }
-    if quiet { Ok(()) } else { console::print(&summary(&result)) }
+    written
 }
 
 pub(crate) fn configure(args: &ExchangesArgs) -> Result<ExchangesConfig, Failure> {

@@ -9,15 +9,18 @@
 mod args;
 mod byzantine;
 mod console;
+mod escape;
 mod exchanges;
 mod limits;
 mod maelstrom;
 mod manual;
+mod outputs;
 mod replay;
 mod rounds;
 mod scenario;
 mod selfcheck;
 mod serve;
+mod signals;
 mod simulate;
 mod swarm;
 mod trace;
@@ -63,25 +66,42 @@ impl From<std::io::Error> for Failure {
 pub fn main() -> ExitCode {
     let cli = match understand::words(std::env::args_os()) {
         Ok(cli) => cli,
-        Err(understand::Misread::Usage(error)) => error.exit(),
+        Err(understand::Misread::Usage(error)) if !error.use_stderr() => error.exit(),
+        Err(understand::Misread::Usage(error)) => {
+            console::complain(usage(&error).trim_end());
+            return ExitCode::from(2);
+        }
         Err(understand::Misread::Flags(problem)) => return report(&anyhow::anyhow!(problem), 2),
     };
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Check) => ExitCode::from(1),
-        Err(Failure::Environment(error)) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(Failure::Environment(error)) if outputs::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(Failure::Input(error)) => report(&error, 2),
         Err(Failure::Environment(error)) => report(&error, 3),
     }
 }
 
-/// Whoever read our output has seen enough: `espalier … | head`.
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let io = error.downcast_ref::<std::io::Error>();
-    io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+/// What is wrong with the words of the command line. It repeats them, and a name of a file among
+/// them could have lines of its own.
+fn usage(error: &clap::Error) -> String {
+    let mut text = error.render().to_string();
+    for word in std::env::args_os() {
+        let word = word.to_string_lossy();
+        for part in word.split(['=', ',']).chain([&*word]).filter(|part| part.contains('\n')) {
+            text = text.replace(part, &escape::line(part));
+        }
+    }
+    text
 }
 
 fn report(error: &anyhow::Error, code: u8) -> ExitCode {
+    complain_of(error);
+    ExitCode::from(code)
+}
+
+/// Says what is wrong, in one line.
+pub(crate) fn complain_of(error: &anyhow::Error) {
     let mut text = String::from("error");
     let mut said = String::new();
     for cause in error.chain().map(ToString::to_string) {
@@ -92,13 +112,15 @@ fn report(error: &anyhow::Error, code: u8) -> ExitCode {
         }
         said = cause;
     }
-    console::complain(&text);
-    ExitCode::from(code)
+    console::complain(&escape::line(&text));
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
     if cli.command.computes() {
         limits::start_threads(cli.threads)?;
+    }
+    if !matches!(cli.command, Command::Serve(_)) {
+        signals::watch();
     }
     match cli.command {
         Command::Simulate(args) => simulate::run(&args, cli.quiet),

@@ -5,6 +5,7 @@ use crate::{Failure, console};
 use clap::builder::Resettable;
 use clap::{Command, CommandFactory as _};
 use clap_mangen::Man;
+use espalier::file::{WriteError, write_all};
 use std::io::Write as _;
 use std::path::Path;
 
@@ -13,18 +14,15 @@ pub(crate) fn run(out: Option<&Path>) -> Result<(), Failure> {
     let mut command = Cli::command().disable_help_subcommand(true);
     command.build();
     let Some(folder) = out else { return console::print_bytes(&page(&command)?) };
-    let context = |e: std::io::Error| {
-        Failure::environment(
-            anyhow::Error::new(e).context(format!("cannot write to {}", folder.display())),
-        )
-    };
-    std::fs::create_dir_all(folder).map_err(context)?;
+    let failed =
+        |error: WriteError| Failure::Environment(anyhow::Error::new(error).context("--out"));
+    std::fs::create_dir_all(folder).map_err(WriteError::io(folder)).map_err(failed)?;
+    let mut pages = Vec::new();
     for command in std::iter::once(&command).chain(command.get_subcommands()) {
         let name = command.get_display_name().unwrap_or(command.get_name());
-        let page = page(command)?;
-        espalier::sim::write_file(&folder.join(format!("{name}.1")), &page).map_err(context)?;
+        pages.push((folder.join(format!("{name}.1")), page(command)?));
     }
-    Ok(())
+    write_all(pages, true).map_err(failed)
 }
 
 /// A page. What stands after the flags is set as it is in the help, line by line.

@@ -4,8 +4,10 @@ use crate::Failure;
 use crate::args::SimulateArgs;
 use crate::console;
 use crate::limits::check_memory;
+use crate::outputs::is_stdout;
 use crate::simulate::failure;
 use anyhow::{Context as _, anyhow};
+use espalier::file::{Output, WriteError};
 use espalier::sim::{self, Config, NodeView, Progress, ReplayError, Replayed, Report};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -23,32 +25,36 @@ const LEAST_LINE: u64 = 24;
 /// How many names a line lists at most.
 const NAMES_SHOWN: usize = 12;
 
-/// Runs a simulation and writes its event log, whole or not at all.
+/// Runs a simulation and writes its event log. Beside the report: whether the log was written.
 pub(crate) fn record(
     config: &Config,
-    path: &Path,
+    log: Output,
     watch: &mut dyn FnMut(Progress) -> ControlFlow<()>,
-) -> Result<Report, Failure> {
-    let cannot = || format!("cannot write {}", path.display());
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")));
-    let file = file.with_context(cannot).map_err(Failure::Environment)?;
-    let report = sim::simulate_logged(config, BufWriter::new(&file), watch).map_err(blame)?;
-    file.persist(path).with_context(cannot).map_err(Failure::Environment)?;
-    Ok(report)
+) -> Result<(Report, Result<(), WriteError>), Failure> {
+    let mut log = BufWriter::new(log);
+    let (report, written) = sim::simulate_logged(config, &mut log, watch).map_err(failure)?;
+    let path = log.get_ref().path().to_owned();
+    let whole = match written {
+        Ok(()) => log.into_inner().map_err(|error| error.into_error()),
+        Err(error) => {
+            // What is left in the buffer is not tried again.
+            drop(log.into_parts());
+            Err(error)
+        }
+    };
+    Ok((report, whole.map_err(WriteError::io(path)).and_then(Output::finish)))
 }
 
 fn blame(error: ReplayError) -> Failure {
     match error {
-        ReplayError::Io(_) => Failure::environment(error),
         ReplayError::Run(error) => failure(error),
-        ReplayError::Format { .. } => Failure::input(error),
+        ReplayError::Io(_) | ReplayError::Format { .. } => Failure::input(error),
     }
 }
 
 /// Replays a log, compares, and shows nodes.
 pub(crate) fn run(path: &Path, args: &SimulateArgs, quiet: bool) -> Result<(), Failure> {
-    let to_stdout = args.json.as_deref() == Some(Path::new("-"));
+    let to_stdout = args.json.as_deref().is_some_and(is_stdout);
     if let Some(file) = args.json.as_ref().filter(|_| !to_stdout) {
         let problem = format!("--json: a replay prints; use `-`, not {}", file.display());
         return Err(Failure::Input(anyhow!(problem)));
@@ -69,7 +75,7 @@ pub(crate) fn run(path: &Path, args: &SimulateArgs, quiet: bool) -> Result<(), F
     let nodes = chosen(&replayed, &args.show)?;
     if to_stdout {
         let json = serde_json::to_string_pretty(&nodes).map_err(Failure::environment)?;
-        console::print(&format!("{json}\n"))?;
+        console::print_json(&format!("{json}\n"))?;
     } else if !quiet || replayed.divergence.is_some() {
         console::print(&text(&replayed, &nodes, until.is_some() || !args.show.is_empty()))?;
     }

@@ -3,14 +3,11 @@
 use crate::Failure;
 use crate::args::RoundsArgs;
 use crate::console::{self, Cells, count};
+use crate::outputs::{Outputs, is_stdout};
 use crate::simulate::failure;
-use anyhow::Context as _;
-use espalier::sim::{
-    Comparison, OutputError, Rounds, RoundsCell, RoundsConfig, Source, run_rounds, write_file,
-};
+use espalier::sim::{Comparison, Rounds, RoundsCell, RoundsConfig, Source, run_rounds};
 use espalier::topology::Order;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 const MISSING: &str = "–";
@@ -19,15 +16,13 @@ const MAX_SEEDS: u64 = 100_000;
 
 pub(crate) fn run(args: &RoundsArgs, quiet: bool) -> Result<(), Failure> {
     let config = configure(args)?;
-    let to_stdout = args.json.as_deref() == Some(Path::new("-"));
     // Better to say so now than after minutes.
-    let files = [args.json.clone().filter(|_| !to_stdout), args.csv.clone()];
-    let exists = |path: &PathBuf| !args.force && path.exists();
-    if let Some(path) = files.into_iter().flatten().find(exists) {
-        return Err(Failure::input(OutputError::Exists(path)));
-    }
+    let mut outputs = Outputs::new(args.force)
+        .file("--json", args.json.as_deref())
+        .file("--csv", args.csv.as_deref())
+        .open()?;
     // What goes to standard output with `--json -` is JSON and nothing else.
-    let quiet = quiet || to_stdout;
+    let quiet = quiet || outputs.to_stdout();
     let bar = Mutex::new(Cells::new(quiet, config.draws(), 0));
     let found = run_rounds(&config, &|topology, nodes| {
         if let Ok(mut bar) = bar.lock() {
@@ -36,18 +31,13 @@ pub(crate) fn run(args: &RoundsArgs, quiet: bool) -> Result<(), Failure> {
     });
     drop(bar);
     let found = found.map_err(failure)?;
-    if let Some(path) = &args.csv {
-        write(path, &found.to_csv())?;
-    }
-    let json = || found.to_json() + "\n";
-    match &args.json {
-        Some(_) if to_stdout => console::print(&json())?,
-        Some(path) => write(path, &json())?,
-        None => {}
-    }
+    outputs.write("--csv", || found.to_csv());
+    outputs.write("--json", || found.to_json() + "\n");
+    let written = outputs.done();
     if !quiet {
         console::print(&summary(&found))?;
     }
+    written?;
     verdict(&found)
 }
 
@@ -67,17 +57,11 @@ pub(crate) fn configure(args: &RoundsArgs) -> Result<RoundsConfig, Failure> {
         seeds: (args.seed..args.seed + seeds).collect(),
     };
     config.check().map_err(failure)?;
-    let written = args.csv.is_some() || args.json.as_ref().is_some_and(|p| p != Path::new("-"));
+    let written = args.csv.is_some() || args.json.as_ref().is_some_and(|path| !is_stdout(path));
     if args.force && !written {
         return Err(Failure::Input(anyhow::anyhow!("--force: there is no file to overwrite")));
     }
     Ok(config)
-}
-
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    write_file(path, text.as_bytes())
-        .with_context(|| format!("cannot write {}", path.display()))
-        .map_err(Failure::Environment)
 }
 
 /// Fails if anything is out, and says what.

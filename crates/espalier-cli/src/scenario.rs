@@ -3,12 +3,13 @@
 use crate::Failure;
 use crate::args::SimulateArgs;
 use crate::console::{self, Cells, count};
+use crate::escape::line;
 use crate::limits::check_memory;
+use crate::outputs::Outputs;
 use crate::simulate::failure;
-use anyhow::Context as _;
 use espalier::sim::{
-    Interval, OutputError, RunSummary, SCENARIO_HTML, Scenario, ScenarioError, ScenarioReport,
-    existing_scenario, run_scenario, write_file, write_scenario,
+    Interval, RunSummary, SCENARIO_FILES, SCENARIO_HTML, Scenario, ScenarioError, ScenarioReport,
+    run_scenario, write_scenario,
 };
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -19,30 +20,29 @@ pub(crate) fn run(file: &Path, args: &SimulateArgs, quiet: bool) -> Result<(), F
     let scenario = open(file, args)?;
     check_memory(scenario.runs.iter().map(|run| &run.config), &args.memory)?;
     let out = args.out.as_deref().unwrap_or(Path::new("espalier-scenario"));
-    let to_stdout = args.json.as_deref() == Some(Path::new("-"));
     // Better to say so now than after many runs.
-    let json = args.json.clone().filter(|path| !to_stdout && path.exists());
-    if let (Some(path), false) = (existing_scenario(out).or(json), args.force) {
-        return Err(Failure::input(OutputError::Exists(path)));
-    }
+    let mut outputs = Outputs::new(args.force)
+        .folder(out, &SCENARIO_FILES)
+        .file("--json", args.json.as_deref())
+        .input("--scenario", Some(file))
+        .open()?;
     // What goes to standard output with `--json -` is JSON and nothing else.
-    let say = !quiet && !to_stdout;
+    let say = !quiet && !outputs.to_stdout();
     if say {
         console::print(&announce(&scenario))?;
     }
     let report = play(&scenario, quiet)?;
-    write_scenario(&report, out).map_err(Failure::environment)?;
-    match &args.json {
-        Some(_) if to_stdout => console::print(&report.to_json())?,
-        Some(path) => write_file(path, report.to_json().as_bytes())
-            .with_context(|| format!("cannot write {}", path.display()))
-            .map_err(Failure::Environment)?,
-        None => {}
-    }
+    let page = outputs.keep("--out", write_scenario(&report, out, args.force));
+    outputs.write("--json", || report.to_json());
+    let written = outputs.done();
     if say {
         console::print(&summary(&report))?;
-        console::print(&format!("\nOpen {} to see it.\n", out.join(SCENARIO_HTML).display()))?;
     }
+    if say && page {
+        let page = out.join(SCENARIO_HTML);
+        console::print(&format!("\nOpen {} to see it.\n", line(&page.to_string_lossy())))?;
+    }
+    written?;
     if args.require_convergence { converged(&report) } else { Ok(()) }
 }
 
@@ -106,7 +106,7 @@ fn converged(report: &ScenarioReport) -> Result<(), Failure> {
 fn announce(scenario: &Scenario) -> String {
     let (runs, seeds) = (scenario.runs.len(), scenario.seeds.len());
     let first = scenario.seeds.first().copied().unwrap_or(0);
-    let title = &scenario.title;
+    let title = line(&scenario.title);
     let (runs, seeds) = (count(runs, "run"), count(seeds, "seed"));
     format!("{title}\n{runs}, each with {seeds} from {first} on\n")
 }

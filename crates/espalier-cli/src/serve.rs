@@ -48,12 +48,18 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     runtime.worker_threads(threads).enable_all().build().map_err(Failure::environment)
 }
 
-/// Waits for Ctrl-C, or for whoever ends programs that run in the background.
+/// Waits for Ctrl-C, for whoever ends programs that run in the background, or for the end of the
+/// terminal.
 async fn wish_to_end() {
     #[cfg(unix)]
-    if let Ok(mut end) = signal(SignalKind::terminate()) {
+    let hangs_up = crate::signals::hangs_up();
+    #[cfg(unix)]
+    if let (Ok(mut end), Ok(mut hangup)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::hangup()))
+    {
         tokio::select! {
             _ = end.recv() => {}
+            _ = hangup.recv(), if hangs_up => {}
             _ = tokio::signal::ctrl_c() => {}
         }
         return;

@@ -3,15 +3,17 @@
 use crate::Failure;
 use crate::args::{RunArgs, SimulateArgs};
 use crate::console::{self, Bar};
+use crate::escape::line;
 use crate::limits::check_memory;
+use crate::outputs::Outputs;
 use crate::{replay, scenario};
 use anyhow::Context as _;
+use espalier::file::read_text;
 use espalier::sim::{
-    self, Config, Family, HTML_FILE, JSON_FILE, OutputError, Progress, Report, SimError,
-    existing_report, nodes_of_folder,
+    self, Config, Family, HTML_FILE, JSON_FILE, Progress, REPORT_FILES, Report, SimError,
+    nodes_of_folder,
 };
 use std::fmt::Write as _;
-use std::io::Read as _;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -35,31 +37,33 @@ pub(crate) fn run(args: &SimulateArgs, quiet: bool) -> Result<(), Failure> {
     let config = of_flags(&args.run)?;
     check_memory(std::iter::once(&config), &args.memory)?;
     // Better to say so now than after a long run.
-    let to_stdout = args.json.as_deref() == Some(Path::new("-"));
-    let json = args.json.clone().filter(|path| !to_stdout && path.exists());
-    let log = args.log.clone().filter(|path| path.exists());
-    if let (Some(path), false) = (existing_report(out).or(json).or(log), args.force) {
-        return Err(Failure::input(OutputError::Exists(path)));
-    }
-    let say = !quiet && !to_stdout;
-    let report = match &args.log {
+    let mut outputs = Outputs::new(args.force)
+        .folder(out, &REPORT_FILES)
+        .file("--json", args.json.as_deref())
+        .file("--log", args.log.as_deref())
+        .input("--model", model_file(&config))
+        .open()?;
+    let say = !quiet && !outputs.to_stdout();
+    let report = match outputs.take("--log") {
         None => simulate(&config, quiet, say)?,
-        Some(path) => replay::record(&config, path, &mut progress(&config, quiet, say))?,
+        Some(log) => {
+            let watch = &mut progress(&config, quiet, say);
+            let (report, written) = replay::record(&config, log, watch)?;
+            outputs.keep("--log", written);
+            report
+        }
     };
-    sim::write_report(&report, out, args.force).map_err(|error| match error {
-        OutputError::Exists(_) => Failure::input(error),
-        OutputError::Io { .. } => Failure::environment(error),
-    })?;
-    match &args.json {
-        Some(_) if to_stdout => console::print(&report.to_json())?,
-        Some(path) => write_json(&report, path)?,
-        None => {}
-    }
+    let page = outputs.keep("--out", sim::write_report(&report, out, args.force));
+    outputs.write("--json", || report.to_json());
+    let written = outputs.done();
     if say {
         console::print(&summary(&report))?;
-        let page = out.join(HTML_FILE);
-        console::print(&format!("\nOpen {} to see it.\n", page.display()))?;
     }
+    if say && page {
+        let page = out.join(HTML_FILE);
+        console::print(&format!("\nOpen {} to see it.\n", line(&page.to_string_lossy())))?;
+    }
+    written?;
     if args.require_convergence && !report.summary.converged {
         let distinct = report.rounds.last().map_or(0, |round| round.distinct_states);
         console::complain(&format!(
@@ -102,13 +106,9 @@ pub(crate) fn flags(problem: String) -> Failure {
 /// The text of a report: a file, or `report.json` in a folder.
 pub(crate) fn read_report(path: &Path) -> Result<String, Failure> {
     let path = if path.is_dir() { path.join(JSON_FILE) } else { path.to_owned() };
-    let mut text = String::new();
-    // A file may be no file at all, and endless.
-    std::fs::File::open(&path)
-        .and_then(|file| file.take(sim::MAX_REPORT_LEN + 1).read_to_string(&mut text))
+    read_text(&path, sim::MAX_REPORT_LEN)
         .with_context(|| format!("cannot read {}", path.display()))
-        .map_err(Failure::Input)?;
-    Ok(text)
+        .map_err(Failure::Input)
 }
 
 /// Runs with a progress bar. With `say` it first says what it runs, the seed included, so that a
@@ -132,26 +132,23 @@ fn progress(config: &Config, quiet: bool, say: bool) -> impl FnMut(Progress) -> 
     }
 }
 
-/// Whose fault it is that a run could not be made.
+/// A run that could not be made: whatever is read is the user's.
 pub(crate) fn failure(error: SimError) -> Failure {
-    match error {
-        SimError::Model(espalier::tensor::TensorError::Io { ref source, .. })
-            if source.kind() != std::io::ErrorKind::NotFound =>
-        {
-            Failure::environment(error)
-        }
-        _ => Failure::input(error),
-    }
+    Failure::input(error)
 }
 
-fn write_json(report: &Report, path: &Path) -> Result<(), Failure> {
-    sim::write_file(path, report.to_json().as_bytes())
-        .with_context(|| format!("cannot write {}", path.display()))
-        .map_err(Failure::Environment)
+/// The file that a run reads its model from.
+pub(crate) fn model_file(config: &Config) -> Option<&Path> {
+    match &config.model {
+        Family::Path(path) => Some(Path::new(path)),
+        _ => None,
+    }
 }
 
 fn announce(config: &Config) -> String {
     let Config { nodes, model, strategy, topology, rounds, seed, .. } = config;
+    let model = model.to_string();
+    let model = line(&model);
     let up_to = if config.until_converged { "up to " } else { "" };
     format!(
         "{nodes} nodes, {model}, {strategy} over {topology}, {up_to}{rounds} rounds, seed {seed}"

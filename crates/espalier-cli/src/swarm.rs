@@ -4,14 +4,15 @@ use crate::Failure;
 use crate::args::SwarmArgs;
 use crate::console::{self, Seeds, count as counted};
 use crate::limits::check_memory;
+use crate::outputs::Outputs;
 use crate::simulate::flags;
 use anyhow::{Context as _, anyhow};
+use espalier::file::{self, WriteError};
 use espalier::sim::{
     Config, Coverage, Family, Judged, MAX_REGRESSION_LEN, Regression, Tally, judge, run_swarm,
-    shrink, write_file,
+    shrink,
 };
 use std::collections::BTreeSet;
-use std::io::Read as _;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -33,6 +34,7 @@ pub(crate) fn run(args: &SwarmArgs, quiet: bool) -> Result<(), Failure> {
     if let Some(config) = &fixed {
         check_memory(std::iter::once(config), &args.memory)?;
     }
+    Outputs::new(true).folder(&args.out, &[]).open()?;
     if !quiet {
         // Before anything runs: whatever happens then, this makes it happen again.
         console::print(&format!("swarm: seeds from {first}\n"))?;
@@ -85,14 +87,15 @@ fn report(tally: &Tally, out: &Path) -> Result<(), Failure> {
         let (seed, seen, config) = (failure.seed, shrunk.violation, shrunk.config);
         let regression = Regression { seed, seen, config };
         let path = out.join(regression.file_name());
-        std::fs::create_dir_all(out)
-            .and_then(|()| write_file(&path, regression.to_json().as_bytes()))
-            .with_context(|| format!("cannot write {}", path.display()))
-            .map_err(Failure::Environment)?;
+        let written = std::fs::create_dir_all(out).map_err(WriteError::io(out));
+        let json = regression.to_json();
+        let written = written.and_then(|()| file::write(&path, json.as_bytes(), true));
         let flags = regression.config.flags().join(" ");
         let (runs, seen) = (counted(shrunk.runs, "run"), &regression.seen);
         console::complain(&format!("\nseed {seed} made small in {runs}: {seen}"));
         console::complain(&format!("  espalier swarm --fixed --seeds 1 {flags}"));
+        // What was found is said in any case; it can be found again.
+        written.map_err(|error| Failure::Environment(anyhow!(error).context("--out")))?;
         console::complain(&format!("  espalier swarm --replay {}", path.display()));
     }
     if tally.failures.is_empty() { Ok(()) } else { Err(Failure::Check) }
@@ -138,16 +141,10 @@ fn story(judged: &Judged) -> String {
 }
 
 /// Judges a stored run again and says what happened.
-fn replay(file: &Path, quiet: bool) -> Result<(), Failure> {
-    let name = || file.display().to_string();
-    let mut text = String::new();
-    std::fs::File::open(file)
-        .and_then(|file| file.take(MAX_REGRESSION_LEN + 1).read_to_string(&mut text))
-        .with_context(name)
-        .map_err(Failure::Input)?;
-    if text.len() as u64 > MAX_REGRESSION_LEN {
-        return Err(Failure::Input(anyhow!("{} is over the limit of 1 MiB", name())));
-    }
+fn replay(path: &Path, quiet: bool) -> Result<(), Failure> {
+    let name = || path.display().to_string();
+    let text = file::read_text(path, MAX_REGRESSION_LEN);
+    let text = text.with_context(|| format!("cannot read {}", name())).map_err(Failure::Input)?;
     let regression = Regression::from_json(&text).with_context(name).map_err(Failure::Input)?;
     let Regression { seed, seen, config } = &regression;
     config.check_swarm().with_context(name).map_err(Failure::Input)?;

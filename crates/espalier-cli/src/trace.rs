@@ -26,7 +26,7 @@ pub(crate) fn run(args: &TraceArgs, quiet: bool) -> Result<(), Failure> {
         }
     };
     if args.json {
-        return console::print(&report.to_json());
+        return console::print_json(&report.to_json());
     }
     console::print(&text(&report))
 }

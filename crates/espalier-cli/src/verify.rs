@@ -3,16 +3,17 @@
 use crate::Failure;
 use crate::args::VerifyArgs;
 use crate::console::{self, Bar, Cells};
+use crate::escape::line;
 use crate::limits::check_memory;
 use crate::scenario::{blame, within};
 use crate::simulate::read_report;
 use anyhow::{Context as _, anyhow};
+use espalier::file::{self, ReadError};
 use espalier::replica::Fault;
 use espalier::sim::{
     Difference, JSON_FILE, MAX_REPORT_LEN, SCENARIO_JSON, configs_of_report, is_scenario_report,
     verify_report, verify_scenario,
 };
-use std::io::Read as _;
 use std::path::Path;
 
 pub(crate) fn run(args: &VerifyArgs, quiet: bool) -> Result<(), Failure> {
@@ -48,7 +49,8 @@ fn rerun(path: &Path, args: &VerifyArgs, quiet: bool) -> Result<(), Failure> {
     }
     let mut text = format!("FAIL: running the {what} again gives another report\n");
     for Difference { place, reported, computed } in &differences {
-        text.push_str(&format!("  {place}: the report says {reported}, the run {computed}\n"));
+        let said = format!("  {place}: the report says {reported}, the run {computed}");
+        text = text + &line(&said) + "\n";
     }
     console::print(&text)?;
     Err(Failure::Check)
@@ -63,29 +65,34 @@ fn again(json: &str, path: &Path, quiet: bool) -> Result<Vec<Difference>, Failur
     differences.map_err(|error| within(blame(error), path.display().to_string()))
 }
 
-/// Says of every record whether it proves what it claims, and why.
-fn evidence(file: &Path, quiet: bool) -> Result<(), Failure> {
-    let name = || file.display().to_string();
-    let mut bytes = Vec::new();
-    // A file may be no file at all, and endless.
-    std::fs::File::open(file)
-        .and_then(|file| file.take(MAX_REPORT_LEN + 1).read_to_end(&mut bytes))
-        .with_context(name)
-        .map_err(Failure::Input)?;
-    if bytes.len() as u64 > MAX_REPORT_LEN {
-        return Err(Failure::Input(anyhow!("{} is over the limit of 1 GiB", name())));
+/// A state may be in its binary form; all else is text.
+fn text_or_state(bytes: Vec<u8>) -> Result<Vec<u8>, ReadError> {
+    if file::is_utf16(&bytes) || bytes.starts_with(b"\xef\xbb\xbf") {
+        return file::text_of(bytes).map(String::into_bytes);
     }
+    Ok(bytes)
+}
+
+/// Says of every record whether it proves what it claims, and why.
+fn evidence(path: &Path, quiet: bool) -> Result<(), Failure> {
+    let name = || path.display().to_string();
+    let bytes = file::read(path, MAX_REPORT_LEN).and_then(text_or_state);
+    let bytes = bytes.with_context(|| format!("cannot read {}", name())).map_err(Failure::Input)?;
     let records = Fault::all_in(&bytes).with_context(name).map_err(Failure::Input)?;
     let mut text = String::new();
     let mut failed = 0;
     for (number, record) in (1..).zip(&records) {
         match record.explain() {
             Ok(explanation) if quiet => drop(explanation),
-            Ok(explanation) => text.push_str(&format!("PASS record {number}: {explanation}\n")),
+            Ok(explanation) => {
+                let said = format!("PASS record {number}: {explanation}");
+                text = text + &line(&said) + "\n";
+            }
             Err(why) => {
                 failed += 1;
                 let claim = record.kind();
-                text.push_str(&format!("FAIL record {number}: claims {claim}, but {why}\n"));
+                let said = format!("FAIL record {number}: claims {claim}, but {why}");
+                text = text + &line(&said) + "\n";
             }
         }
     }

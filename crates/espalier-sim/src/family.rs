@@ -8,8 +8,8 @@ use crate::suggest::nearest;
 use crate::tensors::{map_floats, row_of};
 use espalier_identity::Digest;
 use espalier_tensor::{
-    Dtype, Model, SafetensorsModel, TensorError, kernels, open_safetensors, random::Stream,
-    schema_mismatch,
+    Dtype, Model, ModelFolder, SafetensorsModel, TensorError, kernels, models_in, open_safetensors,
+    random::Stream, schema_mismatch,
 };
 use espalier_trust::Q16;
 use rayon::prelude::*;
@@ -75,20 +75,11 @@ fn folder(path: &Path) -> Result<Option<Folder>, SimError> {
     if !path.is_dir() {
         return Ok(None);
     }
-    let failed =
-        |e: std::io::Error| flag("--model", format!("cannot list {}: {e}", path.display()));
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(path).map_err(failed)? {
-        let file = entry.map_err(failed)?.path();
-        if file.to_string_lossy().ends_with(".safetensors.index.json") {
-            // One sharded model.
-            return Ok(None);
-        }
-        if file.extension().is_some_and(|extension| extension == "safetensors") {
-            files.push(file);
-        }
+    let ModelFolder { indexes, mut files, .. } = models_in(path)?;
+    if !indexes.is_empty() {
+        // One sharded model.
+        return Ok(None);
     }
-    files.sort();
     let is_base = |file: &PathBuf| file.file_stem().is_some_and(|stem| stem == "base");
     let base = files.iter().position(is_base).map(|at| files.remove(at));
     Ok((files.len() > 1).then_some((files, base)))

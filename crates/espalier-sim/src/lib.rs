@@ -84,9 +84,9 @@ pub use error::SimError;
 pub use estimate::{Estimate, Frequency, Interval, Sample};
 pub use family::nodes_of_folder;
 pub use grid::{
-    Accuracy, Cell, CellResult, GRID_CSV, GRID_HTML, GRID_JSON, Grid, GridConfig, GridFileError,
-    GroupKey, GroupSummary, Journal, ProtocolSummary, Retrain, SEEDS_WITHOUT_LIARS, grid_html,
-    rule_names, run_grid, write_grid,
+    Accuracy, Cell, CellResult, GRID_CSV, GRID_FILES, GRID_HTML, GRID_JSON, Grid, GridConfig,
+    GridFileError, GroupKey, GroupSummary, Journal, ProtocolSummary, Retrain, SEEDS_WITHOUT_LIARS,
+    grid_html, rule_names, run_grid, write_grid,
 };
 pub use harness::{Progress, simulate, simulate_watched};
 pub use inputs::{BadElement, DifferentIntegers};
@@ -94,8 +94,7 @@ pub use memory::{MemoryLeft, memory_left};
 #[cfg(feature = "mutants")]
 pub use mutants::SimMutant;
 pub use output::{
-    AUDIT_FILE, HTML_FILE, JSON_FILE, OutputError, audit_csv, existing_report, report_html,
-    write_file, write_report,
+    AUDIT_FILE, HTML_FILE, JSON_FILE, REPORT_FILES, audit_csv, report_html, write_report,
 };
 pub use protocols::{
     Exchanges, ExchangesConfig, LeftOut, Protocol, ProtocolResult, ProtocolRun, run_exchanges,
@@ -112,9 +111,9 @@ pub use rounds::{
 };
 pub use scenario::{
     Curve, MAX_RUNS, MAX_SEEDS, MAX_SIMULATIONS, RunCurves, RunResult, RunSummary, SCENARIO_CSV,
-    SCENARIO_HTML, SCENARIO_JSON, SUMMARY_CSV, Scenario, ScenarioError, ScenarioReport,
-    ScenarioRun, SummaryCurves, existing_scenario, is_scenario_report, run_scenario,
-    verify_scenario, write_scenario,
+    SCENARIO_FILES, SCENARIO_HTML, SCENARIO_JSON, SUMMARY_CSV, Scenario, ScenarioError,
+    ScenarioReport, ScenarioRun, SummaryCurves, is_scenario_report, run_scenario, verify_scenario,
+    write_scenario,
 };
 pub use swarm::{
     Coverage, Failure, Judged, MAX_REGRESSION_LEN, Regression, Shrunk, Tally, Violation, judge,

@@ -134,20 +134,10 @@ impl Membership {
     fn read(&mut self, text: &str, path: &str, config: &Config) -> Result<(), SimError> {
         let mut seen = BTreeSet::new();
         let mut lines = Vec::new();
-        for (number, line) in text.lines().enumerate() {
-            let words: Vec<_> = line
-                .split('#')
-                .next()
-                .unwrap_or_default()
-                .split(|c: char| c.is_whitespace() || c == ',')
-                .filter(|word| !word.is_empty())
-                .collect();
-            let problem =
-                |what: &str| flag("--churn", format!("{path}, line {}: {what}", number + 1));
+        for (number, words) in espalier_file::lines(text) {
+            let problem = |what: &str| flag("--churn", format!("{path}, line {number}: {what}"));
+            let words = words.map_err(|error| problem(&error.to_string()))?;
             let [round, node, change] = words[..] else {
-                if words.is_empty() {
-                    continue;
-                }
                 return Err(problem("not ROUND NODE leave|join|crash|restart"));
             };
             let round = round.parse::<f64>().ok().filter(|r| (1.0..=1e9).contains(r));
@@ -315,7 +305,8 @@ mod tests {
             })
         };
         let mut trace =
-            open("4 2 join # late\n\n2.5, node_1, leave\n3 0 crash\n5 0 restart\n").expect("reads");
+            open("\u{feff}4 2 join # late\r\n\n2.5, node_1, leave\n3 0 crash\n5 0 restart\n")
+                .expect("reads");
         assert_eq!(trace.absent, BTreeSet::from([2]));
         let all: Vec<_> = std::iter::from_fn(|| trace.next(Time::MAX)).collect();
         let expected = [
@@ -331,6 +322,7 @@ mod tests {
             ("0 2 join", "the round"),
             ("1 8 join", "0 to 7"),
             ("\n1 2 die", "line 2: a change is"),
+            ("1 2 leave\n1,,leave", "line 2: a comma without a value"),
         ] {
             let error = open(text).expect_err(text).to_string();
             assert!(error.contains(problem), "{error}");

@@ -1,8 +1,8 @@
 //! Writing a report: three files, each complete or not there.
 
 use crate::report::{AuditEntry, Report};
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use espalier_file::WriteError;
+use std::path::Path;
 
 /// Name of the JSON file.
 pub const JSON_FILE: &str = "report.json";
@@ -24,80 +24,31 @@ const AUDIT_COLUMNS: [&str; 10] = [
 /// Name of the page.
 pub const HTML_FILE: &str = "report.html";
 
-/// Why a report was not written.
-#[derive(Debug, thiserror::Error)]
-pub enum OutputError {
-    /// The user: it would overwrite something.
-    #[error("{} exists; use --force to overwrite it, or --out for another folder", .0.display())]
-    Exists(PathBuf),
-    /// The environment.
-    #[error("cannot write {}: {source}", .path.display())]
-    Io {
-        /// Which file or folder.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-}
-
-/// The first file of a report that `folder` holds already.
-#[must_use]
-pub fn existing_report(folder: &Path) -> Option<PathBuf> {
-    let names = [HTML_FILE, JSON_FILE, AUDIT_FILE];
-    names.iter().map(|name| folder.join(name)).find(|path| path.exists())
-}
+/// The files of a report.
+pub const REPORT_FILES: [&str; 3] = [HTML_FILE, JSON_FILE, AUDIT_FILE];
 
 /// Writes `report.json`, `audit.csv` and `report.html` into `folder`, which is made if it is not
-/// there. All files are written under temporary names and synced; then they get their own.
+/// there. All are written and on the disk before the first gets its name, so a full disk leaves
+/// nothing behind.
 ///
 /// # Errors
-/// [`OutputError`]. If a file exists and `force` is false, nothing is written.
-pub fn write_report(report: &Report, folder: &Path, force: bool) -> Result<(), OutputError> {
-    let names = [JSON_FILE, AUDIT_FILE, HTML_FILE];
-    if let (Some(path), false) = (existing_report(folder), force) {
-        return Err(OutputError::Exists(path));
-    }
-    let failed = |path: PathBuf| move |source| OutputError::Io { path, source };
-    std::fs::create_dir_all(folder).map_err(failed(folder.to_owned()))?;
+/// [`WriteError`]. If a file exists and `force` is false, nothing is written.
+pub fn write_report(report: &Report, folder: &Path, force: bool) -> Result<(), WriteError> {
+    espalier_file::check_folder(folder, &REPORT_FILES, force)?;
     let json = report.to_json();
-    let page = page_over(&json, report);
-    let contents = [json.into_bytes(), audit_csv(&report.audit), page.into_bytes()];
-    // All are written before the first gets its name, so a full disk leaves nothing behind.
-    let mut staged = Vec::with_capacity(names.len());
-    for (name, bytes) in names.into_iter().zip(contents) {
-        let path = folder.join(name);
-        if path.is_dir() {
-            return Err(failed(path)(io::ErrorKind::IsADirectory.into()));
-        }
-        staged.push((stage(folder, &bytes).map_err(failed(path.clone()))?, path));
-    }
-    for (file, path) in staged {
-        file.persist(&path).map_err(|error| failed(path)(error.error))?;
-    }
-    Ok(())
+    let page = page_over(&json, report).into_bytes();
+    let contents = [page, json.into_bytes(), audit_csv(&report.audit)];
+    write_into(folder, REPORT_FILES.into_iter().zip(contents), force)
 }
 
-/// Writes a file whole or not at all: under a temporary name beside it, synced and renamed.
-///
-/// # Errors
-/// What the operating system says.
-pub fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    stage(folder.unwrap_or(Path::new(".")), bytes)?.persist(path).map_err(|error| error.error)?;
-    Ok(())
-}
-
-/// A synced file without a name of its own, gone unless it gets one.
-fn stage(folder: &Path, bytes: &[u8]) -> io::Result<tempfile::NamedTempFile> {
-    let mut file = tempfile::Builder::new().prefix(".espalier-").tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
-    }
-    Ok(file)
+/// Writes files into a folder, which is made if it is not there.
+pub(crate) fn write_into<'a, B: AsRef<[u8]>>(
+    folder: &Path,
+    files: impl Iterator<Item = (&'a str, B)>,
+    force: bool,
+) -> Result<(), WriteError> {
+    std::fs::create_dir_all(folder).map_err(WriteError::io(folder))?;
+    espalier_file::write_all(files.map(|(name, bytes)| (folder.join(name), bytes)), force)
 }
 
 impl Report {

@@ -36,11 +36,11 @@ struct End {
     hash: Digest,
 }
 
-/// Why a log cannot be written or replayed.
+/// Why a log cannot be replayed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
-    /// The environment.
-    #[error("cannot read or write the event log: {0}")]
+    /// It cannot be read.
+    #[error("cannot read the event log: {0}")]
     Io(#[from] io::Error),
     /// It is no event log.
     #[error("line {line} of the event log: {problem}")]
@@ -125,28 +125,27 @@ pub struct NodeView {
     pub bound_root: Digest,
 }
 
-/// [`crate::simulate`], with every event written to `log`.
+/// [`crate::simulate`], with every event written to `log`. Beside the report: whether that
+/// succeeded. A log that fails, as on a full disk, does not end the run.
 ///
 /// # Errors
-/// [`ReplayError`].
+/// As [`crate::simulate`].
 pub fn simulate_logged(
     config: &Config,
     mut log: impl Write,
     watch: &mut dyn FnMut(Progress) -> ControlFlow<()>,
-) -> Result<Report, ReplayError> {
-    put(&mut log, &Head { espalier_event_log: VERSION, config: config.clone() })?;
-    let mut failed = None;
+) -> Result<(Report, io::Result<()>), SimError> {
+    let mut written = put(&mut log, &Head { espalier_event_log: VERSION, config: config.clone() });
     let mut listener = |_: u64, record: &Logged| {
-        failed = put(&mut log, record).err();
-        failed.is_none()
+        if written.is_ok() {
+            written = put(&mut log, record);
+        }
+        true
     };
     let report = simulate_heard(config, Some(&mut listener), watch)?;
-    if let Some(error) = failed {
-        return Err(error.into());
-    }
-    put(&mut log, &End { events: report.summary.logged, hash: report.summary.event_log })?;
-    log.flush()?;
-    Ok(report)
+    let end = End { events: report.summary.logged, hash: report.summary.event_log };
+    let written = written.and_then(|()| put(&mut log, &end)).and_then(|()| log.flush());
+    Ok((report, written))
 }
 
 fn put(out: &mut impl Write, line: &impl Serialize) -> io::Result<()> {
@@ -181,8 +180,13 @@ impl<R: BufRead> Lines<R> {
     }
 
     fn head(&mut self) -> Result<Config, ReplayError> {
+        let wide = self.from.fill_buf().map(espalier_file::is_utf16)?;
         let text = self.next()?.unwrap_or_default();
-        let head: Head = serde_json::from_str(&text).map_err(|error| self.wrong(error))?;
+        if wide {
+            return Err(self.wrong("it is UTF-16 text; save it as UTF-8"));
+        }
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        let head: Head = serde_json::from_str(text).map_err(|error| self.wrong(error))?;
         if head.espalier_event_log != VERSION {
             return Err(self.wrong(format!("it is of version {}", head.espalier_event_log)));
         }

@@ -43,7 +43,7 @@ pub enum Dtype {
 /// The file's fault: it names an element type that this library does not compute with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "element type {0} is not supported; supported are F64, F32, F16, BF16, I64, I32, I16, I8, \
+    "element type `{0}` is not supported; supported are F64, F32, F16, BF16, I64, I32, I16, I8, \
      U64, U32, U16, U8 and BOOL"
 )]
 pub struct UnsupportedDtype(pub String);
@@ -131,14 +131,23 @@ impl From<Dtype> for FileDtype {
     }
 }
 
+impl Dtype {
+    /// The element type that a safetensors header calls `name`.
+    pub(crate) fn of_file(name: &str) -> Result<Self, UnsupportedDtype> {
+        // The names there are ours in capitals.
+        let ours = Self::ALL.into_iter().find(|dtype| {
+            name.eq_ignore_ascii_case(dtype.name()) && !name.contains(|c: char| c.is_lowercase())
+        });
+        // Text from a stranger, of any length.
+        ours.ok_or_else(|| UnsupportedDtype(name.chars().take(24).collect()))
+    }
+}
+
 impl TryFrom<FileDtype> for Dtype {
     type Error = UnsupportedDtype;
 
     fn try_from(dtype: FileDtype) -> Result<Self, Self::Error> {
-        Self::ALL
-            .into_iter()
-            .find(|&ours| FileDtype::from(ours) == dtype)
-            .ok_or_else(|| UnsupportedDtype(dtype.to_string()))
+        Self::of_file(&dtype.to_string())
     }
 }
 
@@ -156,9 +165,11 @@ mod tests {
             assert_eq!(canonical::encode(&dtype), [index as u8]);
             let file = FileDtype::from(dtype);
             assert_eq!(file.bitsize(), 8 * dtype.size());
-            assert_eq!(Dtype::try_from(file), Ok(dtype));
+            assert_eq!(Dtype::of_file(&file.to_string()), Ok(dtype));
         }
-        let refused = Dtype::try_from(FileDtype::F8_E4M3).expect_err("no fp8 yet");
-        assert!(refused.to_string().contains("F8_E4M3"));
+        for name in ["F8_E4M3", "F4", "f32", "Bf16", "", "X"] {
+            let refused = Dtype::of_file(name).expect_err(name).to_string();
+            assert!(refused.contains(name) && refused.contains("BF16, I64"), "{refused}");
+        }
     }
 }

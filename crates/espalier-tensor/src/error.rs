@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use espalier_identity::Digest;
 
-use crate::{Dtype, ManifestError, UnsupportedDtype, manifest};
+use crate::{Dtype, Foreign, ManifestError, UnsupportedDtype, manifest};
 
 /// A model could not be built, read or written. Nothing is changed: no file is left half written.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +36,8 @@ pub enum TensorError {
         /// How many bytes there are.
         actual: u64,
     },
-    /// The operating system refused: the environment's fault.
+    /// The operating system refused: reading, the fault of whoever named the file; writing, the
+    /// environment's.
     #[error("could not {action} {}: {source}", .path.display())]
     Io {
         /// What was tried.
@@ -86,8 +87,27 @@ pub enum FormatError {
         /// The file's length.
         length: u64,
     },
+    /// Nothing in it.
+    #[error("the file is empty")]
+    Empty,
+    /// Something else, and what.
+    #[error("{0}")]
+    Foreign(Foreign),
+    /// It begins as a safetensors file does and ends within the header.
+    #[error(
+        "the file has {length} bytes, and its header alone should have {claimed}: it was cut short"
+    )]
+    HeaderCut {
+        /// The file's length.
+        length: u64,
+        /// What the first eight bytes say.
+        claimed: u64,
+    },
     /// The header does not fit the file, or is larger than the format allows.
-    #[error("the header claims {claimed} bytes; at most {limit} are possible here")]
+    #[error(
+        "its first eight bytes give a header of {claimed} bytes, and at most {limit} are possible: \
+         not a safetensors file"
+    )]
     HeaderLength {
         /// What the first eight bytes say.
         claimed: u64,
@@ -145,7 +165,10 @@ pub enum FormatError {
         needed: String,
     },
     /// The file is longer or shorter than its header says.
-    #[error("the file holds {actual} bytes of data; its header describes {expected}")]
+    #[error(
+        "the file holds {actual} bytes of data; its header describes {expected}: {}",
+        if actual < expected { "it was cut short" } else { "there is more than there should be" }
+    )]
     DataLength {
         /// Bytes after the header.
         actual: u64,
@@ -159,10 +182,28 @@ pub enum FormatError {
         shard: String,
     },
     /// A shard that the index names does not exist.
-    #[error("the index names shard `{shard}`, which does not exist")]
+    #[error("the index names shard `{shard}`, which does not exist; {missing} of {of} are missing")]
     ShardMissing {
+        /// The name of the first that is missing.
+        shard: String,
+        /// How many are.
+        missing: usize,
+        /// How many there should be.
+        of: usize,
+    },
+    /// A shard without its index, which alone says that nothing is missing.
+    #[error(
+        "`{shard}` is one of {of} shards of one model; {}",
+        if *index { "name their *.safetensors.index.json, or the folder" }
+        else { "their *.safetensors.index.json is missing here" }
+    )]
+    Shard {
         /// The name.
         shard: String,
+        /// How many there should be.
+        of: u64,
+        /// Whether there is an index beside it.
+        index: bool,
     },
     /// The index places a tensor in a shard that does not have it.
     #[error("the index places tensor `{tensor}` in `{shard}`, which does not have it")]
@@ -179,6 +220,15 @@ pub enum FormatError {
         tensor: String,
         /// The shard.
         shard: String,
+    },
+    /// A folder without a model.
+    #[error(
+        "the folder has no file *.safetensors and no *.safetensors.index.json{}",
+        .other.as_ref().map_or(String::new(), |other| format!("; `{other}` is not safetensors"))
+    )]
+    NoModel {
+        /// A file that looks like a model of another format.
+        other: Option<String>,
     },
     /// A folder does not contain exactly one model.
     #[error(

@@ -54,7 +54,10 @@ pub use crate::{
     error::{FormatError, TensorError},
     manifest::{MAX_NAME_BYTES, MAX_RANK, MAX_TENSORS, Manifest, ManifestError, TensorMeta},
     model::Model,
-    safetensors::{SafetensorsModel, SafetensorsWriter, open_safetensors, write_safetensors},
+    safetensors::{
+        Foreign, ModelFolder, SafetensorsModel, SafetensorsWriter, models_in, open_safetensors,
+        write_safetensors,
+    },
     schema::{Mismatch, Schema, Side, TensorShape, schema_mismatch},
     store::Store,
 };

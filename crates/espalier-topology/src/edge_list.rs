@@ -1,8 +1,10 @@
 //! Edge lists as text: one `a b` pair a line, `#` begins a comment. The input is hostile.
 
+use std::fmt;
 use std::fs::File;
 use std::io::Read;
 
+use espalier_file::{EmptyField, ReadError, text_of};
 use thiserror::Error;
 
 use crate::{MAX_EDGES, TopologyError};
@@ -12,7 +14,6 @@ pub const MAX_FILE_BYTES: u64 = 64 << 20;
 
 /// A fault in an edge list, and where. The fault of whoever wrote the list.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("edge list, line {line}: {problem}")]
 pub struct EdgeListError {
     /// The line, from 1 (0 when the whole file is at fault).
     pub line: usize,
@@ -20,12 +21,21 @@ pub struct EdgeListError {
     pub problem: EdgeListProblem,
 }
 
+impl fmt::Display for EdgeListError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            0 => write!(f, "edge list: {}", self.problem),
+            line => write!(f, "edge list, line {line}: {}", self.problem),
+        }
+    }
+}
+
 /// What is wrong in an edge list.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum EdgeListProblem {
     /// Larger than [`MAX_FILE_BYTES`].
-    #[error("larger than the limit of {limit} bytes")]
+    #[error("larger than the limit of {} MiB", limit >> 20)]
     TooLarge {
         /// The limit.
         limit: u64,
@@ -33,6 +43,12 @@ pub enum EdgeListProblem {
     /// Not UTF-8 text.
     #[error("not UTF-8 text")]
     NotText,
+    /// UTF-16 text.
+    #[error("UTF-16 text; save it as UTF-8")]
+    Utf16,
+    /// A comma too many.
+    #[error(transparent)]
+    Field(#[from] EmptyField),
     /// Not two words.
     #[error("{words} word(s) where two node numbers are expected, as in \"0 1\"")]
     Words {
@@ -126,8 +142,8 @@ impl Collected {
     }
 }
 
-/// Parses an edge list for nodes `0..nodes`: two numbers a line, separated by spaces or tabs;
-/// empty lines and everything after a `#` are skipped. Returns the edges (a, b), a < b,
+/// Parses an edge list for nodes `0..nodes`: two numbers a line, which are
+/// [fields](espalier_file::fields); empty lines and everything after a `#` are skipped. Returns the edges (a, b), a < b,
 /// ascending. Time and memory in proportion to the text (and a sort of the edges).
 ///
 /// # Errors
@@ -144,18 +160,13 @@ impl Collected {
 /// ```
 pub fn parse_edge_list(text: &str, nodes: usize) -> Result<Vec<(u32, u32)>, EdgeListError> {
     let mut list = Collected::new(nodes);
-    for (index, full) in text.lines().enumerate() {
-        let line = index + 1;
-        let content = full.split('#').next().unwrap_or_default();
-        let mut words = content.split_ascii_whitespace();
-        match (words.next(), words.next(), words.next()) {
-            (None, ..) => {}
-            (Some(a), Some(b), None) => list.push(number(a, line)?, number(b, line)?, line)?,
-            _ => {
-                let words = content.split_ascii_whitespace().count();
-                return Err(EdgeListError { line, problem: EdgeListProblem::Words { words } });
-            }
-        }
+    for (line, fields) in espalier_file::lines(text) {
+        let wrong = |problem| EdgeListError { line, problem };
+        let fields = fields.map_err(|error| wrong(error.into()))?;
+        let [a, b] = fields[..] else {
+            return Err(wrong(EdgeListProblem::Words { words: fields.len() }));
+        };
+        list.push(number(a, line)?, number(b, line)?, line)?;
     }
     list.finish()
 }
@@ -185,11 +196,11 @@ pub fn read_edge_list(reader: impl Read, nodes: usize) -> Result<Vec<(u32, u32)>
         let problem = EdgeListProblem::TooLarge { limit: MAX_FILE_BYTES };
         return Err(EdgeListError { line: 0, problem }.into());
     }
-    let text = std::str::from_utf8(&bytes).map_err(|error| {
-        let before = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
-        EdgeListError { line: before + 1, problem: EdgeListProblem::NotText }
+    let text = text_of(bytes).map_err(|error| match error {
+        ReadError::NotText { line } => EdgeListError { line, problem: EdgeListProblem::NotText },
+        _ => EdgeListError { line: 0, problem: EdgeListProblem::Utf16 },
     })?;
-    Ok(parse_edge_list(text, nodes)?)
+    Ok(parse_edge_list(&text, nodes)?)
 }
 
 /// Opens a file and reads it as [`read_edge_list`] does.

@@ -15,6 +15,7 @@
 //! | do all of it on one node | [`replica`] |
 //! | draw networks | [`topology`] |
 //! | see a federation run | [`sim`] |
+//! | write files that are whole or not there | [`file`](mod@file) |
 //!
 //! The way of a contribution: a model is described by a [`tensor::Manifest`], signed into an
 //! operation, joined into a [`MergeState`], spread by [`replica::Replica`], heard by every state as
@@ -40,6 +41,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub use espalier_file as file;
 pub use espalier_identity as identity;
 pub use espalier_lattice as lattice;
 pub use espalier_orset as orset;

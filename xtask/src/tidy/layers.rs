@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 /// Bottom up. A crate depends on lower layers only; siblings never import each other.
 const LAYERS: &[&[&str]] = &[
-    &["espalier-lattice", "espalier-identity"],
+    &["espalier-file", "espalier-lattice", "espalier-identity"],
     &[
         "espalier-orset",
         "espalier-trust",
@@ -42,6 +42,7 @@ const ABSENT: &[(&str, &str)] = &[
 
 /// These crates are the core: pure, and usable alone.
 const CORE: &[&str] = &[
+    "espalier-file",
     "espalier-lattice",
     "espalier-identity",
     "espalier-orset",

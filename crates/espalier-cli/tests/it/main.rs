@@ -3,11 +3,14 @@
 mod byzantine;
 mod evidence;
 mod exchanges;
+#[cfg(unix)]
+mod files;
 mod help;
 mod inputs;
 mod limits;
 mod lines;
 mod maelstrom;
+mod names;
 mod output;
 mod refusals;
 mod reports;

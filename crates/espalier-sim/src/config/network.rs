@@ -4,7 +4,6 @@ use super::values::at;
 use super::{ParseError, text_serde, unknown, wrong};
 use crate::error::{SimError, flag};
 use std::fmt;
-use std::io::Read as _;
 use std::ops::Range;
 use std::str::FromStr;
 
@@ -15,14 +14,8 @@ const MAX_FILE: u64 = 64 << 20;
 
 /// Reads a text file that a flag names.
 pub(crate) fn text_of_file(name: &'static str, path: &str) -> Result<String, SimError> {
-    let mut text = String::new();
-    let file = std::fs::File::open(path);
-    let read = file.and_then(|file| file.take(MAX_FILE + 1).read_to_string(&mut text));
-    read.map_err(|error| flag(name, format!("cannot read {path}: {error}")))?;
-    if text.len() as u64 > MAX_FILE {
-        return Err(flag(name, format!("{path} is longer than 64 MiB")));
-    }
-    Ok(text)
+    let text = espalier_file::read_text(path, MAX_FILE);
+    text.map_err(|error| flag(name, format!("cannot read {path}: {error}")))
 }
 
 /// How a partition cuts the network.

@@ -216,7 +216,8 @@ pub enum Spread {
 impl FromStr for Spread {
     type Err = ParseError;
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        let expected = "iid, mild, strong, dirichlet:A with A > 0, or clusters:K with K >= 2";
+        let expected = "iid, mild, strong, dirichlet:A with A from 0.001 to 1000000, or \
+                        clusters:K with K >= 2";
         let parsed = match text.split_once(':') {
             None => match text {
                 "iid" => Some(Self::Iid),
@@ -342,6 +343,12 @@ mod tests {
         }
         assert!("NaN%".parse::<Share>().is_err());
         assert!("101%".parse::<Share>().is_err());
-        assert!("dirichlet:0".parse::<Spread>().is_err());
+        for spread in ["dirichlet:0", "dirichlet:1e-7", "dirichlet:1e7", "dirichlet:NaN"] {
+            let problem = spread.parse::<Spread>().expect_err(spread).to_string();
+            assert!(problem.contains("A from 0.001 to 1000000"), "{problem}");
+        }
+        for share in ["-1", "-5%", "1.5", ""] {
+            assert!(share.parse::<Share>().is_err(), "{share}");
+        }
     }
 }

@@ -156,24 +156,17 @@ impl Links {
     }
 }
 
-/// Reads a matrix of latencies: a line per region, milliseconds between blanks or commas; what
-/// follows a `#` is for people.
+/// Reads a matrix of latencies: a line per region, milliseconds as
+/// [fields](espalier_file::fields).
 fn matrix(path: &str, nodes: usize) -> Result<Delays, SimError> {
     let name = "--latency";
     let text = text_of_file(name, path)?;
     let mut rows: Vec<Vec<Time>> = Vec::new();
-    for (number, line) in text.lines().enumerate() {
-        let line = line.split('#').next().unwrap_or_default();
-        let words = line.split(|c: char| c.is_whitespace() || c == ',');
-        let row: Result<Vec<_>, _> = words.filter(|word| !word.is_empty()).map(millis).collect();
-        let row = row.map_err(|word| {
-            let problem =
-                format!("{path}, line {}: `{word}` is no number of milliseconds", number + 1);
-            flag(name, problem)
-        })?;
-        if !row.is_empty() {
-            rows.push(row);
-        }
+    for (number, words) in espalier_file::lines(&text) {
+        let wrong = |problem: String| flag(name, format!("{path}, line {number}: {problem}"));
+        let words = words.map_err(|error| wrong(error.to_string()))?;
+        let row: Result<Vec<_>, _> = words.into_iter().map(millis).collect();
+        rows.push(row.map_err(|word| wrong(format!("`{word}` is no number of milliseconds")))?);
         if rows.len() > MAX_REGIONS {
             return Err(flag(name, format!("{path} has more than {MAX_REGIONS} regions")));
         }
@@ -281,6 +274,7 @@ mod tests {
         assert_eq!([time(0, 3), time(0, 4), time(7, 3)], [500, 120_000, 118_000]);
         for (text, problem) in [
             ("1 2\n3", "row 2 has 1 numbers"),
+            ("1,,2\n3 4 5", "line 1: a comma without a value"),
             ("1 x\n", "line 1: `x` is no number"),
             ("", "0 regions"),
             ("1 -2\n3 4", "`-2`"),

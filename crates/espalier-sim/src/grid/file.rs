@@ -1,7 +1,8 @@
 //! What a grid leaves behind: a journal while it runs, then JSON, CSV and a page.
 
 use super::{CellResult, Grid, GridConfig};
-use crate::output::{OutputError, write_file};
+use crate::output::write_into;
+use espalier_file::WriteError;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -12,6 +13,8 @@ pub const GRID_JSON: &str = "byzantine.json";
 pub const GRID_CSV: &str = "byzantine.csv";
 /// The page.
 pub const GRID_HTML: &str = "byzantine.html";
+/// The files that a grid leaves.
+pub const GRID_FILES: [&str; 3] = [GRID_JSON, GRID_CSV, GRID_HTML];
 /// The journal of a grid that is not done.
 const JOURNAL: &str = "byzantine.part.jsonl";
 /// The longest line of a journal, in bytes; a cell takes about one thousand.
@@ -20,8 +23,11 @@ const MAX_LINE: u64 = 1 << 20;
 /// A journal that cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum GridFileError {
+    /// The environment: it cannot be begun.
+    #[error(transparent)]
+    Write(#[from] WriteError),
     /// The environment.
-    #[error("{path}: {source}")]
+    #[error("{}: {source}", .path.display())]
     Io {
         /// Which file.
         path: PathBuf,
@@ -29,7 +35,10 @@ pub enum GridFileError {
         source: io::Error,
     },
     /// The caller: it belongs to a grid of other axes.
-    #[error("{path} is of a grid with other axes; use another folder, or --force to begin anew")]
+    #[error(
+        "{} is of a grid with other axes; use another folder, or --force to begin anew",
+        .path.display()
+    )]
     OtherGrid {
         /// Which file.
         path: PathBuf,
@@ -77,7 +86,7 @@ impl Journal {
             text += &serde_json::to_string(result).map_err(|e| failed(e.into()))?;
             text.push('\n');
         }
-        write_file(&path, text.as_bytes()).map_err(failed)?;
+        espalier_file::write(&path, text.as_bytes(), true)?;
         let file = OpenOptions::new().append(true).open(&path).map_err(failed)?;
         Ok((known, Self { path, file }))
     }
@@ -120,16 +129,11 @@ impl Lines {
 /// Writes a grid as JSON, CSV and a page into `folder`.
 ///
 /// # Errors
-/// [`OutputError`]; files are whole or not there.
-pub fn write_grid(grid: &Grid, folder: &Path) -> Result<(), OutputError> {
+/// [`WriteError`]. If a file exists and `force` is false, nothing is written.
+pub fn write_grid(grid: &Grid, folder: &Path, force: bool) -> Result<(), WriteError> {
     let json = grid.to_json();
-    let write = |name: &str, text: &str| {
-        let path = folder.join(name);
-        write_file(&path, text.as_bytes()).map_err(|source| OutputError::Io { path, source })
-    };
-    write(GRID_JSON, &json)?;
-    write(GRID_CSV, &grid.to_csv())?;
-    write(GRID_HTML, &espalier_page::GRID.page(&json, &[]))
+    let page = espalier_page::GRID.page(&json, &[]);
+    write_into(folder, GRID_FILES.into_iter().zip([json, grid.to_csv(), page]), force)
 }
 
 /// The page over a grid: one file that needs no network.

@@ -11,7 +11,9 @@ mod rules;
 mod summary;
 
 pub use cell::{Accuracy, CellResult};
-pub use file::{GRID_CSV, GRID_HTML, GRID_JSON, GridFileError, Journal, grid_html, write_grid};
+pub use file::{
+    GRID_CSV, GRID_FILES, GRID_HTML, GRID_JSON, GridFileError, Journal, grid_html, write_grid,
+};
 pub use rules::rule_names;
 pub use summary::{GroupKey, GroupSummary, ProtocolSummary};
 

@@ -1,19 +1,18 @@
 //! Why a scenario is not run.
 
 use crate::error::SimError;
-use std::io;
 use std::path::PathBuf;
 
 /// A scenario that cannot be run. Nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
-    /// The file cannot be read: the user's fault if it is not there, else the environment's.
+    /// The file cannot be read: the user's fault.
     #[error("cannot read {}: {source}", .path.display())]
     Read {
         /// Which file.
         path: PathBuf,
         /// Why.
-        source: io::Error,
+        source: espalier_file::ReadError,
     },
     /// Something in the file is wrong: the user's fault.
     #[error("{}, line {line}: {problem}", .path.display())]

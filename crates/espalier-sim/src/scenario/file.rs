@@ -2,8 +2,9 @@
 
 use super::summary::FIGURES;
 use super::{RunResult, ScenarioReport};
-use crate::output::{OutputError, write_file};
-use std::path::{Path, PathBuf};
+use crate::output::write_into;
+use espalier_file::WriteError;
+use std::path::Path;
 
 /// Everything, and what is needed to run it again.
 pub const SCENARIO_JSON: &str = "scenario.json";
@@ -14,32 +15,23 @@ pub const SUMMARY_CSV: &str = "summary.csv";
 /// The page.
 pub const SCENARIO_HTML: &str = "scenario.html";
 
-/// The first file of a scenario that `folder` holds already.
-#[must_use]
-pub fn existing_scenario(folder: &Path) -> Option<PathBuf> {
-    let names = [SCENARIO_HTML, SCENARIO_JSON, SCENARIO_CSV, SUMMARY_CSV];
-    names.iter().map(|name| folder.join(name)).find(|path| path.exists())
-}
+/// The files that a scenario leaves.
+pub const SCENARIO_FILES: [&str; 4] = [SCENARIO_HTML, SCENARIO_JSON, SCENARIO_CSV, SUMMARY_CSV];
 
 /// Writes `scenario.json`, `scenario.csv`, `summary.csv` and `scenario.html` into `folder`, which
-/// is made if it is not there. What is there already is overwritten.
+/// is made if it is not there.
 ///
 /// # Errors
-/// [`OutputError::Io`]; each file is whole or not there.
-pub fn write_scenario(report: &ScenarioReport, folder: &Path) -> Result<(), OutputError> {
-    let failed = |path: PathBuf| move |source| OutputError::Io { path, source };
-    std::fs::create_dir_all(folder).map_err(failed(folder.to_owned()))?;
+/// [`WriteError`]. If a file exists and `force` is false, nothing is written.
+pub fn write_scenario(
+    report: &ScenarioReport,
+    folder: &Path,
+    force: bool,
+) -> Result<(), WriteError> {
     let json = report.to_json();
-    let files = [
-        (SCENARIO_CSV, report.results_csv()),
-        (SUMMARY_CSV, report.summary_csv()),
-        (SCENARIO_HTML, espalier_page::SCENARIO.page(&json, &[])),
-        (SCENARIO_JSON, json),
-    ];
-    files.into_iter().try_for_each(|(name, text)| {
-        let path = folder.join(name);
-        write_file(&path, text.as_bytes()).map_err(failed(path))
-    })
+    let page = espalier_page::SCENARIO.page(&json, &[]);
+    let contents = [page, json, report.results_csv(), report.summary_csv()];
+    write_into(folder, SCENARIO_FILES.into_iter().zip(contents), force)
 }
 
 impl ScenarioReport {

@@ -36,7 +36,7 @@ mod verify;
 
 pub use error::ScenarioError;
 pub use file::{
-    SCENARIO_CSV, SCENARIO_HTML, SCENARIO_JSON, SUMMARY_CSV, existing_scenario, write_scenario,
+    SCENARIO_CSV, SCENARIO_FILES, SCENARIO_HTML, SCENARIO_JSON, SUMMARY_CSV, write_scenario,
 };
 pub use outcome::{RunCurves, RunResult};
 pub use summary::{Curve, RunSummary, SummaryCurves};

@@ -10,8 +10,6 @@ use crate::family::nodes_of_folder;
 use crate::suggest::nearest;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{self, Read as _};
 use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
@@ -33,16 +31,7 @@ impl Scenario {
     /// [`ScenarioError`]; nothing but the file, and whether paths in it exist, is looked at.
     pub fn open(path: &Path) -> Result<Self, ScenarioError> {
         let failed = |source| ScenarioError::Read { path: path.to_owned(), source };
-        let mut bytes = Vec::new();
-        // A file may be no file at all, and endless.
-        let file = File::open(path).map_err(failed)?;
-        file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(failed)?;
-        if bytes.len() as u64 > MAX_FILE {
-            let problem = "longer than 1 MiB, so no scenario";
-            return Err(failed(io::Error::new(io::ErrorKind::InvalidData, problem)));
-        }
-        let text = String::from_utf8(bytes)
-            .map_err(|_| failed(io::Error::new(io::ErrorKind::InvalidData, "not UTF-8 text")))?;
+        let text = espalier_file::read_text(path, MAX_FILE).map_err(failed)?;
         Self::parse(&text, path)
     }
 

@@ -216,6 +216,21 @@ fn a_report_of_a_changed_file_is_not_checked() {
 }
 
 #[test]
+fn what_is_hidden_or_a_shard_is_not_a_node() {
+    let folder = folder_of_models(true);
+    let family = || of(folder.path()).model;
+    let nodes = nodes_of_folder(&family()).unwrap();
+    for name in [".m0.safetensors.part.safetensors", "._m1.safetensors", ".base.safetensors"] {
+        write(&folder, name, &model(Dtype::F32, 9.0));
+    }
+    fs::write(folder.path().join(".x.safetensors.index.json"), "{}").unwrap();
+    assert_eq!(nodes_of_folder(&family()).unwrap(), nodes);
+    write(&folder, "model-00001-of-00002.safetensors", &model(Dtype::F32, 0.0));
+    let problem = nodes_of_folder(&family()).unwrap_err().to_string();
+    assert!(problem.contains("one of 2 shards of one model"), "{problem}");
+}
+
+#[test]
 fn a_report_of_a_changed_folder_shows_where() {
     let folder = folder_of_models(false);
     let json = run(&of(folder.path())).to_json();

@@ -104,7 +104,9 @@ fn an_interrupted_grid_goes_on_where_it_stopped() {
     assert!(matches!(refused, Err(GridFileError::OtherGrid { .. })));
     assert!(Journal::open(folder.path(), &other, true).unwrap().0.is_empty());
     journal.close().unwrap();
-    write_grid(&grid, folder.path()).unwrap();
+    write_grid(&grid, folder.path(), false).unwrap();
+    assert!(write_grid(&grid, folder.path(), false).is_err());
+    write_grid(&grid, folder.path(), true).unwrap();
     let json = std::fs::read_to_string(folder.path().join("byzantine.json")).unwrap();
     let read: serde_json::Value = serde_json::from_str(&json).unwrap();
     let cells: Vec<CellResult> = serde_json::from_value(read["cells"].clone()).unwrap();

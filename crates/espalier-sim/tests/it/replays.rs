@@ -25,8 +25,10 @@ fn restless(clock: Clock) -> Config {
 
 fn logged(config: &Config) -> (espalier_sim::Report, Vec<u8>) {
     let mut log = Vec::new();
-    let report = simulate_logged(config, &mut log, &mut |_| ControlFlow::Continue(()));
-    (report.unwrap(), log)
+    let ran = simulate_logged(config, &mut log, &mut |_| ControlFlow::Continue(()));
+    let (report, written) = ran.unwrap();
+    written.unwrap();
+    (report, log)
 }
 
 #[test]
@@ -106,4 +108,33 @@ fn rubbish_is_refused_with_its_line() {
     assert_eq!(refused(&text.replacen("\"start\"", "\"stort\"", 1)), 2);
     assert_eq!(refused(&text[..text.len() - 4]), text.lines().count() as u64);
     assert_eq!(line(replay(&b"\xff\xfe\n"[..], None).unwrap_err()), 1);
+    let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let problem = replay(&wide[..], None).unwrap_err().to_string();
+    assert!(problem.contains("UTF-16"), "{problem}");
+    // A mark and other ends of lines change nothing.
+    let marked = format!("\u{feff}{}", text.replace('\n', "\r\n"));
+    assert_eq!(replay(marked.as_bytes(), None).unwrap().divergence, None);
+}
+
+/// The disk gets full in the middle: the run goes on, and what failed is told.
+#[test]
+fn a_log_that_fails_does_not_end_the_run() {
+    struct Full(usize);
+    impl std::io::Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 = self.0.checked_sub(bytes.len()).ok_or(std::io::ErrorKind::StorageFull)?;
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let config = small();
+    let (whole, log) = logged(&config);
+    for room in [0, log.len() / 2, log.len() - 1] {
+        let watch = &mut |_| ControlFlow::Continue(());
+        let (report, written) = simulate_logged(&config, Full(room), watch).unwrap();
+        assert_eq!(report, whole);
+        assert_eq!(written.unwrap_err().kind(), std::io::ErrorKind::StorageFull);
+    }
 }

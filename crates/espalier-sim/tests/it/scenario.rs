@@ -3,8 +3,8 @@
 use crate::run;
 use espalier_sim::{
     Config, RunResult, SCENARIO_CSV, SCENARIO_HTML, SCENARIO_JSON, SUMMARY_CSV, Scenario,
-    ScenarioError, ScenarioReport, existing_scenario, is_scenario_report, run_scenario,
-    verify_scenario, write_scenario,
+    ScenarioError, ScenarioReport, is_scenario_report, run_scenario, verify_scenario,
+    write_scenario,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -158,9 +158,8 @@ fn files_hold_what_was_found() {
     let report = made(&parsed(&text));
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
-    assert_eq!(existing_scenario(&out), None);
-    write_scenario(&report, &out).unwrap();
-    assert!(existing_scenario(&out).is_some());
+    write_scenario(&report, &out, false).unwrap();
+    assert!(write_scenario(&report, &out, false).is_err());
     let read = |name: &str| std::fs::read_to_string(out.join(name)).unwrap();
     assert_eq!(serde_json::from_str::<ScenarioReport>(&read(SCENARIO_JSON)).unwrap(), report);
     let rows = |name: &str| {

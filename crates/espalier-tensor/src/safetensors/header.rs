@@ -3,7 +3,6 @@
 use core::{fmt, marker::PhantomData, ops::Range};
 use std::collections::BTreeMap;
 
-use safetensors::Dtype as FileDtype;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
 use super::{MAX_HEADER_BYTES, METADATA};
@@ -19,7 +18,7 @@ pub(super) struct Header {
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
-    dtype: FileDtype,
+    dtype: String,
     shape: Vec<u64>,
     data_offsets: (u64, u64),
 }
@@ -33,6 +32,9 @@ impl Header {
         };
         let claimed = u64::from_le_bytes(*claimed);
         let limit = MAX_HEADER_BYTES.min(rest.len() as u64);
+        if claimed > limit && claimed <= MAX_HEADER_BYTES && rest.first() == Some(&b'{') {
+            return Err(FormatError::HeaderCut { length, claimed });
+        }
         if claimed > limit {
             return Err(FormatError::HeaderLength { claimed, limit });
         }
@@ -84,7 +86,7 @@ fn check(
     let mut expected = 0;
     for (name, Entry { dtype, shape, data_offsets: (start, end) }) in entries {
         manifest::check_name_and_rank(&name, &shape)?;
-        let dtype = Dtype::try_from(dtype)
+        let dtype = Dtype::of_file(&dtype)
             .map_err(|source| FormatError::Dtype { tensor: name.clone(), source })?;
         if start != expected {
             return Err(FormatError::Offset { tensor: name, start, expected });

@@ -4,11 +4,13 @@
 //! without gaps. Shards are such files together with an index `*.safetensors.index.json` that
 //! says which tensor is where.
 
+mod foreign;
 mod header;
 mod read;
 mod write;
 
-pub use read::{SafetensorsModel, open_safetensors};
+pub use foreign::Foreign;
+pub use read::{ModelFolder, SafetensorsModel, models_in, open_safetensors};
 pub use write::{SafetensorsWriter, write_safetensors};
 
 /// The largest header, as the format says.

@@ -3,14 +3,16 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File},
-    io::{self, Read},
+    io,
     ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
+use espalier_file::ReadError;
+
 use super::{
-    MAX_HEADER_BYTES,
+    MAX_HEADER_BYTES, foreign,
     header::{Header, Index},
 };
 use crate::{
@@ -108,6 +110,11 @@ fn open_file(path: &Path) -> Result<SafetensorsModel, TensorError> {
     if path.as_os_str().to_string_lossy().ends_with(".json") {
         return open_sharded(path);
     }
+    if let Some(of) = shard_of(path) {
+        let siblings = models_of(path.parent().unwrap_or(Path::new("")));
+        let index = siblings.is_ok_and(|found| !found.indexes.is_empty());
+        return Err(format_error(path, FormatError::Shard { shard: name_of(path), of, index }));
+    }
     let (map, header) = map_file(path)?;
     let mut parts = Parts::default();
     parts.add(header, &map);
@@ -140,23 +147,83 @@ impl Parts {
     }
 }
 
-/// The one index, or else the one file, in a folder.
-fn the_model_in(folder: &Path) -> Result<PathBuf, TensorError> {
-    let list = fs::read_dir(folder).map_err(|source| io_error("list", folder, source))?;
-    let (mut indexes, mut files) = (Vec::new(), Vec::new());
-    for entry in list {
-        let entry = entry.map_err(|source| io_error("list", folder, source))?;
-        let name = entry.file_name();
+/// What a folder has of models; files whose names begin with a dot are none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ModelFolder {
+    /// Files `*.safetensors.index.json`, each of a model in shards, in the order of their names.
+    pub indexes: Vec<PathBuf>,
+    /// Files `*.safetensors`, models or shards, in the order of their names.
+    pub files: Vec<PathBuf>,
+    /// A file that looks like a model of another format.
+    other: Option<String>,
+}
+
+/// Endings of models that are not ours.
+const OTHERS: [&str; 10] =
+    ["bin", "pt", "pth", "ckpt", "gguf", "npz", "npy", "h5", "onnx", "msgpack"];
+
+/// Lists the models in a folder, without those in folders below it.
+///
+/// # Errors
+/// [`TensorError::Io`] if it cannot be listed, [`FormatError::Shard`] if it has shards and no
+/// index: together they may be one model, and nothing says whether all are there.
+pub fn models_in(folder: impl AsRef<Path>) -> Result<ModelFolder, TensorError> {
+    let folder = folder.as_ref();
+    let found = models_of(folder).map_err(|source| io_error("list", folder, source))?;
+    let shard = found.files.iter().find_map(|file| Some((file, shard_of(file)?)));
+    if let (Some((file, of)), true) = (shard, found.indexes.is_empty()) {
+        let problem = FormatError::Shard { shard: name_of(file), of, index: false };
+        return Err(format_error(folder, problem));
+    }
+    Ok(found)
+}
+
+fn models_of(folder: &Path) -> io::Result<ModelFolder> {
+    let mut found = ModelFolder::default();
+    let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    for entry in fs::read_dir(here)? {
+        let name = entry?.file_name();
+        let path = folder.join(&name);
         let name = name.to_string_lossy();
-        if name.ends_with(".safetensors.index.json") {
-            indexes.push(entry.path());
+        if name.starts_with('.') {
+            // Left over, or hidden on purpose.
+        } else if name.ends_with(".safetensors.index.json") {
+            found.indexes.push(path);
         } else if name.ends_with(".safetensors") {
-            files.push(entry.path());
+            found.files.push(path);
+        } else if OTHERS.iter().any(|end| path.extension().is_some_and(|its| its == *end)) {
+            let other = found.other.get_or_insert_with(|| name.clone().into_owned());
+            if *name < **other {
+                *other = name.into_owned();
+            }
         }
     }
+    found.indexes.sort();
+    found.files.sort();
+    Ok(found)
+}
+
+/// Of how many shards this is one, if there are several: `model-00001-of-00003.safetensors`.
+fn shard_of(path: &Path) -> Option<u64> {
+    let name = path.file_name()?.to_str()?.strip_suffix(".safetensors")?;
+    let (rest, of) = name.rsplit_once("-of-")?;
+    let (_, number) = rest.rsplit_once('-')?;
+    let digits = |text: &str| text.len() >= 5 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let of = of.parse().ok().filter(|_| digits(of) && digits(number))?;
+    (of > 1).then_some(of)
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The one index, or else the one file, in a folder.
+fn the_model_in(folder: &Path) -> Result<PathBuf, TensorError> {
+    let ModelFolder { indexes, files, other } = models_in(folder)?;
     match (indexes.as_slice(), files.as_slice()) {
         ([index], _) => Ok(index.clone()),
         ([], [file]) => Ok(file.clone()),
+        ([], []) => Err(format_error(folder, FormatError::NoModel { other })),
         _ => {
             let (indexes, files) = (indexes.len(), files.len());
             Err(format_error(folder, FormatError::Folder { indexes, files }))
@@ -167,10 +234,16 @@ fn the_model_in(folder: &Path) -> Result<PathBuf, TensorError> {
 /// Maps a file and checks its header.
 fn map_file(path: &Path) -> Result<(Arc<FileMap>, Header), TensorError> {
     let (file, length) = regular_file(path)?;
+    if length == 0 {
+        return Err(format_error(path, FormatError::Empty));
+    }
+    let map = FileMap::new(&file).map_err(|source| io_error("map", path, source))?;
+    if let Some(found) = foreign::recognise(map.bytes()) {
+        return Err(format_error(path, FormatError::Foreign(found)));
+    }
     if length < 10 {
         return Err(format_error(path, FormatError::TooShort { length }));
     }
-    let map = FileMap::new(&file).map_err(|source| io_error("map", path, source))?;
     let header = Header::read(map.bytes()).map_err(|problem| format_error(path, problem))?;
     Ok((Arc::new(map), header))
 }
@@ -189,27 +262,25 @@ fn regular_file(path: &Path) -> Result<(File, u64), TensorError> {
 
 fn open_sharded(path: &Path) -> Result<SafetensorsModel, TensorError> {
     let wrong = |problem| format_error(path, problem);
-    let (file, length) = regular_file(path)?;
-    if length > MAX_HEADER_BYTES {
-        let limit = MAX_HEADER_BYTES;
-        return Err(wrong(FormatError::HeaderLength { claimed: length, limit }));
-    }
-    let mut text = Vec::new();
-    file.take(MAX_HEADER_BYTES)
-        .read_to_end(&mut text)
-        .map_err(|source| io_error("read", path, source))?;
-    let mut places = Index::read(&text).map_err(wrong)?.places;
+    regular_file(path)?;
+    let text = espalier_file::read_text(path, MAX_HEADER_BYTES).map_err(|error| match error {
+        ReadError::Io(source) => io_error("read", path, source),
+        error => wrong(FormatError::Json { what: "index", reason: error.to_string() }),
+    })?;
+    let mut places = Index::read(text.as_bytes()).map_err(wrong)?.places;
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut shards: Vec<String> = places.values().cloned().collect();
     shards.sort_unstable();
     shards.dedup();
 
+    let absent = |shard: &&String| !folder.join(shard).try_exists().unwrap_or(false);
+    if let Some(shard) = shards.iter().find(absent).cloned() {
+        let (missing, of) = (shards.iter().filter(absent).count(), shards.len());
+        return Err(wrong(FormatError::ShardMissing { shard, missing, of }));
+    }
     let mut parts = Parts::default();
     for shard in shards {
         let file = folder.join(&shard);
-        if !file.try_exists().unwrap_or(false) {
-            return Err(wrong(FormatError::ShardMissing { shard }));
-        }
         let (map, header) = map_file(&file)?;
         for (TensorShape { name, .. }, _) in &header.tensors {
             // Taking the place away finds a tensor that two shards have, or that none should.

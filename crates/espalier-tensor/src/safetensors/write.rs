@@ -3,22 +3,22 @@
 use core::fmt;
 use std::{
     collections::BTreeMap,
-    io::{self, Write},
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
+use espalier_file::{Output, WriteError};
 use safetensors::Dtype as FileDtype;
 use serde::ser::{SerializeMap, Serializer};
-use tempfile::NamedTempFile;
 
 use super::METADATA;
 use crate::{FormatError, Manifest, Model, TensorError, TensorShape};
 
 /// Writes `model` to `path`, with its own free text in the header and `metadata` over it.
 ///
-/// The file is written under a temporary name in the same folder and then renamed, so `path`
-/// never holds half a model and a mapped old file stays intact. Equal models and metadata give
-/// equal bytes. Nothing is forced to disk (`fsync`).
+/// It is an [`Output`]: `path` never holds half a model, a mapped old file stays intact, and a pipe
+/// or a device is written through. Equal models and metadata give equal bytes. Nothing is forced
+/// to disk (`fsync`).
 ///
 /// # Errors
 /// [`TensorError::Exists`] if `path` exists and `force` is false, [`TensorError::Io`] if the
@@ -45,9 +45,8 @@ pub fn write_safetensors(
 /// [`SafetensorsWriter::order`], in pieces of any length, then [`SafetensorsWriter::finish`].
 /// Dropping the writer before that leaves nothing behind.
 pub struct SafetensorsWriter {
-    file: NamedTempFile,
+    file: Output,
     path: PathBuf,
-    force: bool,
     order: Vec<usize>,
     expected: u64,
     written: u64,
@@ -67,9 +66,7 @@ impl SafetensorsWriter {
     ) -> Result<Self, TensorError> {
         let path = path.as_ref().to_owned();
         let expected = checked(shapes, &path)?;
-        if !force && path.try_exists().map_err(|source| io_error("look for", &path, source))? {
-            return Err(TensorError::Exists { path });
-        }
+        let mut file = Output::create(&path, force).map_err(failed)?;
         // Wide elements first, so that each tensor starts at a multiple of its element's size.
         let mut order: Vec<usize> = (0..shapes.len()).collect();
         order.sort_by(|&a, &b| {
@@ -78,11 +75,10 @@ impl SafetensorsWriter {
         });
         let header = header(shapes, &order, metadata)
             .map_err(|source| io_error("write", &path, source.into()))?;
-        let mut file = temporary(&path).map_err(|source| io_error("write", &path, source))?;
         file.write_all(&(header.len() as u64).to_le_bytes())
             .and_then(|()| file.write_all(&header))
             .map_err(|source| io_error("write", &path, source))?;
-        Ok(Self { file, path, force, order, expected, written: 0 })
+        Ok(Self { file, path, order, expected, written: 0 })
     }
 
     /// In which order the tensors' bytes are expected: indices into the shapes given.
@@ -109,23 +105,11 @@ impl SafetensorsWriter {
     /// # Errors
     /// [`TensorError::Unfinished`] if bytes are missing, [`TensorError::Exists`] if the name was
     /// taken meanwhile and overwriting was not asked for, [`TensorError::Io`] as ever.
-    pub fn finish(mut self) -> Result<(), TensorError> {
+    pub fn finish(self) -> Result<(), TensorError> {
         if self.written != self.expected {
             return Err(self.unfinished());
         }
-        self.file.flush().map_err(|source| io_error("write", &self.path, source))?;
-        let result = if self.force {
-            self.file.persist(&self.path)
-        } else {
-            self.file.persist_noclobber(&self.path)
-        };
-        match result {
-            Ok(_) => Ok(()),
-            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
-                Err(TensorError::Exists { path: self.path })
-            }
-            Err(error) => Err(io_error("rename", &self.path, error.error)),
-        }
+        self.file.finish().map_err(failed)
     }
 
     fn unfinished(&self) -> TensorError {
@@ -185,17 +169,11 @@ fn header(
     Ok(bytes)
 }
 
-fn temporary(path: &Path) -> io::Result<NamedTempFile> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".espalier-").suffix(".part");
-    // Temporary files are private by default; a model should get the user's usual permissions.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
+fn failed(error: WriteError) -> TensorError {
+    match error {
+        WriteError::Exists(path) => TensorError::Exists { path },
+        WriteError::Io { path, source } => TensorError::Io { action: "write", path, source },
+    }
 }
 
 fn io_error(action: &'static str, path: &Path, source: io::Error) -> TensorError {

@@ -32,11 +32,11 @@ const ONE: &str = r#""a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}"#;
 
 #[test]
 fn lengths() {
-    assert!(matches!(refusal(b""), FormatError::TooShort { length: 0 }));
-    assert!(matches!(refusal(b"12345678"), FormatError::TooShort { length: 8 }));
+    assert!(matches!(refusal(b""), FormatError::Empty));
+    assert!(matches!(refusal(b"\x02\0\0\0\0\0\0\0{"), FormatError::TooShort { length: 9 }));
     let mut long = file("{}", 10);
     long[0] = 200;
-    assert!(matches!(refusal(&long), FormatError::HeaderLength { claimed: 200, limit: 12 }));
+    assert!(matches!(refusal(&long), FormatError::HeaderCut { claimed: 200, length: 20 }));
     long[..8].copy_from_slice(&[0xff; 8]);
     assert!(matches!(refusal(&long), FormatError::HeaderLength { claimed: u64::MAX, .. }));
     let whole = file(&format!("{{{ONE}}}"), 8);
@@ -79,8 +79,13 @@ fn names_offsets_and_shapes() {
     assert!(matches!(refusal(&two(&rank)), FormatError::Limit(_)));
     let long = entry(&"n".repeat(513), "[2]", 8, 16);
     assert!(matches!(refusal(&two(&long)), FormatError::Limit(_)));
-    let fp8 = r#""b":{"dtype":"F8_E4M3","shape":[8],"data_offsets":[8,16]}"#;
-    assert!(refusal(&two(fp8)).to_string().contains("F8_E4M3"));
+    for dtype in ["F8_E4M3", "F8_E8M0", "F4", "X", "f32"] {
+        let entry = format!(r#""b":{{"dtype":"{dtype}","shape":[8],"data_offsets":[8,16]}}"#);
+        let text = refusal(&two(&entry)).to_string();
+        let supported = "F64, F32, F16, BF16, I64, I32, I16, I8, U64, U32, U16, U8 and BOOL";
+        assert!(text.contains("tensor `b`") && text.contains(&format!("`{dtype}`")), "{text}");
+        assert!(text.ends_with(&format!("supported are {supported}")), "{text}");
+    }
 }
 
 #[test]
@@ -105,7 +110,6 @@ fn json_that_is_not_a_header() {
         r#"{"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0,0]}}"#,
         r#"{"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0],"more":1}}"#,
         r#"{"a":{"dtype":"F32","dtype":"F16","shape":[0],"data_offsets":[0,0]}}"#,
-        r#"{"a":{"dtype":"X","shape":[0],"data_offsets":[0,0]}}"#,
         r#"{"a":{"dtype":"F32","shape":[0]}}"#,
         r#"{"__metadata__":{"a":1}}"#,
         r#"{"__metadata__":{},"__metadata__":{}}"#,
@@ -167,8 +171,15 @@ fn the_same_tensor_in_two_shards() {
 fn folders_and_things_that_are_not_files() {
     let folder = tempfile::tempdir().expect("folder");
     let path = folder.path();
+    // What is hidden is not a model, whatever is in it.
+    for name in [".x.safetensors", "._m0.safetensors", ".a.safetensors.index.json"] {
+        fs::write(path.join(name), file("{}", 0)).expect("written");
+    }
     let text = open_safetensors(path).expect_err("empty").to_string();
-    assert!(text.contains("0 files *.safetensors"), "{text}");
+    assert!(text.ends_with("no file *.safetensors and no *.safetensors.index.json"), "{text}");
+    fs::write(path.join("pytorch_model.bin"), "x").expect("written");
+    let text = open_safetensors(path).expect_err("empty").to_string();
+    assert!(text.ends_with("`pytorch_model.bin` is not safetensors"), "{text}");
     for name in ["a.safetensors", "b.safetensors"] {
         fs::write(path.join(name), file("{}", 0)).expect("written");
     }
@@ -179,6 +190,112 @@ fn folders_and_things_that_are_not_files() {
     assert!(matches!(open_safetensors(path.join("none")), Err(TensorError::Io { .. })));
     #[cfg(unix)]
     assert!(open_safetensors("/dev/zero").is_err());
+}
+
+#[test]
+fn what_people_bring_is_called_by_its_name() {
+    let lfs = format!(
+        "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 123\n",
+        "0".repeat(64)
+    );
+    let mut torch = b"PK\x03\x04\0\0\x08\x08\0\0\0\0\0\0archive/data.pklFB".to_vec();
+    torch.resize(2000, 7);
+    let mut tar = vec![b'a'; 600];
+    tar[100..257].fill(0);
+    tar[257..262].copy_from_slice(b"ustar");
+    let cases: [(&[u8], &str); 25] = [
+        (
+            lfs.as_bytes(),
+            "a Git LFS pointer, not a model; `git lfs pull` fetches the model, which has 123",
+        ),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer, not a model"),
+        (b"<!DOCTYPE html>\n<html lang=en>", "an HTML page, not a model"),
+        (b"\xef\xbb\xbf\n <HTML><body>", "an HTML page"),
+        (b"<?xml version=\"1.0\"?><!DOCTYPE html><html>", "an HTML page"),
+        (b"<?xml version=\"1.0\"?><Error><Code>AccessDenied", "an XML document"),
+        (b"{\"error\": \"Invalid username or password.\"}", "a JSON text"),
+        (b"[1, 2]", "a JSON text"),
+        (b"Entry not found", "a text that begins \"Entry not found\""),
+        (b"12345678", "a text that begins"),
+        (&torch, "a PyTorch checkpoint"),
+        (b"PK\x03\x04\x14\0\0\0other.txt", "a ZIP archive"),
+        (b"PK\x05\x06\0\0\0\0\0\0\0\0", "a ZIP archive"),
+        (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", "a Python pickle"),
+        (b"\x80\x04\x95\x10\0\0\0\0", "a Python pickle"),
+        (b"GGUF\x03\0\0\0\0\0\0\0", "a GGUF"),
+        (b"tjgg\x03\0\0\0\0\0\0\0", "a GGUF"),
+        (b"\x93NUMPY\x01\0v\0{'descr'", "a NumPy array"),
+        (b"\x89HDF\r\n\x1a\n\0\0\0\0", "an HDF5 file"),
+        (b"\x1f\x8b\x08\0\0\0\0\0", "compressed with gzip"),
+        (b"\xfd7zXZ\0\0\x04", "compressed with xz"),
+        (b"BZh91AY&SY", "compressed with bzip2"),
+        (b"\x28\xb5\x2f\xfd\0\0\0\0", "compressed with zstd"),
+        (&tar, "a tar archive"),
+        (&[0; 4096], "zeros"),
+    ];
+    for (bytes, name) in cases {
+        let text = refusal(bytes).to_string();
+        assert!(text.starts_with(name), "{text}");
+        assert!(text.len() < 200 && !text.contains('\n'), "{text}");
+    }
+    // A text in another encoding, and what nobody knows.
+    let latin = refusal(b"\xe9\xe8\xe0 1234567890").to_string();
+    assert!(latin.ends_with(": not a safetensors file"), "{latin}");
+}
+
+#[test]
+fn a_file_that_was_cut_short_says_so_with_its_sizes() {
+    let whole = file(&format!("{{{ONE}}}"), 8);
+    for len in 0..whole.len() {
+        let text = refusal(&whole[..len]).to_string();
+        match len {
+            0 => assert_eq!(text, "the file is empty"),
+            1..9 => {}
+            9.. if len < whole.len() - 8 => {
+                assert!(len == 9 || text.contains(&format!("has {len} bytes")), "{text}");
+                assert!(len == 9 || text.ends_with("it was cut short"), "{text}");
+            }
+            _ => assert!(text.ends_with("describes 8: it was cut short"), "{text}"),
+        }
+    }
+    let text = refusal(&file(&format!("{{{ONE}}}"), 9)).to_string();
+    assert!(text.ends_with("describes 8: there is more than there should be"), "{text}");
+}
+
+#[test]
+fn shards_without_an_index_are_not_models() {
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path();
+    for shard in ["model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors"] {
+        fs::write(path.join(shard), file("{}", 0)).expect("written");
+    }
+    let shard = path.join("model-00001-of-00003.safetensors");
+    for (of, place) in [(path, path), (&shard, &shard)] {
+        let text = open_safetensors(of).expect_err("shards").to_string();
+        let missing = "is one of 3 shards of one model; their *.safetensors.index.json is missing";
+        assert!(text.contains(missing) && text.starts_with(&place.display().to_string()), "{text}");
+    }
+    let index = r#"{"weight_map":{"a":"model-00003-of-00003.safetensors","b":"x.safetensors"}}"#;
+    let text = reindex(path, index);
+    assert!(text.contains("which does not exist; 2 of 2 are missing"), "{text}");
+    let text = open_safetensors(&shard).expect_err("a shard").to_string();
+    assert!(text.ends_with("name their *.safetensors.index.json, or the folder"), "{text}");
+    // One of one is whole.
+    let one = path.join("model-00001-of-00001.safetensors");
+    fs::write(&one, file("{}", 0)).expect("written");
+    open_safetensors(&one).expect("a model");
+}
+
+#[test]
+fn an_index_is_text_as_any_other() {
+    let folder = tempfile::tempdir().expect("folder");
+    let index = shards(folder.path());
+    let text = fs::read_to_string(&index).expect("text");
+    fs::write(&index, format!("\u{feff}{}", text.replace('\n', "\r\n"))).expect("written");
+    open_safetensors(&index).expect("a mark and other ends of lines change nothing");
+    let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    fs::write(&index, wide).expect("written");
+    assert!(open_safetensors(&index).expect_err("wide").to_string().contains("UTF-16"));
 }
 
 /// Any file that we accept, the reference reader accepts as well.

@@ -23,6 +23,9 @@ fn faults_have_their_line() {
         ("0 1\n2 2", 2, "joined to itself"),
         ("0 1\n2 3\n1 0", 3, "already on line 1"),
         ("0 1\n0 1\n0 1\n", 2, "already on line 1"),
+        ("0 1\n0,,2", 2, "a comma without a value"),
+        ("0,1,", 1, "a comma without a value"),
+        ("0;1", 1, "1 word(s)"),
     ];
     for (text, line, expected) in cases {
         let error = parse_edge_list(text, 4).unwrap_err();
@@ -48,8 +51,12 @@ fn readers_are_bounded_and_must_be_text() {
         }
         other => panic!("{other:?}"),
     }
-    let fine = read_edge_list(Cursor::new(b"0 1\r\n\t2 1 # x\r\n"), 4).unwrap();
-    assert_eq!(fine, [(0, 1), (1, 2)]);
+    for text in ["0 1\r\n\t2 1 # x\r\n", "0,1\n2 , 1", "\u{feff}0\t1\n1, 2\n"] {
+        assert_eq!(read_edge_list(Cursor::new(text), 4).unwrap(), [(0, 1), (1, 2)], "{text:?}");
+    }
+    let wide: Vec<u8> = "0 1\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let error = read_edge_list(Cursor::new(wide), 4).unwrap_err().to_string();
+    assert!(error.ends_with("edge list: UTF-16 text; save it as UTF-8"), "{error}");
 }
 
 #[test]

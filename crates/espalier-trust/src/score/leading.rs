@@ -104,9 +104,9 @@ fn eigen(n: usize, mut a: Vec<f64>) -> (Vec<f64>, Vec<Vec<f64>>) {
                     let (x, y) = (a[p * n + k], a[q * n + k]);
                     (a[p * n + k], a[q * n + k]) = (cos * x - sin * y, sin * x + cos * y);
                 }
-                for k in 0..n {
-                    let (x, y) = (vectors[p][k], vectors[q][k]);
-                    (vectors[p][k], vectors[q][k]) = (cos * x - sin * y, sin * x + cos * y);
+                let (before, from_q) = vectors.split_at_mut(q);
+                for (x, y) in before[p].iter_mut().zip(&mut from_q[0]) {
+                    (*x, *y) = (cos * *x - sin * *y, sin * *x + cos * *y);
                 }
             }
         }
@@ -173,7 +173,7 @@ mod tests {
         // A strong common part and noise of a fixed pattern.
         let noise = |i: usize, k: usize| f64::from(((i * 131 + k * 17) % 97) as u32) / 97.0 - 0.5;
         let row = |i: usize| {
-            let shift = if i % 3 == 0 { 2.0 } else { -1.0 };
+            let shift = if i.is_multiple_of(3) { 2.0 } else { -1.0 };
             (0..40).map(|k| noise(i, k) + if k == 0 { shift } else { 0.0 }).collect()
         };
         let rows: Vec<Vec<f64>> = (0..150).map(row).collect();

@@ -1,0 +1,47 @@
+//! Files that are not whole yet and have a name all the same.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+static PENDING: Mutex<Pending> = Mutex::new(Pending { over: false, paths: BTreeSet::new() });
+
+#[derive(Debug)]
+pub(crate) struct Pending {
+    over: bool,
+    paths: BTreeSet<PathBuf>,
+}
+
+/// Nothing gets a name or loses it but by whoever holds this.
+pub(crate) fn pending() -> io::Result<MutexGuard<'static, Pending>> {
+    let pending = PENDING.lock().unwrap_or_else(PoisonError::into_inner);
+    match pending.over {
+        true => Err(io::Error::new(io::ErrorKind::Interrupted, "the process is ending")),
+        false => Ok(pending),
+    }
+}
+
+impl Pending {
+    pub(crate) fn add(&mut self, path: &Path) {
+        self.paths.insert(path.to_owned());
+    }
+
+    pub(crate) fn forget(&mut self, path: &Path) {
+        self.paths.remove(path);
+    }
+}
+
+/// Removes every file that is not whole. From now on no [`Output`](crate::Output) of this process
+/// begins or gets its name.
+///
+/// For programs that handle signals: call it before the process ends. Files that are getting their
+/// names at this moment get them first, all of one [`finish_all`](crate::finish_all) together.
+pub fn discard_pending() {
+    let mut pending = PENDING.lock().unwrap_or_else(PoisonError::into_inner);
+    pending.over = true;
+    for path in std::mem::take(&mut pending.paths) {
+        // It is being given up; there is nobody to tell.
+        let _ = std::fs::remove_file(path);
+    }
+}
