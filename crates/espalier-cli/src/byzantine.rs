@@ -2,11 +2,12 @@
 
 use crate::Failure;
 use crate::args::ByzantineArgs;
-use crate::console::{self, Cells};
+use crate::console::{self, Cells, count};
+use crate::limits::check_memory;
 use anyhow::Context as _;
 use espalier::sim::{
-    CellResult, GRID_HTML, GRID_JSON, Grid, GridConfig, GroupSummary, Journal, ProtocolSummary,
-    Frequency, SEEDS_WITHOUT_LIARS, run_grid, write_grid,
+    Cell, CellResult, Config, Frequency, GRID_HTML, GRID_JSON, Grid, GridConfig, GroupSummary,
+    Journal, ProtocolSummary, SEEDS_WITHOUT_LIARS, run_grid, write_grid,
 };
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
@@ -17,7 +18,8 @@ const MAX_SEEDS: u64 = 10_000;
 
 pub(crate) fn run(args: &ByzantineArgs, quiet: bool) -> Result<(), Failure> {
     let config = configure(args)?;
-    config.check().map_err(Failure::input)?;
+    let cells: Vec<Config> = config.cells().iter().map(|cell| cell.config(&config)).collect();
+    check_memory(cells.iter(), &args.memory)?;
     let done = args.out.join(GRID_JSON);
     if done.exists() && !args.force {
         let path = done.display();
@@ -83,14 +85,16 @@ fn play(
     }
 }
 
-fn configure(args: &ByzantineArgs) -> Result<GridConfig, Failure> {
+pub(crate) fn configure(args: &ByzantineArgs) -> Result<GridConfig, Failure> {
     let preset = if args.quick { GridConfig::quick() } else { GridConfig::full() };
     let seeds = match args.seeds {
         None => preset.seeds.len() as u64,
         Some(count) => u64::from(count.get()),
     };
+    // No more seeds than there are from the first one on.
+    let left = (u64::MAX - args.seed).max(1);
     let without_liars = match args.honest_seeds {
-        None => seeds.max(SEEDS_WITHOUT_LIARS),
+        None => SEEDS_WITHOUT_LIARS.min(left).max(seeds),
         Some(count) => u64::from(count.get()),
     };
     // Before there are lists of them.
@@ -99,12 +103,16 @@ fn configure(args: &ByzantineArgs) -> Result<GridConfig, Failure> {
             let problem = format!("{flag}: must be 1 to {MAX_SEEDS}, not {count}");
             return Err(Failure::Input(anyhow::anyhow!(problem)));
         }
+        if count > left {
+            let problem = format!("{flag}: {count} from {} on go beyond 2^64 - 1", args.seed);
+            return Err(Failure::Input(anyhow::anyhow!(problem)));
+        }
     }
-    let from = |count: u64| (0..count).map(|i| args.seed.wrapping_add(i)).collect();
+    let from = |count: u64| (args.seed..args.seed + count).collect();
     fn or<T: Clone>(given: &[T], preset: Vec<T>) -> Vec<T> {
         if given.is_empty() { preset } else { given.to_vec() }
     }
-    Ok(GridConfig {
+    let config = GridConfig {
         model: args.model.clone().unwrap_or(preset.model),
         attacks: or(&args.attack, preset.attacks),
         shares: or(&args.byzantine, preset.shares),
@@ -116,21 +124,39 @@ fn configure(args: &ByzantineArgs) -> Result<GridConfig, Failure> {
         profile: args.profile,
         retrain: args.retrain,
         attest: !args.no_attest,
-    })
+    };
+    config.check().map_err(Failure::input)?;
+    let cells = config.cells();
+    let liars = |cell: &Cell| cell.share.of(cell.nodes);
+    if args.honest_seeds.is_some() && cells.iter().all(|cell| liars(cell) > 0) {
+        let problem = "--honest-seeds: every run has liars: name a share of 0 by --byzantine";
+        return Err(Failure::Input(anyhow::anyhow!(problem)));
+    }
+    let nobody = cells.iter().all(|cell| liars(cell) == 0);
+    if !args.attack.is_empty() && nobody {
+        let problem = "--attack: nobody is there to do it: name shares above 0 by --byzantine";
+        return Err(Failure::Input(anyhow::anyhow!(problem)));
+    }
+    Ok(config)
 }
 
 fn announce(config: &GridConfig, known: usize) -> String {
     let cells = config.cells().len();
     let mut text = format!(
-        "{cells} runs: {} attacks, {} shares of liars, {} spreads, {}, seeds from {}\n",
-        config.attacks.len(),
-        config.shares.len(),
-        config.spreads.len(),
+        "{}: {}, {} of liars, {}, {}, seeds from {}\n",
+        count(cells, "run"),
+        count(config.attacks.len(), "attack"),
+        count(config.shares.len(), "share"),
+        count(config.spreads.len(), "spread"),
         config.model,
         config.seeds.first().copied().unwrap_or(0),
     );
     if known > 0 {
-        let _ = writeln!(text, "{known} of them were done before; the rest goes on");
+        let _ = writeln!(
+            text,
+            "{known} of them {} done before; the rest goes on",
+            if known == 1 { "was" } else { "were" }
+        );
     }
     text
 }
@@ -226,7 +252,7 @@ fn groups(groups: &[GroupSummary]) -> String {
             loss.map_or("–".into(), |(loss, name)| format!("{} ({name})", percent(*loss))),
         ]
     };
-    console::table(&head, &right, &groups.iter().map(row).collect::<Vec<_>>())
+    console::fitted(4, &head, &right, &groups.iter().map(row).collect::<Vec<_>>())
 }
 
 fn attacks(attacks: &[ProtocolSummary]) -> String {
@@ -253,5 +279,5 @@ fn attacks(attacks: &[ProtocolSummary]) -> String {
         ]
     };
     let right = [false, true, true, true, true, true, true, true];
-    console::table(&head, &right, &attacks.iter().map(row).collect::<Vec<_>>())
+    console::fitted(1, &head, &right, &attacks.iter().map(row).collect::<Vec<_>>())
 }

@@ -7,6 +7,11 @@ use std::io::{IsTerminal as _, Write as _};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+/// How wide a line is that goes to no terminal.
+const WIDTH: usize = 100;
+/// Narrower than this no table is made.
+const MIN_WIDTH: usize = 40;
+
 /// Prints bytes as they are.
 pub(crate) fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
@@ -27,25 +32,25 @@ pub(crate) fn complain(text: &str) {
 /// A progress bar on standard error: only on a terminal, only for what takes its time.
 struct Patient {
     bar: ProgressBar,
-    /// Whether it may be shown and is not yet.
-    waits: bool,
 }
 
 impl Patient {
     fn new(quiet: bool, template: &str) -> Self {
-        let waits = !quiet && std::io::stderr().is_terminal();
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden());
         let style = ProgressStyle::with_template(template);
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Self { bar, waits }
-    }
-
-    /// Short work ends before anything is drawn.
-    fn show(&mut self) {
-        if self.waits && self.bar.elapsed() > Duration::from_secs(1) {
-            self.bar.set_draw_target(ProgressDrawTarget::stderr());
-            self.waits = false;
+        if !quiet && std::io::stderr().is_terminal() {
+            let late = bar.clone();
+            // Short work ends before anything is drawn. Without this thread it is done in silence.
+            let _ = std::thread::Builder::new().spawn(move || {
+                std::thread::sleep(Duration::from_secs(1));
+                if !late.is_finished() {
+                    late.set_draw_target(ProgressDrawTarget::stderr());
+                    late.enable_steady_tick(Duration::from_millis(200));
+                }
+            });
         }
+        Self { bar }
     }
 }
 
@@ -73,7 +78,6 @@ impl Bar {
                 bar.set_message(format!("{distinct} distinct states"));
             }
         }
-        self.0.show();
         ControlFlow::Continue(())
     }
 }
@@ -92,7 +96,6 @@ impl Cells {
     pub(crate) fn done(&mut self, what: &str) {
         self.0.bar.inc(1);
         self.0.bar.set_message(what.to_owned());
-        self.0.show();
     }
 }
 
@@ -106,13 +109,13 @@ impl Seeds {
             if of > 0 { "{msg:28} {bar:30} {pos}/{len} {elapsed}" } else { "{msg:28} {elapsed}" };
         let patient = Patient::new(quiet, template);
         patient.bar.set_length(of);
+        patient.bar.set_message("the first seeds");
         Self(patient)
     }
 
     pub(crate) fn done(&mut self, seeds: u64) {
         self.0.bar.set_position(seeds);
         self.0.bar.set_message(format!("{seeds} seeds, {:.1} a second", self.rate(seeds)));
-        self.0.show();
     }
 
     /// Seeds a second.
@@ -152,6 +155,74 @@ pub(crate) fn table(head: &[&str], right: &[bool], rows: &[Vec<String>]) -> Stri
     text
 }
 
+/// So many of something, in words.
+pub(crate) fn count(number: impl Into<Count>, what: &str) -> String {
+    let Count(number) = number.into();
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+/// How many.
+pub(crate) struct Count(u64);
+
+impl From<u64> for Count {
+    fn from(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+impl From<u32> for Count {
+    fn from(number: u32) -> Self {
+        Self(number.into())
+    }
+}
+
+impl From<usize> for Count {
+    fn from(number: usize) -> Self {
+        Self(number as u64)
+    }
+}
+
+/// How wide a line may be: the terminal, or what most terminals and readers of files show.
+fn width() -> usize {
+    terminal_size::terminal_size().map_or(WIDTH, |(width, _)| usize::from(width.0).max(MIN_WIDTH))
+}
+
+/// The same as [`table`], in several parts one below the other where it is too wide. Each part
+/// begins with the first `keys` columns, which say what a row is of.
+pub(crate) fn fitted(keys: usize, head: &[&str], right: &[bool], rows: &[Vec<String>]) -> String {
+    parts(width(), keys, head, right, rows)
+}
+
+fn parts(width: usize, keys: usize, head: &[&str], right: &[bool], rows: &[Vec<String>]) -> String {
+    let wide = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.chain([head[column].chars().count()]).max().unwrap_or(0) + 2
+    };
+    let first: usize = (0..keys).map(wide).sum();
+    let mut parts: Vec<Vec<usize>> = Vec::new();
+    let mut used = usize::MAX;
+    for column in keys..head.len() {
+        // A column without a head belongs to the one before it.
+        let joined = column + 1 < head.len() && head[column + 1].is_empty();
+        let needs = wide(column) + if joined { wide(column + 1) } else { 0 };
+        if !head[column].is_empty() && used.saturating_add(needs) > width + 2 {
+            parts.push((0..keys).collect());
+            used = first;
+        }
+        if let Some(part) = parts.last_mut() {
+            part.push(column);
+        }
+        used += wide(column);
+    }
+    let part = |columns: &Vec<usize>| {
+        let head: Vec<&str> = columns.iter().map(|column| head[*column]).collect();
+        let right: Vec<bool> = columns.iter().map(|column| right[*column]).collect();
+        let row = |row: &Vec<String>| columns.iter().map(|column| row[*column].clone()).collect();
+        table(&head, &right, &rows.iter().map(row).collect::<Vec<_>>())
+    };
+    parts.iter().map(part).collect::<Vec<_>>().join("\n")
+}
+
 /// A count of bytes for people.
 pub(crate) fn bytes(count: u64) -> String {
     let mut value = count as f64;
@@ -162,4 +233,33 @@ pub(crate) fn bytes(count: u64) -> String {
         value /= 1024.0;
     }
     format!("{value:.1} TiB")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wide_table_is_put_in_parts_that_fit_and_keep_every_cell() {
+        let head = ["name", "first", "value", "", "last"];
+        let rows = vec![
+            ["a", "1", "2.5", "rule", "3"].map(str::to_owned).to_vec(),
+            ["long name", "1", "2.5", "another rule", "3"].map(str::to_owned).to_vec(),
+        ];
+        let text = parts(30, 1, &head, &[false, true, true, false, true], &rows);
+        assert!(text.lines().all(|line| line.chars().count() <= 30), "{text}");
+        assert_eq!(text.matches("long name").count(), 3, "{text}");
+        assert!(text.contains("value  \n") || text.contains("value\n"), "{text}");
+        assert!(text.contains("2.5  another rule"), "{text}");
+        let whole = parts(200, 1, &head, &[false, true, true, false, true], &rows);
+        assert_eq!(whole, table(&head, &[false, true, true, false, true], &rows));
+    }
+
+    #[test]
+    fn one_is_one() {
+        assert_eq!(
+            [count(1_u32, "run"), count(0_u64, "run"), count(2_usize, "run")],
+            ["1 run", "0 runs", "2 runs"]
+        );
+    }
 }

@@ -2,7 +2,8 @@
 
 use crate::Failure;
 use crate::args::ExchangesArgs;
-use crate::console::{self, Cells};
+use crate::console::{self, Cells, count};
+use crate::limits::check_memory;
 use crate::simulate::failure;
 use anyhow::Context as _;
 use espalier::sim::{
@@ -18,7 +19,8 @@ const MAX_SEEDS: u32 = 10_000;
 
 pub(crate) fn run(args: &ExchangesArgs, quiet: bool) -> Result<(), Failure> {
     let config = configure(args)?;
-    config.check().map_err(failure)?;
+    let runs = config.runs();
+    check_memory(runs.iter(), &args.memory)?;
     // What goes to standard output with `--json -` is JSON and nothing else.
     let to_stdout = args.json.as_deref() == Some(Path::new("-"));
     let quiet = quiet || to_stdout;
@@ -48,7 +50,7 @@ pub(crate) fn run(args: &ExchangesArgs, quiet: bool) -> Result<(), Failure> {
     if quiet { Ok(()) } else { console::print(&summary(&result)) }
 }
 
-fn configure(args: &ExchangesArgs) -> Result<ExchangesConfig, Failure> {
+pub(crate) fn configure(args: &ExchangesArgs) -> Result<ExchangesConfig, Failure> {
     let seeds = args.seeds.get();
     if seeds > MAX_SEEDS {
         let problem = format!("--seeds: must be 1 to {MAX_SEEDS}, not {seeds}");
@@ -64,12 +66,22 @@ fn configure(args: &ExchangesArgs) -> Result<ExchangesConfig, Failure> {
         latency: args.latency.clone(),
         ..Config::default()
     };
-    Ok(ExchangesConfig {
+    let seeds = u64::from(seeds);
+    if args.seed.checked_add(seeds).is_none() {
+        let problem = format!("--seeds: {seeds} from {} on go beyond 2^64 - 1", args.seed);
+        return Err(Failure::Input(anyhow::anyhow!(problem)));
+    }
+    if args.force && args.json.as_deref() == Some(Path::new("-")) {
+        return Err(Failure::Input(anyhow::anyhow!("--force: there is no file to overwrite")));
+    }
+    let config = ExchangesConfig {
         network,
         clock: args.clock,
         protocols: Protocol::ALL.to_vec(),
-        seeds: (0..u64::from(seeds)).map(|i| args.seed.wrapping_add(i)).collect(),
-    })
+        seeds: (args.seed..args.seed + seeds).collect(),
+    };
+    config.check().map_err(failure)?;
+    Ok(config)
 }
 
 /// The comparison as a table.
@@ -81,9 +93,10 @@ fn summary(all: &Exchanges) -> String {
         let _ = write!(text, ", {loss} of the messages lost");
     }
     let runs = all.config.seeds.len();
+    let each = count(runs, "run");
     let _ = write!(
         text,
-        "\n{runs} runs each; means with 95 % intervals. Every contribution at every node: at least \
+        "\n{each} each; means with 95 % intervals. Every contribution at every node: at least \
          {least}\n\n"
     );
     let head = [
@@ -98,7 +111,7 @@ fn summary(all: &Exchanges) -> String {
     ];
     let right = [false, true, true, true, true, true, false, false];
     let rows: Vec<_> = all.results.iter().map(|result| row(result, runs)).collect();
-    text.push_str(&console::table(&head, &right, &rows));
+    text.push_str(&console::fitted(1, &head, &right, &rows));
     for left in &all.left_out {
         let _ = writeln!(text, "{} is left out: {}", left.protocol, left.reason);
     }
@@ -110,7 +123,7 @@ fn row(result: &ProtocolResult, runs: usize) -> Vec<String> {
     let until = match &result.until_equal {
         None => "not equal".into(),
         Some(until) if (result.ended as usize) < runs => {
-            format!("{} {unit} in {} runs", interval(until, 2), result.ended)
+            format!("{} {unit} in {}", interval(until, 2), count(result.ended, "run"))
         }
         Some(until) => format!("{} {unit}", interval(until, 2)),
     };

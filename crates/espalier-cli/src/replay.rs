@@ -3,6 +3,7 @@
 use crate::Failure;
 use crate::args::SimulateArgs;
 use crate::console;
+use crate::limits::check_memory;
 use crate::simulate::failure;
 use anyhow::{Context as _, anyhow};
 use espalier::sim::{self, Config, NodeView, Progress, ReplayError, Replayed, Report};
@@ -15,6 +16,10 @@ use std::path::Path;
 
 /// How many nodes are shown if none was asked for.
 const NODES_SHOWN: usize = 16;
+/// So many nodes are set up for the shortest of logs.
+const FEW_NODES: u64 = 64;
+/// An event takes no fewer bytes in a log.
+const LEAST_LINE: u64 = 24;
 /// How many names a line lists at most.
 const NAMES_SHOWN: usize = 12;
 
@@ -42,25 +47,51 @@ fn blame(error: ReplayError) -> Failure {
 }
 
 /// Replays a log, compares, and shows nodes.
-pub(crate) fn run(path: &Path, args: &SimulateArgs) -> Result<(), Failure> {
-    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()));
-    let file = BufReader::new(file.map_err(Failure::Input)?);
+pub(crate) fn run(path: &Path, args: &SimulateArgs, quiet: bool) -> Result<(), Failure> {
+    let to_stdout = args.json.as_deref() == Some(Path::new("-"));
+    if let Some(file) = args.json.as_ref().filter(|_| !to_stdout) {
+        let problem = format!("--json: a replay prints; use `-`, not {}", file.display());
+        return Err(Failure::Input(anyhow!(problem)));
+    }
+    if quiet && !to_stdout && !args.show.is_empty() {
+        return Err(Failure::Input(anyhow!("--show: shows nothing with --quiet")));
+    }
+    let open = || {
+        let file = File::open(path).with_context(|| format!("cannot read {}", path.display()));
+        file.map(BufReader::new).map_err(Failure::Input)
+    };
+    let config = sim::config_of_log(open()?).map_err(blame)?;
+    check_memory(std::iter::once(&config), &args.memory)?;
+    check_length(path, &config)?;
+    let file = open()?;
     let until = args.until.map(u64::from);
     let replayed = sim::replay(file, until).map_err(blame)?;
     let nodes = chosen(&replayed, &args.show)?;
-    if args.json.as_deref() == Some(Path::new("-")) {
+    if to_stdout {
         let json = serde_json::to_string_pretty(&nodes).map_err(Failure::environment)?;
         console::print(&format!("{json}\n"))?;
-    } else {
+    } else if !quiet || replayed.divergence.is_some() {
         console::print(&text(&replayed, &nodes, until.is_some() || !args.show.is_empty()))?;
     }
     match (&replayed.divergence, until) {
         (Some(_), _) => Err(Failure::Check),
-        (None, Some(until)) if replayed.events < until => {
-            Err(Failure::Input(anyhow!("--until: the log has only {} events", replayed.events)))
-        }
+        (None, Some(until)) if replayed.events < until => Err(Failure::Input(anyhow!(
+            "--until: the log has only {}",
+            console::count(replayed.events, "event")
+        ))),
         _ => Ok(()),
     }
+}
+
+/// Refuses a log that is too short to be of so many nodes: to set them up takes long, and the log
+/// would end before all of them have done anything.
+fn check_length(path: &Path, config: &Config) -> Result<(), Failure> {
+    let bytes = std::fs::metadata(path).map_or(0, |data| data.len());
+    if u64::from(config.nodes) <= (bytes / LEAST_LINE).max(FEW_NODES) {
+        return Ok(());
+    }
+    let (nodes, path) = (config.nodes, path.display());
+    Err(Failure::Input(anyhow!("{path} is too short to be the log of {nodes} nodes")))
 }
 
 fn chosen(replayed: &Replayed, show: &[String]) -> Result<Vec<NodeView>, Failure> {
@@ -87,7 +118,7 @@ fn text(replayed: &Replayed, nodes: &[NodeView], show: bool) -> String {
         let _ = writeln!(text, "  in the log  {}", or_end(&divergence.logged));
         let _ = writeln!(text, "  now         {}", or_end(&divergence.happened));
     } else {
-        let _ = writeln!(text, "{} events, all as in the log", replayed.events);
+        let _ = writeln!(text, "{}, all as in the log", console::count(replayed.events, "event"));
     }
     if let Some(last) = &replayed.last {
         let _ = writeln!(text, "last: event {}, {last}", replayed.events);

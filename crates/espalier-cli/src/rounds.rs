@@ -2,7 +2,7 @@
 
 use crate::Failure;
 use crate::args::RoundsArgs;
-use crate::console::{self, Cells};
+use crate::console::{self, Cells, count};
 use crate::simulate::failure;
 use anyhow::Context as _;
 use espalier::sim::{
@@ -14,10 +14,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 const MISSING: &str = "–";
+/// The most seeds.
+const MAX_SEEDS: u64 = 100_000;
 
 pub(crate) fn run(args: &RoundsArgs, quiet: bool) -> Result<(), Failure> {
-    let config = configure(args);
-    config.check().map_err(failure)?;
+    let config = configure(args)?;
     let to_stdout = args.json.as_deref() == Some(Path::new("-"));
     // Better to say so now than after minutes.
     let files = [args.json.clone().filter(|_| !to_stdout), args.csv.clone()];
@@ -50,15 +51,27 @@ pub(crate) fn run(args: &RoundsArgs, quiet: bool) -> Result<(), Failure> {
     verdict(&found)
 }
 
-fn configure(args: &RoundsArgs) -> RoundsConfig {
+pub(crate) fn configure(args: &RoundsArgs) -> Result<RoundsConfig, Failure> {
+    // Before there is a list of them.
+    let seeds = u64::from(args.seeds.get());
+    if seeds > MAX_SEEDS || args.seed.checked_add(seeds).is_none() {
+        let problem = format!("--seeds: must be 1 to {MAX_SEEDS}, up to 2^64 - 1, not {seeds}");
+        return Err(Failure::Input(anyhow::anyhow!(problem)));
+    }
     let topologies = Some(args.topology.clone()).filter(|named| !named.is_empty());
     let both = vec![Order::Sequential, Order::Synchronous];
-    RoundsConfig {
+    let config = RoundsConfig {
         topologies,
         nodes: args.nodes.clone(),
         orders: args.order.map_or(both, |order| vec![order]),
-        seeds: (0..u64::from(args.seeds.get())).map(|i| args.seed.wrapping_add(i)).collect(),
+        seeds: (args.seed..args.seed + seeds).collect(),
+    };
+    config.check().map_err(failure)?;
+    let written = args.csv.is_some() || args.json.as_ref().is_some_and(|p| p != Path::new("-"));
+    if args.force && !written {
+        return Err(Failure::Input(anyhow::anyhow!("--force: there is no file to overwrite")));
     }
+    Ok(config)
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
@@ -102,17 +115,18 @@ fn wrong(cell: &RoundsCell) -> String {
     }
     if !cell.scheduled.kept {
         let (rounds, promised) = (cell.scheduled.rounds, cell.scheduled.promised);
-        said.push(format!("the schedule took {rounds} rounds and promises {promised}"));
+        let rounds = count(rounds, "round");
+        said.push(format!("the schedule took {rounds} and promises {promised}"));
     }
     said.join("; ")
 }
 
 /// The cells in a table.
 fn summary(found: &Rounds) -> String {
-    let runs = found.config.seeds.len();
+    let runs = count(found.config.seeds.len(), "run");
     let first = found.config.seeds.first().copied().unwrap_or(0);
     let mut text = format!(
-        "rounds until all nodes hold the same: {runs} runs each, seeds from {first} on, means with \
+        "rounds until all nodes hold the same: {runs} each, seeds from {first} on, means with \
          their standard errors\n\n"
     );
     let head = [
@@ -130,15 +144,15 @@ fn summary(found: &Rounds) -> String {
     ];
     let right = [false, true, false, true, true, true, true, true, true, true, false];
     let rows: Vec<_> = found.cells.iter().map(row).collect();
-    text.push_str(&console::table(&head, &right, &rows));
+    text.push_str(&console::fitted(3, &head, &right, &rows));
     for left in &found.left_out {
         let _ = writeln!(text, "{} of {} is left out: {}", left.topology, left.nodes, left.reason);
     }
     let cells = found.cells.len();
     let out = found.cells.iter().filter(|cell| !cell.passes()).count();
     let _ = match out {
-        0 => writeln!(text, "\nnone of {cells} cells out"),
-        _ => writeln!(text, "\n{out} of {cells} cells out"),
+        0 => writeln!(text, "\nnone of {} out", count(cells, "cell")),
+        _ => writeln!(text, "\n{out} of {} out", count(cells, "cell")),
     };
     text
 }

@@ -2,7 +2,8 @@
 
 use crate::Failure;
 use crate::args::SimulateArgs;
-use crate::console::{self, Cells};
+use crate::console::{self, Cells, count};
+use crate::limits::check_memory;
 use crate::simulate::failure;
 use anyhow::Context as _;
 use espalier::sim::{
@@ -16,6 +17,7 @@ use std::path::Path;
 
 pub(crate) fn run(file: &Path, args: &SimulateArgs, quiet: bool) -> Result<(), Failure> {
     let scenario = open(file, args)?;
+    check_memory(scenario.runs.iter().map(|run| &run.config), &args.memory)?;
     let out = args.out.as_deref().unwrap_or(Path::new("espalier-scenario"));
     let to_stdout = args.json.as_deref() == Some(Path::new("-"));
     // Better to say so now than after many runs.
@@ -44,18 +46,13 @@ pub(crate) fn run(file: &Path, args: &SimulateArgs, quiet: bool) -> Result<(), F
     if args.require_convergence { converged(&report) } else { Ok(()) }
 }
 
-fn open(file: &Path, args: &SimulateArgs) -> Result<Scenario, Failure> {
+pub(crate) fn open(file: &Path, args: &SimulateArgs) -> Result<Scenario, Failure> {
     let mut scenario = Scenario::open(file).map_err(blame)?;
     if args.seeds.is_some() || args.run.seed.is_some() {
         let count = args.seeds.map(|count| count.get() as usize);
         scenario = scenario.with_seeds(count, args.run.seed).map_err(blame)?;
     }
     scenario.check().map_err(blame)?;
-    for run in &scenario.runs {
-        let checked = run.config.check_rounds().map_err(Failure::input);
-        checked
-            .map_err(|failed| within(failed, format!("{}: run `{}`", file.display(), run.name)))?;
-    }
     Ok(scenario)
 }
 
@@ -110,9 +107,8 @@ fn announce(scenario: &Scenario) -> String {
     let (runs, seeds) = (scenario.runs.len(), scenario.seeds.len());
     let first = scenario.seeds.first().copied().unwrap_or(0);
     let title = &scenario.title;
-    let plural = |count: usize| if count == 1 { "" } else { "s" };
-    let (of_runs, of_seeds) = (plural(runs), plural(seeds));
-    format!("{title}\n{runs} run{of_runs}, each with {seeds} seed{of_seeds} from {first} on\n")
+    let (runs, seeds) = (count(runs, "run"), count(seeds, "seed"));
+    format!("{title}\n{runs}, each with {seeds} from {first} on\n")
 }
 
 /// A column of the table: head, whether numbers stand in it, and its cells.
@@ -185,7 +181,7 @@ fn summary(report: &ScenarioReport) -> String {
     let right: Vec<bool> = columns.iter().map(|(_, right, _)| *right).collect();
     let row = |at: usize| columns.iter().map(|(.., cells)| cells[at].clone()).collect();
     let rows: Vec<Vec<String>> = (0..runs.len()).map(row).collect();
-    let mut text = format!("\n{}", console::table(&heads, &right, &rows));
+    let mut text = format!("\n{}", console::fitted(1, &heads, &right, &rows));
     if runs.iter().any(|run| run.seeds > 1) {
         text.push_str("\n± is half of the 95 % confidence interval over the seeds.\n");
     }

@@ -9,6 +9,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 #[cfg(unix)]
 use tokio::signal::unix::{SignalKind, signal};
 
+/// The most threads that answer requests; runs have their own.
+const MAX_ANSWERING: usize = 16;
+
 pub(crate) fn run(args: &ServeArgs, quiet: bool) -> Result<(), Failure> {
     let upload = args.upload_limit.get().saturating_mul(1 << 20);
     let usual = Limits::default();
@@ -17,7 +20,7 @@ pub(crate) fn run(args: &ServeArgs, quiet: bool) -> Result<(), Failure> {
     let listen = args.listen.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let address = SocketAddr::new(listen, args.port);
     let settings = Settings { address, token: args.token.clone(), limits };
-    let runtime = tokio::runtime::Runtime::new().map_err(Failure::environment)?;
+    let runtime = runtime()?;
     runtime.block_on(async {
         let server = Server::bind(settings).await.map_err(blame)?;
         if !quiet {
@@ -31,6 +34,18 @@ pub(crate) fn run(args: &ServeArgs, quiet: bool) -> Result<(), Failure> {
         server.serve().await;
         Ok(())
     })
+}
+
+/// The threads that answer. The library panics where it cannot start one, so that it is tried
+/// before.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_ANSWERING);
+    let tried: Result<Vec<_>, _> =
+        (0..threads).map(|_| std::thread::Builder::new().spawn(|| ())).collect();
+    let cannot = |error| Failure::environment(anyhow!("the server cannot start threads: {error}"));
+    tried.map_err(cannot)?.into_iter().for_each(|thread| drop(thread.join()));
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(threads).enable_all().build().map_err(Failure::environment)
 }
 
 /// Waits for Ctrl-C, or for whoever ends programs that run in the background.

@@ -3,6 +3,7 @@
 use crate::Failure;
 use crate::args::{RunArgs, SimulateArgs};
 use crate::console::{self, Bar};
+use crate::limits::check_memory;
 use crate::{replay, scenario};
 use anyhow::Context as _;
 use espalier::sim::{
@@ -25,13 +26,14 @@ const NAMES_SHOWN: usize = 6;
 
 pub(crate) fn run(args: &SimulateArgs, quiet: bool) -> Result<(), Failure> {
     if let Some(log) = &args.replay {
-        return replay::run(log, args);
+        return replay::run(log, args, quiet);
     }
     if let Some(file) = &args.scenario {
         return scenario::run(file, args, quiet);
     }
     let out = args.out.as_deref().unwrap_or(Path::new("espalier-report"));
-    let config = configure(&args.run, 8, 20, Family::Digits)?;
+    let config = of_flags(&args.run)?;
+    check_memory(std::iter::once(&config), &args.memory)?;
     // Better to say so now than after a long run.
     let to_stdout = args.json.as_deref() == Some(Path::new("-"));
     let json = args.json.clone().filter(|path| !to_stdout && path.exists());
@@ -73,6 +75,11 @@ pub(crate) fn run(args: &SimulateArgs, quiet: bool) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What `simulate` runs.
+pub(crate) fn of_flags(args: &RunArgs) -> Result<Config, Failure> {
+    configure(args, 8, 20, Family::Digits)
+}
+
 /// Flags to a configuration; a folder of models says how many nodes there are.
 pub(crate) fn configure(
     args: &RunArgs,
@@ -82,10 +89,14 @@ pub(crate) fn configure(
 ) -> Result<Config, Failure> {
     let family = args.model.clone().unwrap_or(model);
     let folder = nodes_of_folder(&family).map_err(Failure::input)?;
-    let config = args.config(folder.unwrap_or(nodes), rounds, family);
-    config.check().map_err(Failure::input)?;
-    config.check_rounds().map_err(Failure::input)?;
+    let config = args.config(folder.unwrap_or(nodes), rounds, family).map_err(flags)?;
+    config.check_asked().map_err(Failure::input)?;
     Ok(config)
+}
+
+/// Flags that say nothing, or too much.
+pub(crate) fn flags(problem: String) -> Failure {
+    Failure::Input(anyhow::anyhow!(problem))
 }
 
 /// The text of a report: a file, or `report.json` in a folder.

@@ -2,7 +2,9 @@
 
 use crate::Failure;
 use crate::args::SwarmArgs;
-use crate::console::{self, Seeds};
+use crate::console::{self, Seeds, count as counted};
+use crate::limits::check_memory;
+use crate::simulate::flags;
 use anyhow::{Context as _, anyhow};
 use espalier::sim::{
     Config, Coverage, Family, Judged, MAX_REGRESSION_LEN, Regression, Tally, judge, run_swarm,
@@ -22,7 +24,15 @@ pub(crate) fn run(args: &SwarmArgs, quiet: bool) -> Result<(), Failure> {
     }
     let fixed = fixed(args)?;
     let first = args.run.seed.unwrap_or(1);
-    let count = args.seeds.unwrap_or(if args.minutes.is_some() { u64::MAX } else { SEEDS });
+    let most = if args.minutes.is_some() { u64::MAX - first } else { SEEDS };
+    let count = args.seeds.map_or(most, u64::from);
+    if first.checked_add(count).is_none() {
+        let problem = format!("--seeds: {count} from {first} on go beyond 2^64 - 1");
+        return Err(Failure::Input(anyhow!(problem)));
+    }
+    if let Some(config) = &fixed {
+        check_memory(std::iter::once(config), &args.memory)?;
+    }
     if !quiet {
         // Before anything runs: whatever happens then, this makes it happen again.
         console::print(&format!("swarm: seeds from {first}\n"))?;
@@ -32,7 +42,7 @@ pub(crate) fn run(args: &SwarmArgs, quiet: bool) -> Result<(), Failure> {
     std::panic::set_hook(Box::new(|_| {}));
     let of = if args.minutes.is_some() { 0 } else { count };
     let mut bar = Seeds::new(quiet, of);
-    let seeds = (0..count).map(|i| first.wrapping_add(i));
+    let seeds = first..first + count;
     let tally = run_swarm(seeds, fixed.as_ref(), &mut |tally| {
         bar.done(tally.coverage.seeds);
         let over = args.minutes.is_some_and(|minutes| bar.seconds() >= minutes * 60.0);
@@ -50,20 +60,14 @@ pub(crate) fn run(args: &SwarmArgs, quiet: bool) -> Result<(), Failure> {
 }
 
 /// The configuration that the flags give, if they are to give one.
-fn fixed(args: &SwarmArgs) -> Result<Option<Config>, Failure> {
+pub(crate) fn fixed(args: &SwarmArgs) -> Result<Option<Config>, Failure> {
     let usual = Config { seed: args.run.seed.unwrap_or(1), ..Config::default() };
-    let config = args.run.config(usual.nodes, usual.rounds, Family::Digits);
-    if args.fixed {
-        config.check().map_err(Failure::input)?;
-        return Ok(Some(config));
+    if !args.fixed {
+        return Ok(None);
     }
-    if config != usual {
-        let flags = config.flags().join(" ");
-        let problem =
-            format!("a swarm draws its configurations; to judge this one add --fixed to {flags}");
-        return Err(Failure::Input(anyhow!(problem)));
-    }
-    Ok(None)
+    let config = args.run.config(usual.nodes, usual.rounds, Family::Digits).map_err(flags)?;
+    config.check_asked().and_then(|()| config.check_swarm()).map_err(Failure::input)?;
+    Ok(Some(config))
 }
 
 /// Makes what was found small, the first of each checker, writes it down, and says how to see it
@@ -86,8 +90,8 @@ fn report(tally: &Tally, out: &Path) -> Result<(), Failure> {
             .with_context(|| format!("cannot write {}", path.display()))
             .map_err(Failure::Environment)?;
         let flags = regression.config.flags().join(" ");
-        let (runs, seen) = (shrunk.runs, &regression.seen);
-        console::complain(&format!("\nseed {seed} made small in {runs} runs: {seen}"));
+        let (runs, seen) = (counted(shrunk.runs, "run"), &regression.seen);
+        console::complain(&format!("\nseed {seed} made small in {runs}: {seen}"));
         console::complain(&format!("  espalier swarm --fixed --seeds 1 {flags}"));
         console::complain(&format!("  espalier swarm --replay {}", path.display()));
     }
@@ -146,6 +150,7 @@ fn replay(file: &Path, quiet: bool) -> Result<(), Failure> {
     }
     let regression = Regression::from_json(&text).with_context(name).map_err(Failure::Input)?;
     let Regression { seed, seen, config } = &regression;
+    config.check_swarm().with_context(name).map_err(Failure::Input)?;
     if !quiet {
         let flags = config.flags().join(" ");
         console::print(&format!(

@@ -3,10 +3,11 @@
 use crate::Failure;
 use crate::args::TraceArgs;
 use crate::console;
+use crate::limits::check_memory;
 use crate::simulate::{configure, read_report, simulate};
 use anyhow::Context as _;
 use espalier::identity::Digest;
-use espalier::sim::{Family, Report, RetractSpec};
+use espalier::sim::{Config, Family, Report, RetractSpec};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -19,11 +20,8 @@ pub(crate) fn run(args: &TraceArgs, quiet: bool) -> Result<(), Failure> {
             .with_context(|| format!("{} is not a report", path.display()))
             .map_err(Failure::Input)?,
         None => {
-            let mut config = configure(&args.run, 4, 6, Family::Synthetic(vec![16, 16]))?;
-            if args.run.retract.is_empty() && args.run.nodes.is_none() {
-                // Without a removal the trace would show half of what a state can do.
-                config.retract = vec![RetractSpec { node: 1, round: 4 }];
-            }
+            let config = configure_run(args)?;
+            check_memory(std::iter::once(&config), &args.memory)?;
             simulate(&config, quiet, false)?
         }
     };
@@ -31,6 +29,17 @@ pub(crate) fn run(args: &TraceArgs, quiet: bool) -> Result<(), Failure> {
         return console::print(&report.to_json());
     }
     console::print(&text(&report))
+}
+
+/// The small run that is traced.
+pub(crate) fn configure_run(args: &TraceArgs) -> Result<Config, Failure> {
+    let config = configure(&args.run, 4, 6, Family::Synthetic(vec![16, 16]))?;
+    if !args.run.retract.is_empty() || args.run.nodes.is_some() {
+        return Ok(config);
+    }
+    // Without a removal the trace would show half of what a state can do, if there can be one.
+    let removal = Config { retract: vec![RetractSpec { node: 1, round: 4 }], ..config.clone() };
+    Ok(if removal.check_asked().is_ok() { removal } else { config })
 }
 
 fn text(report: &Report) -> String {

@@ -3,13 +3,14 @@
 use crate::Failure;
 use crate::args::VerifyArgs;
 use crate::console::{self, Bar, Cells};
+use crate::limits::check_memory;
 use crate::scenario::{blame, within};
 use crate::simulate::read_report;
 use anyhow::{Context as _, anyhow};
 use espalier::replica::Fault;
 use espalier::sim::{
-    Difference, JSON_FILE, MAX_REPORT_LEN, SCENARIO_JSON, is_scenario_report, verify_report,
-    verify_scenario,
+    Difference, JSON_FILE, MAX_REPORT_LEN, SCENARIO_JSON, configs_of_report, is_scenario_report,
+    verify_report, verify_scenario,
 };
 use std::io::Read as _;
 use std::path::Path;
@@ -17,16 +18,20 @@ use std::path::Path;
 pub(crate) fn run(args: &VerifyArgs, quiet: bool) -> Result<(), Failure> {
     match (&args.evidence, &args.report) {
         (Some(file), _) => evidence(file, quiet),
-        (None, Some(report)) => rerun(report, quiet),
+        (None, Some(report)) => rerun(report, args, quiet),
+        // The rules of flags refuse this.
         (None, None) => Err(Failure::Input(anyhow!("there is nothing to verify"))),
     }
 }
 
-fn rerun(path: &Path, quiet: bool) -> Result<(), Failure> {
+fn rerun(path: &Path, args: &VerifyArgs, quiet: bool) -> Result<(), Failure> {
     let scenario = path.join(SCENARIO_JSON);
     let only_scenario = scenario.exists() && !path.join(JSON_FILE).exists();
     let path = if only_scenario { &scenario } else { path };
     let json = read_report(path)?;
+    let configs = configs_of_report(&json);
+    check_memory(configs.iter(), &args.memory)
+        .map_err(|failed| within(failed, path.display().to_string()))?;
     let (what, differences) = if is_scenario_report(&json) {
         ("scenario", again(&json, path, quiet)?)
     } else {

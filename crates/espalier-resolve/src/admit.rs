@@ -71,8 +71,7 @@ fn same_integers(reference: &Model, with: &str, input: &Input<'_>) -> Result<(),
             id: input.id,
             with: with.to_owned(),
             element,
-            found: of(pair[0], element),
-            expected: of(pair[1], element),
+            values: Box::new(pair.map(|content| of(content, element))),
         });
     }
     Ok(())

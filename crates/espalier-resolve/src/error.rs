@@ -83,9 +83,10 @@ pub enum ResolveError {
     },
     /// A tensor of integers is not the same everywhere, and `buffers = error` merges none.
     #[error(
-        "tensor `{tensor}` ({dtype}) is not the same in all models: element {element} is {found} \
-         in contribution {id} and {expected} in {with}; `buffers = mean` would average it and \
-         `buffers = base` would take the base's"
+        "tensor `{tensor}` ({dtype}) is not the same in all models: element {element} is {} \
+         in contribution {id} and {} in {with}; `buffers = mean` would average it and \
+         `buffers = base` would take the base's",
+        .values[0], .values[1]
     )]
     IntegersDiffer {
         /// The tensor.
@@ -98,10 +99,9 @@ pub enum ResolveError {
         with: String,
         /// Index of the first element that differs.
         element: usize,
-        /// Its value in the contribution; the byte of a truth value.
-        found: i128,
-        /// Its value in what the contribution was compared with.
-        expected: i128,
+        /// Its value in the contribution, and in what that was compared with; the byte of a truth
+        /// value.
+        values: Box<[i128; 2]>,
     },
     /// A merged element is finite, and the output's element type does not reach so far: the
     /// fault of the policy, or of whoever contributed such values.

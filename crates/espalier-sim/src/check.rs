@@ -2,6 +2,7 @@
 
 use crate::config::{Buffers, Churn, Clock, Config, Exchange, Latency, ParseError, Span, Wire};
 use crate::error::{SimError, flag};
+use crate::membership::Membership;
 use espalier_resolve::{Strategy, StrategyError, registry};
 use espalier_topology::{Order, Schedule};
 use std::fmt::Display;
@@ -9,6 +10,9 @@ use std::str::FromStr;
 
 /// The most nodes of a run.
 pub const MAX_NODES: u32 = 100_000;
+
+/// The most rounds of a run.
+pub const MAX_ROUNDS: u32 = 10_000_000;
 
 /// The longest round.
 const MAX_PERIOD: Span = Span(24 * 3_600_000_000);
@@ -33,27 +37,6 @@ impl Config {
         check_texts(self)?;
         check_counts(self)
     }
-
-    /// Checks that nothing is to happen after the last round, where it would never happen, without
-    /// a word.
-    ///
-    /// # Errors
-    /// [`SimError::Flag`].
-    pub fn check_rounds(&self) -> Result<(), SimError> {
-        let late = self.late_joiners.map(|late| ("--late-joiners", late.round));
-        let split = self.partition.as_ref().map(|split| ("--partition", split.rounds.start));
-        let retract = self.retract.iter().map(|retract| ("--retract", retract.round));
-        let retrain = self.retrain.map(|every| ("--retrain", every));
-        let mut events = late.into_iter().chain(split).chain(retract).chain(retrain);
-        match events.find(|(_, round)| *round > self.rounds) {
-            None => Ok(()),
-            Some((name, round)) => {
-                let last = self.rounds;
-                let right = format!("use {round} rounds or more");
-                Err(flag(name, format!("round {round} is after the last one, {last}; {right}")))
-            }
-        }
-    }
 }
 
 /// Plain numbers.
@@ -61,8 +44,9 @@ fn check_ranges(config: &Config) -> Result<(), SimError> {
     if !(2..=MAX_NODES).contains(&config.nodes) {
         return Err(flag("--nodes", format!("must be 2 to {MAX_NODES}, not {}", config.nodes)));
     }
-    if config.rounds == 0 {
-        return Err(flag("--rounds", "must be at least 1"));
+    if !(1..=MAX_ROUNDS).contains(&config.rounds) {
+        let right = format!("must be at least 1 and at most {MAX_ROUNDS}, not {}", config.rounds);
+        return Err(flag("--rounds", right));
     }
     let chances = [
         ("--loss", config.loss),
@@ -166,6 +150,7 @@ fn check_counts(config: &Config) -> Result<(), SimError> {
         let problem = format!("nodes are numbered 0 to {}, not {}", config.nodes - 1, outage.node);
         return Err(flag("--outage", problem));
     }
+    Membership::of_outages(config).somebody_is_there("--outage", config)?;
     if let Some(retract) = config.retract.iter().find(|retract| retract.node >= config.nodes) {
         let problem = format!("nodes are numbered 0 to {}, not {}", config.nodes - 1, retract.node);
         return Err(flag("--retract", problem));

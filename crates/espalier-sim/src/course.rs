@@ -6,7 +6,7 @@ use crate::engine::{
     Engine, Exchanged, Happening, Listener, Passage, Passed, Population, Time, Timer,
 };
 use crate::error::SimError;
-use crate::membership::{Change, Membership};
+use crate::membership::{Absence, Change, Membership};
 use crate::pairing::random_pairs;
 use crate::report::EventKind;
 use crate::seeds::{Dice, Seeds};
@@ -53,17 +53,6 @@ pub(crate) trait Stage: Population {
 /// What was noted of exchanges of a population.
 pub(crate) type Done<P> = Vec<Exchanged<<P as Population>::Record>>;
 
-/// Why a node does not take part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Away {
-    /// It has not come yet.
-    Absent,
-    /// It left, and knows what it knew.
-    Left,
-    /// It crashed.
-    Down,
-}
-
 /// A run as far as it does not matter what its nodes are.
 #[derive(Debug)]
 pub(crate) struct Course<'a, P: Stage> {
@@ -72,7 +61,8 @@ pub(crate) struct Course<'a, P: Stage> {
     pub(crate) network: Network,
     plan: Option<RoundPlan>,
     membership: Membership,
-    away: BTreeMap<usize, Away>,
+    /// Who does not take part, and for which reasons.
+    away: BTreeMap<usize, Absence>,
     /// The rounds in which nodes come back that crashed by chance.
     back: BTreeMap<usize, u32>,
     /// The nodes that join together and late, in their order.
@@ -108,7 +98,6 @@ impl Opening {
     pub(crate) fn new(config: &Config, mut late: Vec<usize>) -> Result<Self, SimError> {
         let membership = Membership::open(config)?;
         late.sort_unstable_by(|a, b| b.cmp(a));
-        late.retain(|node| !membership.absent.contains(node));
         let absent = membership.absent.iter().chain(&late).copied().collect();
         Ok(Self { membership, late, absent })
     }
@@ -134,6 +123,10 @@ impl<'a, P: Stage> Course<'a, P> {
         let scheduled = config.schedule == Schedule::Scheduled;
         let Opening { membership, late, absent } = opening;
         let fragile = |i: &usize| peers.is_up(*i) && peers.is_fragile(*i);
+        let first = |node| {
+            let (late, absent) = (late.contains(&node), membership.absent.contains(&node));
+            (node, Absence { late, absent, new: true, ..Absence::default() })
+        };
         let mut course = Self {
             config,
             fragile: (0..peers.count()).filter(fragile).count(),
@@ -141,8 +134,8 @@ impl<'a, P: Stage> Course<'a, P> {
             plan: scheduled.then(|| RoundPlan::new(&network, &config.topology)),
             network,
             last_event: last_event(config).max(rounds_until(membership.last, config)),
+            away: absent.into_iter().map(first).collect(),
             membership,
-            away: absent.into_iter().map(|node| (node, Away::Absent)).collect(),
             back: BTreeMap::new(),
             late,
             dice: seeds.rng("schedule", 0),
@@ -180,9 +173,9 @@ impl<'a, P: Stage> Course<'a, P> {
         self.back.is_empty()
     }
 
-    /// Whether a node crashed and is not back.
+    /// Whether a node lost its memory and is not back.
     pub(crate) fn is_down(&self, node: usize) -> bool {
-        self.away.get(&node) == Some(&Away::Down)
+        self.away.get(&node).is_some_and(|away| away.fell)
     }
 
     /// When a round begins.
@@ -199,27 +192,38 @@ impl<'a, P: Stage> Course<'a, P> {
             return Ok(None);
         }
         self.join_and_split(round)?;
-        let done = self.crash_and_restart(round);
+        let mut done = self.crash_and_restart(round)?;
+        done.extend(self.change_until(self.time_of(round))?);
+        self.engine.log.at(self.time_of(round));
         self.engine.peers.begin_round(round);
         Ok(Some(done))
     }
 
+    /// Lets nodes come and go up to a time; in virtual time what happens before it happens first.
+    fn change_until(&mut self, until: Time) -> Result<Done<P>, SimError> {
+        let mut done = Vec::new();
+        while let Some((time, node, change)) = self.membership.next(until) {
+            if self.config.clock == Clock::Rounds {
+                self.engine.log.at(until);
+            } else {
+                done.extend(self.engine.run_until(time, &self.network));
+                self.engine.log.at(time);
+            }
+            done.extend(self.change(time, node, change)?);
+        }
+        Ok(done)
+    }
+
     /// The exchanges of a round.
     pub(crate) fn exchange(&mut self, round: u32) -> Result<Done<P>, SimError> {
-        let (begin, end) = (self.time_of(round), self.time_of(round + 1));
+        let end = self.time_of(round + 1);
         let mut done = Vec::new();
         if self.config.clock == Clock::Rounds {
-            while let Some((_, node, change)) = self.membership.next(begin) {
-                done.extend(self.change(begin, node, change)?);
-            }
             done.extend(self.engine.begin_round());
             self.exchange_in_rounds(round, &mut done);
             done.extend(self.engine.end_round());
         } else {
-            while let Some((time, node, change)) = self.membership.next(end - 1) {
-                done.extend(self.engine.run_until(time, &self.network));
-                done.extend(self.change(time, node, change)?);
-            }
+            done.extend(self.change_until(end - 1)?);
             done.extend(self.engine.run_until(end - 1, &self.network));
         }
         if !self.engine.log.is_stopped() {
@@ -269,9 +273,15 @@ impl<'a, P: Stage> Course<'a, P> {
             return Ok(());
         }
         if self.config.late_joiners.is_some_and(|late| late.round == round) {
-            let late = std::mem::take(&mut self.late);
-            late.iter().try_for_each(|node| self.appear(*node))?;
-            self.happened.push((EventKind::Join, late));
+            let mut come = Vec::new();
+            for node in std::mem::take(&mut self.late) {
+                self.alter(node, |away| away.late = false)?;
+                come.extend(Some(node).filter(|node| self.engine.peers.is_up(*node)));
+            }
+            // Who is down as well comes when that is over.
+            if !come.is_empty() {
+                self.happened.push((EventKind::Join, come));
+            }
         }
         if let Some(split) = &self.config.partition {
             if split.rounds.start == round {
@@ -299,13 +309,13 @@ impl<'a, P: Stage> Course<'a, P> {
         self.membership.end();
         self.engine.calm();
         self.engine.log.note(Happening::Heal, 0, 0, 0);
+        self.back.clear();
+        self.late.clear();
         for node in 0..self.engine.peers.count() {
-            match self.away.get(&node) {
-                None => {}
-                Some(Away::Down) => self.restart(node),
-                Some(Away::Absent) => self.appear(node)?,
-                Some(Away::Left) => self.join(node),
-            }
+            let nothing = |away: &mut Absence| {
+                *away = Absence { new: away.new, fell: away.fell, ..Absence::default() };
+            };
+            self.alter(node, nothing)?;
         }
         Ok(())
     }
@@ -326,7 +336,6 @@ impl<'a, P: Stage> Course<'a, P> {
 
     /// A node that was not there yet comes with what it trained.
     fn appear(&mut self, node: usize) -> Result<(), SimError> {
-        self.away.remove(&node);
         self.set_up(node, true);
         self.come(node);
         self.engine.peers.appear(node)?;
@@ -337,89 +346,121 @@ impl<'a, P: Stage> Course<'a, P> {
 
     /// A node that left is back.
     fn join(&mut self, node: usize) {
-        self.away.remove(&node);
         self.set_up(node, true);
         self.come(node);
         self.engine.log.note(Happening::Join, node, node, 0);
     }
 
-    /// Whether a node is up and may go down. The last one that is may not: somebody has to be
-    /// there.
+    /// Whether chance may take a node away: it is up, and not the last one that is. Somebody has
+    /// to be there.
     fn may_go(&self, node: usize) -> bool {
         let peers = &self.engine.peers;
         peers.is_up(node) && (self.fragile > 1 || !peers.is_fragile(node))
     }
 
     /// Crashes by chance, and the way back from them.
-    fn crash_and_restart(&mut self, round: u32) -> Done<P> {
+    fn crash_and_restart(&mut self, round: u32) -> Result<Done<P>, SimError> {
         let mut done = Vec::new();
         if self.calm {
-            return done;
+            return Ok(done);
         }
         for node in 0..self.engine.peers.count() {
             if self.back.get(&node) == Some(&round) {
-                self.restart(node);
+                self.back.remove(&node);
+                done.extend(self.alter(node, |away| away.chance = false)?);
             } else if self.engine.peers.is_up(node)
                 && self.engine.peers.is_fragile(node)
                 && self.dice.happens(self.config.crash)
                 && self.fragile > 1
             {
                 let back = round + 1 + self.dice.below(3) as u32;
-                done.extend(self.crash(node));
                 self.back.insert(node, back);
+                done.extend(self.alter(node, |away| away.chance = true)?);
             }
         }
-        done
+        Ok(done)
     }
 
-    /// Lets a node come or go. What cannot be, because it is so already or nobody would be left,
-    /// does not happen.
+    /// Lets a node come or go. What is named happens; of what chance has it, that does not which
+    /// is so already, or would leave nobody there.
     fn change(&mut self, now: Time, node: usize, change: Change) -> Result<Done<P>, SimError> {
-        self.engine.log.at(now);
-        let (may_go, mut done) = (self.may_go(node), Vec::new());
-        match (change, self.away.get(&node)) {
-            (Change::Leave, None) if may_go => {
-                self.away.insert(node, Away::Left);
-                self.set_up(node, false);
-                done = self.engine.drop_mail_to(node);
-                self.engine.log.note(Happening::Leave, node, node, 0);
-                self.happened.push((EventKind::Leave, vec![node]));
-            }
-            (Change::Join, Some(Away::Left)) => {
-                self.join(node);
-                self.happened.push((EventKind::Join, vec![node]));
-            }
-            (Change::Join, Some(Away::Absent)) => {
-                self.appear(node)?;
-                self.happened.push((EventKind::Join, vec![node]));
-            }
-            (Change::Crash, None) if may_go => done = self.crash(node),
-            (Change::Restart, Some(Away::Down)) => self.restart(node),
-            (Change::Leave, Some(_)) => {
-                // It is down: it leaves when it is back, if chance wants it then.
-                self.membership.go_on(now, node, Change::Join);
-                return Ok(done);
-            }
-            _ => {}
+        let (may_go, came) = (self.may_go(node), self.engine.peers.is_up(node));
+        if change == Change::Leave && self.membership.is_by_chance() && !may_go {
+            // One that is away leaves when it is back, if chance wants it then.
+            let next = if came { Change::Leave } else { Change::Join };
+            self.membership.go_on(now, node, next);
+            return Ok(Vec::new());
+        }
+        let new = self.away.get(&node).is_some_and(|away| away.new);
+        let done = self.alter(node, |away| away.heed(change))?;
+        if (change == Change::Join || new) && !came && self.engine.peers.is_up(node) {
+            self.happened.push((EventKind::Join, vec![node]));
         }
         self.membership.go_on(now, node, change);
         Ok(done)
     }
 
-    /// A node loses power: what its disk had not synchronised is torn, and mail to it is gone.
-    fn crash(&mut self, node: usize) -> Done<P> {
-        self.away.insert(node, Away::Down);
-        self.set_up(node, false);
-        self.engine.peers.crash(node, &mut self.tears);
-        self.engine.log.note(Happening::Crash, node, node, 0);
-        self.happened.push((EventKind::Crash, vec![node]));
-        self.engine.drop_mail_to(node)
+    /// Changes the reasons for which a node is away, and lets it come or go if that follows: it is
+    /// there when no reason is left.
+    fn alter(
+        &mut self,
+        node: usize,
+        change: impl FnOnce(&mut Absence),
+    ) -> Result<Done<P>, SimError> {
+        let before = self.away.get(&node).copied().unwrap_or_default();
+        let mut after = before;
+        change(&mut after);
+        let mut done = Vec::new();
+        // Who is away already loses its memory all the same, once.
+        let falls = after.is_down() && !before.is_down() && !after.new && !after.fell;
+        if self.engine.peers.is_up(node) && after.is_away() {
+            done.extend(self.call_back(node)?);
+            self.set_up(node, false);
+            if !falls {
+                done.extend(self.engine.drop_mail_to(node));
+                self.engine.log.note(Happening::Leave, node, node, 0);
+                self.happened.push((EventKind::Leave, vec![node]));
+            }
+        }
+        if falls {
+            after.fell = true;
+            self.engine.peers.crash(node, &mut self.tears);
+            self.engine.log.note(Happening::Crash, node, node, 0);
+            self.happened.push((EventKind::Crash, vec![node]));
+            done.extend(self.engine.drop_mail_to(node));
+        }
+        if after.is_away() {
+            self.away.insert(node, after);
+        } else if self.away.remove(&node).is_some() {
+            match after {
+                Absence { new: true, .. } => self.appear(node)?,
+                Absence { fell: true, .. } => self.restart(node),
+                _ => self.join(node),
+            }
+        }
+        Ok(done)
+    }
+
+    /// Before the last node that is up goes because it is said so, the first of those comes back
+    /// that are away by chance alone. That there is one was checked.
+    fn call_back(&mut self, going: usize) -> Result<Done<P>, SimError> {
+        let peers = &self.engine.peers;
+        if self.fragile > 1 || !peers.is_fragile(going) {
+            return Ok(Vec::new());
+        }
+        let drawn = self.membership.is_by_chance();
+        let by_chance = |node: &usize, away: &Absence| {
+            let named = Absence { chance: false, left: away.left && !drawn, ..*away };
+            *node != going && peers.is_fragile(*node) && !named.is_away()
+        };
+        let first = self.away.iter().find(|(node, away)| by_chance(node, away));
+        let Some((&node, _)) = first else { return Ok(Vec::new()) };
+        self.back.remove(&node);
+        self.alter(node, |away| (away.chance, away.left) = (false, false))
     }
 
     /// Brings a node back with what its disk holds; everything else it has forgotten.
     fn restart(&mut self, node: usize) {
-        self.away.remove(&node);
-        self.back.remove(&node);
         self.engine.peers.restart(node);
         self.set_up(node, true);
         self.engine.log.note(Happening::Restart, node, node, 0);

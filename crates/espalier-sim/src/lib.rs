@@ -38,6 +38,7 @@ mod counted;
 mod course;
 mod digits;
 mod disk;
+mod effect;
 mod engine;
 mod error;
 mod estimate;
@@ -48,6 +49,7 @@ mod inputs;
 mod measure;
 mod measure_peers;
 mod membership;
+mod memory;
 #[cfg(feature = "mutants")]
 mod mutants;
 mod opening;
@@ -65,13 +67,14 @@ mod suggest;
 mod summary;
 mod swarm;
 mod tensors;
+mod threads;
 mod vectors;
 mod verify;
 mod watch;
 mod world;
 
 pub use attack::{Attack, Scene, Target};
-pub use check::MAX_NODES;
+pub use check::{MAX_NODES, MAX_ROUNDS};
 pub use config::{
     Buffers, Churn, Clock, Config, Cut, Exchange, Family, LateJoiners, Latency, MAX_SYNTHETIC,
     Metrics, Outage, ParseError, PartitionSpec, Rate, RetractSpec, Share, Span, Spread, Wire,
@@ -87,6 +90,7 @@ pub use grid::{
 };
 pub use harness::{Progress, simulate, simulate_watched};
 pub use inputs::{BadElement, DifferentIntegers};
+pub use memory::{MemoryLeft, memory_left};
 #[cfg(feature = "mutants")]
 pub use mutants::SimMutant;
 pub use output::{
@@ -96,7 +100,9 @@ pub use output::{
 pub use protocols::{
     Exchanges, ExchangesConfig, LeftOut, Protocol, ProtocolResult, ProtocolRun, run_exchanges,
 };
-pub use replay::{Divergence, NodeView, ReplayError, Replayed, replay, simulate_logged};
+pub use replay::{
+    Divergence, NodeView, ReplayError, Replayed, config_of_log, replay, simulate_logged,
+};
 pub use report::{
     AuditEntry, Detection, Event, EventKind, ModelInfo, NodeInfo, Outcome, Report, Round,
     RoundTrip, Summary, TopologyInfo, TraceEntry, TrustRow,
@@ -115,5 +121,5 @@ pub use swarm::{
     judge_by, run_swarm, shrink, swarm_config,
 };
 pub use vectors::{Vector, golden_vectors, vectors};
-pub use verify::{Difference, MAX_REPORT_LEN, VerifyError, verify_report};
+pub use verify::{Difference, MAX_REPORT_LEN, VerifyError, configs_of_report, verify_report};
 pub use watch::{HeldOp, Moment, NodeMoment, Passed, Sight, Watched};

@@ -202,6 +202,14 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
+/// The configuration of an event log, from its first line.
+///
+/// # Errors
+/// [`ReplayError`].
+pub fn config_of_log(log: impl BufRead) -> Result<Config, ReplayError> {
+    Lines { from: log, line: 0 }.head()
+}
+
 /// Runs the configuration of an event log again and compares event by event; stops at the first
 /// difference, or after event number `until`.
 ///

@@ -332,7 +332,9 @@ pub struct Summary {
     pub notes: Vec<String>,
     /// Accuracy of that model on the common test part.
     pub final_accuracy: Option<f64>,
-    /// Bytes sent over the least that would bring every contribution to every node once.
+    /// Bytes sent over the least that could have brought the active honest nodes what they hold in
+    /// the end: for each of them every live tensor that it did not make itself, once. At least 1;
+    /// `None` if they hold nothing of each other.
     pub bytes_over_optimum: Option<f64>,
     /// Exchanges made.
     pub exchanges: u64,

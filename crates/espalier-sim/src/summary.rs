@@ -1,16 +1,15 @@
 //! What is said of a run as a whole: the model family, round-trip proofs, the trace.
 
 use crate::config::Config;
-use crate::engine::Engine;
 use crate::family::Task;
 use crate::inputs;
 use crate::report::{ModelInfo, RoundTrip, TraceEntry};
 use crate::watch::HeldOp;
-use crate::world::World;
+use crate::world::{Node, World};
 use espalier_identity::{Digest, PeerId};
 use espalier_lattice::Dot;
-use espalier_replica::{Body, MergeState, Tensors, VerifiedOp};
-use espalier_tensor::Manifest;
+use espalier_replica::{Body, Entry, MergeState, Tensors, VerifiedOp};
+use espalier_tensor::{Manifest, Model};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,7 +50,7 @@ impl ModelInfo {
             tensors: manifest.map_or(0, |m| m.tensors().len() as u64),
             parameters: manifest.map_or(0, |m| m.elements()),
             bytes: manifest.map_or(0, |m| m.byte_len()),
-            base_root: task.base().map(espalier_tensor::Model::root),
+            base_root: task.base().map(Model::root),
             base_accuracy: task.base().and_then(|base| task.accuracy(base)),
             notes: inputs::notes(task),
             ..Self::default()
@@ -186,13 +185,49 @@ fn describe(op: &VerifiedOp, names: &BTreeMap<PeerId, &str>) -> (&'static str, S
     }
 }
 
-/// Bytes sent over the least that brings the contributions of the final state to every active node
-/// once.
-pub(crate) fn over_optimum(engine: &Engine<'_, World>, state: &MergeState) -> Option<f64> {
-    let world = &engine.peers;
-    let active = world.nodes.iter().filter(|node| node.active).count() as u64;
-    let contents: BTreeSet<_> = state.live_contents().collect();
-    let size = |digest| world.arena.store().get(digest).map_or(0, |c| c.len() as u64);
-    let least = contents.iter().map(size).sum::<u64>() * active.saturating_sub(1);
-    (least > 0).then(|| engine.sent_bytes as f64 / least as f64)
+/// The least bytes of tensors that must have been sent for these nodes to hold what they hold: for
+/// each of them every live content of its own state that it did not make itself, once. What is by
+/// a convicted author nobody need have fetched, and the base everybody had.
+///
+/// A tensor that is inside a frame comes with its bytes, so that all bytes sent are never fewer.
+pub(crate) fn least_bytes<'a>(
+    world: &'a World,
+    base: Option<&Model>,
+    nodes: impl Iterator<Item = &'a Node>,
+) -> u64 {
+    let mut groups = BTreeMap::<Digest, (&MergeState, Vec<PeerId>)>::new();
+    for node in nodes {
+        let group = groups.entry(node.state().bound_root());
+        group.or_insert_with(|| (node.state(), Vec::new())).1.push(node.id);
+    }
+    let known: BTreeSet<Digest> = base.map_or_else(BTreeSet::new, contents_of);
+    let size = |digest: &Digest| world.arena.store().get(digest).map_or(0, |c| c.len() as u64);
+    let least = |(state, ids): (&MergeState, Vec<PeerId>)| {
+        let convicted = state.evidence().convicted();
+        let (mut live, mut own) = (BTreeSet::new(), BTreeMap::<PeerId, BTreeSet<Digest>>::new());
+        let visible = state.visible().filter(|e| !convicted.contains(&e.op().op().author));
+        live.extend(
+            visible.flat_map(|entry| contents_of_entry(entry)).filter(|c| !known.contains(c)),
+        );
+        for entry in state.entries() {
+            own.entry(entry.op().op().author).or_default().extend(contents_of_entry(entry));
+        }
+        let all: u64 = live.iter().map(size).sum();
+        let made = |id: &PeerId| -> u64 {
+            let made = own.get(id).into_iter().flatten();
+            made.filter(|content| live.contains(content)).map(size).sum()
+        };
+        ids.iter().map(|id| all - made(id)).sum::<u64>()
+    };
+    groups.into_values().map(least).sum()
+}
+
+fn contents_of(model: &Model) -> BTreeSet<Digest> {
+    model.manifest.tensors().iter().map(|meta| meta.content).collect()
+}
+
+fn contents_of_entry(entry: &Entry) -> Vec<Digest> {
+    let contribution = entry.op().contribution();
+    let tensors = contribution.into_iter().flat_map(|c| c.manifest.tensors());
+    tensors.map(|meta| meta.content).collect()
 }

@@ -1,8 +1,12 @@
 //! Checking a report: run its configuration again and compare.
 
+use crate::config::{Config, Family};
 use crate::error::SimError;
 use crate::harness::{Progress, simulate};
 use crate::report::Report;
+use crate::scenario::Scenario;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use std::ops::ControlFlow;
 
@@ -51,13 +55,80 @@ pub fn verify_report(
         return Err(VerifyError::TooLong(json.len()));
     }
     let reported: Report = serde_json::from_str(json)?;
-    let computed = simulate(&reported.config, watch)?;
-    let mut differences = Vec::new();
+    let mut differences = misshapen(&reported);
+    if !differences.is_empty() {
+        return Ok(differences);
+    }
+    let most = reported.rounds.len() as u32;
+    let computed = simulate(&reported.config, &mut |progress| {
+        let heard = watch(progress);
+        // A run that goes on longer than the report is another one.
+        match progress {
+            Progress::Round { done, .. } if done >= most => ControlFlow::Break(()),
+            _ => heard,
+        }
+    })?;
     if computed != reported {
         let (a, b) = (serde_json::to_value(&reported)?, serde_json::to_value(&computed)?);
         differences = differences_of(&a, &b);
     }
     Ok(differences)
+}
+
+/// The configurations that are run if this report, of a run or of a scenario, is verified, with no
+/// more rounds than it lists; none if it is no report.
+#[must_use]
+pub fn configs_of_report(json: &str) -> Vec<Config> {
+    #[derive(Deserialize)]
+    struct Head {
+        config: Option<Config>,
+        #[serde(default)]
+        rounds: Vec<IgnoredAny>,
+        scenario: Option<Scenario>,
+        #[serde(default)]
+        results: Vec<Made>,
+    }
+    #[derive(Deserialize)]
+    struct Made {
+        rounds: u32,
+    }
+    let Ok(head) = serde_json::from_str::<Head>(json) else { return Vec::new() };
+    let listed = head.results.iter().map(|made| made.rounds as usize).max().unwrap_or(0);
+    let runs = head.scenario.into_iter().flat_map(|scenario| scenario.runs).map(|run| run.config);
+    let bounded = |config: Config, most: usize| {
+        let most = u32::try_from(most).unwrap_or(u32::MAX);
+        Config { rounds: config.rounds.min(most), ..config }
+    };
+    let alone = head.config.map(|config| bounded(config, head.rounds.len()));
+    alone.into_iter().chain(runs.map(|config| bounded(config, listed))).collect()
+}
+
+/// Where lists are not as long as the configuration makes them, which shows without running it.
+fn misshapen(report: &Report) -> Vec<Difference> {
+    let config = &report.config;
+    let sampled = if config.is_counted() { 0 } else { config.metrics.count(config.nodes) };
+    let made = report.rounds.len().saturating_sub(1) as u64;
+    let rounds = u64::from(config.rounds);
+    let as_made = made == rounds || (config.until_converged && made < rounds && made > 0);
+    let elements = match &config.model {
+        Family::Synthetic(shape) => shape.iter().product(),
+        Family::Digits | Family::Path(_) => report.model.parameters,
+    };
+    let lists = [
+        ("nodes", report.nodes.len() as u64, config.nodes.into()),
+        ("sampled_nodes", report.sampled_nodes.len() as u64, sampled.into()),
+        ("rounds", made, if as_made { made } else { rounds }),
+        ("round_trip", report.round_trip.len() as u64, 2 * u64::from(sampled)),
+        ("model.parameters", report.model.parameters, elements),
+    ];
+    let wrong = lists.into_iter().filter(|(_, reported, computed)| reported != computed);
+    wrong
+        .map(|(place, reported, computed)| Difference {
+            place: place.to_owned(),
+            reported: format!("{reported} in number"),
+            computed: format!("{computed} by its configuration"),
+        })
+        .collect()
 }
 
 /// The first few of each field, so that one that differs throughout does not hide the others;

@@ -4,7 +4,7 @@ use crate::error::Problem;
 use crate::limits::Limits;
 use crate::models::Upload;
 use crate::run::refusal;
-use espalier::sim::{Churn, Config, Family, Latency, Wire};
+use espalier::sim::{Churn, Config, Family, Latency, Wire, memory_left};
 use espalier::topology::Topology;
 
 /// How a configuration names a model that was uploaded.
@@ -65,8 +65,25 @@ pub(crate) fn admit(
         return Err(wrong("metrics", message));
     }
     elements(config, limits, upload)?;
-    config.check().map_err(|error| refusal(&error))?;
-    config.check_rounds().map_err(|error| refusal(&error))
+    config.check_asked().map_err(|error| refusal(&error))?;
+    memory(config)
+}
+
+/// What this machine has not got is not begun.
+fn memory(config: &Config) -> Result<(), Problem> {
+    let need = config.memory();
+    match memory_left() {
+        Some(left) if need > left.bytes => {
+            let [need, has] = [need, left.bytes].map(|bytes| bytes >> 20);
+            let message = format!(
+                "this run would need about {need} MiB of memory, and {} leaves {has} MiB; take a \
+                 smaller model, or fewer nodes or rounds",
+                left.by
+            );
+            Err(Problem::field("too-large", "model", message))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whoever opens the page may not read what the server can.
@@ -145,6 +162,16 @@ mod tests {
             ("loss", r#"{"loss": 2}"#),
             ("late_joiners", r#"{"late_joiners": "2@90"}"#),
             ("retrain", r#"{"retrain": 0}"#),
+            // What would have no effect.
+            ("attack", r#"{"attack": ["nan"]}"#),
+            ("attack", r#"{"attack": ["nan", "inf"], "byzantine": "1"}"#),
+            ("attest", r#"{"attest": false, "model": "synthetic:4"}"#),
+            ("period", r#"{"period": "5s"}"#),
+            ("byzantine", r#"{"byzantine": "1%"}"#),
+            ("outage", r#"{"outage": ["0@50..60"]}"#),
+            ("outage", r#"{"nodes": 2, "outage": ["0@2..5", "1@4..6"]}"#),
+            ("retract", r#"{"retract": ["0@3", "0@4"]}"#),
+            ("late_joiners", r#"{"late_joiners": "2@21"}"#),
             ("parameters", r#"{"strategy": "ties", "parameters": {"density": "7"}}"#),
         ];
         for (field, text) in cases {

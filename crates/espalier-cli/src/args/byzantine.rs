@@ -1,7 +1,8 @@
 //! The flags of `byzantine`.
 
-use super::{profile, whole};
-use clap::Args;
+use super::words;
+use super::{MemoryArgs, profiles, whole};
+use clap::{Args, ValueHint};
 use espalier::sim::{Attack, Family, Retrain, Share, Spread};
 use espalier::topology::Topology;
 use espalier::trust::Profile;
@@ -27,22 +28,28 @@ pub(crate) struct ByzantineArgs {
     pub(crate) quick: bool,
     /// Attacks, as for `simulate`; each is run alone [default: all]
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', help_heading = "Axes")]
+    #[arg(value_parser = words::attacks(), hide_possible_values = true)]
     pub(crate) attack: Vec<Attack>,
     /// How many nodes lie: numbers or shares [default: 0,10%,20%,34%,40%,45%,49%]
     #[arg(long, value_name = "SHARE,…", value_delimiter = ',', help_heading = "Axes")]
+    #[arg(allow_negative_numbers = true, value_hint = ValueHint::Other)]
     pub(crate) byzantine: Vec<Share>,
     /// How honest data differ [default: iid,mild,strong,dirichlet:0.3,clusters:2]
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', help_heading = "Axes")]
+    #[arg(value_parser = words::spreads(), hide_possible_values = true)]
     pub(crate) spread: Vec<Spread>,
     /// Who knows whom [default: random]
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', help_heading = "Axes")]
+    #[arg(value_parser = words::topologies(), hide_possible_values = true)]
     pub(crate) topology: Vec<Topology>,
     /// Numbers of nodes [default: 20,50,100]
     #[arg(long, value_name = "N,…", value_delimiter = ',', help_heading = "Axes")]
-    #[arg(value_parser = whole::<u32>)]
+    #[arg(value_parser = whole::<u32>, allow_negative_numbers = true)]
+    #[arg(value_hint = ValueHint::Other)]
     pub(crate) nodes: Vec<u32>,
     /// How many seeds [default: 1]
     #[arg(long, value_name = "COUNT", value_parser = whole::<NonZeroU32>, help_heading = "Axes")]
+    #[arg(allow_negative_numbers = true, value_hint = ValueHint::Other)]
     pub(crate) seeds: Option<NonZeroU32>,
     /// How many seeds of the runs without liars, whose rates are near zero [default: 100, or
     /// --seeds if that is more]
@@ -50,17 +57,21 @@ pub(crate) struct ByzantineArgs {
     pub(crate) honest_seeds: Option<NonZeroU32>,
     /// The first seed
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Axes")]
-    #[arg(value_parser = whole::<u64>)]
+    #[arg(value_parser = whole::<u64>, allow_negative_numbers = true)]
+    #[arg(value_hint = ValueHint::Other)]
     pub(crate) seed: u64,
     /// What is merged: synthetic:SHAPE or digits [default: synthetic:1024, with --quick 512]
     #[arg(long, value_name = "MODEL", help_heading = "Runs")]
+    #[arg(value_parser = words::models(), hide_possible_values = true)]
     pub(crate) model: Option<Family>,
     /// Constants of the trust score: strict or clustered [default: clustered for clusters:K,
     /// strict elsewhere]
-    #[arg(long, value_name = "NAME", value_parser = profile, help_heading = "Runs")]
+    #[arg(long, value_name = "NAME", value_parser = profiles(), help_heading = "Runs")]
+    #[arg(hide_possible_values = true)]
     pub(crate) profile: Option<Profile>,
     /// Train again from the merged model every EVERY rounds, TIMES times
-    #[arg(long, value_name = "EVERY:TIMES", help_heading = "Runs")]
+    #[arg(long, value_name = "EVERY:TIMES", value_hint = ValueHint::Other)]
+    #[arg(help_heading = "Runs")]
     pub(crate) retrain: Option<Retrain>,
     /// Let nodes not measure each other
     #[arg(long, help_heading = "Runs")]
@@ -68,11 +79,14 @@ pub(crate) struct ByzantineArgs {
     /// Folder for byzantine.html, byzantine.json and byzantine.csv; a grid that was interrupted
     /// there goes on
     #[arg(long, value_name = "DIR", default_value = "espalier-byzantine", help_heading = "Output")]
+    #[arg(value_hint = ValueHint::DirPath)]
     pub(crate) out: PathBuf,
     /// Overwrite what is there, and begin anew
     #[arg(long, help_heading = "Output")]
     pub(crate) force: bool,
     /// Also write the JSON to this file, or to standard output with `-`
-    #[arg(long, value_name = "FILE|-", help_heading = "Output")]
+    #[arg(long, value_name = "FILE|-", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub(crate) json: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) memory: MemoryArgs,
 }

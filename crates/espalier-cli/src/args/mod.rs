@@ -3,14 +3,16 @@
 mod byzantine;
 mod checks;
 mod network;
+pub(crate) mod rules;
 mod run;
 mod serve;
 mod simulate;
+mod words;
 
 pub(crate) use byzantine::ByzantineArgs;
 pub(crate) use checks::{SwarmArgs, VerifyArgs};
 pub(crate) use network::{ExchangesArgs, MaelstromArgs, RoundsArgs};
-pub(crate) use run::RunArgs;
+pub(crate) use run::{MemoryArgs, RunArgs};
 pub(crate) use serve::ServeArgs;
 pub(crate) use simulate::{SimulateArgs, TraceArgs};
 
@@ -18,6 +20,9 @@ use clap::{Parser, Subcommand};
 use espalier::trust::Profile;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+
+/// The most threads.
+const MAX_THREADS: usize = 1_024;
 
 /// Merge models without a server: a CRDT of signed contributions, gossip, trust and provenance.
 #[derive(Debug, Parser)]
@@ -32,12 +37,12 @@ Exit codes: 0 done, 1 a check failed, 2 bad usage or input, 3 the environment.")
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// Print nothing but errors
+    /// Print nothing but errors, and JSON where it is asked for
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
     /// Threads to compute on [default: all]; the result does not depend on it
     #[arg(long, global = true, value_name = "N")]
-    #[arg(value_parser = whole::<NonZeroUsize>, allow_negative_numbers = true)]
+    #[arg(value_parser = threads, allow_negative_numbers = true)]
     pub(crate) threads: Option<NonZeroUsize>,
 }
 
@@ -72,9 +77,20 @@ pub(crate) enum Command {
     /// Print the manual
     Man {
         /// Write a page per subcommand into this folder
-        #[arg(long, value_name = "DIR")]
+        #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
         out: Option<PathBuf>,
     },
+}
+
+impl Command {
+    /// Whether it needs threads to compute on.
+    pub(crate) fn computes(&self) -> bool {
+        !matches!(self, Self::Completions { .. } | Self::Man { .. })
+    }
+}
+
+fn profiles() -> words::Words<Profile> {
+    words::Words { offered: || vec!["strict", "clustered"], parse: profile }
 }
 
 fn profile(text: &str) -> Result<Profile, String> {
@@ -83,6 +99,11 @@ fn profile(text: &str) -> Result<Profile, String> {
         "clustered" => Ok(Profile::Clustered),
         _ => Err("it is strict or clustered".into()),
     }
+}
+
+fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    let value = text.parse().ok().filter(|threads: &NonZeroUsize| threads.get() <= MAX_THREADS);
+    value.ok_or_else(|| format!("it is a whole number from 1 to {MAX_THREADS}"))
 }
 
 fn whole<T: std::str::FromStr>(text: &str) -> Result<T, String> {

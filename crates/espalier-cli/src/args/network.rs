@@ -1,8 +1,8 @@
 //! The flags of `exchanges`, `rounds` and `maelstrom`.
 
-use super::{probability, whole};
+use super::{MemoryArgs, probability, whole, words};
 use crate::maelstrom::Workload;
-use clap::Args;
+use clap::{Args, ValueHint};
 use espalier::sim::{Clock, Family, Latency};
 use espalier::topology::{Order, Topology};
 use std::num::NonZeroU32;
@@ -26,9 +26,11 @@ pub(crate) struct ExchangesArgs {
     pub(crate) nodes: u32,
     /// Who knows whom, as for `simulate`
     #[arg(long, value_name = "NAME", default_value = "complete", help_heading = "Network")]
+    #[arg(value_parser = words::topologies(), hide_possible_values = true)]
     pub(crate) topology: Topology,
     /// What is spread: synthetic:SHAPE, digits or a path
     #[arg(long, value_name = "MODEL", default_value = "synthetic:16x16", help_heading = "Network")]
+    #[arg(value_parser = words::models(), hide_possible_values = true)]
     pub(crate) model: Family,
     /// Probability that a message is lost
     #[arg(long, value_name = "P", default_value = "0", value_parser = probability)]
@@ -36,29 +38,36 @@ pub(crate) struct ExchangesArgs {
     pub(crate) loss: f64,
     /// When nodes begin exchanges: rounds, periodic, poisson or none [default: broadcast periodic,
     /// the others rounds]
-    #[arg(long, value_name = "WHICH", help_heading = "Network")]
+    #[arg(long, value_name = "WHICH", help_heading = "Network", hide_possible_values = true)]
+    #[arg(value_parser = words::one_of::<Clock>(words::clocks))]
     pub(crate) clock: Option<Clock>,
     /// How long messages are under way, as for `simulate`
     #[arg(long, value_name = "WHICH", default_value = "none", help_heading = "Network")]
+    #[arg(value_hint = ValueHint::Other)]
     pub(crate) latency: Latency,
     /// How many seeds
     #[arg(long, value_name = "COUNT", default_value = "5", help_heading = "Runs")]
-    #[arg(value_parser = whole::<NonZeroU32>)]
+    #[arg(value_parser = whole::<NonZeroU32>, allow_negative_numbers = true)]
+    #[arg(value_hint = ValueHint::Other)]
     pub(crate) seeds: NonZeroU32,
     /// The first of them
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Runs")]
-    #[arg(value_parser = whole::<u64>)]
+    #[arg(value_parser = whole::<u64>, allow_negative_numbers = true)]
+    #[arg(value_hint = ValueHint::Other)]
     pub(crate) seed: u64,
     /// After how many rounds or periods a run ends that is not equal by then [default: 20 for each
     /// node, and 200]
     #[arg(long, value_name = "N", value_parser = whole::<NonZeroU32>, help_heading = "Runs")]
+    #[arg(allow_negative_numbers = true, value_hint = ValueHint::Other)]
     pub(crate) rounds: Option<NonZeroU32>,
     /// Also write the JSON to this file, or to standard output with `-`, in place of the table
-    #[arg(long, value_name = "FILE|-", help_heading = "Output")]
+    #[arg(long, value_name = "FILE|-", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub(crate) json: Option<PathBuf>,
     /// Overwrite that file
-    #[arg(long, requires = "json", help_heading = "Output")]
+    #[arg(long, help_heading = "Output")]
     pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) memory: MemoryArgs,
 }
 
 /// `rounds`: what to measure.
@@ -80,28 +89,33 @@ pub(crate) struct RoundsArgs {
     /// Numbers of nodes
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "8,64,1024")]
     #[arg(value_parser = whole::<u32>, help_heading = "Networks")]
+    #[arg(allow_negative_numbers = true, value_hint = ValueHint::Other)]
     pub(crate) nodes: Vec<u32>,
     /// Who knows whom, as for `simulate` [default: random, ring, star, complete, line, torus,
     /// hypercube, regular:4, erdos-renyi:P with P = 2 ln n / n, watts-strogatz:4:0.1,
     /// barabasi-albert:2]
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', help_heading = "Networks")]
+    #[arg(value_parser = words::topologies(), hide_possible_values = true)]
     pub(crate) topology: Vec<Topology>,
     /// Whether exchanges of one round see each other [default: both]
     #[arg(long, value_name = "sequential|synchronous", help_heading = "Networks")]
+    #[arg(value_parser = words::one_of::<Order>(words::orders), hide_possible_values = true)]
     pub(crate) order: Option<Order>,
     /// How many seeds, a run of each network for each of them
     #[arg(long, value_name = "COUNT", default_value = "200", help_heading = "Runs")]
-    #[arg(value_parser = whole::<NonZeroU32>)]
+    #[arg(value_parser = whole::<NonZeroU32>, allow_negative_numbers = true)]
+    #[arg(value_hint = ValueHint::Other)]
     pub(crate) seeds: NonZeroU32,
     /// The first of them
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Runs")]
-    #[arg(value_parser = whole::<u64>)]
+    #[arg(value_parser = whole::<u64>, allow_negative_numbers = true)]
+    #[arg(value_hint = ValueHint::Other)]
     pub(crate) seed: u64,
     /// Also write the JSON to this file, or to standard output with `-`, in place of the table
-    #[arg(long, value_name = "FILE|-", help_heading = "Output")]
+    #[arg(long, value_name = "FILE|-", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub(crate) json: Option<PathBuf>,
     /// Also write a line for each cell to this file
-    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub(crate) csv: Option<PathBuf>,
     /// Overwrite these files
     #[arg(long, help_heading = "Output")]

@@ -1,13 +1,14 @@
 //! The flags that describe one run.
 
-use super::{parameter, probability, profile, whole};
-use clap::Args;
+use super::{parameter, probability, profiles, whole, words};
+use clap::{Args, ValueHint};
 use espalier::sim::{
     Attack, Buffers, Churn, Clock, Config, Exchange, Family, LateJoiners, Latency, Metrics, Outage,
     PartitionSpec, Rate, RetractSpec, Share, Span, Spread, Wire,
 };
 use espalier::topology::{Order, Schedule, Topology};
 use espalier::trust::Profile;
+use std::collections::BTreeMap;
 
 /// A run.
 #[derive(Debug, Args)]
@@ -15,10 +16,12 @@ pub(crate) struct RunArgs {
     /// Number of nodes [default: 8, in `trace` 4, or the number of models in a folder]
     #[arg(long, value_name = "N", help_heading = "Federation")]
     #[arg(value_parser = whole::<u32>, allow_negative_numbers = true)]
+    #[arg(value_hint = ValueHint::Other)]
     pub(crate) nodes: Option<u32>,
     /// Number of rounds [default: 20, in `trace` 6]
     #[arg(long, value_name = "N", help_heading = "Federation")]
     #[arg(value_parser = whole::<u32>, allow_negative_numbers = true)]
+    #[arg(value_hint = ValueHint::Other)]
     pub(crate) rounds: Option<u32>,
     /// Stop once all honest active nodes are equal and nothing is still to happen
     #[arg(long, help_heading = "Federation")]
@@ -26,43 +29,52 @@ pub(crate) struct RunArgs {
     /// Who knows whom: random, ring, star, complete, line, torus, hypercube, regular:K,
     /// erdos-renyi:P, watts-strogatz:K:B, barabasi-albert:M, file:PATH
     #[arg(long, value_name = "NAME", default_value = "random", help_heading = "Federation")]
+    #[arg(value_parser = words::topologies(), hide_possible_values = true)]
     topology: Topology,
     /// Whom a node asks: a random neighbour, or the full schedule
     #[arg(long, value_name = "random|scheduled", default_value = "random")]
     #[arg(help_heading = "Federation")]
+    #[arg(value_parser = words::one_of::<Schedule>(words::schedules), hide_possible_values = true)]
     schedule: Schedule,
     /// Whether exchanges of one round see each other
     #[arg(long, value_name = "sequential|synchronous", default_value = "sequential")]
     #[arg(help_heading = "Federation")]
+    #[arg(value_parser = words::one_of::<Order>(words::orders), hide_possible_values = true)]
     order: Order,
     /// What nodes send each other: what the other lacks, everything, what is new since the last
     /// time, or fresh operations by broadcast trees
     #[arg(long, value_name = "delta|full-state|intervals|broadcast", default_value = "delta")]
     #[arg(help_heading = "Federation")]
+    #[arg(value_parser = words::one_of::<Exchange>(words::exchanges), hide_possible_values = true)]
     exchange: Exchange,
     /// How they send it: as encoded and signed frames, or counted: sets joined as they are, and
     /// the bytes counted that the frames would have had [default: frames up to 1,024 nodes]
     #[arg(long, value_name = "frames|counted", default_value = "auto", hide_default_value = true)]
     #[arg(help_heading = "Federation")]
+    #[arg(value_parser = words::one_of::<Wire>(words::wires), hide_possible_values = true)]
     wire: Wire,
     /// Seed of all randomness, in a scenario the first one [default: 1, in a scenario as in its
     /// file]
     #[arg(long, value_name = "N", help_heading = "Federation")]
     #[arg(value_parser = whole::<u64>, allow_negative_numbers = true)]
+    #[arg(value_hint = ValueHint::Other)]
     pub(crate) seed: Option<u64>,
 
     /// What is merged: digits, synthetic:SHAPE, a .safetensors file, a sharded index, or a folder
     /// with one model per node [default: digits, in `trace` synthetic:16x16]
     #[arg(long, value_name = "MODEL", help_heading = "Models")]
+    #[arg(value_parser = words::models(), hide_possible_values = true)]
     pub(crate) model: Option<Family>,
     /// How to merge: weight-average, slerp, task-arithmetic, ties, dare-linear, and the robust
     /// median, trimmed-mean, meamed, geometric-median, krum, multi-krum, mda, centered-clipping,
     /// caf, average
     #[arg(long, value_name = "NAME", default_value = "weight-average", help_heading = "Models")]
+    #[arg(value_parser = words::strategies(), hide_possible_values = true)]
     strategy: String,
     /// A parameter of the strategy; may be repeated
     #[arg(long = "param", value_name = "KEY=VALUE", value_parser = parameter)]
     #[arg(help_heading = "Models")]
+    #[arg(value_hint = ValueHint::Other)]
     parameters: Vec<(String, String)>,
     /// How to merge tensors of integers that are not the same in all models, such as counters:
     /// keep the base's, take the rounded mean, or refuse them [default: error]
@@ -70,13 +82,16 @@ pub(crate) struct RunArgs {
     buffers: Option<Buffers>,
     /// How the nodes' data differ: iid, mild, strong, dirichlet:A, clusters:K
     #[arg(long, value_name = "NAME", default_value = "iid", help_heading = "Models")]
+    #[arg(value_parser = words::spreads(), hide_possible_values = true)]
     spread: Spread,
     /// Train again from the merged model every so many rounds
     #[arg(long, value_name = "EVERY", help_heading = "Models")]
     #[arg(value_parser = whole::<u32>, allow_negative_numbers = true)]
+    #[arg(value_hint = ValueHint::Other)]
     retrain: Option<u32>,
     /// Constants of the trust score: strict, or clustered for data known to differ
-    #[arg(long, value_name = "NAME", default_value = "strict", value_parser = profile)]
+    #[arg(long, value_name = "NAME", default_value = "strict", value_parser = profiles())]
+    #[arg(hide_possible_values = true)]
     #[arg(help_heading = "Models")]
     profile: Profile,
     /// Let nodes not measure each other's contributions
@@ -85,82 +100,117 @@ pub(crate) struct RunArgs {
 
     /// Nodes that join later, such as 2@5
     #[arg(long, value_name = "COUNT@ROUND", help_heading = "Faults")]
+    #[arg(value_hint = ValueHint::Other)]
     late_joiners: Option<LateJoiners>,
     /// Cut the network for some rounds: 2@3..9, one-way:2@3..9 (back messages are lost) or
     /// bridge:2@3..9 (node 0 hears both sides)
     #[arg(long, value_name = "PARTS@FROM..UNTIL", help_heading = "Faults")]
+    #[arg(value_hint = ValueHint::Other)]
     partition: Option<PartitionSpec>,
     /// Probability that a message is lost
     #[arg(long, value_name = "P", default_value = "0", value_parser = probability)]
     #[arg(allow_negative_numbers = true, help_heading = "Faults")]
+    #[arg(value_hint = ValueHint::Other)]
     loss: f64,
     /// Probability that a message arrives twice
     #[arg(long, value_name = "P", default_value = "0", value_parser = probability)]
     #[arg(allow_negative_numbers = true, help_heading = "Faults")]
+    #[arg(value_hint = ValueHint::Other)]
     duplicate: f64,
     /// Probability that a message is held back until the round's other exchanges are over
     #[arg(long, value_name = "P", default_value = "0", value_parser = probability)]
     #[arg(allow_negative_numbers = true, help_heading = "Faults")]
+    #[arg(value_hint = ValueHint::Other)]
     reorder: f64,
     /// Messages are under way for 0 to this many rounds
     #[arg(long, value_name = "ROUNDS", default_value_t = 0, help_heading = "Faults")]
     #[arg(value_parser = whole::<u32>, allow_negative_numbers = true)]
+    #[arg(value_hint = ValueHint::Other)]
     delay: u32,
     /// Probability per round that a node crashes and comes back with what was durable
     #[arg(long, value_name = "P", default_value = "0", value_parser = probability)]
     #[arg(allow_negative_numbers = true, help_heading = "Faults")]
+    #[arg(value_hint = ValueHint::Other)]
     crash: f64,
     /// A node is down for some rounds, such as 0@3..6; may be repeated
     #[arg(long, value_name = "NODE@FROM..UNTIL", help_heading = "Faults")]
+    #[arg(value_hint = ValueHint::Other)]
     outage: Vec<Outage>,
     /// Nodes leave and come back: poisson:LEAVE:JOIN, rates per round, or file:PATH with lines
     /// ROUND NODE leave|join|crash|restart
     #[arg(long, value_name = "WHICH", help_heading = "Faults")]
+    #[arg(value_hint = ValueHint::Other)]
     churn: Option<Churn>,
     /// A node retracts its contribution, such as 3@6; may be repeated
     #[arg(long, value_name = "NODE@ROUND", help_heading = "Faults")]
+    #[arg(value_hint = ValueHint::Other)]
     pub(crate) retract: Vec<RetractSpec>,
 
     /// When nodes begin exchanges: rounds, or in virtual time periodic, poisson, or none (a node
     /// passes on what it has just learnt)
     #[arg(long, value_name = "WHICH", default_value = "rounds", help_heading = "Time")]
+    #[arg(value_parser = words::one_of::<Clock>(words::clocks), hide_possible_values = true)]
     clock: Clock,
     /// How long a round is in virtual time
     #[arg(long, value_name = "TIME", default_value = "1s", help_heading = "Time")]
+    #[arg(value_hint = ValueHint::Other)]
     period: Span,
     /// How long messages are under way: none, constant:TIME, uniform:TIME..TIME,
     /// lognormal:MEDIAN:SIGMA, or file:PATH with a matrix of milliseconds between regions
     #[arg(long, value_name = "WHICH", default_value = "none", help_heading = "Time")]
+    #[arg(value_hint = ValueHint::Other)]
     latency: Latency,
     /// How much a link carries in each direction, such as 10MB/s
     #[arg(long, value_name = "RATE", help_heading = "Time")]
+    #[arg(value_hint = ValueHint::Other)]
     bandwidth: Option<Rate>,
 
     /// How many nodes lie: a number or a share such as 34%
     #[arg(long, value_name = "COUNT|PERCENT%", default_value = "0", help_heading = "Liars")]
+    #[arg(allow_negative_numbers = true)]
+    #[arg(value_hint = ValueHint::Other)]
     byzantine: Share,
     /// What they do, dealt out among them in turn. With their tensors: sign-flip, ipm:T, alie:T,
     /// optimal-alie, optimal-ipm, mimic, gaussian:S, scale:K, min-max, min-sum, spread:T, groups:T,
     /// ring:R, block:T, top-component:T, drift:T, label-flip, white-box, nan, inf. With the
     /// protocol: equivocation, equivocation-relayed, amnesia, erratic, retract-others, copy,
     /// slander, forged-nan, payload-mismatch, withhold:N, silent, replay, overweight, future-round,
-    /// praise, vote-down, flood
-    #[arg(long, value_name = "NAME", value_delimiter = ',', default_value = "sign-flip")]
+    /// praise, vote-down, flood [default: sign-flip]
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
     #[arg(help_heading = "Liars")]
+    #[arg(value_parser = words::attacks(), hide_possible_values = true)]
     attack: Vec<Attack>,
 
     /// For how many nodes per-node figures are computed: full, sample:K, off
     /// [default: full up to 256 nodes, sample:64 above]
     #[arg(long, value_name = "WHICH", default_value = "auto", hide_default_value = true)]
     #[arg(help_heading = "Output")]
+    #[arg(value_parser = words::one_of::<Metrics>(words::metrics), hide_possible_values = true)]
     metrics: Metrics,
 }
 
 impl RunArgs {
     /// The configuration these flags describe, with other defaults where a flag has none of its
     /// own.
-    pub(crate) fn config(&self, nodes: u32, rounds: u32, model: Family) -> Config {
-        Config {
+    ///
+    /// # Errors
+    /// A flag that says nothing, or says two things at once.
+    pub(crate) fn config(&self, nodes: u32, rounds: u32, model: Family) -> Result<Config, String> {
+        let mut parameters = BTreeMap::new();
+        for (key, value) in &self.parameters {
+            if parameters.insert(key.clone(), value.clone()).is_some() {
+                return Err(format!("--param: `{key}` is given twice"));
+            }
+        }
+        if !self.attack.is_empty() && self.byzantine.of(self.nodes.unwrap_or(nodes)) == 0 {
+            let right = "add liars by --byzantine, such as --byzantine 34%";
+            return Err(format!("--attack: nobody is there to do it: {right}"));
+        }
+        let attack = match self.attack.is_empty() {
+            true => Config::default().attack,
+            false => self.attack.clone(),
+        };
+        Ok(Config {
             nodes: self.nodes.unwrap_or(nodes),
             rounds: self.rounds.unwrap_or(rounds),
             until_converged: self.until_converged,
@@ -170,7 +220,7 @@ impl RunArgs {
             exchange: self.exchange,
             wire: self.wire,
             strategy: self.strategy.clone(),
-            parameters: self.parameters.iter().cloned().collect(),
+            parameters,
             buffers: self.buffers,
             model: self.model.clone().unwrap_or(model),
             base_root: None,
@@ -189,13 +239,21 @@ impl RunArgs {
             bandwidth: self.bandwidth,
             retract: self.retract.clone(),
             byzantine: self.byzantine,
-            attack: self.attack.clone(),
+            attack,
             spread: self.spread,
             retrain: self.retrain,
             profile: self.profile,
             attest: !self.no_attest,
             metrics: self.metrics,
             seed: self.seed.unwrap_or(1),
-        }
+        })
     }
+}
+
+/// What to do about memory.
+#[derive(Debug, Args)]
+pub(crate) struct MemoryArgs {
+    /// Run also what looks too large for this machine's memory
+    #[arg(long)]
+    pub(crate) any_size: bool,
 }

@@ -1,7 +1,7 @@
 //! The flags of `simulate` and `trace`.
 
-use super::{RunArgs, whole};
-use clap::Args;
+use super::{MemoryArgs, RunArgs, whole};
+use clap::{Args, ValueHint};
 use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 
@@ -28,42 +28,45 @@ use std::path::PathBuf;
 Open espalier-report/report.html when it is done.")]
 pub(crate) struct SimulateArgs {
     /// Make all runs of this scenario file with all its seeds, in place of one run
-    #[arg(long, value_name = "FILE", conflicts_with_all = of_one_run(), help_heading = "Scenario")]
+    #[arg(long, value_name = "FILE", help_heading = "Scenario")]
+    #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) scenario: Option<PathBuf>,
     /// With how many seeds [default: as in the file]
-    #[arg(long, value_name = "N", requires = "scenario", help_heading = "Scenario")]
+    #[arg(long, value_name = "N", help_heading = "Scenario")]
     #[arg(value_parser = whole::<NonZeroU32>, allow_negative_numbers = true)]
     pub(crate) seeds: Option<NonZeroU32>,
     #[command(flatten)]
     pub(crate) run: RunArgs,
     /// Folder for report.html, report.json and audit.csv, or for scenario.html, scenario.json,
     /// scenario.csv and summary.csv [default: espalier-report, or espalier-scenario]
-    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Output")]
     pub(crate) out: Option<PathBuf>,
     /// Overwrite an existing report
     #[arg(long, help_heading = "Output")]
     pub(crate) force: bool,
     /// Also write the JSON report to this file, or to standard output with `-`
-    #[arg(long, value_name = "FILE|-", help_heading = "Output")]
+    #[arg(long, value_name = "FILE|-", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub(crate) json: Option<PathBuf>,
     /// Exit with 1 unless all honest active nodes end with one state from which a model can be
     /// merged, in all runs of a scenario
     #[arg(long, help_heading = "Output")]
     pub(crate) require_convergence: bool,
     /// Write every event to this file, for --replay
-    #[arg(long, value_name = "FILE", help_heading = "Replay")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Replay")]
     pub(crate) log: Option<PathBuf>,
     /// Run what this event log is of again, and compare event by event
-    #[arg(long, value_name = "LOG", help_heading = "Replay")]
-    #[arg(conflicts_with_all = ["RunArgs", "log", "require_convergence"])]
+    #[arg(long, value_name = "LOG", value_hint = ValueHint::FilePath, help_heading = "Replay")]
     pub(crate) replay: Option<PathBuf>,
     /// Stop the replay after this event and show the nodes
-    #[arg(long, value_name = "EVENT", requires = "replay", help_heading = "Replay")]
+    #[arg(long, value_name = "EVENT", help_heading = "Replay")]
     #[arg(value_parser = whole::<NonZeroU64>, allow_negative_numbers = true)]
     pub(crate) until: Option<NonZeroU64>,
-    /// Which node to show, such as node_3 or 3; may be repeated [default: all, up to 16]
-    #[arg(long, value_name = "NODE", requires = "replay", help_heading = "Replay")]
+    /// Which nodes to show, such as node_3 or 3,5; may be repeated [default: all, up to 16]
+    #[arg(long, value_name = "NODE,…", value_delimiter = ',', value_hint = ValueHint::Other)]
+    #[arg(help_heading = "Replay")]
     pub(crate) show: Vec<String>,
+    #[command(flatten)]
+    pub(crate) memory: MemoryArgs,
 }
 
 /// `trace`: a report to read, or a small run to make.
@@ -76,20 +79,13 @@ pub(crate) struct SimulateArgs {
   espalier trace --nodes 5 --model digits --byzantine 1 --attack retract-others")]
 pub(crate) struct TraceArgs {
     /// Read this report, or the one in this folder, instead of running anything
-    #[arg(long, value_name = "FILE", conflicts_with = "RunArgs")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::AnyPath)]
     pub(crate) report: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) run: RunArgs,
     /// Print the trace as JSON
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-/// The flags that describe one run, so that a scenario says it instead. Its first seed is no such
-/// thing.
-fn of_one_run() -> Vec<clap::Id> {
-    let run = RunArgs::augment_args(clap::Command::new("run"));
-    let flags = run.get_arguments().map(|flag| flag.get_id().clone());
-    let others = ["log", "replay"].map(clap::Id::from);
-    flags.filter(|id| id != "seed").chain(others).collect()
+    #[command(flatten)]
+    pub(crate) memory: MemoryArgs,
 }

@@ -56,7 +56,7 @@ fn integers_are_refused_with_the_flag_that_merges_them() {
     let problem = place.fails(2, &[&MODELS[..], &["--buffers", "median"]].concat());
     assert!(problem.contains("--buffers") && problem.contains("base, mean or error"), "{problem}");
 
-    let file = "title = \"t\"\n[[run]]\nname = \"a\"\nmodel = \"models\"\n";
+    let file = "title = \"t\"\nseeds = 1\n[[run]]\nname = \"a\"\nmodel = \"models\"\n";
     std::fs::write(place.path().join("s.toml"), file).unwrap();
     let problem = place.run(&["simulate", "--scenario", "s.toml"]);
     assert_eq!(problem.code, 2, "{}", problem.stderr);
@@ -162,7 +162,7 @@ fn no_merged_model_has_a_reason_and_fails_where_convergence_is_required() {
     assert_eq!(ran.code, 1);
     assert!(ran.stderr.contains("converged, but there is no merged model: "), "{}", ran.stderr);
 
-    let file = "title = \"t\"\n[[run]]\nname = \"a\"\nmodel = \"synthetic:4x4\"\nnodes = 4\n\
+    let file = "title = \"t\"\nseeds = 1\n[[run]]\nname = \"a\"\nmodel = \"synthetic:4x4\"\nnodes = 4\n\
                 rounds = 8\nretract = [\"0@3\", \"1@3\", \"2@3\", \"3@3\"]\n";
     std::fs::write(place.path().join("s.toml"), file).unwrap();
     let ran = place.run(&["simulate", "--scenario", "s.toml", "--require-convergence"]);

@@ -5,6 +5,8 @@ mod evidence;
 mod exchanges;
 mod help;
 mod inputs;
+mod limits;
+mod lines;
 mod maelstrom;
 mod output;
 mod refusals;

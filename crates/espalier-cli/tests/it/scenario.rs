@@ -82,7 +82,7 @@ fn flags_of_one_run_exclude_a_scenario() {
     for flag in flags {
         let error = place.fails(2, &scenario(flag));
         assert!(error.contains(flag[0]) && error.contains("--scenario"), "{error}");
-        assert!(error.contains("cannot be used with"), "{error}");
+        assert!(error.contains("does not go with"), "{error}");
     }
     assert!(!place.path().join("espalier-scenario").exists());
 }
@@ -127,7 +127,7 @@ fn a_wrong_file_is_named_with_line_and_key() {
         ("nodes = 5", "nodes = 1", "in/two.toml, line 6: `nodes`: must be 2 to 100000"),
         ("nodes = 5", "nodez = 5", "in/two.toml, line 6: `nodez` is no setting"),
         ("pairs.edges", "absent.edges", "in/two.toml, line 13: `topology`: there is no file"),
-        ("nodes = 5", "late_joiners = \"1@30\"", "in/two.toml: run `ring`: --late-joiners"),
+        ("nodes = 5", "late_joiners = \"1@30\"", "in/two.toml, line 6: `late_joiners`: round 30"),
     ];
     for (right, wrong, problem) in cases {
         let place = place(&SCENARIO.replace(right, wrong));

@@ -92,10 +92,10 @@ fn what_was_found_is_made_small_and_written_down() {
 fn wrong_use_says_what_would_be_right() {
     let place = Place::new();
     let cases: [(&[&str], &[&str]); 6] = [
-        (&["--nodes", "4"], &["add --fixed to --nodes 4"]),
+        (&["--nodes", "4"], &["--nodes: does nothing without --fixed"]),
         (&["--fixed", "--nodes", "1"], &["--nodes", "2 to 100000"]),
         (&["--minutes", "0"], &["--minutes", "above 0"]),
-        (&["--seeds", "3", "--minutes", "1"], &["cannot be used with"]),
+        (&["--seeds", "3", "--minutes", "1"], &["--seeds: does not go with --minutes"]),
         (&["--replay", "absent.json"], &["absent.json"]),
         (&["--replay", "nonsense.json"], &["nonsense.json", "expected"]),
     ];

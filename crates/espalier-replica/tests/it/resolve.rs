@@ -7,7 +7,7 @@ use espalier_replica::{
     SignedOp, Tensors, Weight,
 };
 use espalier_tensor::{Dtype, Manifest, Model, TensorError, TensorMeta};
-use espalier_trust::FaultKind;
+use espalier_trust::{FaultKind, Judgement};
 
 /// Five honest authors near each other.
 fn honest() -> MergeState {
@@ -28,12 +28,30 @@ fn root(state: &MergeState) -> Digest {
 
 #[test]
 fn a_far_outlier_is_isolated_and_does_not_change_the_model() {
-    let mut state = honest();
+    let mut state = MergeState::new(policy(0));
+    // Models of a size at which distances say something.
+    let wide = |state: &mut MergeState, i: u8, x: f32| {
+        let model = Model::from_f32(&[("w", &[64], &[x; 64])]).expect("legal");
+        state.add(&key(i), Draft::new("model", model)).expect("legal");
+    };
+    for (i, x) in [1.0, 1.25, 0.75, 1.5, 0.5].into_iter().enumerate() {
+        wide(&mut state, i as u8, x);
+    }
     let before = root(&state);
-    add(&mut state, &key(9), 1e6);
+    wide(&mut state, 9, 1e6);
+    assert_eq!(state.trust().expect("here").judgement(), Judgement::Judged);
     assert!(isolated(&state, 9));
     assert!((0..5).all(|i| !isolated(&state, i)));
     assert_eq!(root(&state), before);
+}
+
+#[test]
+fn where_distances_say_nothing_nobody_is_isolated_for_them() {
+    let mut state = honest();
+    add(&mut state, &key(9), 1e6);
+    let table = state.trust().expect("here");
+    assert_eq!(table.judgement(), Judgement::FewElements { elements: 2 });
+    assert_eq!(table.isolated().count(), 0);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use espalier_replica::{Draft, MergeState};
 use espalier_tensor::Model;
 use proptest::prelude::*;
 
-const SIZE: usize = 8;
+const SIZE: usize = 64;
 
 /// A model of some numbers.
 fn wide(values: &[f32; SIZE]) -> Model {
@@ -42,14 +42,14 @@ fn what_is_lasting_shows_over_rounds() {
     let isolated = |rounds: u64, push: f32| {
         (0..40).filter(|seed| is_isolated(&federation(rounds, push, *seed), 4)).count()
     };
-    let (once, often) = (isolated(1, 3.2), isolated(5, 3.2));
+    let (once, often) = (isolated(1, 11.2), isolated(5, 11.2));
     assert!(often > once + 5, "{once} of 40 in one round, {often} in five");
     assert!(isolated(5, 0.0) <= isolated(1, 0.0));
 }
 
 #[test]
 fn rounds_beyond_the_history_do_not_count() {
-    let mut state = federation(1, 9.0, 1);
+    let mut state = federation(1, 30.0, 1);
     assert!(is_isolated(&state, 4));
     let mut dice = Dice(2);
     for round in 1..=5 {

@@ -183,7 +183,7 @@ fn quarters(rows: &[Vec<f64>], largest: f64) -> Vec<Vec<f64>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
     fn every_strategy_and_type(
@@ -299,7 +299,7 @@ fn tiny_numbers_do_not_vanish() {
     assert_eq!(result("krum", &[("f", "1")]).0, vector(&models[1]));
     let (mean, notes) = result("slerp", &[]);
     assert!(notes.iter().all(|note| !note.contains("zero")), "{notes:?}");
-    let norm = mean[..2].iter().map(|x| (x * 1e200).powi(2)).sum::<f64>().sqrt();
+    let norm = mean[..2].iter().map(|x| (x * 1e200) * (x * 1e200)).sum::<f64>().sqrt();
     assert!((norm - 1.0).abs() < 1e-9, "{mean:?}");
 }
 

@@ -1,6 +1,7 @@
 //! What nodes send each other.
 
 use super::{Config, Metrics, ParseError, text_serde, unknown};
+use espalier_trust::Profile;
 use std::fmt;
 use std::str::FromStr;
 
@@ -103,7 +104,13 @@ impl Config {
     pub(crate) fn needs_frames(&self) -> Option<(&'static str, &'static str)> {
         let liars = self.byzantine.of(self.nodes) > 0;
         let judged = self.metrics != Metrics::Auto && self.metrics.count(self.nodes) > 0;
+        let merged = self.strategy != Self::default().strategy;
+        let models = "counted replicas merge no models";
         let needs = [
+            ("--strategy", merged, models),
+            ("--param", !self.parameters.is_empty(), models),
+            ("--profile", self.profile != Profile::Strict, "counted replicas trust everybody"),
+            ("--no-attest", !self.attest, "counted replicas measure nothing"),
             ("--byzantine", liars, "needs frames that liars can tamper with"),
             ("--exchange", self.exchange != Exchange::Delta, "only delta exchanges can be counted"),
             ("--retract", !self.retract.is_empty(), "counted replicas only contribute"),

@@ -111,8 +111,8 @@ impl FromStr for LateJoiners {
     fn from_str(text: &str) -> Result<Self, ParseError> {
         at(text)
             .and_then(|(count, round)| Some(Self { count, round: round.parse().ok()? }))
-            .filter(|late| late.round > 0)
-            .ok_or_else(|| wrong(text, "COUNT@ROUND, with ROUND at least 1, such as 2@5"))
+            .filter(|late| late.count > 0 && late.round > 0)
+            .ok_or_else(|| wrong(text, "COUNT@ROUND, both at least 1, such as 2@5"))
     }
 }
 

@@ -106,6 +106,22 @@ impl Crowd {
         self.prints().iter().zip(0..).filter(|(_, node)| self.up[*node]).map(|(p, node)| (*p, node))
     }
 
+    /// The least bytes of tensors that must have been sent for those who are up to hold what they
+    /// hold, of which each made so many itself.
+    fn least_bytes(&self, own: u64) -> u64 {
+        let mut known = BTreeMap::<u64, u64>::new();
+        let held = |state: &MergeState| {
+            let nothing = MergeState::with_arena(state.policy().clone(), state.arena().clone());
+            tensors_of(&gain(&nothing, state))
+        };
+        let mut least = 0;
+        for (print, node) in self.prints_up() {
+            let held = *known.entry(print).or_insert_with(|| held(&self.states[node]));
+            least += held.saturating_sub(own);
+        }
+        least
+    }
+
     /// Lets equal sets, as they were at the end of the last round, share one bitmap: two nodes that
     /// came to the same by different ways would each keep their own, and compare them whenever they
     /// meet.

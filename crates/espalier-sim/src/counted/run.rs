@@ -3,7 +3,7 @@
 use super::Crowd;
 use crate::config::Config;
 use crate::course::{Course, Opening};
-use crate::engine::{Listener, Population as _};
+use crate::engine::Listener;
 use crate::error::SimError;
 use crate::family::{Finished, Task};
 use crate::harness::{Last, Progress};
@@ -175,10 +175,7 @@ fn introduce(keys: &[Keypair], task: &Task) -> Vec<NodeInfo> {
 fn close(report: &mut Report, run: &Run<'_>) {
     let (crowd, engine) = (run.crowd(), &run.course.engine);
     let state = crowd.commonest();
-    let nothing = MergeState::with_arena(run.policy.clone(), state.arena().clone());
-    let least = super::tensors_of(&super::gain(&nothing, state));
-    let active = (0..crowd.count()).filter(|node| crowd.is_up(*node)).count() as u64;
-    let least = least * active.saturating_sub(1);
+    let least = crowd.least_bytes(run.manifest.byte_len());
     report.model = ModelInfo::of(run.course.config, &run.task, Some(&run.manifest));
     report.audit_total = 2 * report.summary.exchanges;
     report.summary = Summary {

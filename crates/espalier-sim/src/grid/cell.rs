@@ -84,9 +84,11 @@ impl CellResult {
 /// Gossip rounds after which a cell ends even without agreement: news takes some multiple of log n
 /// rounds on most networks, and of n on rings, lines and networks nobody knows.
 pub(super) fn most_rounds(nodes: u32, topology: &Topology) -> u32 {
-    let doublings = nodes.next_power_of_two().trailing_zeros();
+    let doublings = u64::from(nodes).next_power_of_two().trailing_zeros();
     match topology {
-        Topology::Ring | Topology::Line | Topology::File(_) => 2 * nodes + 60,
+        Topology::Ring | Topology::Line | Topology::File(_) => {
+            nodes.saturating_mul(2).saturating_add(60)
+        }
         _ => 24 + 6 * doublings,
     }
 }

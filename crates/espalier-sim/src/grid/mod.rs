@@ -18,10 +18,12 @@ pub use summary::{GroupKey, GroupSummary, ProtocolSummary};
 use crate::attack::Attack;
 use crate::config::{Config, Family, Metrics, ParseError, Share, Spread, wrong};
 use crate::error::{SimError, flag};
+use crate::threads::beside;
 use espalier_topology::Topology;
 use espalier_trust::Profile;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -250,7 +252,29 @@ impl GridConfig {
             let problem = format!("{cells} runs are more than {MAX_CELLS}; ask for fewer");
             return Err(flag("--seeds", problem));
         }
+        self.check_axes()?;
+        if !self.attest && self.model != Family::Digits {
+            let problem = "only nodes with data measure each other: leave it out, or use digits";
+            return Err(flag("--no-attest", problem));
+        }
         self.cells().iter().try_for_each(|cell| cell.config(self).check())
+    }
+
+    /// Refuses what is named twice: it would count twice in every figure.
+    fn check_axes(&self) -> Result<(), SimError> {
+        fn check<T: ToString>(name: &'static str, axis: &[T]) -> Result<(), SimError> {
+            let mut seen = BTreeSet::new();
+            match axis.iter().map(T::to_string).find(|text| !seen.insert(text.clone())) {
+                None => Ok(()),
+                Some(text) => Err(flag(name, format!("{text} is named twice"))),
+            }
+        }
+        check("--attack", &self.attacks)?;
+        check("--byzantine", &self.shares)?;
+        check("--spread", &self.spreads)?;
+        check("--topology", &self.topologies)?;
+        check("--nodes", &self.nodes)?;
+        check("--seeds", &self.seeds)
     }
 }
 
@@ -284,7 +308,9 @@ impl Cell {
         // It ends before it would train once more.
         let rounds = match grid.retrain {
             None => cell::most_rounds(self.nodes, &self.topology),
-            Some(Retrain { every, times }) => every.saturating_mul(times.saturating_add(1)) - 1,
+            Some(Retrain { every, times }) => {
+                every.saturating_mul(times.saturating_add(1)).saturating_sub(1)
+            }
         };
         Config {
             nodes: self.nodes,
@@ -329,11 +355,12 @@ pub fn run_grid(
 ) -> Result<Option<Grid>, SimError> {
     config.check()?;
     let cells = config.cells();
-    let place = |result: &CellResult| cells.iter().position(|cell| *cell == result.cell);
+    let key = |cell: &Cell| serde_json::to_string(cell).unwrap_or_default();
+    let places: BTreeMap<String, usize> = cells.iter().map(key).zip(0..).collect();
     let mut results: Vec<Option<CellResult>> = vec![None; cells.len()];
     for result in known {
-        if let Some(at) = place(&result) {
-            results[at] = Some(result);
+        if let Some(at) = places.get(&key(&result.cell)) {
+            results[*at] = Some(result);
         }
     }
     let mut open: Vec<usize> = (0..cells.len()).filter(|&at| results[at].is_none()).collect();
@@ -344,14 +371,15 @@ pub fn run_grid(
     let mut stopped = false;
     std::thread::scope(|scope| {
         let (cells, open, stop) = (&cells, &open, &stop);
-        scope.spawn(move || {
+        let work = move |sender: mpsc::Sender<_>| {
             open.par_iter().for_each_with(sender, |sender, &at| {
                 if !stop.load(Ordering::Relaxed) {
                     // Nobody listens any more only after an error or a stop.
                     let _ = sender.send((at, cell::run(config, &cells[at])));
                 }
             });
-        });
+        };
+        beside(scope, work, sender);
         for (at, result) in receiver {
             let result = result.inspect_err(|_| stop.store(true, Ordering::Relaxed))?;
             if each(&result).is_break() {

@@ -270,9 +270,11 @@ impl<'a> Observer<'a> {
         self.report.trace = summary::trace(state, &names(world));
         let records = state.evidence().iter();
         self.report.evidence = records.map(|record| record.fault().clone()).collect();
+        let nodes = everybody.iter().map(|&i| &world.nodes[i]);
+        let least = summary::least_bytes(world, task.base(), nodes);
         self.report.summary = Summary {
             final_state_hash: state.state_hash(),
-            bytes_over_optimum: summary::over_optimum(engine, state),
+            bytes_over_optimum: (least > 0).then(|| engine.sent_bytes as f64 / least as f64),
             exchanges: self.report.audit_total / 2,
             logged: engine.log.count(),
             event_log: engine.log.hash(),

@@ -2,7 +2,9 @@
 
 use super::Tally;
 use super::drive::TreeRun;
-use crate::config::{Clock, Config, Exchange, Metrics, ParseError, Share, text_serde, unknown};
+use crate::config::{
+    Clock, Config, Exchange, Metrics, ParseError, Share, Wire, text_serde, unknown,
+};
 use crate::error::{SimError, flag};
 use crate::estimate::Estimate;
 use crate::family::Task;
@@ -11,6 +13,7 @@ use espalier_identity::Digest;
 use espalier_topology::Schedule;
 use rayon::prelude::*;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -110,7 +113,8 @@ pub struct Exchanges {
     pub config: ExchangesConfig,
     /// T: bytes of the tensors of one contribution.
     pub model_bytes: u64,
-    /// n (n − 1) T: the least that brings every contribution to every node.
+    /// The least that brings every contribution to every node, n (n − 1) T, or less where files
+    /// share tensors. `mean-only` brings none and is below it.
     pub optimum: u64,
     /// What each protocol cost.
     pub results: Vec<ProtocolResult>,
@@ -209,6 +213,17 @@ impl ExchangesConfig {
         running.try_for_each(|protocol| self.run_of(*protocol, seed, None).check())
     }
 
+    /// The configuration of each run that is made by a replica's exchanges, with the first seed and
+    /// one round, as nothing is kept of a round: what it takes in memory.
+    #[must_use]
+    pub fn runs(&self) -> Vec<Config> {
+        let running = self.protocols.iter().filter(|p| self.left_out(**p).is_none());
+        let seed = self.seeds.first().copied().unwrap_or(1);
+        let frames =
+            |p: &Protocol| Config { wire: Wire::Frames, rounds: 1, ..self.run_of(*p, seed, None) };
+        running.filter(|p| **p != Protocol::MeanOnly).map(frames).collect()
+    }
+
     fn clock_of(&self, protocol: Protocol) -> Clock {
         self.clock.unwrap_or_else(|| protocol.own_clock())
     }
@@ -272,14 +287,31 @@ pub fn run_exchanges(
     let ran: Vec<_> = jobs.par_iter().map(run).collect::<Result<_, SimError>>()?;
     let task = Task::open(&config.run_of(running[0], config.seeds[0], None))?;
     let model_bytes = task.train(0, 0, None)?.manifest.byte_len();
-    let nodes = u64::from(config.network.nodes);
-    let optimum = nodes * (nodes - 1) * model_bytes;
+    let optimum = least_bytes(&task, config.network.nodes, model_bytes)?;
     let results = running
         .into_iter()
         .zip(ran.chunks(seeds.len()))
         .map(|(protocol, runs)| result(config, protocol, runs, optimum))
         .collect();
     Ok(Exchanges { config: config.clone(), model_bytes, optimum, results, left_out })
+}
+
+/// For every node all tensors that it does not have from the beginning, once. Finished models may
+/// share tensors; those that are trained differ in all.
+fn least_bytes(task: &Task, nodes: u32, model_bytes: u64) -> Result<u64, SimError> {
+    let nodes = u64::from(nodes);
+    if task.retrains() {
+        return Ok(nodes * (nodes - 1) * model_bytes);
+    }
+    let (mut all, mut own) = (BTreeMap::new(), 0);
+    for node in 0..nodes as usize {
+        let model = task.train(node, 0, None)?;
+        let contents: BTreeMap<_, u64> =
+            model.tensors().map(|(meta, content)| (meta.content, content.len() as u64)).collect();
+        own += contents.values().sum::<u64>();
+        all.extend(contents);
+    }
+    Ok(nodes * all.values().sum::<u64>() - own)
 }
 
 /// A run, and whether its nodes ended with exact sets.

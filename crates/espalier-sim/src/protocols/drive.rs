@@ -7,10 +7,11 @@ use crate::engine::{Engine, Happening, Listener, Time};
 use crate::error::SimError;
 use crate::family::Task;
 use crate::inputs;
-use crate::membership::{Change, Membership};
+use crate::membership::{Absence, Change, Membership};
 use espalier_replica::Arena;
 use espalier_topology::{Network, assign_parts};
 use rayon::prelude::*;
+use std::collections::BTreeMap;
 
 /// A run of the tree.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub(crate) struct TreeRun<'a> {
     network: Network,
     pub(crate) engine: Engine<'a, MeanTree>,
     membership: Membership,
+    /// Who does not take part, and for which reasons.
+    away: BTreeMap<usize, Absence>,
 }
 
 impl<'a> TreeRun<'a> {
@@ -43,7 +46,10 @@ impl<'a> TreeRun<'a> {
         let hop = if config.clock == Clock::Rounds { period } else { 0 };
         let tree = MeanTree::new(&network, &trained, hop, period);
         let engine = Engine::new(tree, config, listener)?;
-        let mut run = Self { config, network, engine, membership: Membership::open(config)? };
+        let membership = Membership::open(config)?;
+        let absent = |node: &usize| (*node, Absence { absent: true, ..Absence::default() });
+        let away = membership.absent.iter().map(absent).collect();
+        let mut run = Self { config, network, engine, membership, away };
         for node in 0..trained.len() {
             if run.membership.absent.contains(&node) {
                 run.engine.peers.leave(node);
@@ -113,16 +119,20 @@ impl<'a> TreeRun<'a> {
     /// Lets a node come or go. It keeps what it has, also if it crashes.
     fn change(&mut self, now: Time, node: usize, change: Change) {
         self.engine.log.at(now);
-        match change {
-            Change::Leave | Change::Crash => {
+        let away = self.away.entry(node).or_default();
+        let before = away.is_away();
+        away.heed(change);
+        match (before, away.is_away()) {
+            (false, true) => {
                 self.engine.peers.leave(node);
                 self.engine.drop_mail_to(node);
                 self.engine.log.note(Happening::Leave, node, node, 0);
             }
-            Change::Join | Change::Restart => {
+            (true, false) => {
                 self.come(node);
                 self.engine.log.note(Happening::Join, node, node, 0);
             }
+            _ => {}
         }
         self.membership.go_on(now, node, change);
     }

@@ -35,6 +35,7 @@ use play::Crowds;
 use rayon::prelude::*;
 use reference::Reference;
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// The most nodes: a line of more would take hours.
 const MAX_NODES: u32 = 10_000;
@@ -173,6 +174,15 @@ impl RoundsConfig {
         if self.seeds.is_empty() || self.seeds.len() > MAX_SEEDS {
             let problem = format!("must be 1 to {MAX_SEEDS}, not {}", self.seeds.len());
             return Err(flag("--seeds", problem));
+        }
+        let mut seen = BTreeSet::new();
+        if let Some(nodes) = self.nodes.iter().find(|nodes| !seen.insert(**nodes)) {
+            return Err(flag("--nodes", format!("{nodes} is named twice")));
+        }
+        let mut seen = BTreeSet::new();
+        let mut named = self.topologies.iter().flatten().map(ToString::to_string);
+        if let Some(name) = named.find(|name| !seen.insert(name.clone())) {
+            return Err(flag("--topology", format!("{name} is named twice")));
         }
         let allowed = 2..=MAX_NODES;
         match self.nodes.iter().find(|nodes| !allowed.contains(nodes)) {

@@ -44,7 +44,8 @@ pub use verify::{is_scenario_report, verify_scenario};
 
 use crate::config::{Config, Family};
 use crate::error::SimError;
-use crate::harness::simulate;
+use crate::harness::{Progress, simulate};
+use crate::threads::beside;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -140,10 +141,14 @@ impl Scenario {
         (0..self.runs.len()).flat_map(of_run).collect()
     }
 
-    fn simulate(&self, (run, seed): (usize, u64)) -> Result<Done, ScenarioError> {
+    /// Makes a run, of which no more is made than so many rounds.
+    fn simulate(&self, (run, seed): (usize, u64), most: u32) -> Result<Done, ScenarioError> {
         let run = &self.runs[run];
         let config = Config { seed, ..run.config.clone() };
-        let report = simulate(&config, &mut |_| ControlFlow::Continue(()));
+        let report = simulate(&config, &mut |progress| match progress {
+            Progress::Round { done, .. } if done >= most => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        });
         let report = report.map_err(|error| run.failed(Some(seed), error))?;
         Ok(Done { result: RunResult::of(&run.name, &report), base_root: report.config.base_root })
     }
@@ -197,6 +202,15 @@ pub fn run_scenario(
     scenario: &Scenario,
     each: &mut dyn FnMut(&RunResult) -> ControlFlow<()>,
 ) -> Result<Option<ScenarioReport>, ScenarioError> {
+    run_bounded(scenario, None, each)
+}
+
+/// The same; of every simulation no more is made than so many rounds.
+fn run_bounded(
+    scenario: &Scenario,
+    most: Option<&[u32]>,
+    each: &mut dyn FnMut(&RunResult) -> ControlFlow<()>,
+) -> Result<Option<ScenarioReport>, ScenarioError> {
     scenario.check()?;
     let pairs = scenario.pairs();
     let mut done: Vec<Option<Done>> = Vec::new();
@@ -208,14 +222,16 @@ pub fn run_scenario(
     let (sender, receiver) = mpsc::channel();
     std::thread::scope(|scope| {
         let (pairs, order, stop) = (&pairs, &order, &stop);
-        scope.spawn(move || {
+        let work = move |sender: mpsc::Sender<_>| {
             order.par_iter().for_each_with(sender, |sender, &at| {
                 if !stop.load(Ordering::Relaxed) {
                     // Nobody listens any more only after an error or a stop.
-                    let _ = sender.send((at, scenario.simulate(pairs[at])));
+                    let most = most.and_then(|most| most.get(at)).copied().unwrap_or(u32::MAX);
+                    let _ = sender.send((at, scenario.simulate(pairs[at], most)));
                 }
             });
-        });
+        };
+        beside(scope, work, sender);
         for (at, found) in receiver {
             let found = found.inspect_err(|_| stop.store(true, Ordering::Relaxed))?;
             if each(&found.result).is_break() {

@@ -20,7 +20,7 @@ pub struct RunResult {
     pub rounds_to_converge: Option<u32>,
     /// Bytes sent in all rounds.
     pub sent_bytes: u64,
-    /// Bytes sent over the least possible.
+    /// Bytes sent over the least possible, as in a report; at least 1.
     pub bytes_over_optimum: Option<f64>,
     /// Accuracy of the model merged at the end, where the family has a test part.
     pub final_accuracy: Option<f64>,

@@ -9,7 +9,7 @@ use crate::error::SimError;
 use crate::family::nodes_of_folder;
 use crate::suggest::nearest;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
@@ -68,6 +68,18 @@ impl Layer {
         self.places.insert(key.to_owned(), at);
     }
 }
+
+/// A run, and where its settings stand.
+struct Made {
+    run: ScenarioRun,
+    layer: Layer,
+    /// Where its table begins.
+    at: usize,
+}
+
+/// Flags whose settings may have no effect in some runs, if they have one in others: a default for
+/// all, or beside a setting that varies.
+const HERE_OR_THERE: [&str; 4] = ["--attack", "--no-attest", "--period", "--spread"];
 
 /// A setting of which every value makes a run.
 struct Axis {
@@ -174,15 +186,16 @@ impl Reader<'_> {
         let Some(tables) = node.get_ref().as_array().filter(|tables| !tables.is_empty()) else {
             return Err(self.wrong(node.span().start, right));
         };
-        let mut runs: Vec<ScenarioRun> = Vec::new();
+        let mut runs: Vec<Made> = Vec::new();
         for node in tables.iter() {
             let table = self.table_of("run", node)?;
             let at = node.span().start;
-            for run in self.runs_of(table, at, &defaults)? {
-                if runs.iter().any(|other| other.name == run.name) {
-                    return Err(self.wrong(at, format!("two runs are called `{}`", run.name)));
+            for made in self.runs_of(table, at, &defaults)? {
+                let name = &made.run.name;
+                if runs.iter().any(|other| other.run.name == *name) {
+                    return Err(self.wrong(at, format!("two runs are called `{name}`")));
                 }
-                runs.push(run);
+                runs.push(made);
             }
             if runs.len() > MAX_RUNS || runs.len() * seeds > MAX_SIMULATIONS {
                 let problem = format!(
@@ -192,7 +205,8 @@ impl Reader<'_> {
                 return Err(self.wrong(at, problem));
             }
         }
-        Ok(runs)
+        self.effects(&runs)?;
+        Ok(runs.into_iter().map(|made| made.run).collect())
     }
 
     /// The runs of one table: one, or one for each choice of values under `vary`.
@@ -201,7 +215,7 @@ impl Reader<'_> {
         table: &DeTable<'_>,
         at: usize,
         defaults: &Layer,
-    ) -> Result<Vec<ScenarioRun>, ScenarioError> {
+    ) -> Result<Vec<Made>, ScenarioError> {
         let Some(node) = one(table, "name") else {
             return Err(self.wrong(at, "a run needs a `name`"));
         };
@@ -219,6 +233,10 @@ impl Reader<'_> {
             if open.len() * axis.points.len() > MAX_RUNS {
                 return Err(self.wrong(at, format!("`vary` makes more than {MAX_RUNS} runs")));
             }
+            if let Some((key, _)) = table.get_key_value(axis.key.as_str()) {
+                let problem = format!("`{}` is set twice: here and under `vary`", axis.key);
+                return Err(self.wrong(key.span().start, problem));
+            }
             let point = |(name, layer): &(String, Layer), (label, value, at): &(String, _, _)| {
                 let mut layer = layer.clone();
                 layer.set(&axis.key, Value::clone(value), *at);
@@ -231,7 +249,8 @@ impl Reader<'_> {
             if let Some(problem) = wrong_name(&name) {
                 return Err(self.wrong(at, format!("the name `{name}` {problem}")));
             }
-            Ok(ScenarioRun { name, config: self.config(&layer, at)? })
+            let config = self.config(&layer, at)?;
+            Ok(Made { run: ScenarioRun { name, config }, layer, at })
         };
         open.into_iter().map(run).collect()
     }
@@ -306,16 +325,46 @@ impl Reader<'_> {
         Ok(config)
     }
 
+    /// Refuses settings that have no effect in any run that has them.
+    fn effects(&self, all: &[Made]) -> Result<(), ScenarioError> {
+        let mut carried = BTreeMap::<usize, usize>::new();
+        let mut without = BTreeMap::<usize, (usize, ScenarioError)>::new();
+        for Made { run, layer, at } in all {
+            layer.places.values().for_each(|place| *carried.entry(*place).or_default() += 1);
+            let mut seen = BTreeSet::new();
+            for error in run.config.without_effect() {
+                let wrong = self.place(&error, layer, *at);
+                let SimError::Flag { flag, .. } = error else { return Err(wrong) };
+                let place = layer.places.get(&key_of(flag));
+                let Some(place) = place.filter(|_| HERE_OR_THERE.contains(&flag)) else {
+                    return Err(wrong);
+                };
+                if seen.insert(*place) {
+                    without.entry(*place).or_insert((0, wrong)).0 += 1;
+                }
+            }
+        }
+        let mut nowhere = without.into_iter();
+        let nowhere = nowhere.find(|(place, (count, _))| carried.get(place) == Some(count));
+        nowhere.map_or(Ok(()), |(_, (_, wrong))| Err(wrong))
+    }
+
     /// What a check of flags found, at the key that stands for the flag.
     fn place(&self, error: &SimError, layer: &Layer, at: usize) -> ScenarioError {
         let SimError::Flag { flag, problem } = error else {
             return self.wrong(at, error.to_string());
         };
-        let key = match flag.trim_start_matches('-') {
-            "param" => "parameters".to_owned(),
-            name => name.replace('-', "_"),
-        };
+        let key = key_of(flag);
         let at = layer.places.get(&key).copied().unwrap_or(at);
         self.wrong(at, format!("`{key}`: {problem}"))
+    }
+}
+
+/// The setting that stands for a flag.
+fn key_of(flag: &str) -> String {
+    match flag.trim_start_matches('-').split(' ').next().unwrap_or_default() {
+        "param" => "parameters".to_owned(),
+        "no-attest" => "attest".to_owned(),
+        name => name.replace('-', "_"),
     }
 }

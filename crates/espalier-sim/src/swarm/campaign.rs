@@ -3,8 +3,9 @@
 use super::draw::draw;
 use super::jury::Coverage;
 use super::look::Violation;
-use crate::config::Config;
+use crate::config::{Config, Family};
 use crate::engine::Logged;
+use crate::error::{SimError, flag};
 use crate::harness::{Drilled, drill};
 use espalier_identity::Digest;
 use rayon::prelude::*;
@@ -15,6 +16,31 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 const BATCH: usize = 64;
 /// After so many violations a campaign ends.
 const ENOUGH: usize = 8;
+
+/// The most nodes, rounds and elements of what is judged: it is looked at after every message.
+const MOST: (u32, u32, u64) = (256, 10_000, 1 << 22);
+
+impl Config {
+    /// Checks that a run is small enough to be judged: each event is looked at by all checkers.
+    ///
+    /// # Errors
+    /// [`SimError::Flag`].
+    pub fn check_swarm(&self) -> Result<(), SimError> {
+        let (nodes, rounds, elements) = MOST;
+        if self.nodes > nodes {
+            return Err(flag("--nodes", format!("a jury judges at most {nodes}")));
+        }
+        if self.rounds > rounds {
+            return Err(flag("--rounds", format!("a jury judges at most {rounds}")));
+        }
+        match &self.model {
+            Family::Synthetic(shape) if shape.iter().product::<u64>() > elements => {
+                Err(flag("--model", format!("a jury judges at most {elements} elements")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
 
 /// What judging one run came to.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -47,6 +47,28 @@ pub(crate) fn draw(seed: u64) -> Config {
     if config.exchange == Exchange::Delta && dice.happens(0.4) {
         config.exchange = Exchange::Intervals;
     }
+    without_idle(config)
+}
+
+/// The same without what would come to nothing, and without outages of everybody.
+fn without_idle(mut config: Config) -> Config {
+    // Nobody measures models like these.
+    config.attest = true;
+    match config.byzantine.of(config.nodes) {
+        0 => config.attack = Config::default().attack,
+        liars => config.attack.truncate(liars as usize),
+    }
+    config.retrain = config.retrain.filter(|every| *every <= config.rounds);
+    while !config.outage.is_empty() && config.check().is_err() {
+        config.outage.pop();
+    }
+    let mut retract = std::mem::take(&mut config.retract);
+    for one in retract.drain(..) {
+        config.retract.push(one);
+        if !config.without_effect().is_empty() {
+            config.retract.pop();
+        }
+    }
     config
 }
 
@@ -244,7 +266,7 @@ mod tests {
     fn every_drawn_configuration_can_run_and_a_seed_draws_one() {
         for seed in 0..2_000 {
             let config = draw(seed);
-            config.check().unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+            config.check_asked().unwrap_or_else(|error| panic!("seed {seed}: {error}"));
             assert_eq!(config, draw(seed));
             let liars = config.byzantine.of(config.nodes);
             assert!(2 * liars < config.nodes, "seed {seed}: {liars} of {}", config.nodes);

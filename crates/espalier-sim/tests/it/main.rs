@@ -9,9 +9,11 @@ mod faults;
 mod fixtures;
 mod grid;
 mod inputs;
+mod least;
 mod metrics;
 #[cfg(feature = "mutants")]
 mod mutants;
+mod outages;
 mod output;
 mod page_proof;
 mod protocol;

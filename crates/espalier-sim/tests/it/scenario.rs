@@ -212,6 +212,45 @@ fn a_report_is_checked_by_running_it_again() {
 }
 
 #[test]
+fn results_that_cannot_be_those_of_the_scenario_fail_without_a_run() {
+    let report = serde_json::to_value(made(&parsed(SMALL))).unwrap();
+    let with = |pointer: &str, value: Value| {
+        let mut copy = report.clone();
+        *copy.pointer_mut(pointer).unwrap() = value;
+        places(&copy)
+    };
+    assert_eq!(with("/scenario/runs/0/config/rounds", json!(10_000_000)), ["results[0].rounds"]);
+    assert_eq!(with("/scenario/seeds", json!((1..=10_000).collect::<Vec<_>>())), ["results"]);
+    assert_eq!(with("/results/1/seed", json!(77)), ["results[1]"]);
+}
+
+/// A setting that comes to nothing in every run that has it is refused at its line; beside one that
+/// varies it may come to nothing here and there.
+#[test]
+fn settings_without_effect_are_named() {
+    let text = |settings: &str| {
+        format!(
+            "title = \"t\"\nseeds = 2\n[defaults]\nmodel = \"synthetic:4\"\n[[run]]\nname = \"a\"\n{settings}"
+        )
+    };
+    for (settings, part) in [
+        ("attack = \"nan\"", "line 7: `attack`: nobody is there"),
+        ("attest = false", "line 7: `attest`: only nodes with data"),
+        ("period = \"5s\"", "line 7: `period`: needs virtual time"),
+        ("outage = \"0@30..40\"", "line 7: `outage`: round 30 is after"),
+        ("retract = [\"1@2\", \"1@4\"]", "line 7: `retract`: node 1 has nothing"),
+        ("byzantine = \"1%\"", "line 7: `byzantine`: 1% of 8 nodes is nobody"),
+        ("topology = \"ring\"\nvary.topology = [\"star\"]", "line 7: `topology` is set twice"),
+        ("attack = \"nan\"\nvary.byzantine = [0, \"0%\"]", "line 7: `attack`: nobody is there"),
+    ] {
+        let error = parse(&text(settings)).expect_err(settings).to_string();
+        assert!(error.contains(part), "{settings}: {error}");
+    }
+    parsed(&text("attack = \"nan\"\nvary.byzantine = [0, \"25%\"]"));
+    parsed(&text("period = \"5s\"\nvary.clock = [\"rounds\", \"periodic\"]"));
+}
+
+#[test]
 fn what_is_no_scenario_report_is_refused() {
     let report = made(&parsed(SMALL).with_seeds(Some(1), None).unwrap());
     let good = serde_json::to_value(&report).unwrap();

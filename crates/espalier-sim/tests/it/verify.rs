@@ -136,3 +136,30 @@ fn a_configuration_that_does_not_run_is_refused() {
         assert!(matches!(verify(&report.to_string()), Err(VerifyError::Run(_))), "{field}");
     }
 }
+
+/// What a report of so many rounds would be does not hang on what it asks for.
+#[test]
+fn a_report_that_cannot_be_true_fails_without_its_run() {
+    let report = serde_json::to_value(run(&Config { until_converged: true, ..small() })).unwrap();
+    let made = report["rounds"].as_array().unwrap().len() as u64 - 1;
+    assert!(made < 12, "it stopped early: {made}");
+    let with = |changes: &[(&str, Value)]| {
+        let mut copy = report.clone();
+        for (pointer, value) in changes {
+            *copy.pointer_mut(pointer).unwrap() = value.clone();
+        }
+        places(&copy)
+    };
+    let rounds = ("/config/rounds", json!(10_000_000));
+    assert_eq!(with(&[rounds.clone(), ("/config/until_converged", json!(false))]), ["rounds"]);
+    // It might have ended so early, had all been equal: no more rounds are made than are listed.
+    let never = ("/config/loss", json!(1.0));
+    assert!(with(&[rounds, never]).contains(&"config.rounds".to_owned()));
+    assert_eq!(with(&[("/config/nodes", json!(100_000))])[0], "nodes");
+    assert_eq!(with(&[("/config/metrics", json!("sample:3"))])[0], "sampled_nodes");
+    let larger = ("/config/model", json!("synthetic:268435456"));
+    assert_eq!(with(&[larger]), ["model.parameters"]);
+    // Beyond what can run there is a limit, too.
+    let beyond = report.to_string().replace("\"rounds\":12", "\"rounds\":4000000000");
+    assert!(verify(&beyond).unwrap_err().to_string().contains("--rounds"));
+}

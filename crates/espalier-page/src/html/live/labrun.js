@@ -57,7 +57,9 @@ function labTiles(cells) {
 function configOfCell(cell, grid, defaults) {
   const profile = grid.profile ?? (cell.spread.startsWith('clusters') ? 'clustered' : 'strict');
   return { ...defaults, model: grid.model, nodes: cell.nodes, rounds: cell.trust.length,
-    topology: cell.topology, spread: cell.spread, byzantine: cell.share, attack: [cell.attack],
+    topology: cell.topology, spread: cell.spread, byzantine: cell.share,
+    // Where nobody lies an attack would be without effect, which is refused.
+    attack: parseFloat(cell.share) === 0 ? defaults.attack : [cell.attack],
     retrain: grid.retrain?.every ?? null, attest: grid.attest, profile, seed: numberOr(cell.seed) };
 }
 

@@ -1,0 +1,140 @@
+//! Values that begin with one of some names, so that shells can complete them.
+
+use clap::builder::{PossibleValue, TypedValueParser};
+use clap::{Arg, Command};
+use espalier::sim::{Attack, Family, Spread};
+use espalier::topology::Topology;
+use std::ffi::OsStr;
+use std::fmt::Display;
+use std::str::FromStr;
+
+/// A parser that offers words and takes all that its type takes.
+#[derive(Clone)]
+pub(crate) struct Words<T> {
+    pub(super) offered: fn() -> Vec<&'static str>,
+    pub(super) parse: fn(&str) -> Result<T, String>,
+}
+
+impl<T: Clone + Send + Sync + 'static> TypedValueParser for Words<T> {
+    type Value = T;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        arg: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<T, clap::Error> {
+        TypedValueParser::parse_ref(&self.parse, command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new((self.offered)().into_iter().map(PossibleValue::new)))
+    }
+}
+
+fn parse<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error: T::Err| error.to_string())
+}
+
+/// Attacks, those with a parameter without it.
+pub(crate) fn attacks() -> Words<Attack> {
+    fn names() -> Vec<&'static str> {
+        Attack::FORMS.into_iter().filter_map(|(form, _)| form.split(':').next()).collect()
+    }
+    Words { offered: names, parse: parse::<Attack> }
+}
+
+/// Strategies. Which there are is checked with their parameters.
+pub(crate) fn strategies() -> Words<String> {
+    fn names() -> Vec<&'static str> {
+        espalier::resolve::registry().iter().map(|info| info.name).collect()
+    }
+    Words { offered: names, parse: |text| Ok(text.to_owned()) }
+}
+
+/// Families of models; a path is one, too.
+pub(crate) fn models() -> Words<Family> {
+    Words { offered: || vec!["digits", "synthetic:16x16"], parse: parse::<Family> }
+}
+
+/// Networks, those with parameters with some that often do.
+pub(crate) fn topologies() -> Words<Topology> {
+    let some = || {
+        vec![
+            "random",
+            "ring",
+            "star",
+            "complete",
+            "line",
+            "torus",
+            "hypercube",
+            "regular:4",
+            "erdos-renyi:0.3",
+            "watts-strogatz:4:0.1",
+            "barabasi-albert:2",
+        ]
+    };
+    Words { offered: some, parse: parse::<Topology> }
+}
+
+/// How data differ.
+pub(crate) fn spreads() -> Words<Spread> {
+    let some = || vec!["iid", "mild", "strong", "dirichlet:0.3", "clusters:2"];
+    Words { offered: some, parse: parse::<Spread> }
+}
+
+pub(crate) fn clocks() -> Vec<&'static str> {
+    vec!["rounds", "periodic", "poisson", "none"]
+}
+
+pub(crate) fn exchanges() -> Vec<&'static str> {
+    vec!["delta", "full-state", "intervals", "broadcast"]
+}
+
+pub(crate) fn metrics() -> Vec<&'static str> {
+    vec!["full", "sample:16", "off"]
+}
+
+pub(crate) fn orders() -> Vec<&'static str> {
+    vec!["sequential", "synchronous"]
+}
+
+pub(crate) fn schedules() -> Vec<&'static str> {
+    vec!["random", "scheduled"]
+}
+
+pub(crate) fn wires() -> Vec<&'static str> {
+    vec!["frames", "counted"]
+}
+
+/// Words, most of which are all that the type has.
+pub(crate) fn one_of<T: FromStr<Err: Display>>(offered: fn() -> Vec<&'static str>) -> Words<T> {
+    Words { offered, parse: parse::<T> }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use espalier::sim::{Clock, Exchange, Metrics, Wire};
+    use espalier::topology::{Order, Schedule};
+
+    #[test]
+    fn what_is_offered_is_taken() {
+        fn check<T>(words: Words<T>) {
+            for word in (words.offered)() {
+                assert!((words.parse)(word).is_ok(), "{word}");
+            }
+        }
+        check(attacks());
+        check(strategies());
+        check(models());
+        check(topologies());
+        check(spreads());
+        check(one_of::<Clock>(clocks));
+        check(one_of::<Exchange>(exchanges));
+        check(one_of::<Metrics>(metrics));
+        check(one_of::<Order>(orders));
+        check(one_of::<Schedule>(schedules));
+        check(one_of::<Wire>(wires));
+    }
+}

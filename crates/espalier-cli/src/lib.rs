@@ -1,0 +1,121 @@
+//! The `espalier` command.
+//!
+//! Exit codes: 0 done; 1 the run finished but a check it was asked for failed; 2 bad usage or bad
+//! input; 3 the environment (disk, memory, network).
+//!
+//! A library so that tests can read command lines by the thousand: [`main`] is the program,
+//! [`read`] what it understands of its words before anything runs.
+
+mod args;
+mod byzantine;
+mod console;
+mod exchanges;
+mod limits;
+mod maelstrom;
+mod manual;
+mod replay;
+mod rounds;
+mod scenario;
+mod selfcheck;
+mod serve;
+mod simulate;
+mod swarm;
+mod trace;
+mod understand;
+mod verify;
+
+use args::{Cli, Command};
+use clap::CommandFactory as _;
+use std::process::ExitCode;
+
+pub use understand::{Understood, command, read};
+
+/// Why a command did not succeed, by exit code.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// 1: a check that was asked for failed. It has been reported.
+    Check,
+    /// 2: the user's input.
+    Input(anyhow::Error),
+    /// 3: the environment.
+    Environment(anyhow::Error),
+}
+
+impl Failure {
+    fn input(error: impl Into<anyhow::Error>) -> Self {
+        Self::Input(error.into())
+    }
+
+    fn environment(error: impl Into<anyhow::Error>) -> Self {
+        Self::Environment(error.into())
+    }
+}
+
+/// Failing to print is the environment's fault.
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::environment(error)
+    }
+}
+
+/// The program: reads the words it was started with, does what they say, and says how it went.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match understand::words(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(understand::Misread::Usage(error)) => error.exit(),
+        Err(understand::Misread::Flags(problem)) => return report(&anyhow::anyhow!(problem), 2),
+    };
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Check) => ExitCode::from(1),
+        Err(Failure::Environment(error)) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(Failure::Input(error)) => report(&error, 2),
+        Err(Failure::Environment(error)) => report(&error, 3),
+    }
+}
+
+/// Whoever read our output has seen enough: `espalier … | head`.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = error.downcast_ref::<std::io::Error>();
+    io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+fn report(error: &anyhow::Error, code: u8) -> ExitCode {
+    let mut text = String::from("error");
+    let mut said = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        // Some errors tell their cause themselves.
+        if !said.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+        said = cause;
+    }
+    console::complain(&text);
+    ExitCode::from(code)
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    if cli.command.computes() {
+        limits::start_threads(cli.threads)?;
+    }
+    match cli.command {
+        Command::Simulate(args) => simulate::run(&args, cli.quiet),
+        Command::Serve(args) => serve::run(&args, cli.quiet),
+        Command::Trace(args) => trace::run(&args, cli.quiet),
+        Command::Byzantine(args) => byzantine::run(&args, cli.quiet),
+        Command::Swarm(args) => swarm::run(&args, cli.quiet),
+        Command::Exchanges(args) => exchanges::run(&args, cli.quiet),
+        Command::Rounds(args) => rounds::run(&args, cli.quiet),
+        Command::Verify(args) => verify::run(&args, cli.quiet),
+        Command::Selfcheck => selfcheck::run(cli.quiet),
+        Command::Maelstrom(args) => maelstrom::run(&args),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "espalier", &mut script);
+            console::print_bytes(&script)
+        }
+        Command::Man { out } => manual::run(out.as_deref()),
+    }
+}

@@ -1,0 +1,50 @@
+//! What this machine can take: threads, and memory for a run.
+
+use crate::Failure;
+use crate::args::MemoryArgs;
+use crate::console;
+use anyhow::anyhow;
+use espalier::sim::{Config, memory_left};
+use std::num::NonZeroUsize;
+
+/// Starts the threads on which everything is computed.
+///
+/// # Errors
+/// The environment's, if there cannot be so many.
+pub(crate) fn start_threads(threads: Option<NonZeroUsize>) -> Result<(), Failure> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.map_or(0, NonZeroUsize::get));
+    pool.build_global().map_err(|error| {
+        let right = "ask for fewer by --threads, or raise the limit on memory or processes";
+        Failure::Environment(anyhow!("the threads cannot be started: {error}; {right}"))
+    })
+}
+
+/// Refuses runs that would not fit into memory, side by side on as many threads as there are.
+///
+/// # Errors
+/// The input's: what is needed, and what there is.
+pub(crate) fn check_memory<'a>(
+    runs: impl Iterator<Item = &'a Config>,
+    memory: &MemoryArgs,
+) -> Result<(), Failure> {
+    if memory.any_size {
+        return Ok(());
+    }
+    let Some(left) = memory_left() else { return Ok(()) };
+    let mut needs: Vec<u64> = runs.map(Config::memory).collect();
+    needs.sort_unstable_by_key(|need| std::cmp::Reverse(*need));
+    let at_once = needs.iter().take(rayon::current_num_threads());
+    let need = at_once.fold(0, |sum: u64, need| sum.saturating_add(*need));
+    if need <= left.bytes {
+        return Ok(());
+    }
+    let together = if needs.len() > 1 { "runs side by side" } else { "this run" };
+    Err(Failure::Input(anyhow!(
+        "{together} would need about {}, and {} leaves {}; take fewer or smaller models, fewer \
+         nodes or rounds{}, or add --any-size to try all the same",
+        console::bytes(need),
+        left.by,
+        console::bytes(left.bytes),
+        if needs.len() > 1 { ", fewer --threads" } else { "" },
+    )))
+}

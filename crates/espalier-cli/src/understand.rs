@@ -1,0 +1,115 @@
+//! What a command line says, before anything runs.
+
+use crate::args::{Cli, Command, rules};
+use crate::{Failure, byzantine, exchanges, rounds, simulate, swarm, trace};
+use clap::{CommandFactory as _, FromArgMatches as _};
+use std::ffi::OsString;
+use std::path::Path;
+
+/// The definition of the command line.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Why words are not understood. Either way the exit code is 2.
+pub(crate) enum Misread {
+    /// They are not of the command line's form; help and version count here, too.
+    Usage(clap::Error),
+    /// A flag does not go with the others.
+    Flags(String),
+}
+
+/// Reads words, and refuses flags that would have no effect.
+pub(crate) fn words(words: impl IntoIterator<Item = OsString>) -> Result<Cli, Misread> {
+    let mut command = Cli::command();
+    let matches = command.try_get_matches_from_mut(words).map_err(Misread::Usage)?;
+    rules::check(&command, &matches).map_err(Misread::Flags)?;
+    Cli::from_arg_matches(&matches).map_err(|error| Misread::Usage(error.format(&mut command)))
+}
+
+/// A command line that can run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Understood {
+    /// All that the flags say.
+    pub flags: String,
+    /// What is run, where that follows from flags and files: a configuration with all defaults.
+    pub config: Option<String>,
+    /// About how much there is to compute: nodes times rounds times runs times elements. `None`
+    /// where the flags do not tell.
+    pub effort: Option<u64>,
+}
+
+/// What a command line says; nothing is run or written. The first word is the program's name.
+///
+/// # Errors
+/// The exit code, and what is wrong. Help and version have exit code 0.
+pub fn read(line: impl IntoIterator<Item = OsString>) -> Result<Understood, (u8, String)> {
+    let cli = words(line).map_err(|misread| match misread {
+        Misread::Usage(error) => (error.exit_code() as u8, error.to_string()),
+        Misread::Flags(problem) => (2, problem),
+    })?;
+    let flags = format!("{cli:?}");
+    let planned = plan(&cli.command).map_err(|failure| match failure {
+        Failure::Check => (1, String::new()),
+        Failure::Input(error) => (2, format!("{error:#}")),
+        Failure::Environment(error) => (3, format!("{error:#}")),
+    })?;
+    let (config, effort) = planned.unzip();
+    Ok(Understood { flags, config, effort })
+}
+
+/// What would be run, and how much it is; `None` where files say so.
+fn plan(command: &Command) -> Result<Option<(String, u64)>, Failure> {
+    Ok(match command {
+        Command::Simulate(args) if args.replay.is_some() => None,
+        Command::Simulate(args) => match &args.scenario {
+            Some(file) => {
+                let scenario = crate::scenario::open(Path::new(file), args)?;
+                let seeds = scenario.seeds.len() as u64;
+                let runs = scenario.runs.iter().map(|run| run.config.effort());
+                let effort = runs.fold(0, u64::saturating_add).saturating_mul(seeds);
+                Some((format!("{scenario:?}"), effort))
+            }
+            None => {
+                let config = simulate::of_flags(&args.run)?;
+                Some((format!("{config:?}"), config.effort()))
+            }
+        },
+        Command::Trace(args) if args.report.is_some() => None,
+        Command::Trace(args) => {
+            let config = trace::configure_run(args)?;
+            Some((format!("{config:?}"), config.effort()))
+        }
+        Command::Byzantine(args) => {
+            let config = byzantine::configure(args)?;
+            let cells = config.cells();
+            let efforts = cells.iter().map(|cell| cell.config(&config).effort());
+            Some((format!("{config:?}"), efforts.fold(0, u64::saturating_add)))
+        }
+        Command::Exchanges(args) => {
+            let config = exchanges::configure(args)?;
+            let runs = config.protocols.len() as u64 * (config.seeds.len() as u64 + 1);
+            let effort = config.network.effort().saturating_mul(runs);
+            Some((format!("{config:?}"), effort))
+        }
+        Command::Rounds(args) => {
+            let config = rounds::configure(args)?;
+            let nodes = config.nodes.iter().map(|n| u64::from(*n) * u64::from(*n)).sum::<u64>();
+            let effort = nodes.saturating_mul(config.draws() as u64);
+            Some((format!("{config:?}"), effort))
+        }
+        Command::Swarm(args) => {
+            let seeds = args.seeds.map_or(1_000, u64::from);
+            let fixed = swarm::fixed(args)?;
+            let effort = fixed.as_ref().map_or(1 << 16, espalier::sim::Config::effort);
+            Some((format!("{fixed:?}"), effort.saturating_mul(seeds)))
+        }
+        Command::Verify(_)
+        | Command::Serve(_)
+        | Command::Selfcheck
+        | Command::Maelstrom(_)
+        | Command::Completions { .. }
+        | Command::Man { .. } => None,
+    })
+}
