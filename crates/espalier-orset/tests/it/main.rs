@@ -35,7 +35,6 @@ fn reading_takes_memory_in_proportion_to_the_bytes() {
     }
     let vector: VersionVector<Id> = (0..3000).map(|i| (id(i), 1)).collect();
     let measured = [held_per_byte(&set), held_per_byte(&context), held_per_byte(&vector)];
-    println!("{measured:?}");
     let [set, context, vector] = measured;
     assert!(vector <= 4.0 && set <= 5.0 && context <= 16.0, "{measured:?}");
 }
