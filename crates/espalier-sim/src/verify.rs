@@ -61,12 +61,10 @@ pub fn verify_report(
     }
     let most = reported.rounds.len() as u32;
     let computed = simulate(&reported.config, &mut |progress| {
-        let heard = watch(progress);
         // A run that goes on longer than the report is another one.
-        match progress {
-            Progress::Round { done, .. } if done >= most => ControlFlow::Break(()),
-            _ => heard,
-        }
+        let over = matches!(&progress, Progress::Round { done, .. } if *done >= most);
+        let heard = watch(progress);
+        if over { ControlFlow::Break(()) } else { heard }
     })?;
     if computed != reported {
         let (a, b) = (serde_json::to_value(&reported)?, serde_json::to_value(&computed)?);
