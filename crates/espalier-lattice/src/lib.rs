@@ -17,7 +17,8 @@
 //! * [`CausalContext`]: any set of dots; what a delta has seen.
 //!
 //! Each has one encoding per value, and whatever else is read is refused: invalid numbers, wrong
-//! order, repetitions. So bytes of a stranger become a value that obeys every law here, or an error.
+//! order, repetitions. So a stranger's bytes become a value that obeys every law here, or an
+//! error.
 //!
 //! This crate knows no keys, no tensors, no clock and no IO.
 //!

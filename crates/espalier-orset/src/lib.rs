@@ -7,8 +7,8 @@
 //! (E, C) ⊔ (E', C') = ( E ∩ E'  ∪  {d ∈ E : d ∉ C'}  ∪  {d ∈ E' : d ∉ C},   C ∪ C' )
 //! ```
 //!
-//! A *delta* is a small state whose join has the effect of a change, on the replica that made it and
-//! on every other (Almeida, Shoker, Baquero, *Delta state replicated data types*, JPDC 2018,
+//! A *delta* is a small state whose join has the effect of a change, on the replica that made it
+//! and on every other (Almeida, Shoker, Baquero, *Delta state replicated data types*, JPDC 2018,
 //! figure 8; Bieniusa et al., *An optimized conflict-free replicated set*, 2012).
 //! [`insert`](OrSet::insert) and [`remove`](OrSet::remove) change the set and return the delta for
 //! the others. Adds win: a removal covers only the dots its author had seen.
@@ -241,8 +241,8 @@ impl<A: Ord + Clone, E: Ord + Clone> OrSet<A, E> {
     }
 }
 
-/// O((r + d) log n) for r ranges in the other context and d dots that are live on either side within
-/// them.
+/// O((r + d) log n) for r ranges in the other context and d dots that are live on either side
+/// within them.
 impl<A: Ord + Clone, E: Ord + Clone> Join for OrSet<A, E> {
     fn join(&mut self, other: &Self) -> bool {
         let mut changed = self.drop_removed_by(other);

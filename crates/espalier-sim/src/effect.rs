@@ -174,7 +174,8 @@ mod tests {
     #[test]
     fn what_comes_to_nothing_is_named() {
         assert_eq!(problems(|_| ()), Vec::<String>::new());
-        let cases: [(fn(&mut Config), &str); 13] = [
+        type Case = (fn(&mut Config), &'static str);
+        let cases: [Case; 13] = [
             (|c| c.attack = vec!["nan".parse().expect("an attack")], "--attack: nobody is there"),
             (
                 |c| {

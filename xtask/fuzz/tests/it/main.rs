@@ -1,5 +1,7 @@
 //! Every target on generated samples, on damaged ones, and on what was found once.
 
+#![expect(clippy::print_stdout, reason = "a failed test shows which input it was")]
+
 use espalier_fuzz::{TARGETS, Target};
 use espalier_testkit::alloc::CountingAllocator;
 use espalier_testkit::fixture_path;
