@@ -62,15 +62,9 @@ pub fn verify_report(
     let most = reported.rounds.len() as u32;
     let computed = simulate(&reported.config, &mut |progress| {
         // A run that goes on longer than the report is another one.
-<<<<<<< HEAD
         let longer = matches!(&progress, Progress::Round { done, .. } if *done >= most);
         let heard = watch(progress);
         if longer { ControlFlow::Break(()) } else { heard }
-=======
-        let over = matches!(&progress, Progress::Round { done, .. } if *done >= most);
-        let heard = watch(progress);
-        if over { ControlFlow::Break(()) } else { heard }
->>>>>>> h-orset
     })?;
     if computed != reported {
         let (a, b) = (serde_json::to_value(&reported)?, serde_json::to_value(&computed)?);
