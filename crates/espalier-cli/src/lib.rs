@@ -82,17 +82,14 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// What is wrong with the words of the command line. It repeats them, and a name of a file among
-/// them could have lines of its own.
+/// What is wrong with the words of the command line. The message repeats them, and a name of a
+/// file among them could have lines of its own; so they are read again as they may be shown.
 fn usage(error: &clap::Error) -> String {
-    let mut text = error.render().to_string();
-    for word in std::env::args_os() {
-        let word = word.to_string_lossy();
-        for part in word.split(['=', ',']).chain([&*word]).filter(|part| part.contains('\n')) {
-            text = text.replace(part, &escape::line(part));
-        }
+    let words = std::env::args_os().map(|word| escape::line(&word.to_string_lossy()).into_owned());
+    match Cli::command().try_get_matches_from(words) {
+        Err(shown) if shown.use_stderr() => shown.render().to_string(),
+        _ => escape::line(error.render().to_string().trim_end()).into_owned(),
     }
-    text
 }
 
 fn report(error: &anyhow::Error, code: u8) -> ExitCode {

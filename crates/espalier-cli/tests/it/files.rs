@@ -182,7 +182,10 @@ fn nothing_is_left_of_an_interrupted_run() {
     for (signal, number) in [("INT", 2), ("TERM", 15), ("HUP", 1), ("KILL", 9)] {
         for wait in [5, 60, 250] {
             let place = Place::new();
-            let mut command = place.command(&LONG.split(' ').collect::<Vec<_>>());
+            // Whoever started the tests may ignore signals, which the command would respect.
+            let mut command = Command::new("env");
+            command.arg("--default-signal=INT,TERM,HUP").arg(env!("CARGO_BIN_EXE_espalier"));
+            command.args(LONG.split(' ')).current_dir(place.path()).stdin(Stdio::null());
             let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
             std::thread::sleep(Duration::from_millis(wait));
             let kill = Command::new("kill").args(["-s", signal, &child.id().to_string()]).status();
