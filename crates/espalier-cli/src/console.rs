@@ -7,8 +7,6 @@ use std::io::{IsTerminal as _, Write as _};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-/// How wide a line is that goes to no terminal.
-const WIDTH: usize = 100;
 /// Narrower than this no table is made.
 const MIN_WIDTH: usize = 40;
 
@@ -193,9 +191,10 @@ impl From<usize> for Count {
     }
 }
 
-/// How wide a line may be: the terminal, or what most terminals and readers of files show.
+/// How wide a line may be: the terminal; what is not read on one has whole rows.
 fn width() -> usize {
-    terminal_size::terminal_size().map_or(WIDTH, |(width, _)| usize::from(width.0).max(MIN_WIDTH))
+    terminal_size::terminal_size_of(std::io::stdout())
+        .map_or(usize::MAX, |(width, _)| usize::from(width.0).max(MIN_WIDTH))
 }
 
 /// The same as [`table`], in several parts one below the other where it is too wide. Each part
@@ -216,7 +215,7 @@ fn parts(width: usize, keys: usize, head: &[&str], right: &[bool], rows: &[Vec<S
         // A column without a head belongs to the one before it.
         let joined = column + 1 < head.len() && head[column + 1].is_empty();
         let needs = wide(column) + if joined { wide(column + 1) } else { 0 };
-        if !head[column].is_empty() && used.saturating_add(needs) > width + 2 {
+        if !head[column].is_empty() && used.saturating_add(needs) > width.saturating_add(2) {
             parts.push((0..keys).collect());
             used = first;
         }

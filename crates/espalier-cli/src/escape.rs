@@ -67,7 +67,8 @@ mod tests {
         let shown = lines(hostile);
         assert_eq!(
             shown,
-            "a\\u{1b}[31m\\u{9b}2J\\u{7}\\r\\t\\u{7f}\\u{202e}\\u{2066}\\u{200b}\\u{2028}\\u{feff}\nb"
+            "a\\u{1b}[31m\\u{9b}2J\\u{7}\\r\\t\\u{7f}\\u{202e}\
+             \\u{2066}\\u{200b}\\u{2028}\\u{feff}\nb"
         );
         assert_eq!(line("a\nb"), "a\\nb");
         for plain in ["", "naïve 模型 – “x” ± × …", "a\\b", "🦀"] {

@@ -2,8 +2,8 @@
 //!
 //! Binary: a frame around canonical postcard. JSON: the same fields by name, digests and keys as
 //! hexadecimal, tensor bytes as base64. Reading checks everything again: encoding, signatures,
-//! roster, chains and content addresses. Of a stranger's file one operation at a time is unpacked, so
-//! none takes more memory than a small multiple of its length.
+//! roster, chains and content addresses. Of a stranger's file one operation at a time is unpacked,
+//! so none takes more memory than a small multiple of its length.
 
 use crate::arena::Arena;
 use crate::batch::Packed;

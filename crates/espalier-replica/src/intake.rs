@@ -55,8 +55,8 @@ impl Waiting {
     }
 }
 
-/// How many bytes of strangers' operations of one batch are kept in any case, besides the first, and
-/// which part of what it has. All others come again with a later exchange.
+/// How many bytes of strangers' operations of one batch are kept in any case, besides the first,
+/// and which part of what it has. All others come again with a later exchange.
 const STRANGERS: usize = 1 << 17;
 const STRANGERS_PART: usize = 8;
 

@@ -364,7 +364,10 @@ impl Replica {
     /// that is so of this one.
     fn ack(&self, to: PeerId) -> Option<Effect> {
         let nothing = |interval: &Interval<'_>| interval.batch.is_empty();
-        let whole = |message: &Message<'_>| matches!(message, Message::Interval(interval) if nothing(interval));
+        let whole = |message: &Message<'_>| match message {
+            Message::Interval(interval) => nothing(interval),
+            _ => false,
+        };
         if let Some(interval) = self.interval(&to, Reply::Nothing).filter(whole) {
             return Some(send(to, &interval));
         }

@@ -3,8 +3,8 @@
 //! Whatever decides that counts heads, and heads that are there early must not decide for those who
 //! are still to come. So a layout (names, types and shapes) or the values of integer tensors count
 //! only if a majority of the roster has them, present or not, or if all who are present agree. If
-//! neither is so, nobody is judged and nothing is merged. Integers that a rule merges (the parameter
-//! `buffers`) need not be the same.
+//! neither is so, nobody is judged and nothing is merged. Integers that a rule merges (the
+//! parameter `buffers`) need not be the same.
 
 use crate::arena::Entry;
 use crate::policy::Policy;
@@ -37,9 +37,9 @@ pub enum Incomparable {
     },
     /// An integer tensor has different values, and no rule merges integers.
     #[error(
-        "tensor `{tensor}` holds integers, which no rule merges: {} contributions have one value and \
-         {} another, and none has the {} of the roster that it needs; the parameter `buffers` can \
-         be such a rule",
+        "tensor `{tensor}` holds integers, which no rule merges: {} contributions have one value \
+         and {} another, and none has the {} of the roster that it needs; the parameter `buffers` \
+         can be such a rule",
         .counts[0], .counts[1], .needed
     )]
     Integers {

@@ -258,7 +258,8 @@ pub enum OpError {
     },
     /// A list that is longer than anybody reads.
     #[error(
-        "an operation names at most {MAX_READ_TARGETS} dots and sizes of {MAX_RANK} dimensions, and \
+        "an operation names at most {MAX_READ_TARGETS} dots and sizes of {MAX_RANK} dimensions, \
+         and \
          a path in it has at most {MAX_READ_PATH} steps"
     )]
     Unreadable,

@@ -47,7 +47,8 @@ impl PolicySpec {
     /// # use espalier_replica::PolicySpec;
     /// # let model = espalier_tensor::Model::from_f32(&[("w", &[1], &[0.0])])?;
     /// # let roster = Vec::new();
-    /// let spec = PolicySpec { strategy: "median".into(), roster, ..PolicySpec::for_model(&model) };
+    /// let spec = PolicySpec { strategy: "median".into(), roster, ..PolicySpec::for_model(&model)
+    /// };
     /// # Ok::<(), espalier_tensor::TensorError>(())
     /// ```
     #[must_use]

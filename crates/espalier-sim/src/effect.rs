@@ -56,7 +56,7 @@ fn of_liars(config: &Config) -> Vec<SimError> {
         _ => {}
     }
     if liars == 0 && config.attack != Config::default().attack {
-        let problem = "nobody is there to do it: add liars by --byzantine, such as --byzantine 34%";
+        let problem = "nobody is there to do it without liars, such as a share of 34%";
         found.push(flag("--attack", problem));
     }
     let (attacks, last) = (config.attack.len(), config.attack.last());

@@ -142,8 +142,9 @@ fn between(
     }
 }
 
-/// Merged models that are affine combinations of contributions. Their coefficients, with that of the
-/// base, sum to one whatever the weights: what the contributions add to it, the base lacks. So ‖Σ a x‖² = −½ aᵀ D a for their difference a, where D holds the squared distances of the
+/// Merged models that are affine combinations of contributions. Their coefficients, with that of
+/// the base, sum to one whatever the weights: what the contributions add to it, the base lacks. So
+/// ‖Σ a x‖² = −½ aᵀ D a for their difference a, where D holds the squared distances of the
 /// contributions, which are known already: no element is touched.
 struct Affine {
     /// Per model the coefficient of each point.

@@ -182,9 +182,9 @@ mod tests {
 
     #[test]
     fn limits_are_read_as_the_system_writes_them() {
-        let limits = "Limit                     Soft Limit           Hard Limit           Units     \n\
-                      Max data size             unlimited            unlimited            bytes     \n\
-                      Max address space         614400000            unlimited            bytes     \n";
+        let limits = "Limit                     Soft Limit           Hard Limit           Units\n\
+                      Max data size             unlimited            unlimited            bytes\n\
+                      Max address space         614400000            unlimited            bytes\n";
         assert_eq!(limit(limits, "Max address space"), Some(614_400_000));
         assert_eq!(limit(limits, "Max data size"), None);
         assert_eq!(in_kib("MemTotal: 9 kB\nMemAvailable:    7 kB\n", "MemAvailable:"), Some(7_168));

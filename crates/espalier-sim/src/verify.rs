@@ -55,6 +55,8 @@ pub fn verify_report(
         return Err(VerifyError::TooLong(json.len()));
     }
     let reported: Report = serde_json::from_str(json)?;
+    // Before its lists are compared: a configuration that cannot run makes none.
+    reported.config.check()?;
     let mut differences = misshapen(&reported);
     if !differences.is_empty() {
         return Ok(differences);

@@ -60,9 +60,9 @@ pub(crate) fn byte_len(dtype: Dtype, shape: &[u64]) -> Option<u64> {
 
 /// The tensors of a model in ascending order of their names.
 ///
-/// Deserialising validates nothing but ranks: a peer may sign a bad manifest, and what it signed must be
-/// readable to be evidence. [`Manifest::check`] says whether it is well formed; everything that
-/// comes from [`Manifest::new`] is.
+/// Deserialising validates nothing but ranks: a peer may sign a bad manifest, and what it signed
+/// must be readable to be evidence. [`Manifest::check`] says whether it is well formed; everything
+/// that comes from [`Manifest::new`] is.
 ///
 /// Cloning is cheap (shared storage).
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, Default)]

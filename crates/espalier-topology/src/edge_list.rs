@@ -143,8 +143,9 @@ impl Collected {
 }
 
 /// Parses an edge list for nodes `0..nodes`: two numbers a line, which are
-/// [fields](espalier_file::fields); empty lines and everything after a `#` are skipped. Returns the edges (a, b), a < b,
-/// ascending. Time and memory in proportion to the text (and a sort of the edges).
+/// [fields](espalier_file::fields); empty lines and everything after a `#` are skipped. Returns the
+/// edges (a, b), a < b, ascending. Time and memory in proportion to the text (and a sort of the
+/// edges).
 ///
 /// # Errors
 ///

@@ -212,7 +212,8 @@ mod tests {
             let bytes = canonical::encode(&parts);
             let same = canonical::encode(&read) == bytes;
             let decoded = canonical::decode::<CausalTrustClock>(&bytes);
-            prop_assert_eq!(decoded, if same { Ok(read) } else { Err(CanonicalError::NotCanonical) });
+            let right = if same { Ok(read) } else { Err(CanonicalError::NotCanonical) };
+            prop_assert_eq!(decoded, right);
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::Place;
 
 /// A grid of a few small runs.
-const SMALL: [&str; 13] = [
+const SMALL: [&str; 15] = [
     "byzantine",
     "--model",
     "synthetic:64",
@@ -15,6 +15,8 @@ const SMALL: [&str; 13] = [
     "iid",
     "--attack",
     "scale,equivocation",
+    "--honest-seeds",
+    "1",
     "--out",
     "grid",
 ];

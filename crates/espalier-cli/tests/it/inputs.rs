@@ -56,7 +56,8 @@ fn integers_are_refused_with_the_flag_that_merges_them() {
     let problem = place.fails(2, &[&MODELS[..], &["--buffers", "median"]].concat());
     assert!(problem.contains("--buffers") && problem.contains("base, mean or error"), "{problem}");
 
-    let file = "title = \"t\"\nseeds = 1\n[[run]]\nname = \"a\"\nmodel = \"models\"\n";
+    let file = "title = \"t\"\nseeds = 1\n[[run]]\nname = \"a\"\n\
+                model = \"models\"\n";
     std::fs::write(place.path().join("s.toml"), file).unwrap();
     let problem = place.run(&["simulate", "--scenario", "s.toml"]);
     assert_eq!(problem.code, 2, "{}", problem.stderr);
@@ -111,8 +112,8 @@ fn what_nobody_computed_is_said_to_be_not_computed() {
         assert!(
             report["summary"]["isolated"].is_null() && report["rounds"][3]["isolated"].is_null()
         );
-        // Round 3 of the table: states, and no figures but what was sent.
-        let row = text.lines().find(|line| line.trim_start().starts_with("3 ")).unwrap();
+        // Round 0 of the table: states, and no figures but what was sent.
+        let row = text.lines().find(|line| line.trim_start().starts_with("0 ")).unwrap();
         assert_eq!(row.split_whitespace().last(), Some("–"), "{row}");
     }
     let text = place.ok(&["simulate", "--metrics", "off", "--force", "--rounds", "6"]);
@@ -162,7 +163,8 @@ fn no_merged_model_has_a_reason_and_fails_where_convergence_is_required() {
     assert_eq!(ran.code, 1);
     assert!(ran.stderr.contains("converged, but there is no merged model: "), "{}", ran.stderr);
 
-    let file = "title = \"t\"\nseeds = 1\n[[run]]\nname = \"a\"\nmodel = \"synthetic:4x4\"\nnodes = 4\n\
+    let file = "title = \"t\"\nseeds = 1\n[[run]]\nname = \"a\"\nmodel = \"synthetic:4x4\"\n\
+                nodes = 4\n\
                 rounds = 8\nretract = [\"0@3\", \"1@3\", \"2@3\", \"3@3\"]\n";
     std::fs::write(place.path().join("s.toml"), file).unwrap();
     let ran = place.run(&["simulate", "--scenario", "s.toml", "--require-convergence"]);

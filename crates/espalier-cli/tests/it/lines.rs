@@ -44,6 +44,8 @@ const SAMPLES: &[(&str, &str)] = &[
     ("model", "synthetic:4x4"),
     ("strategy", "ties"),
     ("parameters", "accumulate=f64"),
+    ("buffers", "mean"),
+    ("honest_seeds", "4"),
     ("spread", "mild"),
     ("retrain", "3"),
     ("profile", "clustered"),

@@ -12,7 +12,8 @@ const HOSTILE: &str =
 fn assert_plain(what: &str, text: &str) {
     let hidden = |c: char| {
         c.is_control() && c != '\n'
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            || ('\u{200b}'..='\u{200f}').contains(&c)
+            || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
             || c == '\u{feff}'
     };
     assert!(!text.contains(hidden), "{what}: {text:?}");

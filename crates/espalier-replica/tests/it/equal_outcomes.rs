@@ -116,7 +116,10 @@ proptest! {
             let mut part = MergeState::with_arena(whole.policy().clone(), whole.arena().clone());
             let upto: Vec<u64> = (0..3).map(|_| dice.below(6) as u64).collect();
             let within = |op: &&espalier_replica::SignedOp| {
-                (0..3).any(|i| key(i).peer_id() == op.op.author && op.op.seq <= upto[usize::from(i)])
+                (0..3).any(|i| {
+                    let until = upto[usize::from(i)];
+                    key(i).peer_id() == op.op.author && op.op.seq <= until
+                })
             };
             part.apply(ops.iter().filter(within).cloned().collect()).expect("chains");
             let form = if dice.percent(50) { Tensors::Inline } else { Tensors::ByReference };

@@ -2,11 +2,11 @@
 //!
 //! Found by Weiszfeld's iteration with smoothing: z ← Σ x / max(ν s, |x − z|) / Σ 1 / max(ν s,
 //! |x − z|), the point being a combination of the rows whose distances follow from their inner
-//! products. It ends when the factors stand still, or after [`STEPS`] steps, with a [`Note`]. It starts at the mean
-//! of the majority that lies nearest together, and not at the mean of all, which a liar moves as
-//! far as it likes; s is the distance from there within which a majority lies, so the smoothing
-//! goes with the scale of the models. **Weights do not change the result**, nor does `f`, except
-//! for the steps before. Tolerates arbitrary values in fewer than half of the rows.
+//! products. It ends when the factors stand still, or after [`STEPS`] steps, with a [`Note`]. It
+//! starts at the mean of the majority that lies nearest together, and not at the mean of all, which
+//! a liar moves as far as it likes; s is the distance from there within which a majority lies, so
+//! the smoothing goes with the scale of the models. **Weights do not change the result**, nor does
+//! `f`, except for the steps before. Tolerates arbitrary values in fewer than half of the rows.
 
 use std::sync::Arc;
 

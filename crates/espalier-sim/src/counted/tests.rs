@@ -17,7 +17,6 @@ fn base(nodes: u32, seed: u64, topology: &str) -> Config {
         seed,
         topology: topology.parse().expect("a topology"),
         model: "synthetic:3x5".parse().expect("a family"),
-        attest: false,
         ..Config::default()
     }
 }

@@ -13,7 +13,8 @@ fn script(name: &str) -> &'static str {
 /// A grid that was never run: every cell with the same figures.
 fn grid(topology: &str, error: f64, seeds: Vec<u64>) -> Grid {
     let topologies = vec![topology.parse().expect("a topology")];
-    let config = GridConfig { topologies, seeds, ..GridConfig::quick() };
+    let seeds_without_liars = Vec::new();
+    let config = GridConfig { topologies, seeds, seeds_without_liars, ..GridConfig::quick() };
     let result = |cell| CellResult {
         liars: 1,
         converged: None,

@@ -28,6 +28,7 @@ pub fn verify_scenario(
         return Err(ScenarioError::Limit(format!("{} bytes: at most 1 GiB", json.len())));
     }
     let reported: ScenarioReport = serde_json::from_str(json).map_err(ScenarioError::Parse)?;
+    reported.scenario.check()?;
     let differences = misshapen(&reported);
     if !differences.is_empty() {
         return Ok(differences);

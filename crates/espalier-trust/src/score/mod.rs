@@ -242,7 +242,8 @@ impl fmt::Display for Judgement {
             Self::Judged => f.write_str("judged"),
             Self::NoMajority { comparable, needed } => write!(
                 f,
-                "{comparable} comparable contributions are fewer than a majority of the roster, {needed}"
+                "{comparable} comparable contributions are fewer than a majority of the roster, \
+                 {needed}"
             ),
             Self::FewAuthors { roster } => write!(
                 f,

@@ -19,8 +19,8 @@ const UNEQUAL: f64 = 1.5;
 const MOST: f64 = 64.0;
 
 /// The ratio to the majority's squared radius that the farthest of `h − 1` authors beyond a centre
-/// exceeds in fewer than one of a thousand honest federations, where everybody has noise of one size
-/// in `elements` elements.
+/// exceeds in fewer than one of a thousand honest federations, where everybody has noise of one
+/// size in `elements` elements.
 fn scatter(h: usize, elements: u64) -> f64 {
     let (others, d) = ((h - 1).max(1) as f64, elements as f64);
     libm::exp((3.0 + 2.0 / others) / d.sqrt() + (10.0 / others + 0.5) / d)
@@ -31,7 +31,8 @@ pub(super) fn hides_everything(h: usize, elements: u64) -> bool {
     elements == 0 || UNEQUAL * scatter(h, elements) > MOST
 }
 
-/// The limits of the radius test over some elements, by how much `c1` and `c2` are multiplied there.
+/// The limits of the radius test over some elements, by how much `c1` and `c2` are multiplied
+/// there.
 /// `limit` is what counts like `c2`.
 pub(super) fn widening(constants: &Constants, limit: f64, h: usize, elements: u64) -> f64 {
     few(constants.few_64ths, h).max(UNEQUAL * scatter(h, elements) / limit)

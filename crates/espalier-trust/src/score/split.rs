@@ -15,8 +15,8 @@ pub(super) const LEAST: usize = 10;
 const SIDE: usize = 2;
 
 /// The positions of the strict minority side of a strong two-way cut of `m` contributions,
-/// ascending; `None` if there is no such cut. `squared(i, j)` is their squared distance, and `h` how
-/// many authors a ball holds.
+/// ascending; `None` if there is no such cut. `squared(i, j)` is their squared distance, and `h`
+/// how many authors a ball holds.
 ///
 /// Cost: 64 m² multiply-adds.
 pub(super) fn minority_side(

@@ -305,7 +305,8 @@ fn a_link_holds_what_differs_from_the_defaults() {
         "byzantine": "2",
     }));
     let link = server.get(&format!("/api/v1/runs/{id}")).json()["link"].clone();
-    let shown = "/?attack=nan%2Cipm%3A2&byzantine=2&model=synthetic%3A4&nodes=4&parameters.density=0.3\
+    let shown = "/?attack=nan%2Cipm%3A2&byzantine=2&model=synthetic%3A4&nodes=4\
+                 &parameters.density=0.3\
                  &rounds=2&seed=1&strategy=ties";
     assert_eq!(link, shown);
     assert_eq!(server.get("/api/v1/info").json()["defaults"], json!(Config::default()));
