@@ -210,12 +210,13 @@ fn parts(width: usize, keys: usize, head: &[&str], right: &[bool], rows: &[Vec<S
     };
     let first: usize = (0..keys).map(wide).sum();
     let mut parts: Vec<Vec<usize>> = Vec::new();
-    let mut used = usize::MAX;
+    let mut used = 0_usize;
     for column in keys..head.len() {
         // A column without a head belongs to the one before it.
         let joined = column + 1 < head.len() && head[column + 1].is_empty();
         let needs = wide(column) + if joined { wide(column + 1) } else { 0 };
-        if !head[column].is_empty() && used.saturating_add(needs) > width.saturating_add(2) {
+        let full = used.saturating_add(needs) > width.saturating_add(2);
+        if parts.is_empty() || !head[column].is_empty() && full {
             parts.push((0..keys).collect());
             used = first;
         }

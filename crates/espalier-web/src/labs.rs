@@ -169,10 +169,10 @@ fn admit(grid: &GridConfig, limits: &Limits) -> Result<u32, Problem> {
         let message = format!("{cells} runs are more than {}; ask for fewer", limits.cells);
         return Err(wrong("attacks", message));
     }
+    grid.check().map_err(|error| refusal(&error))?;
     if grid.attacks.len() > 1 && grid.cells().iter().all(|c| c.share.of(c.nodes) == 0) {
         return Err(wrong("attacks", "nobody is there to do them: name shares above 0".into()));
     }
-    grid.check().map_err(|error| refusal(&error))?;
     Ok(cells as u32)
 }
 

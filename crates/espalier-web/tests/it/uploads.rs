@@ -75,7 +75,6 @@ fn the_rule_for_integers_is_checked_by_field() {
     assert_eq!((problem.0, problem.2.as_deref()), (400, Some("buffers")));
     let (_, events) = server.run(json!({ "nodes": 3, "rounds": 4, "buffers": "mean",
         "model": "synthetic:4x4" }));
-    assert_eq!(events[0].data["status"], "running");
     let summary = &events.last().unwrap().data["summary"];
     assert!(summary["no_model"].is_null() && summary["notes"] == json!([]));
 }
