@@ -153,13 +153,12 @@ def on_the_protocol(names):
 
 if __name__ == "__main__":
     print("## Without liars\n")
-    without_liars([("synthetic:1024", "quiet.csv.gz"), ("synthetic:1024", "n20.csv.gz"), ("digits", "digits.csv.gz")])
+    without_liars([("synthetic:1024", "quiet.csv.gz"), ("digits", "digits.csv.gz")])
     print("## One training round\n")
     attacked("n20.csv.gz")
-    attacked("n50.csv.gz")
     print("## Five training rounds\n")
     attacked("rounds.csv.gz")
     print("## digits\n")
     attacked("digits.csv.gz", accuracy=True)
     print("## Attacks on the protocol\n")
-    on_the_protocol(["n20.csv.gz", "n50.csv.gz"])
+    on_the_protocol(["n20.csv.gz"])

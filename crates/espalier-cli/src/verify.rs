@@ -3,7 +3,7 @@
 use crate::Failure;
 use crate::args::VerifyArgs;
 use crate::console::{self, Bar, Cells};
-use crate::escape::line;
+use crate::escape::{line, lines};
 use crate::limits::check_memory;
 use crate::scenario::{blame, within};
 use crate::simulate::read_report;
@@ -85,14 +85,15 @@ fn evidence(path: &Path, quiet: bool) -> Result<(), Failure> {
         match record.explain() {
             Ok(explanation) if quiet => drop(explanation),
             Ok(explanation) => {
+                // Of several lines, which the explanation indents.
                 let said = format!("PASS record {number}: {explanation}");
-                text = text + &line(&said) + "\n";
+                text = text + &lines(&said) + "\n";
             }
             Err(why) => {
                 failed += 1;
                 let claim = record.kind();
                 let said = format!("FAIL record {number}: claims {claim}, but {why}");
-                text = text + &line(&said) + "\n";
+                text = text + &lines(&said) + "\n";
             }
         }
     }
