@@ -208,7 +208,8 @@ fn notes(report: &ScenarioReport) -> String {
     let mut text = String::new();
     for ((run, note), count) in seeds.iter().take(NOTES_SHOWN) {
         let (run, of) = (&report.summaries[*run].run, report.summaries[*run].seeds);
-        let _ = writeln!(text, "note: `{run}`, {count} of {of} seeds: {note}");
+        let note = format!("note: `{run}`, {count} of {of} seeds: {note}");
+        let _ = writeln!(text, "{}", line(&note));
     }
     if seeds.len() > NOTES_SHOWN {
         let _ = writeln!(text, "and {} more notes in scenario.json", seeds.len() - NOTES_SHOWN);

@@ -123,7 +123,7 @@ fn progress(config: &Config, quiet: bool, say: bool) -> impl FnMut(Progress) -> 
     move |progress| {
         let line = match (&announcement, &progress) {
             (Some(text), Progress::Training) => Some(format!("{text}\n")),
-            (Some(_), Progress::Note(note)) => Some(format!("note: {note}\n")),
+            (Some(_), Progress::Note(note)) => Some(format!("note: {}\n", line(note))),
             _ => None,
         };
         // A reader who has gone away is noticed when the summary is printed.
@@ -173,8 +173,9 @@ pub(crate) fn summary(report: &Report) -> String {
     let mut text = String::from("\n");
     text.push_str(&rounds(report));
     text.push('\n');
+    // A value is one line, whatever the names of files and tensors in it say.
     let mut line = |name: &str, value: String| {
-        let _ = writeln!(text, "{name:<22} {value}");
+        let _ = writeln!(text, "{name:<22} {}", crate::escape::line(&value));
     };
     let summary = &report.summary;
     let topology = &report.topology;
@@ -212,7 +213,8 @@ pub(crate) fn summary(report: &Report) -> String {
         line("round trips", format!("{passed} of {} pass", report.round_trip.len()));
     }
     if report.sampled_nodes.is_empty() {
-        line("figures", "none of single nodes and models: too many nodes, or not wanted".into());
+        let why = "per-node figures not computed (too many nodes, or --metrics off)";
+        line("figures", why.into());
     } else if report.sampled_nodes.len() < report.nodes.len() {
         let (sampled, all) = (report.sampled_nodes.len(), report.nodes.len());
         line(

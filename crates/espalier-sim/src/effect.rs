@@ -109,6 +109,12 @@ fn of_models(config: &Config) -> Vec<SimError> {
             "only nodes with data measure each other: leave it out, or use --model digits";
         found.push(flag("--no-attest", problem));
     }
+    if let Spread::Clusters(k) = config.spread
+        && k > config.nodes
+    {
+        let problem = format!("{k} clusters need as many nodes, not {}", config.nodes);
+        found.push(flag("--spread", problem));
+    }
     if config.spread != Spread::Iid || config.retrain.is_some() {
         let finished = match nodes_of_folder(&config.model) {
             Err(error) => return vec![error],
