@@ -74,7 +74,7 @@ fn of_liars(config: &Config) -> Vec<SimError> {
 fn of_time(config: &Config) -> Vec<SimError> {
     let mut found = Vec::new();
     if config.clock == Clock::Rounds && config.period != Span::SECOND {
-        found.push(flag("--period", "needs virtual time: add --clock periodic"));
+        found.push(flag("--period", "needs virtual time, such as a periodic clock"));
     }
     if let Some(split) = &config.partition
         && (split.cut, config.nodes) == (Cut::Bridge, 2)
@@ -106,7 +106,7 @@ fn of_models(config: &Config) -> Vec<SimError> {
     let mut found = Vec::new();
     if !config.attest && config.model != Family::Digits {
         let problem =
-            "only nodes with data measure each other: leave it out, or use --model digits";
+            "only nodes with data measure each other: leave it out, or use the model digits";
         found.push(flag("--no-attest", problem));
     }
     if let Spread::Clusters(k) = config.spread
