@@ -10,7 +10,7 @@ use std::num::NonZeroUsize;
 /// Starts the threads on which everything is computed.
 ///
 /// # Errors
-/// The environment's, if there cannot be so many.
+/// The environment, where the system does not start that many threads.
 pub(crate) fn start_threads(threads: Option<NonZeroUsize>) -> Result<(), Failure> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.map_or(0, NonZeroUsize::get));
     pool.build_global().map_err(|error| {

@@ -89,7 +89,7 @@ pub(crate) fn run(path: &Path, args: &SimulateArgs, quiet: bool) -> Result<(), F
     }
 }
 
-/// Refuses a log that is too short to be of so many nodes: to set them up takes long, and the log
+/// Refuses a log too short for the nodes it names: to set them up takes long, and the log
 /// would end before all of them have done anything.
 fn check_length(path: &Path, config: &Config) -> Result<(), Failure> {
     let bytes = std::fs::metadata(path).map_or(0, |data| data.len());
