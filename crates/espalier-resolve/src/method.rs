@@ -36,6 +36,11 @@ pub(crate) trait Method: Debug + Send + Sync + 'static {
         false
     }
 
+    /// Whether equal inputs are the result: true of means, false of what is scaled.
+    fn keeps_equals(&self) -> bool {
+        false
+    }
+
     /// The factors of the inputs and of the base, if they depend on weights only.
     fn coefficients(&self, _weights: &[f64]) -> Option<(Vec<f64>, f64)> {
         None
@@ -120,6 +125,12 @@ impl<'p> Tensor<'p> {
     /// The digest of [`Tensor::row`], which every model knows.
     pub(crate) fn content_digest(&self, input: usize) -> Digest {
         self.context.inputs[input].model.meta(self.index).content
+    }
+
+    /// Whether all inputs hold the same bytes.
+    pub(crate) fn inputs_are_equal(&self) -> bool {
+        let first = self.content_digest(0);
+        (1..self.count()).all(|input| self.content_digest(input) == first)
     }
 
     pub(crate) fn base(&self) -> Option<&'p Content> {
@@ -210,6 +221,9 @@ pub(crate) trait Merger: Debug + Send + Sync {
         false
     }
 
+    /// Whether equal inputs are the result, rounding aside.
+    fn keeps_equals(&self) -> bool;
+
     fn merge_f32(&self, t: &Tensor<'_>, start: usize, out: &mut [f32], s: &mut Scratch<f32>);
     fn merge_f64(&self, t: &Tensor<'_>, start: usize, out: &mut [f64], s: &mut Scratch<f64>);
 }
@@ -264,6 +278,10 @@ impl<M: Method> Merger for Ready<'_, M> {
     fn overflows(&self, t: &Tensor<'_>) -> bool {
         let selected = self.selected.get(t.index).and_then(Option::as_ref);
         selected.is_some_and(|selected| self.method.overflows(selected))
+    }
+
+    fn keeps_equals(&self) -> bool {
+        self.method.keeps_equals()
     }
 
     fn merge_f32(&self, t: &Tensor<'_>, start: usize, out: &mut [f32], s: &mut Scratch<f32>) {

@@ -118,6 +118,11 @@ impl<R: ColumnRule> Columns<'_, R> {
 }
 
 impl<R: ColumnRule> Merger for Columns<'_, R> {
+    /// The rows are means of inputs if the base is not mixed in.
+    fn keeps_equals(&self) -> bool {
+        self.survey.mix.iter().flatten().all(|row| row.base == 0.0)
+    }
+
     fn merge_f32(&self, t: &Tensor<'_>, start: usize, out: &mut [f32], s: &mut Scratch<f32>) {
         self.merge(t, start, out, s);
     }

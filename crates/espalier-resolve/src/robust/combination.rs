@@ -66,6 +66,9 @@ impl<R: ProductRule> AnyMethod for ByProducts<R> {
     }
 }
 
+/// A factor of the base below this is what rounding left of zero.
+const ROUNDING: f64 = 1e-12;
+
 #[derive(Debug)]
 struct Sum(Combination);
 
@@ -85,6 +88,11 @@ impl Sum {
 }
 
 impl Merger for Sum {
+    /// The factors sum to one if the base has none, or as good as none.
+    fn keeps_equals(&self) -> bool {
+        self.0.base.abs() < ROUNDING
+    }
+
     fn merge_f32(&self, t: &Tensor<'_>, start: usize, out: &mut [f32], s: &mut Scratch<f32>) {
         self.merge(t, start, out, s);
     }

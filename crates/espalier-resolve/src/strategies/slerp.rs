@@ -88,6 +88,10 @@ impl Method for Slerp {
         }
     }
 
+    fn keeps_equals(&self) -> bool {
+        true
+    }
+
     fn merge<T: Real>(
         &self,
         tensor: &Tensor<'_>,

@@ -1,9 +1,7 @@
 //! The weighted mean of all inputs: Σ w x / Σ w.
 //!
 //! The sum is a left fold in canonical order and is divided once. Equal weights count as 1, so
-//! a single input is returned as it is. N equal inputs are returned up to the rounding of the
-//! fold: at most N + 2 units in the last place, one or two for a handful of inputs, none for two
-//! of equal weight. With `accumulate = f64` they are returned exactly.
+//! a single input is returned as it is, and so is a tensor that all inputs hold alike.
 
 use std::sync::Arc;
 
@@ -34,6 +32,10 @@ impl Method for WeightAverage {
 
     fn select<T: Real>(&self, _: &Tensor<'_>, _: &SelectionCache) -> Selection<Self> {
         Selection((), None)
+    }
+
+    fn keeps_equals(&self) -> bool {
+        true
     }
 
     fn merge<T: Real>(
