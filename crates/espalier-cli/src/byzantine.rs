@@ -19,7 +19,7 @@ const MAX_SEEDS: u64 = 10_000;
 pub(crate) fn run(args: &ByzantineArgs, quiet: bool) -> Result<(), Failure> {
     let config = configure(args)?;
     let cells: Vec<Config> = config.cells().iter().map(|cell| cell.config(&config)).collect();
-    check_memory(cells.iter(), &args.memory)?;
+    check_memory(cells.iter().cloned(), &args.memory)?;
     let mut outputs = Outputs::new(args.force)
         .folder(&args.out, &GRID_FILES)
         .file("--json", args.json.as_deref())

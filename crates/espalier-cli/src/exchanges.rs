@@ -19,7 +19,7 @@ const MAX_SEEDS: u32 = 10_000;
 pub(crate) fn run(args: &ExchangesArgs, quiet: bool) -> Result<(), Failure> {
     let config = configure(args)?;
     let runs = config.runs();
-    check_memory(runs.iter(), &args.memory)?;
+    check_memory(runs.iter().cloned(), &args.memory)?;
     let mut outputs = Outputs::new(args.force).file("--json", args.json.as_deref()).open()?;
     // What goes to standard output with `--json -` is JSON and nothing else.
     let quiet = quiet || outputs.to_stdout();

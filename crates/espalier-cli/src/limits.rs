@@ -4,7 +4,7 @@ use crate::Failure;
 use crate::args::MemoryArgs;
 use crate::console;
 use anyhow::anyhow;
-use espalier::sim::{Config, memory_left};
+use espalier::sim::{Config, memory_left, memory_side_by_side};
 use std::num::NonZeroUsize;
 
 /// Starts the threads on which everything is computed.
@@ -23,28 +23,26 @@ pub(crate) fn start_threads(threads: Option<NonZeroUsize>) -> Result<(), Failure
 ///
 /// # Errors
 /// The input's: what is needed, and what there is.
-pub(crate) fn check_memory<'a>(
-    runs: impl Iterator<Item = &'a Config>,
+pub(crate) fn check_memory(
+    runs: impl ExactSizeIterator<Item = Config>,
     memory: &MemoryArgs,
 ) -> Result<(), Failure> {
     if memory.any_size {
         return Ok(());
     }
     let Some(left) = memory_left() else { return Ok(()) };
-    let mut needs: Vec<u64> = runs.map(Config::memory).collect();
-    needs.sort_unstable_by_key(|need| std::cmp::Reverse(*need));
-    let at_once = needs.iter().take(rayon::current_num_threads());
-    let need = at_once.fold(0, |sum: u64, need| sum.saturating_add(*need));
+    let many = runs.len() > 1;
+    let need = memory_side_by_side(runs);
     if need <= left.bytes {
         return Ok(());
     }
-    let together = if needs.len() > 1 { "runs side by side" } else { "this run" };
+    let together = if many { "runs side by side" } else { "this run" };
     Err(Failure::Input(anyhow!(
         "{together} would need about {}, and {} leaves {}; take fewer or smaller models, fewer \
          nodes or rounds{}, or add --any-size to try all the same",
         console::bytes(need),
         left.by,
         console::bytes(left.bytes),
-        if needs.len() > 1 { ", fewer --threads" } else { "" },
+        if many { ", fewer --threads" } else { "" },
     )))
 }

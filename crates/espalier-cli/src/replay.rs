@@ -67,7 +67,7 @@ pub(crate) fn run(path: &Path, args: &SimulateArgs, quiet: bool) -> Result<(), F
         file.map(BufReader::new).map_err(Failure::Input)
     };
     let config = sim::config_of_log(open()?).map_err(blame)?;
-    check_memory(std::iter::once(&config), &args.memory)?;
+    check_memory(std::iter::once(config.clone()), &args.memory)?;
     check_length(path, &config)?;
     let file = open()?;
     let until = args.until.map(u64::from);

@@ -18,7 +18,7 @@ use std::path::Path;
 
 pub(crate) fn run(file: &Path, args: &SimulateArgs, quiet: bool) -> Result<(), Failure> {
     let scenario = open(file, args)?;
-    check_memory(scenario.runs.iter().map(|run| &run.config), &args.memory)?;
+    check_memory(scenario.runs.iter().map(|run| run.config.clone()), &args.memory)?;
     let out = args.out.as_deref().unwrap_or(Path::new("espalier-scenario"));
     // Better to say so now than after many runs.
     let mut outputs = Outputs::new(args.force)

@@ -35,7 +35,7 @@ pub(crate) fn run(args: &SimulateArgs, quiet: bool) -> Result<(), Failure> {
     }
     let out = args.out.as_deref().unwrap_or(Path::new("espalier-report"));
     let config = of_flags(&args.run)?;
-    check_memory(std::iter::once(&config), &args.memory)?;
+    check_memory(std::iter::once(config.clone()), &args.memory)?;
     // Better to say so now than after a long run.
     let mut outputs = Outputs::new(args.force)
         .folder(out, &REPORT_FILES)

@@ -32,7 +32,7 @@ pub(crate) fn run(args: &SwarmArgs, quiet: bool) -> Result<(), Failure> {
         return Err(Failure::Input(anyhow!(problem)));
     }
     if let Some(config) = &fixed {
-        check_memory(std::iter::once(config), &args.memory)?;
+        check_memory(std::iter::once(config.clone()), &args.memory)?;
     }
     Outputs::new(true).folder(&args.out, &[]).open()?;
     if !quiet {

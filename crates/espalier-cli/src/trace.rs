@@ -21,7 +21,7 @@ pub(crate) fn run(args: &TraceArgs, quiet: bool) -> Result<(), Failure> {
             .map_err(Failure::Input)?,
         None => {
             let config = configure_run(args)?;
-            check_memory(std::iter::once(&config), &args.memory)?;
+            check_memory(std::iter::once(config.clone()), &args.memory)?;
             simulate(&config, quiet, false)?
         }
     };

@@ -31,7 +31,7 @@ fn rerun(path: &Path, args: &VerifyArgs, quiet: bool) -> Result<(), Failure> {
     let path = if only_scenario { &scenario } else { path };
     let json = read_report(path)?;
     let configs = configs_of_report(&json);
-    check_memory(configs.iter(), &args.memory)
+    check_memory(configs.iter().cloned(), &args.memory)
         .map_err(|failed| within(failed, path.display().to_string()))?;
     let (what, differences) = if is_scenario_report(&json) {
         ("scenario", again(&json, path, quiet)?)

@@ -90,7 +90,7 @@ pub use grid::{
 };
 pub use harness::{Progress, simulate, simulate_watched};
 pub use inputs::{BadElement, DifferentIntegers};
-pub use memory::{MemoryLeft, memory_left};
+pub use memory::{MemoryLeft, memory_left, memory_side_by_side};
 #[cfg(feature = "mutants")]
 pub use mutants::SimMutant;
 pub use output::{

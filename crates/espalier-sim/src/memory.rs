@@ -5,6 +5,7 @@
 //! only what is left does on the machine.
 
 use crate::config::{Config, Family};
+use std::cmp::Reverse;
 use std::fs;
 use std::path::Path;
 
@@ -104,6 +105,15 @@ fn largest(path: &Path) -> u64 {
         Err(_) => size(path),
         Ok(entries) => entries.flatten().map(|entry| size(&entry.path())).max().unwrap_or(0),
     }
+}
+
+/// About how many bytes of memory runs take at most, side by side on as many threads as there are.
+#[must_use]
+pub fn memory_side_by_side(runs: impl Iterator<Item = Config>) -> u64 {
+    let mut needs: Vec<u64> = runs.map(|config| config.memory()).collect();
+    needs.sort_unstable_by_key(|need| Reverse(*need));
+    let at_once = needs.iter().take(rayon::current_num_threads());
+    at_once.fold(0, |sum, need| sum.saturating_add(*need))
 }
 
 /// How much memory is left to this program, and what bounds it.

@@ -24,7 +24,8 @@ pub(crate) fn upload_of(config: &Config) -> Option<&str> {
     }
 }
 
-/// Checks a configuration; `upload` is what its model names.
+/// Checks a configuration; `upload` is what its model names. Returns about how many bytes of
+/// memory the run takes.
 ///
 /// # Errors
 /// 400 with the field that is wrong.
@@ -32,7 +33,7 @@ pub(crate) fn admit(
     config: &Config,
     limits: &Limits,
     upload: Option<&Upload>,
-) -> Result<(), Problem> {
+) -> Result<u64, Problem> {
     let wrong = |field: &str, message: String| Problem::field("bad-config", field, message);
     let range = |field, value, most, least| match (least..=most).contains(&value) {
         true => Ok(()),
@@ -66,17 +67,24 @@ pub(crate) fn admit(
     }
     elements(config, limits, upload)?;
     config.check_asked().map_err(|error| refusal(&error))?;
-    memory(config)
+    let need = match upload {
+        Some(file) => {
+            let model = Family::Path(file.path().display().to_string());
+            Config { model, ..config.clone() }.memory()
+        }
+        None => config.memory(),
+    };
+    fits("this run", need)?;
+    Ok(need)
 }
 
 /// What this machine has not got is not begun.
-fn memory(config: &Config) -> Result<(), Problem> {
-    let need = config.memory();
+pub(crate) fn fits(what: &str, need: u64) -> Result<(), Problem> {
     match memory_left() {
         Some(left) if need > left.bytes => {
             let [need, has] = [need, left.bytes].map(|bytes| bytes >> 20);
             let message = format!(
-                "this run would need about {need} MiB of memory, and {} leaves {has} MiB; take a \
+                "{what} would need about {need} MiB of memory, and {} leaves {has} MiB; take a \
                  smaller model, or fewer nodes or rounds",
                 left.by
             );

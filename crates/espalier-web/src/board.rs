@@ -1,6 +1,6 @@
 //! What the server computes: runs and labs, those that wait, those under way, those that ended.
 //!
-//! They take turns in the order in which they came. A thread of its own computes each; if it
+//! They take turns in the order in which they came, several at once as far as memory reaches. A thread of its own computes each; if it
 //! panics, that is this run's failure and nobody else's.
 
 use crate::error::Problem;
@@ -9,6 +9,7 @@ use crate::limits::Limits;
 use crate::log::Log;
 use crate::run::Run;
 use axum::http::StatusCode;
+use espalier::sim::memory_left;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -53,16 +54,18 @@ pub(crate) struct Stage {
 pub(crate) struct Core {
     pub(crate) id: String,
     pub(crate) log: Arc<Log>,
+    /// About how many bytes of memory it takes while it computes.
+    need: u64,
     stop: AtomicBool,
     stage: Mutex<Stage>,
 }
 
 impl Core {
-    pub(crate) fn new(id: String, of: u32, log_bytes: usize) -> Self {
+    fn new(id: String, of: u32, need: u64, log_bytes: usize) -> Self {
         let stage = Stage { status: Status::Waiting, done: 0, of, error: None, bytes: 0 };
         let log = Arc::new(Log::new(log_bytes));
         log.push("status", &stage);
-        Self { id, log, stop: AtomicBool::new(false), stage: Mutex::new(stage) }
+        Self { id, log, need, stop: AtomicBool::new(false), stage: Mutex::new(stage) }
     }
 
     pub(crate) fn stage(&self) -> Stage {
@@ -174,6 +177,8 @@ pub(crate) struct Tables {
     labs: VecDeque<Arc<Lab>>,
     waiting: VecDeque<Arc<dyn Work>>,
     running: usize,
+    /// What those that run need together, in bytes.
+    taken: u64,
 }
 
 impl std::fmt::Debug for Tables {
@@ -203,7 +208,7 @@ impl Board {
         })
     }
 
-    /// `of` is how far it can come.
+    /// `of` is how far it can come, `need` the memory that it takes.
     ///
     /// # Errors
     /// 429 if too many wait.
@@ -211,10 +216,11 @@ impl Board {
         self: &Arc<Self>,
         make: impl FnOnce(Core) -> W,
         of: u32,
+        need: u64,
     ) -> Result<Arc<W>, Problem> {
         let work = {
             let mut tables = lock(&self.tables);
-            let work = Arc::new(make(self.core(&mut tables, W::NAME, of)?));
+            let work = Arc::new(make(self.core(&mut tables, W::NAME, of, need)?));
             W::table(&mut tables).push_back(work.clone());
             tables.waiting.push_back(work.clone());
             work
@@ -223,15 +229,15 @@ impl Board {
         Ok(work)
     }
 
-    fn core(&self, tables: &mut Tables, kind: &str, of: u32) -> Result<Core, Problem> {
+    fn core(&self, tables: &mut Tables, kind: &str, of: u32, need: u64) -> Result<Core, Problem> {
         tables.waiting.retain(|work| work.core().stage().status == Status::Waiting);
-        if tables.waiting.len() >= self.limits.waiting && tables.running >= self.limits.at_once {
+        if tables.waiting.len() >= self.limits.waiting && !self.has_room(tables) {
             let message =
                 format!("{} simulations wait already; try again later", tables.waiting.len());
             return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many", message));
         }
         tables.numbers += 1;
-        Ok(Core::new(format!("{kind}-{}", tables.numbers), of, self.limits.log_bytes))
+        Ok(Core::new(format!("{kind}-{}", tables.numbers), of, need, self.limits.log_bytes))
     }
 
     /// Stops what waits or runs, and forgets what has ended; whether it was stopped.
@@ -257,15 +263,28 @@ impl Board {
         }
     }
 
+    /// Whether the next that waits may begin: beside others, only if memory is left for it when
+    /// they have taken what they need.
+    fn has_room(&self, tables: &Tables) -> bool {
+        let next = tables.waiting.front().map_or(0, |work| work.core().need);
+        let fits = || {
+            let need = tables.taken.saturating_add(next);
+            need <= memory_left().map_or(u64::MAX, |left| left.bytes).min(self.limits.memory)
+        };
+        tables.running == 0 || tables.running < self.limits.at_once && fits()
+    }
+
     /// Lets as many compute as may.
     fn go_on(self: &Arc<Self>) {
         let mut tables = lock(&self.tables);
-        while tables.running < self.limits.at_once {
+        while self.has_room(&tables) {
             let Some(work) = tables.waiting.pop_front() else { break };
             if !work.core().begin() {
                 continue;
             }
+            let need = work.core().need;
             tables.running += 1;
+            tables.taken += need;
             let (board, computed) = (self.clone(), work.clone());
             let thread = std::thread::Builder::new().name(work.core().id.clone());
             let spawned = thread.spawn(move || {
@@ -274,18 +293,23 @@ impl Board {
                     work.core().fail(Problem::defect("a defect of the simulator ended this run"));
                 }
                 drop(work);
-                board.one_ended();
+                board.one_ended(need);
             });
             if spawned.is_err() {
                 work.core().fail(Problem::busy("the system has no thread left for this run"));
                 tables.running -= 1;
+                tables.taken -= need;
             }
         }
         self.trim(&mut tables);
     }
 
-    fn one_ended(self: &Arc<Self>) {
-        lock(&self.tables).running -= 1;
+    fn one_ended(self: &Arc<Self>, need: u64) {
+        {
+            let mut tables = lock(&self.tables);
+            tables.running -= 1;
+            tables.taken -= need;
+        }
         self.go_on();
     }
 

@@ -1,5 +1,6 @@
 //! Labs: grids of attacks, cell by cell, and the requests about them.
 
+use crate::admit::fits;
 use crate::api::{Answer, App};
 use crate::board::{Core, Stage, Status, Work};
 use crate::error::{Problem, json};
@@ -9,7 +10,9 @@ use crate::run::refusal;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use espalier::sim::{CellResult, Family, Grid, GridConfig, MAX_SYNTHETIC, grid_html, run_grid};
+use espalier::sim::{
+    CellResult, Family, Grid, GridConfig, MAX_SYNTHETIC, grid_html, memory_side_by_side, run_grid,
+};
 use espalier::topology::Topology;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -124,8 +127,9 @@ struct Asked {
     grid: GridConfig,
 }
 
-/// Refuses what would take too long or names a file.
-fn admit(grid: &GridConfig, limits: &Limits) -> Result<u32, Problem> {
+/// Refuses what would take too long, does not fit or names a file. Returns the number of runs, and
+/// about how many bytes of memory they take.
+fn admit(grid: &GridConfig, limits: &Limits) -> Result<(u32, u64), Problem> {
     let wrong = |field: &str, message: String| Problem::field("bad-config", field, message);
     if grid.topologies.iter().any(|topology| matches!(topology, Topology::File(_))) {
         return Err(wrong("topologies", "files of the server are not read".into()));
@@ -173,13 +177,15 @@ fn admit(grid: &GridConfig, limits: &Limits) -> Result<u32, Problem> {
     if grid.attacks.len() > 1 && grid.cells().iter().all(|c| c.share.of(c.nodes) == 0) {
         return Err(wrong("attacks", "nobody is there to do them: name shares above 0".into()));
     }
-    Ok(cells as u32)
+    let need = memory_side_by_side(grid.cells().iter().map(|cell| cell.config(grid)));
+    fits("this lab", need)?;
+    Ok((cells as u32, need))
 }
 
 pub(crate) async fn start(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Answer {
     let asked: Asked = json_body(&headers, body, app.limits.body).await?;
-    let cells = admit(&asked.grid, &app.limits)?;
-    let lab = app.board.add(|core| Lab::new(core, asked.grid), cells)?;
+    let (cells, need) = admit(&asked.grid, &app.limits)?;
+    let lab = app.board.add(|core| Lab::new(core, asked.grid), cells, need)?;
     Ok(json(StatusCode::CREATED, &lab.value()))
 }
 

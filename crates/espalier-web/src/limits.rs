@@ -5,6 +5,8 @@
 pub struct Limits {
     /// Simulations that compute at the same time.
     pub at_once: usize,
+    /// Bytes of memory that those may need together; less if the machine has less left.
+    pub memory: u64,
     /// Simulations that wait.
     pub waiting: usize,
     /// Simulations that ended and are kept; the oldest goes first.
@@ -45,6 +47,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             at_once: 2,
+            memory: u64::MAX,
             waiting: 8,
             kept: 16,
             kept_bytes: 512 << 20,

@@ -48,9 +48,9 @@ struct AuditCounts {
 pub(crate) async fn start(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Answer {
     let Asked { config } = json_body(&headers, body, app.limits.body).await?;
     let upload = upload_of(&config).and_then(|id| app.models.find(id));
-    admit(&config, &app.limits, upload.as_deref())?;
+    let need = admit(&config, &app.limits, upload.as_deref())?;
     let rounds = config.rounds;
-    let run = app.board.add(|core| Run::new(core, config, upload), rounds)?;
+    let run = app.board.add(|core| Run::new(core, config, upload), rounds, need)?;
     Ok(json(StatusCode::CREATED, &run.value()))
 }
 

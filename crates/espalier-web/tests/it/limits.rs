@@ -32,6 +32,21 @@ fn runs_wait_and_too_many_are_refused() {
 }
 
 #[test]
+fn runs_that_do_not_fit_beside_each_other_take_turns() {
+    let server = Running::with(Limits { memory: 48 << 20, ..Limits::default() }, None);
+    let ids = [long(), long(), short(1)].map(|config| server.start(config));
+    let status = |id: &str| server.get(&format!("/api/v1/runs/{id}")).json()["status"].clone();
+    assert_eq!(ids.each_ref().map(|id| status(id)), ["running", "waiting", "waiting"]);
+    // Room is what the one that ends leaves.
+    server.delete(&format!("/api/v1/runs/{}", ids[0]));
+    let events = server.events(&format!("/api/v1/runs/{}/events", ids[1]), None);
+    assert_eq!(events[0].data["status"], "waiting");
+    assert_eq!(events[1].data["status"], "running");
+    server.events(&format!("/api/v1/runs/{}/events", ids[2]), None);
+    assert_eq!(status(&ids[2]), "done");
+}
+
+#[test]
 fn the_oldest_runs_are_forgotten() {
     let server = Running::with(Limits { kept: 3, ..Limits::default() }, None);
     let ids: Vec<_> = (0..6).map(|seed| server.run(short(seed)).0).collect();
