@@ -30,7 +30,7 @@ use crate::findings::Findings;
 use crate::frame::MAX_MESSAGE_LEN;
 use crate::intake::Waiting;
 use crate::interval::Intervals;
-use crate::message::{MAX_IDS, Message, MessageError, Pull, Reply, Seen};
+use crate::message::{MAX_IDS, Message, MessageError, Pull, Reply, Seen, Step};
 use crate::pool::Pool;
 use crate::repair::Comparisons;
 use crate::state::MergeState;
@@ -87,6 +87,8 @@ pub enum Effect {
 /// What came of a frame or of tensors.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Received {
+    /// What the frame was in an exchange.
+    pub step: Step,
     /// What to do now.
     pub effects: Vec<Effect>,
     /// How many operations were new.
@@ -219,8 +221,15 @@ impl Replica {
     /// # Errors
     /// [`ReceiveError`]; the state is unchanged.
     pub fn receive(&mut self, from: PeerId, frame: &[u8]) -> Result<Received, ReceiveError> {
-        let nothing = |effects| Ok(Received { effects, admitted: 0 });
-        match Message::from_frame(frame)? {
+        let message = Message::from_frame(frame)?;
+        let step = message.step();
+        let received = self.on_message(from, message)?;
+        Ok(Received { step, ..received })
+    }
+
+    fn on_message(&mut self, from: PeerId, message: Message<'_>) -> Result<Received, ReceiveError> {
+        let nothing = |effects| Ok(Received { effects, ..Received::default() });
+        match message {
             Message::Hello { policy, root } => nothing(self.on_hello(from, policy, root)?),
             Message::Same => nothing(Vec::new()),
             Message::Differs { pull } => nothing(self.on_differs(from, &pull)),

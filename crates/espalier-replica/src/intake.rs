@@ -88,7 +88,8 @@ impl Replica {
                 self.waiting.push_back(waiting);
             }
         }
-        let mut received = Received { effects: self.answer_wishes(contents), admitted };
+        let mut received =
+            Received { effects: self.answer_wishes(contents), admitted, ..Received::default() };
         self.take_admitted(true, &mut received);
         if received.admitted > 0 {
             received.effects.extend(self.acknowledge());
@@ -258,14 +259,14 @@ impl Replica {
         let missing: BTreeSet<_> = self.missing(&rest).into_values().flatten().collect();
         if missing.is_empty() {
             admitted += self.commit(rest);
-            return Received { effects: Vec::new(), admitted };
+            return Received { admitted, ..Received::default() };
         }
         // Where nobody is to be asked they are under way too.
         let contents = self.under_way.ask(&missing);
         self.wait(Waiting { from, ops: rest, missing });
         let want = (ask && !contents.is_empty()).then(|| send(from, &Message::Want { contents }));
         let effects = want.into_iter().collect();
-        Received { effects, admitted }
+        Received { effects, admitted, ..Received::default() }
     }
 
     /// Parts the operations of authors whose tensors are here from the others', so that nobody

@@ -111,7 +111,7 @@ pub use gain::Gain;
 pub use gossip::{Effect, Exchange, ReceiveError, Received, Replica};
 pub use layout::Incomparable;
 pub use magnitude::Bound;
-pub use message::MessageError;
+pub use message::{MessageError, Step};
 #[cfg(feature = "mutants")]
 pub use mutants::Mutant;
 pub use op::{

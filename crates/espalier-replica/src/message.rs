@@ -258,7 +258,37 @@ pub(crate) enum Message<'a> {
 /// The numbers of the messages that begin with a batch: Delta, Repair, Whole, Interval.
 const WITH_BATCH: [u8; 4] = [3, 6, 8, 12];
 
+/// What a frame was in an exchange: enough for whoever decides when exchanges begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Step {
+    /// The peer begins an exchange and says its root.
+    Begins(Digest),
+    /// The peer has the root that it was told.
+    Same,
+    /// The peer says how far it has seen. The answer gives what it lacks, and asks.
+    Asks,
+    /// The peer gives what was lacking here, and asks. The answer gives what it lacks.
+    GivesAndAsks,
+    /// The peer gives what was lacking here, which ends an exchange.
+    Gives,
+    /// Anything else.
+    #[default]
+    Else,
+}
+
 impl<'a> Message<'a> {
+    /// What it is in an exchange.
+    pub(crate) fn step(&self) -> Step {
+        match self {
+            Self::Hello { root, .. } | Self::Lost { root, .. } => Step::Begins(*root),
+            Self::Same => Step::Same,
+            Self::Differs { .. } => Step::Asks,
+            Self::Delta { pull: Some(_), .. } => Step::GivesAndAsks,
+            Self::Delta { pull: None, .. } => Step::Gives,
+            _ => Step::Else,
+        }
+    }
+
     pub(crate) fn to_frame(&self) -> Vec<u8> {
         frame::wrap(&canonical::encode(self))
     }

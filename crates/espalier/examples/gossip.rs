@@ -1,55 +1,72 @@
-//! Drives replicas by hand: frames and tensors go where the effects say.
+//! Drives nodes by hand: outputs of one are inputs of another.
 //!
 //! `cargo run -p espalier --example gossip`
 
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
+use espalier::node::{Config, Input, Node, Output};
 use espalier::prelude::*;
+use std::collections::VecDeque;
+use std::time::Duration;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let keys: Vec<Keypair> = (1..=4_u8).map(|i| Keypair::from_seed([i; 32])).collect();
-    let roster = keys.iter().map(Keypair::peer_id).collect();
+    let ids: Vec<PeerId> = keys.iter().map(Keypair::peer_id).collect();
     let model = |i: usize| Model::from_f32(&[("w", &[2], &[i as f32, 1.0])]);
-    let policy = Policy::new(PolicySpec { roster, ..PolicySpec::for_model(&model(0)?) })?;
-    // One process, one arena: tensors are shared and every signature is checked once.
-    let arena = Arena::default();
-    let mut nodes = Vec::new();
-    for (i, key) in keys.iter().enumerate() {
-        let mut state = MergeState::with_arena(policy.clone(), arena.clone());
-        state.add(key, Draft::new(format!("node {i}"), model(i)?))?;
-        nodes.push(Replica::new(key.clone(), state, Exchange::Delta));
+    let spec = PolicySpec { roster: ids.clone(), ..PolicySpec::for_model(&model(0)?) };
+    let policy = Policy::new(spec)?;
+    let mut nodes: Vec<Node> = keys
+        .into_iter()
+        .map(|key| Replica::new(key, MergeState::new(policy.clone()), Exchange::Delta))
+        .map(|replica| Node::new(replica, Config::default()))
+        .collect();
+
+    // What is to be done, and by whom.
+    let mut work: VecDeque<(usize, Output)> = VecDeque::new();
+    for (i, node) in nodes.iter_mut().enumerate() {
+        let draft = Draft::new(format!("node {i}"), model(i)?);
+        let (_, outputs) = node.change(|state, key| state.add(key, draft))?;
+        work.extend(outputs.into_iter().map(|output| (i, output)));
     }
-    for (a, b) in [(0, 1), (2, 3), (1, 2), (0, 3), (0, 2), (1, 3)] {
-        let bytes = exchange(&mut nodes, a, b)?;
-        let state = nodes[a].state();
-        println!("{a} ⇄ {b}: {bytes:4} bytes in frames, {} operations", state.op_count());
+    for second in 0..4 {
+        let now = Duration::from_secs(second);
+        for i in 0..nodes.len() {
+            let up = ids.iter().filter(|id| second == 0 && **id != ids[i]);
+            let inputs: Vec<_> = up.map(|id| Input::PeerUp(*id)).chain([Input::Tick]).collect();
+            for input in inputs {
+                work.extend(nodes[i].handle(input, now).into_iter().map(|output| (i, output)));
+            }
+        }
+        let bytes = deliver(&mut nodes, &ids, &mut work, now);
+        let ops: Vec<_> = nodes.iter().map(|node| node.state().op_count()).collect();
+        println!("second {second}: {bytes:5} bytes in frames, operations by node {ops:?}");
     }
     assert!(nodes.iter().all(|node| node.state() == nodes[0].state()));
     println!("merged {:?}", nodes[0].state().resolve()?.values_f32("w"));
     Ok(())
 }
 
-/// One push–pull exchange; the bytes of its frames.
-fn exchange(
-    nodes: &mut [Replica],
-    a: usize,
-    b: usize,
-) -> Result<usize, Box<dyn std::error::Error>> {
+/// Carries out everything that is to be done; the bytes of the frames.
+fn deliver(
+    nodes: &mut [Node],
+    ids: &[PeerId],
+    work: &mut VecDeque<(usize, Output)>,
+    now: Duration,
+) -> usize {
     let mut bytes = 0;
-    let (first, second) = (nodes[a].id(), nodes[b].id());
-    let mut inbox: Vec<_> = nodes[a].start(second).into_iter().map(|e| (a, b, e)).collect();
-    while !inbox.is_empty() {
-        let (from, to, effect) = inbox.remove(0);
-        let sender = if from == a { first } else { second };
-        let received = match effect {
-            Effect::Send { frame, .. } => {
+    while let Some((from, output)) = work.pop_front() {
+        let (at, input) = match output {
+            // A program that keeps its states would write the operations to its disk first.
+            Output::Persist { number, .. } => (from, Input::Persisted(number)),
+            Output::Send { to, frame } => {
                 bytes += frame.len();
-                nodes[to].receive(sender, &frame)?
+                let Some(at) = ids.iter().position(|id| *id == to) else { continue };
+                (at, Input::Frame { from: ids[from], frame })
             }
-            // Here the arena is shared; a network would move and verify the tensors.
-            Effect::Provide { contents, .. } => nodes[to].content_arrived(&contents),
+            // Tensors as small as these travel inside frames.
+            _ => continue,
         };
-        inbox.extend(received.effects.into_iter().map(|effect| (to, from, effect)));
+        work.extend(nodes[at].handle(input, now).into_iter().map(|output| (at, output)));
     }
-    Ok(bytes)
+    bytes
 }

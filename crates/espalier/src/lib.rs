@@ -12,7 +12,8 @@
 //! | judge contributions | [`trust`] |
 //! | read and write tensors | [`tensor`] |
 //! | merge tensors | [`resolve`] |
-//! | do all of it on one node | [`replica`] |
+//! | do all of it on one replica | [`replica`] |
+//! | drive a replica over a transport and a disk of your own | [`node`] |
 //! | draw networks | [`topology`] |
 //! | see a federation run | [`sim`] |
 //! | write files that are whole or not there | [`file`](mod@file) |
@@ -44,6 +45,7 @@
 pub use espalier_file as file;
 pub use espalier_identity as identity;
 pub use espalier_lattice as lattice;
+pub use espalier_node as node;
 pub use espalier_orset as orset;
 pub use espalier_provenance as provenance;
 pub use espalier_replica as replica;

@@ -16,14 +16,12 @@ const LAYERS: &[&[&str]] = &[
     ],
     &["espalier-resolve"],
     &["espalier-replica", "espalier-page"],
-    &["espalier-sim", "espalier-store", "espalier-net"],
+    &["espalier-node", "espalier-store"],
+    &["espalier-sim", "espalier-net"],
     &["espalier"],
     &["espalier-web"],
     &["espalier-cli", "espalier-py"],
 ];
-
-/// The one arrow between siblings: a node on the network keeps its operations in the store.
-const BETWEEN_SIBLINGS: &[(&str, &str)] = &[("espalier-net", "espalier-store")];
 
 /// What stands beside the layers. Only tests may use the first; nothing may use the others.
 const TESTKIT: &str = "espalier-testkit";
@@ -53,6 +51,7 @@ const CORE: &[&str] = &[
     "espalier-topology",
     "espalier-resolve",
     "espalier-replica",
+    "espalier-node",
 ];
 
 /// Runtimes, sockets, pages and command lines: none of them below the facade's features.
@@ -104,8 +103,7 @@ fn forbidden(from: &str, to: &str, dev: bool) -> Option<String> {
         return Some(format!("{from} -> {to}: {from} knows nothing of it"));
     }
     let (Some(above), Some(below)) = (layer(from), layer(to)) else { return None };
-    let allowed =
-        below < above || below == above && (dev || BETWEEN_SIBLINGS.contains(&(from, to)));
+    let allowed = below < above || below == above && dev;
     let kind = if dev { "dev-dependency " } else { "" };
     (!allowed).then(|| format!("{kind}{from} -> {to}: layer {above} may not use layer {below}"))
 }
@@ -178,7 +176,9 @@ mod tests {
         assert!(check(sim).is_empty());
         assert!(arrows(&[member("espalier-sim", &["serde", "rayon"], &["insta"])]).is_empty());
         assert!(check(member("benches", &["espalier", "espalier-testkit"], &[])).is_empty());
-        assert!(check(member("espalier-net", &["espalier-store"], &[])).is_empty());
+        assert!(
+            check(member("espalier-net", &["espalier-store", "espalier-node"], &[])).is_empty()
+        );
         assert!(check(member("espalier-trust", &[], &["espalier-tensor"])).is_empty());
     }
 

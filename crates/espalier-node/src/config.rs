@@ -1,0 +1,47 @@
+//! How a node paces itself.
+
+use std::time::Duration;
+
+/// Who decides when an exchange begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Schedule {
+    /// The node: news go out at once, and every peer is asked now and then.
+    #[default]
+    Own,
+    /// The driver, by [`Command::Exchange`](crate::Command::Exchange). The node only answers.
+    Commanded,
+}
+
+/// The pace of a node. All numbers of ticks are at least one in effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Config {
+    /// Who decides when an exchange begins.
+    pub schedule: Schedule,
+    /// How long a tick is. In a tick at most one exchange begins over each link, and the budgets
+    /// for what others send are filled again once.
+    pub tick: Duration,
+    /// How many exchanges a node begins in a tick at most.
+    pub fanout: usize,
+    /// After how many ticks an exchange without an answer is given up.
+    pub patience: u32,
+    /// Every how many ticks one peer is asked, whatever is known of it.
+    pub probe: u32,
+    /// The longest pause, in ticks, before a silent peer is asked again. Pauses double, from one
+    /// tick, and vary by up to a half from peer to peer.
+    pub longest_pause: u32,
+}
+
+impl Default for Config {
+    /// A tick of a second, four exchanges in a tick, patience for five ticks, a probe every ten,
+    /// and pauses up to five minutes.
+    fn default() -> Self {
+        Self {
+            schedule: Schedule::Own,
+            tick: Duration::from_secs(1),
+            fanout: 4,
+            patience: 5,
+            probe: 10,
+            longest_pause: 300,
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Durable before it leaves.
+//!
+//! A node that signs an operation, sends it, crashes before the operation is on its disk, and signs
+//! another one with the same sequence number has equivocated: every peer convicts it for good (E1).
+//! So whatever could tell anybody of an own operation waits until that operation is durable. What
+//! others signed need not wait: they hold it themselves.
+
+use crate::io::{Event, Output};
+use espalier_identity::PeerId;
+use std::collections::VecDeque;
+
+/// How many bytes of instructions may wait. What is beyond that is dropped like a lost message.
+const MAX_WAITING: usize = 64 << 20;
+
+/// Bytes of an instruction besides what it carries.
+const EACH: usize = 64;
+
+/// Numbers what is to be written, and holds back what must not leave before it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Gate {
+    /// The last number given to something to be written.
+    written: u64,
+    /// Up to here everything is durable.
+    durable: u64,
+    /// The last number that holds own operations.
+    own: u64,
+    waiting: VecDeque<Output>,
+    /// Bytes of what waits.
+    len: usize,
+}
+
+impl Gate {
+    /// The number of what is to be written next.
+    pub(crate) fn number(&mut self, own: bool) -> u64 {
+        self.written += 1;
+        if own {
+            self.own = self.written;
+        }
+        self.written
+    }
+
+    fn is_open(&self) -> bool {
+        self.durable >= self.own
+    }
+
+    /// Lets an instruction to send pass, or holds it back.
+    pub(crate) fn pass(&mut self, output: Output, out: &mut Vec<Output>) {
+        if self.is_open() {
+            out.push(output);
+            return;
+        }
+        let len = len(&output);
+        if self.len + len > MAX_WAITING {
+            out.push(Output::Tell(Event::Dropped));
+            return;
+        }
+        self.len += len;
+        self.waiting.push_back(output);
+    }
+
+    /// Notes that everything up to a number is durable. Numbers that were never given count for
+    /// nothing.
+    pub(crate) fn persisted(&mut self, number: u64, out: &mut Vec<Output>) {
+        if number <= self.written {
+            self.durable = self.durable.max(number);
+        }
+        if self.is_open() {
+            self.len = 0;
+            out.extend(self.waiting.drain(..));
+        }
+    }
+
+    /// Drops what waits for a peer that is gone.
+    pub(crate) fn forget(&mut self, peer: &PeerId) {
+        let goes = |output: &Output| match output {
+            Output::Send { to, .. } | Output::Provide { to, .. } => to == peer,
+            _ => false,
+        };
+        self.waiting.retain(|output| !goes(output));
+        self.len = self.waiting.iter().map(len).sum();
+    }
+}
+
+fn len(output: &Output) -> usize {
+    EACH + match output {
+        Output::Send { frame, .. } => frame.len(),
+        Output::Provide { contents, .. } => contents.len() * 32,
+        _ => 0,
+    }
+}

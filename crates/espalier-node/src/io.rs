@@ -1,0 +1,111 @@
+//! What goes into a node and what comes out of it.
+
+use espalier_identity::{Digest, PeerId};
+use espalier_replica::{Delta, Envelope, ReceiveError};
+use espalier_tensor::Content;
+use std::time::Duration;
+
+/// Something that happened to a node.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Input {
+    /// A frame came from a peer.
+    Frame {
+        /// The peer whose key the transport has checked.
+        from: PeerId,
+        /// The bytes of one frame.
+        frame: Vec<u8>,
+    },
+    /// Tensors came from a peer. Their bytes are hashed here.
+    Tensors {
+        /// The peer whose key the transport has checked.
+        from: PeerId,
+        /// What the peer signed about them.
+        envelope: Envelope,
+        /// The address and the bytes of each tensor.
+        tensors: Vec<(Digest, Content)>,
+    },
+    /// Tensors are in the driver's store now. Whoever moved them has checked their hashes.
+    TensorsStored(Vec<Digest>),
+    /// Everything up to and including the [`Output::Persist`] with this number is durable.
+    Persisted(u64),
+    /// A peer can be reached.
+    PeerUp(PeerId),
+    /// A peer cannot be reached any more.
+    PeerDown(PeerId),
+    /// The time of [`Output::WakeAt`] has come, or any other moment.
+    Tick,
+    /// Something is to be done.
+    Command(Command),
+}
+
+/// Something that a node is told to do. Local changes go through
+/// [`Node::change`](crate::Node::change).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Command {
+    /// Begin an exchange with this peer, whatever is known of it.
+    Exchange(PeerId),
+    /// Sign and publish the faults of others that were found.
+    Publish,
+}
+
+/// An instruction to the driver. Instructions are to be carried out in their order.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Output {
+    /// Write these operations to durable storage, then say [`Input::Persisted`]. Several may be
+    /// written at once; the highest number stands for all of them.
+    Persist {
+        /// Counts from 1.
+        number: u64,
+        /// New operations, each of them verified.
+        ops: Delta,
+    },
+    /// Send a frame. It may be lost.
+    Send {
+        /// The receiver.
+        to: PeerId,
+        /// The bytes of one frame.
+        frame: Vec<u8>,
+    },
+    /// Send tensors that are here, in the envelope of
+    /// [`Replica::seal`](espalier_replica::Replica::seal). They may be lost.
+    Provide {
+        /// The receiver.
+        to: PeerId,
+        /// The addresses of the tensors.
+        contents: Vec<Digest>,
+    },
+    /// Give the node an [`Input::Tick`] at this time. A later instruction replaces an earlier one.
+    WakeAt(Duration),
+    /// Nothing to do: something that a log, a screen or a test may want to know.
+    Tell(Event),
+}
+
+/// Something that a node noticed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A peer's frame or tensors were refused; nothing was changed.
+    Refused {
+        /// The peer.
+        from: PeerId,
+        /// What was wrong with them.
+        error: ReceiveError,
+    },
+    /// A peer holds the same operations as this node.
+    Level(PeerId),
+    /// A peer did not answer. It is not asked again before `until`.
+    Silent {
+        /// The peer.
+        peer: PeerId,
+        /// How many exchanges in a row it has not answered.
+        failures: u32,
+        /// When it may be asked again.
+        until: Duration,
+    },
+    /// The disk is slower than the network: an instruction to send was dropped, as if the message
+    /// had been lost.
+    Dropped,
+}

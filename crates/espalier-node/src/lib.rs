@@ -1,0 +1,54 @@
+//! A node without IO: a replica, whom it asks and when, and what may leave before what is durable.
+//!
+//! A [`Node`] is a state machine. A driver hands it inputs and carries out its outputs; the same
+//! node runs in the simulator, on a network and in a test.
+//!
+//! ```text
+//!               Input                                    Output
+//!
+//!  transport ── Frame, Tensors ──►┌────────────────┐──► Send, Provide ──► transport
+//!            ── PeerUp, PeerDown ►│      Node      │        ▲
+//!                                 │                │        │ held back while anything that
+//!    storage ── Persisted(n) ────►│  replica       │        │ this node signed is not durable
+//!            ── TensorsStored ───►│  links: whom   │
+//!                                 │   to ask, when │──► Persist(n, operations) ──► storage
+//!      clock ── Tick ────────────►│  gate: durable │──► WakeAt(time) ──► clock
+//!                                 │   before it    │
+//!       user ── Command, change ─►│   leaves       │──► Tell(event) ──► user
+//!                                 └────────────────┘
+//! ```
+//!
+//! A link between two nodes goes through these states; time is counted in ticks:
+//!
+//! ```text
+//!              news, or a probe                     same, or all given
+//!    ┌────────┐ ──────────────► ┌──────────┐ ───────────────────────► ┌───────┐
+//!    │ differs│                 │  asking  │                          │ level │
+//!    └────────┘ ◄────────────── └──────────┘                          └───────┘
+//!         ▲       no answer: a pause that doubles                         │
+//!         └───────────────────────────────────────────────────────────────┘
+//!                               news here or there
+//! ```
+//!
+//! # What a driver must do
+//!
+//! 1. Carry out the outputs of each call in their order, before the next call or in a queue.
+//! 2. Write what [`Output::Persist`] holds, make it durable, and only then say
+//!    [`Input::Persisted`]. If the disk fails, never say it: nothing that was signed since has left
+//!    the node, so the node can be made again from what is durable.
+//! 3. Check who sends: `from` is the key of the peer that the transport has authenticated.
+//! 4. Hash tensors before [`Input::TensorsStored`], or hand over bytes as [`Input::Tensors`].
+//! 5. Say [`Input::PeerUp`] for each peer that can be reached: only those are asked. Say
+//!    [`Input::Tick`] once at the beginning, and then at the times of [`Output::WakeAt`].
+//!
+//! Messages may be lost, repeated and reordered: the exchanges repair it.
+
+mod config;
+mod gate;
+mod io;
+mod links;
+mod node;
+
+pub use config::{Config, Schedule};
+pub use io::{Command, Event, Input, Output};
+pub use node::Node;

@@ -1,0 +1,197 @@
+//! The node itself.
+
+use crate::config::{Config, Schedule};
+use crate::gate::Gate;
+use crate::io::{Command, Event, Input, Output};
+use crate::links::Links;
+use espalier_identity::{Keypair, PeerId};
+use espalier_replica::{ChangeError, Delta, Effect, MergeState, ReceiveError, Received, Replica};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// A replica, what it knows of its peers, and what waits for its disk.
+#[derive(Debug, Clone)]
+pub struct Node {
+    replica: Replica,
+    config: Config,
+    links: Links,
+    gate: Gate,
+    /// When the next tick begins.
+    next_tick: Option<Duration>,
+    seen: espalier_replica::Frontier,
+}
+
+impl Node {
+    /// A node with this replica. What is in its state is durable already.
+    #[must_use]
+    pub fn new(replica: Replica, config: Config) -> Self {
+        let links = Links::new(replica.id(), config);
+        let seen = replica.state().frontier();
+        Self { replica, config, links, gate: Gate::default(), next_tick: None, seen }
+    }
+
+    /// The node's key.
+    #[must_use]
+    pub fn id(&self) -> PeerId {
+        self.replica.id()
+    }
+
+    /// Its replica.
+    #[must_use]
+    pub fn replica(&self) -> &Replica {
+        &self.replica
+    }
+
+    /// The state of its replica.
+    #[must_use]
+    pub fn state(&self) -> &MergeState {
+        self.replica.state()
+    }
+
+    /// Takes one input. `now` is the time since any moment that is the same for all calls; it must
+    /// not go back.
+    pub fn handle(&mut self, input: Input, now: Duration) -> Vec<Output> {
+        let mut out = Vec::new();
+        match input {
+            Input::Frame { from, frame } => self.on_frame(from, &frame, &mut out),
+            Input::Tensors { from, envelope, tensors } => {
+                let received = self.replica.content_delivered(&envelope, tensors);
+                self.take(from, received, &mut out);
+            }
+            Input::TensorsStored(contents) => {
+                let received = self.replica.content_arrived(&contents);
+                self.take_in(received, &mut out);
+            }
+            Input::Persisted(number) => self.gate.persisted(number, &mut out),
+            Input::PeerUp(peer) => self.links.up(peer),
+            Input::PeerDown(peer) => {
+                self.links.down(&peer);
+                self.gate.forget(&peer);
+            }
+            Input::Tick => self.on_tick(now, &mut out),
+            Input::Command(Command::Exchange(peer)) => self.begin(peer, &mut out),
+            Input::Command(Command::Publish) => {
+                self.publish(&mut out);
+            }
+        }
+        self.spread(&mut out);
+        out
+    }
+
+    /// Makes a local change with the node's own key: `MergeState::add`, `retract` and so on.
+    ///
+    /// # Errors
+    /// What `change` returns; nothing is to be done then.
+    pub fn change<T>(
+        &mut self,
+        change: impl FnOnce(&mut MergeState, &Keypair) -> Result<T, ChangeError>,
+    ) -> Result<(T, Vec<Output>), ChangeError> {
+        let done = self.replica.change(change)?;
+        let mut out = Vec::new();
+        let news = self.state().delta(&self.seen);
+        self.seen = self.state().frontier();
+        self.persist(news, true, &mut out);
+        self.spread(&mut out);
+        Ok((done, out))
+    }
+
+    /// Says whom news are told, of those peers that can be reached; without this, all of them.
+    pub fn set_neighbours(&mut self, neighbours: BTreeSet<PeerId>) -> Vec<Output> {
+        let mut out = Vec::new();
+        self.links.set_neighbours(neighbours);
+        self.spread(&mut out);
+        out
+    }
+
+    fn on_frame(&mut self, from: PeerId, frame: &[u8], out: &mut Vec<Output>) {
+        let before = self.state().ops_root();
+        match self.replica.receive(from, frame) {
+            Ok(mut received) => {
+                let roots = [before, self.state().ops_root()];
+                if !self.links.hear(&from, received.step, roots, out) {
+                    received.effects.clear();
+                }
+                self.take_in(received, out);
+            }
+            Err(error) => out.push(Output::Tell(Event::Refused { from, error })),
+        }
+    }
+
+    fn take(
+        &mut self,
+        from: PeerId,
+        received: Result<Received, ReceiveError>,
+        out: &mut Vec<Output>,
+    ) {
+        match received {
+            Ok(received) => self.take_in(received, out),
+            Err(error) => out.push(Output::Tell(Event::Refused { from, error })),
+        }
+    }
+
+    fn take_in(&mut self, received: Received, out: &mut Vec<Output>) {
+        if received.admitted > 0 {
+            let news = self.state().delta(&self.seen);
+            self.seen = self.state().frontier();
+            self.persist(news, false, out);
+        }
+        self.send(received.effects, out);
+    }
+
+    fn publish(&mut self, out: &mut Vec<Output>) {
+        if self.replica.publish() > 0 {
+            let news = self.state().delta(&self.seen);
+            self.seen = self.state().frontier();
+            self.persist(news, true, out);
+        }
+    }
+
+    fn on_tick(&mut self, now: Duration, out: &mut Vec<Output>) {
+        let due = self.next_tick.is_none_or(|next| now >= next);
+        if due {
+            self.replica.refill();
+            // A node that was held up does not catch up on ticks.
+            self.next_tick = Some(now + self.config.tick);
+            if self.config.schedule == Schedule::Own {
+                self.publish(out);
+                if let Some(peer) = self.links.tick(now, out) {
+                    self.begin(peer, out);
+                }
+            }
+        }
+        out.extend(self.next_tick.map(Output::WakeAt));
+    }
+
+    /// Begins the exchanges that are due.
+    fn spread(&mut self, out: &mut Vec<Output>) {
+        if self.config.schedule == Schedule::Commanded {
+            return;
+        }
+        for peer in self.links.due(self.state().ops_root()) {
+            self.begin(peer, out);
+        }
+    }
+
+    fn begin(&mut self, peer: PeerId, out: &mut Vec<Output>) {
+        self.links.begin(&peer, self.state().ops_root());
+        let effects = self.replica.start(peer);
+        self.send(effects, out);
+    }
+
+    fn send(&mut self, effects: Vec<Effect>, out: &mut Vec<Output>) {
+        for effect in effects {
+            let output = match effect {
+                Effect::Send { to, frame } => Output::Send { to, frame },
+                Effect::Provide { to, contents } => Output::Provide { to, contents },
+            };
+            self.gate.pass(output, out);
+        }
+    }
+
+    fn persist(&mut self, ops: Delta, own: bool, out: &mut Vec<Output>) {
+        if !ops.is_empty() {
+            let number = self.gate.number(own);
+            out.push(Output::Persist { number, ops });
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! A node under drivers that lose, repeat, reorder, crash and lie about nothing.
+
+mod driver;
+mod durable;
+mod links;
