@@ -2,10 +2,11 @@
 
 use crate::Failure;
 use crate::args::ByzantineArgs;
-use crate::console::{self, Cells, count};
+use crate::console::{self, Cells};
 use crate::escape::line;
 use crate::limits::check_memory;
 use crate::outputs::Outputs;
+use espalier::file::count;
 use espalier::sim::{
     Cell, CellResult, Config, Frequency, GRID_FILES, GRID_HTML, Grid, GridConfig, GridFileError,
     GroupSummary, Journal, ProtocolSummary, SEEDS_WITHOUT_LIARS, run_grid, write_grid,
@@ -26,13 +27,16 @@ pub(crate) fn run(args: &ByzantineArgs, quiet: bool) -> Result<(), Failure> {
         .open()?;
     let (known, journal) =
         Journal::open(&args.out, &config, args.force).map_err(|error| match error {
-            GridFileError::OtherGrid { .. } => Failure::input(error),
+            GridFileError::OtherGrid { .. } => {
+                let right = "use another folder, or --force to begin anew";
+                Failure::Input(anyhow::anyhow!("--out: {error}; {right}"))
+            }
             GridFileError::Io { .. } | GridFileError::Write(_) => Failure::environment(error),
         })?;
     // What goes to standard output with `--json -` is JSON and nothing else.
     let quiet = quiet || outputs.to_stdout();
     if !quiet {
-        console::print(&announce(&config, known.len()))?;
+        console::print(&console::prose(&announce(&config, known.len())))?;
     }
     let (grid, journal) = play(&config, known, journal, quiet)?;
     let page = outputs.keep("--out", write_grid(&grid, &args.out, args.force));
@@ -178,9 +182,9 @@ fn in_runs(rate: &Frequency) -> String {
 
 /// The grid in a table per kind of attack.
 fn summary(grid: &Grid) -> String {
-    let mut text = String::from(
+    let mut text = console::prose(
         "\nErrors: distance from the honest mean in honest spreads, over all attacks on the model. \
-         Ours is not told\nhow many lie; `best rule` is, and is the one of least mean and of least \
+         Ours is not told how many lie; `best rule` is, and is the one of least mean and of least \
          worst error in its row.\n\n",
     );
     text.push_str(&groups(&grid.groups()));

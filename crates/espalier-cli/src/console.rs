@@ -1,6 +1,7 @@
 //! What the user sees: lines on standard output, progress and errors on standard error.
 
 use crate::{Failure, escape};
+use espalier::file::count;
 use espalier::sim::Progress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal as _, Write as _};
@@ -9,6 +10,8 @@ use std::time::Duration;
 
 /// Narrower than this no table is made.
 const MIN_WIDTH: usize = 40;
+/// Wider than this no text is well read.
+const MAX_PROSE: usize = 100;
 
 /// Prints bytes as they are.
 pub(crate) fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
@@ -78,7 +81,7 @@ impl Bar {
             Progress::Round { done, of, distinct } => {
                 bar.set_length(u64::from(of));
                 bar.set_position(u64::from(done));
-                bar.set_message(format!("{distinct} distinct states"));
+                bar.set_message(count(distinct, "distinct state"));
             }
         }
         ControlFlow::Continue(())
@@ -118,7 +121,11 @@ impl Seeds {
 
     pub(crate) fn done(&mut self, seeds: u64) {
         self.0.bar.set_position(seeds);
-        self.0.bar.set_message(format!("{seeds} seeds, {:.1} a second", self.rate(seeds)));
+        self.0.bar.set_message(format!(
+            "{}, {:.1} a second",
+            count(seeds, "seed"),
+            self.rate(seeds)
+        ));
     }
 
     /// Seeds a second.
@@ -133,7 +140,7 @@ impl Seeds {
 
 /// A table with columns as wide as their widest cell; numbers are right-aligned by the caller's
 /// choice of `right` columns.
-pub(crate) fn table(head: &[&str], right: &[bool], rows: &[Vec<String>]) -> String {
+fn table(head: &[&str], right: &[bool], rows: &[Vec<String>]) -> String {
     let shown = |cells: &[String]| -> Vec<String> {
         cells.iter().map(|cell| escape::line(cell).into_owned()).collect()
     };
@@ -164,37 +171,35 @@ pub(crate) fn table(head: &[&str], right: &[bool], rows: &[Vec<String>]) -> Stri
     text
 }
 
-/// So many of something, in words.
-pub(crate) fn count(number: impl Into<Count>, what: &str) -> String {
-    let Count(number) = number.into();
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
-}
-
-/// How many.
-pub(crate) struct Count(u64);
-
-impl From<u64> for Count {
-    fn from(number: u64) -> Self {
-        Self(number)
-    }
-}
-
-impl From<u32> for Count {
-    fn from(number: u32) -> Self {
-        Self(number.into())
-    }
-}
-
-impl From<usize> for Count {
-    fn from(number: usize) -> Self {
-        Self(number as u64)
-    }
-}
-
 /// How wide a line may be: the terminal; what is not read on one has whole rows.
 fn width() -> usize {
     terminal_size::terminal_size_of(std::io::stdout())
         .map_or(usize::MAX, |(width, _)| usize::from(width.0).max(MIN_WIDTH))
+}
+
+/// Text in lines that fit.
+pub(crate) fn prose(text: &str) -> String {
+    wrapped(width().min(MAX_PROSE), text)
+}
+
+fn wrapped(width: usize, text: &str) -> String {
+    let wrap = |line: &str| {
+        let (mut text, mut used) = (String::new(), 0);
+        for word in line.split(' ') {
+            let len = word.chars().count();
+            if used > 0 && used + 1 + len > width {
+                text.push('\n');
+                used = 0;
+            } else if used > 0 {
+                text.push(' ');
+                used += 1;
+            }
+            text.push_str(word);
+            used += len;
+        }
+        text
+    };
+    text.split('\n').map(wrap).collect::<Vec<_>>().join("\n")
 }
 
 /// The same as [`table`], in several parts one below the other where it is too wide. Each part
@@ -267,10 +272,10 @@ mod tests {
     }
 
     #[test]
-    fn one_is_one() {
-        assert_eq!(
-            [count(1_u32, "run"), count(0_u64, "run"), count(2_usize, "run")],
-            ["1 run", "0 runs", "2 runs"]
-        );
+    fn prose_is_put_in_lines_that_fit() {
+        let text = "one two three\n\nfour five sixteen and-a-word-that-is-longer\n";
+        let expected = "one two\nthree\n\nfour five\nsixteen\nand-a-word-that-is-longer\n";
+        assert_eq!(wrapped(9, text), expected);
+        assert_eq!(wrapped(100, text), text);
     }
 }

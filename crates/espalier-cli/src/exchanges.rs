@@ -2,10 +2,11 @@
 
 use crate::Failure;
 use crate::args::ExchangesArgs;
-use crate::console::{self, Cells, count};
+use crate::console::{self, Cells};
 use crate::limits::check_memory;
 use crate::outputs::Outputs;
 use crate::simulate::failure;
+use espalier::file::count;
 use espalier::sim::{
     Clock, Config, Estimate, Exchanges, ExchangesConfig, Protocol, ProtocolResult, run_exchanges,
 };
@@ -79,17 +80,18 @@ pub(crate) fn configure(args: &ExchangesArgs) -> Result<ExchangesConfig, Failure
 fn summary(all: &Exchanges) -> String {
     let Config { nodes, topology, model, loss, .. } = &all.config.network;
     let (each, least) = (console::bytes(all.model_bytes), console::bytes(all.optimum));
-    let mut text = format!("{nodes} nodes, {topology}, {model} of {each}");
+    let mut told = format!("{nodes} nodes, {topology}, {model} of {each}");
     if *loss > 0.0 {
-        let _ = write!(text, ", {loss} of the messages lost");
+        let _ = write!(told, ", {loss} of the messages lost");
     }
     let runs = all.config.seeds.len();
     let each = count(runs, "run");
     let _ = write!(
-        text,
+        told,
         "\n{each} each; means with 95 % intervals. Every contribution at every node: at least \
          {least}\n\n"
     );
+    let mut text = console::prose(&told);
     let head = [
         "exchange",
         "until all equal",
@@ -104,7 +106,8 @@ fn summary(all: &Exchanges) -> String {
     let rows: Vec<_> = all.results.iter().map(|result| row(result, runs)).collect();
     text.push_str(&console::fitted(1, &head, &right, &rows));
     for left in &all.left_out {
-        let _ = writeln!(text, "{} is left out: {}", left.protocol, left.reason);
+        let told = format!("{} is left out: {}\n", left.protocol, left.reason);
+        text.push_str(&console::prose(&told));
     }
     text
 }

@@ -69,5 +69,7 @@ fn end(size: usize) {
         "error: there is no memory left (for {size} more bytes); take a smaller run, or raise the \
          limit"
     );
+    // Files that are not whole and have names all the same.
+    let _ = espalier::file::try_discard_pending();
     std::process::exit(3);
 }

@@ -86,7 +86,8 @@ pub fn main() -> ExitCode {
 /// file among them could have lines of its own; so they are read again as they may be shown.
 fn usage(error: &clap::Error) -> String {
     let words = std::env::args_os().map(|word| escape::line(&word.to_string_lossy()).into_owned());
-    match Cli::command().try_get_matches_from(words) {
+    let words = words.map(std::ffi::OsString::from);
+    match Cli::command().try_get_matches_from(understand::attached(words)) {
         Err(shown) if shown.use_stderr() => shown.render().to_string(),
         _ => escape::line(error.render().to_string().trim_end()).into_owned(),
     }

@@ -5,7 +5,7 @@ use crate::{Failure, console};
 use clap::builder::Resettable;
 use clap::{Command, CommandFactory as _};
 use clap_mangen::Man;
-use espalier::file::{WriteError, write_all};
+use espalier::file::{WriteError, make_folder, write_all};
 use std::io::Write as _;
 use std::path::Path;
 
@@ -16,7 +16,7 @@ pub(crate) fn run(out: Option<&Path>) -> Result<(), Failure> {
     let Some(folder) = out else { return console::print_bytes(&page(&command)?) };
     let failed =
         |error: WriteError| Failure::Environment(anyhow::Error::new(error).context("--out"));
-    std::fs::create_dir_all(folder).map_err(WriteError::io(folder)).map_err(failed)?;
+    make_folder(folder).map_err(failed)?;
     let mut pages = Vec::new();
     for command in std::iter::once(&command).chain(command.get_subcommands()) {
         let name = command.get_display_name().unwrap_or(command.get_name());

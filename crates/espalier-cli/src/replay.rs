@@ -7,7 +7,7 @@ use crate::limits::check_memory;
 use crate::outputs::is_stdout;
 use crate::simulate::failure;
 use anyhow::{Context as _, anyhow};
-use espalier::file::{Output, WriteError};
+use espalier::file::{Output, WriteError, count};
 use espalier::sim::{self, Config, NodeView, Progress, ReplayError, Replayed, Report};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -72,6 +72,9 @@ pub(crate) fn run(path: &Path, args: &SimulateArgs, quiet: bool) -> Result<(), F
     let file = open()?;
     let until = args.until.map(u64::from);
     let replayed = sim::replay(file, until).map_err(blame)?;
+    if replayed.divergence.is_none() && until.is_some_and(|until| replayed.events < until) {
+        return Err(Failure::Input(anyhow!("--until: {}", end_of(&replayed))));
+    }
     let nodes = chosen(&replayed, &args.show)?;
     if to_stdout {
         let json = serde_json::to_string_pretty(&nodes).map_err(Failure::environment)?;
@@ -79,13 +82,18 @@ pub(crate) fn run(path: &Path, args: &SimulateArgs, quiet: bool) -> Result<(), F
     } else if !quiet || replayed.divergence.is_some() {
         console::print(&text(&replayed, &nodes, until.is_some() || !args.show.is_empty()))?;
     }
-    match (&replayed.divergence, until) {
-        (Some(_), _) => Err(Failure::Check),
-        (None, Some(until)) if replayed.events < until => Err(Failure::Input(anyhow!(
-            "--until: the log has only {}",
-            console::count(replayed.events, "event")
-        ))),
-        _ => Ok(()),
+    match replayed.divergence {
+        Some(_) => Err(Failure::Check),
+        None => Ok(()),
+    }
+}
+
+/// Where a log ends, for somebody who looks beyond.
+fn end_of(replayed: &Replayed) -> String {
+    let events = count(replayed.events, "event");
+    match &replayed.last {
+        Some(last) => format!("the log ends after {events}, at {:.3} s", last.time as f64 / 1e6),
+        None => format!("the log ends after {events}"),
     }
 }
 
@@ -124,7 +132,7 @@ fn text(replayed: &Replayed, nodes: &[NodeView], show: bool) -> String {
         let _ = writeln!(text, "  in the log  {}", or_end(&divergence.logged));
         let _ = writeln!(text, "  now         {}", or_end(&divergence.happened));
     } else {
-        let _ = writeln!(text, "{}, all as in the log", console::count(replayed.events, "event"));
+        let _ = writeln!(text, "{}, all as in the log", count(replayed.events, "event"));
     }
     if let Some(last) = &replayed.last {
         let _ = writeln!(text, "last: event {}, {last}", replayed.events);

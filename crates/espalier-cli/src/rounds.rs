@@ -2,9 +2,10 @@
 
 use crate::Failure;
 use crate::args::RoundsArgs;
-use crate::console::{self, Cells, count};
+use crate::console::{self, Cells};
 use crate::outputs::{Outputs, is_stdout};
 use crate::simulate::failure;
+use espalier::file::count;
 use espalier::sim::{Comparison, Rounds, RoundsCell, RoundsConfig, Source, run_rounds};
 use espalier::topology::Order;
 use std::fmt::Write as _;
@@ -109,10 +110,10 @@ fn wrong(cell: &RoundsCell) -> String {
 fn summary(found: &Rounds) -> String {
     let runs = count(found.config.seeds.len(), "run");
     let first = found.config.seeds.first().copied().unwrap_or(0);
-    let mut text = format!(
+    let mut text = console::prose(&format!(
         "rounds until all nodes hold the same: {runs} each, seeds from {first} on, means with \
          their standard errors\n\n"
-    );
+    ));
     let head = [
         "topology",
         "nodes",
@@ -130,7 +131,8 @@ fn summary(found: &Rounds) -> String {
     let rows: Vec<_> = found.cells.iter().map(row).collect();
     text.push_str(&console::fitted(3, &head, &right, &rows));
     for left in &found.left_out {
-        let _ = writeln!(text, "{} of {} is left out: {}", left.topology, left.nodes, left.reason);
+        let told = format!("{} of {} is left out: {}\n", left.topology, left.nodes, left.reason);
+        text.push_str(&console::prose(&told));
     }
     let cells = found.cells.len();
     let out = found.cells.iter().filter(|cell| !cell.passes()).count();

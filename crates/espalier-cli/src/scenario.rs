@@ -2,11 +2,12 @@
 
 use crate::Failure;
 use crate::args::SimulateArgs;
-use crate::console::{self, Cells, count};
+use crate::console::{self, Cells};
 use crate::escape::line;
 use crate::limits::check_memory;
 use crate::outputs::Outputs;
 use crate::simulate::failure;
+use espalier::file::count;
 use espalier::sim::{
     Interval, RunSummary, SCENARIO_FILES, SCENARIO_HTML, Scenario, ScenarioError, ScenarioReport,
     run_scenario, write_scenario,

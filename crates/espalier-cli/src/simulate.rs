@@ -1,14 +1,14 @@
 //! `espalier simulate`.
 
 use crate::Failure;
-use crate::args::{RunArgs, SimulateArgs};
+use crate::args::{EndArgs, RunArgs, SimulateArgs};
 use crate::console::{self, Bar};
 use crate::escape::line;
 use crate::limits::check_memory;
 use crate::outputs::Outputs;
 use crate::{replay, scenario};
 use anyhow::Context as _;
-use espalier::file::read_text;
+use espalier::file::{count, read_text};
 use espalier::sim::{
     self, Config, Family, HTML_FILE, JSON_FILE, Progress, REPORT_FILES, Report, SimError,
     nodes_of_folder,
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &SimulateArgs, quiet: bool) -> Result<(), Failure> {
         return scenario::run(file, args, quiet);
     }
     let out = args.out.as_deref().unwrap_or(Path::new("espalier-report"));
-    let config = of_flags(&args.run)?;
+    let config = of_flags(args)?;
     check_memory(std::iter::once(config.clone()), &args.memory)?;
     // Better to say so now than after a long run.
     let mut outputs = Outputs::new(args.force)
@@ -67,8 +67,9 @@ pub(crate) fn run(args: &SimulateArgs, quiet: bool) -> Result<(), Failure> {
     if args.require_convergence && !report.summary.converged {
         let distinct = report.rounds.last().map_or(0, |round| round.distinct_states);
         console::complain(&format!(
-            "not converged: {distinct} distinct states after {} rounds",
-            report.rounds.len() - 1
+            "not converged: {} after {}",
+            count(distinct, "distinct state"),
+            count(report.rounds.len() - 1, "round")
         ));
         return Err(Failure::Check);
     }
@@ -80,13 +81,14 @@ pub(crate) fn run(args: &SimulateArgs, quiet: bool) -> Result<(), Failure> {
 }
 
 /// What `simulate` runs.
-pub(crate) fn of_flags(args: &RunArgs) -> Result<Config, Failure> {
-    configure(args, 8, 20, Family::Digits)
+pub(crate) fn of_flags(args: &SimulateArgs) -> Result<Config, Failure> {
+    configure(&args.run, &args.end, 8, 20, Family::Digits)
 }
 
 /// Flags to a configuration; a folder of models says how many nodes there are.
 pub(crate) fn configure(
     args: &RunArgs,
+    end: &EndArgs,
     nodes: u32,
     rounds: u32,
     model: Family,
@@ -94,6 +96,7 @@ pub(crate) fn configure(
     let family = args.model.clone().unwrap_or(model);
     let folder = nodes_of_folder(&family).map_err(Failure::input)?;
     let config = args.config(folder.unwrap_or(nodes), rounds, family).map_err(flags)?;
+    let config = end.of(config);
     config.check_asked().map_err(Failure::input)?;
     Ok(config)
 }
@@ -122,7 +125,7 @@ fn progress(config: &Config, quiet: bool, say: bool) -> impl FnMut(Progress) -> 
     let announcement = say.then(|| announce(config));
     move |progress| {
         let line = match (&announcement, &progress) {
-            (Some(text), Progress::Training) => Some(format!("{text}\n")),
+            (Some(text), Progress::Training) => Some(console::prose(&format!("{text}\n"))),
             (Some(_), Progress::Note(note)) => Some(format!("note: {}\n", line(note))),
             _ => None,
         };
@@ -151,7 +154,8 @@ fn announce(config: &Config) -> String {
     let model = line(&model);
     let up_to = if config.until_converged { "up to " } else { "" };
     format!(
-        "{nodes} nodes, {model}, {strategy} over {topology}, {up_to}{rounds} rounds, seed {seed}"
+        "{nodes} nodes, {model}, {strategy} over {topology}, {up_to}{}, seed {seed}",
+        count(*rounds, "round")
     )
 }
 
@@ -186,7 +190,7 @@ pub(crate) fn summary(report: &Report) -> String {
             Some(round) => format!("yes, from round {round} on ({bounds})"),
             None => {
                 let distinct = report.rounds.last().map_or(0, |round| round.distinct_states);
-                format!("no, {distinct} distinct states at the end ({bounds})")
+                format!("no, {} at the end ({bounds})", count(distinct, "distinct state"))
             }
         },
     );
@@ -206,8 +210,8 @@ pub(crate) fn summary(report: &Report) -> String {
     let optimum = summary.bytes_over_optimum.filter(|_| summary.converged);
     let optimum = optimum.map(|ratio| format!(", {ratio:.2} × the least possible"));
     let sent = console::bytes(summary.sent_bytes);
-    let exchanges = summary.exchanges;
-    line("sent", format!("{sent} in {exchanges} exchanges{}", optimum.unwrap_or_default()));
+    let exchanges = count(summary.exchanges, "exchange");
+    line("sent", format!("{sent} in {exchanges}{}", optimum.unwrap_or_default()));
     if !report.round_trip.is_empty() {
         let passed = report.round_trip.iter().filter(|proof| proof.pass).count();
         line("round trips", format!("{passed} of {} pass", report.round_trip.len()));
@@ -234,7 +238,7 @@ pub(crate) fn summary(report: &Report) -> String {
     let notes = report.notes();
     notes.iter().take(NOTES_SHOWN).for_each(|note| line("note", note.clone()));
     if notes.len() > NOTES_SHOWN {
-        line("", format!("and {} more notes in the report", notes.len() - NOTES_SHOWN));
+        line("", format!("and {} in the report", count(notes.len() - NOTES_SHOWN, "more note")));
     }
     text
 }
@@ -281,5 +285,5 @@ fn rounds(report: &Report) -> String {
         ]);
     }
     let head = ["round", "states", "mean L2", "accuracy", "sent", "isolated"];
-    console::table(&head, &[true; 6], &rows)
+    console::fitted(1, &head, &[true; 6], &rows)
 }

@@ -2,12 +2,12 @@
 
 use crate::Failure;
 use crate::args::SwarmArgs;
-use crate::console::{self, Seeds, count as counted};
+use crate::console::{self, Seeds};
 use crate::limits::check_memory;
 use crate::outputs::Outputs;
 use crate::simulate::flags;
 use anyhow::{Context as _, anyhow};
-use espalier::file::{self, WriteError};
+use espalier::file::{self, count};
 use espalier::sim::{
     Config, Coverage, Family, Judged, MAX_REGRESSION_LEN, Regression, Tally, judge, run_swarm,
     shrink,
@@ -26,9 +26,9 @@ pub(crate) fn run(args: &SwarmArgs, quiet: bool) -> Result<(), Failure> {
     let fixed = fixed(args)?;
     let first = args.run.seed.unwrap_or(1);
     let most = if args.minutes.is_some() { u64::MAX - first } else { SEEDS };
-    let count = args.seeds.map_or(most, u64::from);
-    if first.checked_add(count).is_none() {
-        let problem = format!("--seeds: {count} from {first} on go beyond 2^64 - 1");
+    let wanted = args.seeds.map_or(most, u64::from);
+    if first.checked_add(wanted).is_none() {
+        let problem = format!("--seeds: {wanted} from {first} on go beyond 2^64 - 1");
         return Err(Failure::Input(anyhow!(problem)));
     }
     if let Some(config) = &fixed {
@@ -42,9 +42,9 @@ pub(crate) fn run(args: &SwarmArgs, quiet: bool) -> Result<(), Failure> {
     let usual = std::panic::take_hook();
     // A panic is a violation like others; `--replay` shows where.
     std::panic::set_hook(Box::new(|_| {}));
-    let of = if args.minutes.is_some() { 0 } else { count };
+    let of = if args.minutes.is_some() { 0 } else { wanted };
     let mut bar = Seeds::new(quiet, of);
-    let seeds = first..first + count;
+    let seeds = first..first + wanted;
     let tally = run_swarm(seeds, fixed.as_ref(), &mut |tally| {
         bar.done(tally.coverage.seeds);
         let over = args.minutes.is_some_and(|minutes| bar.seconds() >= minutes * 60.0);
@@ -87,11 +87,11 @@ fn report(tally: &Tally, out: &Path) -> Result<(), Failure> {
         let (seed, seen, config) = (failure.seed, shrunk.violation, shrunk.config);
         let regression = Regression { seed, seen, config };
         let path = out.join(regression.file_name());
-        let written = std::fs::create_dir_all(out).map_err(WriteError::io(out));
+        let written = file::make_folder(out);
         let json = regression.to_json();
         let written = written.and_then(|()| file::write(&path, json.as_bytes(), true));
         let flags = regression.config.flags().join(" ");
-        let (runs, seen) = (counted(shrunk.runs, "run"), &regression.seen);
+        let (runs, seen) = (count(shrunk.runs, "run"), &regression.seen);
         console::complain(&format!("\nseed {seed} made small in {runs}: {seen}"));
         console::complain(&format!("  espalier swarm --fixed --seeds 1 {flags}"));
         // What was found is said in any case; it can be found again.
@@ -118,14 +118,17 @@ fn covered(coverage: &Coverage) -> String {
         forks,
         slowest,
     } = coverage;
-    format!(
-        "{seeds} seeds, {attacked} with liars: {rounds} rounds, {events} events\n\
-         {messages} messages heard, {lost} lost, {cuts} cuts, {crashes} crashes, {departures} \
-         departures\n\
-         {operations} operations, {retractions} retractions, {forks} forked, {convictions} \
-         convictions\n\
-         honest nodes agreed after at most {slowest} % of the rounds they may take\n"
-    )
+    let of = |number: &u64, what: &str| count(*number, what);
+    let lines = [
+        format!("{}, {attacked} with liars: ", of(seeds, "seed"))
+            + &format!("{}, {}", of(rounds, "round"), of(events, "event")),
+        format!("{} heard, {lost} lost, {}, ", of(messages, "message"), of(cuts, "cut"))
+            + &format!("{}, {}", of(crashes, "crash"), of(departures, "departure")),
+        format!("{}, {}, ", of(operations, "operation"), of(retractions, "retraction"))
+            + &format!("{forks} forked, {}", of(convictions, "conviction")),
+        format!("honest nodes agreed after at most {slowest} % of the rounds they may take\n"),
+    ];
+    console::prose(&lines.join("\n"))
 }
 
 /// Who lied, and how the event log ends.

@@ -33,7 +33,7 @@ pub(crate) fn run(args: &TraceArgs, quiet: bool) -> Result<(), Failure> {
 
 /// The small run that is traced.
 pub(crate) fn configure_run(args: &TraceArgs) -> Result<Config, Failure> {
-    let config = configure(&args.run, 4, 6, Family::Synthetic(vec![16, 16]))?;
+    let config = configure(&args.run, &args.end, 4, 6, Family::Synthetic(vec![16, 16]))?;
     if !args.run.retract.is_empty() || args.run.nodes.is_some() {
         return Ok(config);
     }
@@ -45,7 +45,7 @@ pub(crate) fn configure_run(args: &TraceArgs) -> Result<Config, Failure> {
 fn text(report: &Report) -> String {
     let mut text = String::new();
     let mut section = |title: &str, body: String| {
-        text.push_str(&format!("\n{title}\n{body}"));
+        text.push_str(&format!("\n{}\n{body}", console::prose(title)));
     };
     section(
         "Provenance: the operations of the final state in their total order",
@@ -79,7 +79,7 @@ fn provenance(report: &Report) -> String {
     let rows: Vec<_> = report.trace.iter().take(SHOWN).map(row).collect();
     let head = ["time", "op", "author", "seq", "kind", "content", "weight", "deps", "what"];
     let right = [true, false, false, true, false, false, true, true, false];
-    console::table(&head, &right, &rows) + &more(report.trace.len())
+    console::fitted(2, &head, &right, &rows) + &more(report.trace.len())
 }
 
 fn roots(report: &Report) -> String {
@@ -89,7 +89,7 @@ fn roots(report: &Report) -> String {
     };
     let rows: Vec<_> = report.trace.iter().take(SHOWN).map(row).collect();
     let head = ["op", "state hash", "bound root", "visible", "tombstones"];
-    console::table(&head, &[false, false, false, true, true], &rows) + &more(report.trace.len())
+    console::fitted(1, &head, &[false, false, false, true, true], &rows) + &more(report.trace.len())
 }
 
 fn sizes(report: &Report) -> String {
@@ -102,7 +102,7 @@ fn sizes(report: &Report) -> String {
         std::iter::once(round.round.to_string()).chain((0..shown).map(cell)).collect()
     };
     let rows: Vec<Vec<String>> = report.rounds.iter().take(SHOWN).map(row).collect();
-    console::table(&head, &vec![true; shown + 1], &rows) + &more(report.rounds.len())
+    console::fitted(1, &head, &vec![true; shown + 1], &rows) + &more(report.rounds.len())
 }
 
 fn clocks(report: &Report) -> String {
@@ -115,7 +115,8 @@ fn clocks(report: &Report) -> String {
         vec![name.clone(), clock.iter().take(12).map(tick).collect::<Vec<_>>().join(" ")]
     };
     let rows: Vec<_> = report.sampled_nodes.iter().zip(&last.clock).take(SHOWN).map(row).collect();
-    console::table(&["node", "clock"], &[false, false], &rows) + &more(report.sampled_nodes.len())
+    console::fitted(1, &["node", "clock"], &[false, false], &rows)
+        + &more(report.sampled_nodes.len())
 }
 
 fn round_trips(report: &Report) -> String {
@@ -125,7 +126,7 @@ fn round_trips(report: &Report) -> String {
         vec![verdict.into(), proof.node.clone(), proof.form.clone(), before, after]
     };
     let rows: Vec<_> = report.round_trip.iter().take(SHOWN).map(row).collect();
-    console::table(&["", "node", "form", "before", "after"], &[false; 5], &rows)
+    console::fitted(3, &["", "node", "form", "before", "after"], &[false; 5], &rows)
         + &more(report.round_trip.len())
 }
 

@@ -3,7 +3,7 @@
 use crate::args::{Cli, Command, rules};
 use crate::{Failure, byzantine, exchanges, rounds, simulate, swarm, trace};
 use clap::{CommandFactory as _, FromArgMatches as _};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 /// The definition of the command line.
@@ -23,9 +23,41 @@ pub(crate) enum Misread {
 /// Reads words, and refuses flags that would have no effect.
 pub(crate) fn words(words: impl IntoIterator<Item = OsString>) -> Result<Cli, Misread> {
     let mut command = Cli::command();
-    let matches = command.try_get_matches_from_mut(words).map_err(Misread::Usage)?;
+    let matches = command.try_get_matches_from_mut(attached(words)).map_err(Misread::Usage)?;
     rules::check(&command, &matches).map_err(Misread::Flags)?;
     Cli::from_arg_matches(&matches).map_err(|error| Misread::Usage(error.format(&mut command)))
+}
+
+/// Words in which a value that begins with a minus sign, such as -5%, is part of the word of its
+/// flag: by itself it would be taken for a flag.
+pub(crate) fn attached(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut all: Vec<OsString> = Vec::new();
+    let mut flags_end = false;
+    for word in words {
+        flags_end |= word == "--";
+        match all.last_mut() {
+            Some(flag) if !flags_end && takes_a_value(flag) && is_negative(&word) => {
+                flag.push("=");
+                flag.push(word);
+            }
+            _ => all.push(word),
+        }
+    }
+    all
+}
+
+/// Whether a word is a flag without a value.
+fn takes_a_value(word: &OsStr) -> bool {
+    word.to_str().is_some_and(|word| word.starts_with("--") && !word.contains('='))
+}
+
+/// Whether a word looks like a number below zero.
+fn is_negative(word: &OsStr) -> bool {
+    let digits = word.to_str().and_then(|word| word.strip_prefix('-'));
+    digits.is_some_and(|digits| {
+        let named = ["inf", "infinity", "nan"].iter().any(|name| digits.eq_ignore_ascii_case(name));
+        named || digits.starts_with(|first: char| first.is_ascii_digit() || first == '.')
+    })
 }
 
 /// A command line that can run.
@@ -72,7 +104,7 @@ fn plan(command: &Command) -> Result<Option<(String, u64)>, Failure> {
                 Some((format!("{scenario:?}"), effort))
             }
             None => {
-                let config = simulate::of_flags(&args.run)?;
+                let config = simulate::of_flags(args)?;
                 Some((format!("{config:?}"), config.effort()))
             }
         },

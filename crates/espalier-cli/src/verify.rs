@@ -8,7 +8,7 @@ use crate::limits::check_memory;
 use crate::scenario::{blame, within};
 use crate::simulate::read_report;
 use anyhow::{Context as _, anyhow};
-use espalier::file::{self, ReadError};
+use espalier::file::{self, ReadError, count};
 use espalier::replica::Fault;
 use espalier::sim::{
     Difference, JSON_FILE, MAX_REPORT_LEN, SCENARIO_JSON, configs_of_report, is_scenario_report,
@@ -99,7 +99,8 @@ fn evidence(path: &Path, quiet: bool) -> Result<(), Failure> {
     }
     if !quiet {
         let proven = records.len() - failed;
-        text.push_str(&format!("{proven} of {} records prove what they claim\n", records.len()));
+        let of = count(records.len(), "record");
+        text.push_str(&format!("{proven} of {of} proven\n"));
     }
     console::print(&text)?;
     if failed == 0 { Ok(()) } else { Err(Failure::Check) }

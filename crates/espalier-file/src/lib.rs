@@ -32,13 +32,18 @@
 //!
 //! **Reading.** [`read`] and [`read_text`] are bounded, as a file may be endless. Text is UTF-8; a
 //! byte order mark is skipped, and UTF-16 is refused by its name. [`fields`] splits lines of lists.
+//! Messages about either [`count`] in words.
 
+mod count;
+mod folder;
 mod output;
 mod pending;
 mod target;
 mod text;
 
-pub use output::{Output, WriteError, check, check_folder, finish_all, write, write_all};
-pub use pending::discard_pending;
+pub use count::count;
+pub use folder::{check_folder, make_folder};
+pub use output::{Output, WriteError, check, finish_all, write, write_all};
+pub use pending::{discard_pending, try_discard_pending};
 pub use target::{Target, clash, same};
 pub use text::{EmptyField, ReadError, fields, is_utf16, lines, read, read_text, text_of};

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Duration;
 
 static PENDING: Mutex<Pending> = Mutex::new(Pending { over: false, paths: BTreeSet::new() });
 
@@ -38,10 +39,46 @@ impl Pending {
 /// For programs that handle signals: call it before the process ends. Files that are getting their
 /// names at this moment get them first, all of one [`finish_all`](crate::finish_all) together.
 pub fn discard_pending() {
-    let mut pending = PENDING.lock().unwrap_or_else(PoisonError::into_inner);
+    discard(PENDING.lock().unwrap_or_else(PoisonError::into_inner));
+}
+
+/// The same for a process that has no memory left: it waits for a second at most, as the thread that
+/// would be waited for may be this one, or may wait for memory. Whether it was done.
+#[must_use]
+pub fn try_discard_pending() -> bool {
+    for _ in 0..100 {
+        let pending = match PENDING.try_lock() {
+            Ok(pending) => pending,
+            Err(TryLockError::Poisoned(pending)) => pending.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                std::thread::sleep(Duration::from_millis(10));
+                continue;
+            }
+        };
+        discard(pending);
+        return true;
+    }
+    false
+}
+
+/// Does not allocate for paths of a usual length.
+fn discard(mut pending: MutexGuard<'_, Pending>) {
     pending.over = true;
-    for path in std::mem::take(&mut pending.paths) {
+    for path in &pending.paths {
         // It is being given up; there is nobody to tell.
         let _ = std::fs::remove_file(path);
+    }
+    pending.paths.clear();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_holds_the_list_does_not_wait_for_itself() {
+        let held = pending().expect("the process goes on");
+        assert!(!try_discard_pending());
+        assert!(!held.over);
     }
 }

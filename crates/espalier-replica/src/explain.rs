@@ -116,7 +116,7 @@ fn invalid_relay(
     let why = op.check().err().map(|why| why.to_string()).unwrap_or_default();
     Ok(vec![
         signed(envelope, "operations"),
-        format!("one of them is {}, {} steps below the root", inclusion.key, inclusion.path.len()),
+        format!("one of them is {}, at depth {} of its tree", inclusion.key, inclusion.path.len()),
         format!("it claims to be operation {} of {}", op.op.seq, op.op.author),
         format!("no replica that checks takes it: {why}"),
     ])

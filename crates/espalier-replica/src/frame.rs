@@ -23,7 +23,7 @@ pub const MAX_MESSAGE_LEN: usize = 64 << 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
     /// Cut off.
-    #[error("{len} bytes are shorter than the frame they begin")]
+    #[error("the bytes end before the frame that they begin: {len}")]
     Short {
         /// How many there are.
         len: usize,
@@ -43,7 +43,7 @@ pub enum FrameError {
         limit: usize,
     },
     /// Bytes after the end.
-    #[error("{0} bytes follow the frame")]
+    #[error("bytes follow the frame: {0}")]
     Trailing(usize),
     /// Damaged.
     #[error("the checksum does not match the payload")]

@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 #[non_exhaustive]
 pub enum Note {
     /// The density would have kept nothing of a small tensor.
-    #[error("tensor `{tensor}`: the density keeps none of {elements} elements; one was kept")]
+    #[error("tensor `{tensor}`: the density keeps none of its elements ({elements}); one was kept")]
     KeptOne {
         /// The tensor.
         tensor: String,

@@ -78,11 +78,11 @@ fn check_clock(config: &Config) -> Result<(), SimError> {
         ];
         return match only_there.into_iter().find(|(_, given)| *given) {
             None => Ok(()),
-            Some((name, _)) => Err(flag(name, "needs virtual time: add --clock periodic")),
+            Some((name, _)) => Err(flag(name, "needs virtual time, such as a periodic clock")),
         };
     }
     if config.clock == Clock::None && config.exchange == Exchange::Broadcast {
-        let problem = "needs a clock for its repairs: add --clock periodic or poisson";
+        let problem = "needs a clock for its repairs, periodic or poisson";
         return Err(flag("--exchange broadcast", problem));
     }
     let rounds = [
@@ -91,7 +91,7 @@ fn check_clock(config: &Config) -> Result<(), SimError> {
     ];
     match rounds.into_iter().find(|(_, given)| *given) {
         None => Ok(()),
-        Some((name, _)) => Err(flag(name, "is about rounds: leave out --clock")),
+        Some((name, _)) => Err(flag(name, "is about rounds, and there are none with this clock")),
     }
 }
 
@@ -100,7 +100,7 @@ fn check_wire(config: &Config) -> Result<(), SimError> {
     match config.needs_frames().filter(|_| config.wire == Wire::Counted) {
         None => Ok(()),
         Some((name, why)) => {
-            Err(flag(name, format!("{why}: use --wire auto or --wire frames with it")))
+            Err(flag(name, format!("{why}; let the wire be auto or frames with it")))
         }
     }
 }

@@ -6,12 +6,12 @@ use crate::engine::{
     Engine, Exchanged, Happening, Listener, Passage, Passed, Population, Time, Timer,
 };
 use crate::error::SimError;
-use crate::membership::{Absence, Change, Membership};
+use crate::membership::{Absence, Change, Membership, Opening};
 use crate::pairing::random_pairs;
 use crate::report::EventKind;
 use crate::seeds::{Dice, Seeds};
 use espalier_topology::{Network, Order, RoundPlan, Schedule, assign_parts};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// A population whose members come and go.
 pub(crate) trait Stage: Population {
@@ -80,31 +80,6 @@ pub(crate) struct Course<'a, P: Stage> {
     pub(crate) calm: bool,
     /// For how many rounds all have been equal.
     equal: u32,
-}
-
-/// Who is not there at the beginning.
-#[derive(Debug)]
-pub(crate) struct Opening {
-    membership: Membership,
-    late: Vec<usize>,
-    absent: BTreeSet<usize>,
-}
-
-impl Opening {
-    /// `late` join together, the last of them first.
-    ///
-    /// # Errors
-    /// [`SimError::Flag`] if a file of comings and goings cannot be used.
-    pub(crate) fn new(config: &Config, mut late: Vec<usize>) -> Result<Self, SimError> {
-        let membership = Membership::open(config)?;
-        late.sort_unstable_by(|a, b| b.cmp(a));
-        let absent = membership.absent.iter().chain(&late).copied().collect();
-        Ok(Self { membership, late, absent })
-    }
-
-    pub(crate) fn is_absent(&self, node: usize) -> bool {
-        self.absent.contains(&node)
-    }
 }
 
 impl<'a, P: Stage> Course<'a, P> {

@@ -4,6 +4,7 @@ use crate::config::{Clock, Config, Cut, Family, Metrics, Share, Span, Spread};
 use crate::error::{SimError, flag};
 use crate::family::nodes_of_folder;
 use crate::membership::{Membership, Named, time_of};
+use espalier_file::count;
 use std::collections::BTreeSet;
 
 impl Config {
@@ -62,8 +63,9 @@ fn of_liars(config: &Config) -> Vec<SimError> {
     let (attacks, last) = (config.attack.len(), config.attack.last());
     if let Some(last) = last.filter(|_| liars > 0 && attacks > liars) {
         let problem = format!(
-            "{attacks} attacks for {liars} liars, so that nobody does {last}; name fewer, or use \
-             more liars"
+            "{} for {}, so that nobody does {last}; name fewer, or use more liars",
+            count(attacks, "attack"),
+            count(liars, "liar")
         );
         found.push(flag("--attack", problem));
     }
@@ -88,15 +90,9 @@ fn of_time(config: &Config) -> Vec<SimError> {
         }
         _ => {}
     }
-    let end = time_of(config.rounds.saturating_add(1), config);
     match Membership::open(config) {
         Err(error) => found.push(error),
-        Ok(churn) if churn.first_of_trace().is_some_and(|first| first >= end) => {
-            let problem =
-                format!("nothing in the file happens before round {} ends", config.rounds);
-            found.push(flag("--churn", problem));
-        }
-        Ok(_) => {}
+        Ok(churn) => found.extend(churn.without_effect(config)),
     }
     found
 }
@@ -188,7 +184,7 @@ mod tests {
                     c.byzantine = Share::Count(1);
                     c.attack = ["nan", "inf"].map(|a| a.parse().expect("an attack")).to_vec();
                 },
-                "--attack: 2 attacks for 1 liars, so that nobody does inf",
+                "--attack: 2 attacks for 1 liar, so that nobody does inf",
             ),
             (|c| c.byzantine = Share::Percent(2.0), "--byzantine: 2% of 8 nodes is nobody"),
             (|c| c.period = Span(5_000_000), "--period: needs virtual time"),

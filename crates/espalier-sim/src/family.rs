@@ -132,7 +132,7 @@ impl Task {
                     let mut opened = open_all(&all)?;
                     if files.len() != config.nodes as usize {
                         let (path, count) = (path.as_str(), files.len());
-                        let problem = format!("{path} holds {count} models; use --nodes {count}");
+                        let problem = format!("must be {count}, one for each model in {path}");
                         return Err(flag("--nodes", problem));
                     }
                     let schema = opened[0].manifest_shapes().schema();

@@ -68,6 +68,7 @@ mod summary;
 mod swarm;
 mod tensors;
 mod threads;
+mod trace;
 mod vectors;
 mod verify;
 mod watch;

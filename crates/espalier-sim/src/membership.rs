@@ -4,6 +4,7 @@ use crate::config::{Churn, Config, text_of_file};
 use crate::engine::{Queue, Time};
 use crate::error::{SimError, flag};
 use crate::seeds::{Dice, Seeds};
+use crate::trace::{self, Line};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -85,7 +86,7 @@ pub(crate) struct Membership {
     /// When the last change happens that is certain.
     pub(crate) last: Time,
     /// The lines of the trace, in the order of time.
-    trace: Vec<(Time, usize, Change)>,
+    trace: Vec<Line>,
 }
 
 impl Membership {
@@ -97,7 +98,7 @@ impl Membership {
             None => {}
             Some(Churn::File(path)) => {
                 let text = text_of_file("--churn", path)?;
-                new.read(&text, path, config)?;
+                new.follow(trace::read(&text, path, config)?);
                 new.somebody_is_there("--churn", config)?;
             }
             Some(Churn::Poisson { leave, join }) => {
@@ -130,40 +131,16 @@ impl Membership {
         self.due.push(time, (node, change));
     }
 
-    /// Reads lines `ROUND NODE CHANGE`; what follows a `#` is for people.
-    fn read(&mut self, text: &str, path: &str, config: &Config) -> Result<(), SimError> {
+    /// Lets happen what a trace says.
+    fn follow(&mut self, lines: Vec<Line>) {
         let mut seen = BTreeSet::new();
-        let mut lines = Vec::new();
-        for (number, words) in espalier_file::lines(text) {
-            let problem = |what: &str| flag("--churn", format!("{path}, line {number}: {what}"));
-            let words = words.map_err(|error| problem(&error.to_string()))?;
-            let [round, node, change] = words[..] else {
-                return Err(problem("not ROUND NODE leave|join|crash|restart"));
-            };
-            let round = round.parse::<f64>().ok().filter(|r| (1.0..=1e9).contains(r));
-            let round = round.ok_or_else(|| problem("the round is a number from 1"))?;
-            let node = node.strip_prefix("node_").unwrap_or(node).parse::<usize>().ok();
-            let node = node.filter(|node| *node < config.nodes as usize);
-            let node = node
-                .ok_or_else(|| problem(&format!("nodes are numbered 0 to {}", config.nodes - 1)))?;
-            let change = match change {
-                "leave" => Change::Leave,
-                "join" => Change::Join,
-                "crash" => Change::Crash,
-                "restart" => Change::Restart,
-                _ => return Err(problem("a change is leave, join, crash or restart")),
-            };
-            lines.push((((round - 1.0) * config.period.0 as f64) as Time, node, change));
-        }
-        lines.sort_by_key(|(time, ..)| *time);
-        self.trace.clone_from(&lines);
-        for (time, node, change) in lines {
+        for &Line { time, node, change, .. } in &lines {
             if seen.insert(node) && change == Change::Join {
                 self.absent.insert(node);
             }
             self.file(time, node, change);
         }
-        Ok(())
+        self.trace = lines;
     }
 
     /// Who is away when because outages or a trace say so.
@@ -178,7 +155,7 @@ impl Membership {
             .iter()
             .map(|node| (*node, (Absence { absent: true, ..Absence::default() }, 0)))
             .collect();
-        for &(time, node, change) in &self.trace {
+        for &Line { time, node, change, .. } in &self.trace {
             let (mut away, since) = open.remove(&node).unwrap_or_default();
             let before = away.is_away();
             away.heed(change);
@@ -224,8 +201,8 @@ impl Membership {
             if all >= i64::from(config.nodes) && time < end {
                 let round = time / config.period.0.max(1) + 1;
                 let problem = format!(
-                    "in round {round} nobody honest might be there: of {} nodes {away} are away, \
-                     {late} have not joined, and {liars} may be the liars",
+                    "in round {round} nobody honest might be there: of {} nodes, {away} away, \
+                     {late} still to join, {liars} perhaps lying",
                     config.nodes
                 );
                 return Err(flag(name, problem));
@@ -239,9 +216,10 @@ impl Membership {
         self.poisson.is_some()
     }
 
-    /// When the first line of the trace happens, if there is one.
-    pub(crate) fn first_of_trace(&self) -> Option<Time> {
-        self.trace.first().map(|(time, ..)| *time)
+    /// The first line of the trace that comes to nothing, if there is one.
+    pub(crate) fn without_effect(&self, config: &Config) -> Option<SimError> {
+        let Some(Churn::File(path)) = &config.churn else { return None };
+        trace::without_effect(&self.trace, path, config)
     }
 
     /// Lets nothing happen any more.
@@ -264,6 +242,32 @@ impl Membership {
         };
         let wait = -libm::log(1.0 - dice[node].unit()) * mean;
         self.due.push(now.saturating_add(wait as Time).saturating_add(1), (node, next));
+    }
+}
+
+/// Who is not there at the beginning.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    pub(crate) membership: Membership,
+    /// Those that join together, the last of them first.
+    pub(crate) late: Vec<usize>,
+    pub(crate) absent: BTreeSet<usize>,
+}
+
+impl Opening {
+    /// `late` join together.
+    ///
+    /// # Errors
+    /// [`SimError::Flag`] if a file of comings and goings cannot be used.
+    pub(crate) fn new(config: &Config, mut late: Vec<usize>) -> Result<Self, SimError> {
+        let membership = Membership::open(config)?;
+        late.sort_unstable_by(|a, b| b.cmp(a));
+        let absent = membership.absent.iter().chain(&late).copied().collect();
+        Ok(Self { membership, late, absent })
+    }
+
+    pub(crate) fn is_absent(&self, node: usize) -> bool {
+        self.absent.contains(&node)
     }
 }
 
@@ -294,39 +298,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_trace_is_read_in_the_order_of_time() {
+    fn who_first_joins_in_a_trace_is_not_there_before() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("trace.txt").display().to_string();
-        let open = |text: &str| {
-            std::fs::write(&path, text).expect("writes");
-            Membership::open(&Config {
-                churn: Some(Churn::File(path.clone())),
-                ..Config::default()
-            })
-        };
-        let mut trace =
-            open("\u{feff}4 2 join # late\r\n\n2.5, node_1, leave\n3 0 crash\n5 0 restart\n")
-                .expect("reads");
+        std::fs::write(&path, "\u{feff}4 2 join\n3 0 crash\n5 0 restart\n").expect("writes");
+        let churn = Some(Churn::File(path));
+        let mut trace = Membership::open(&Config { churn, ..Config::default() }).expect("opens");
         assert_eq!(trace.absent, BTreeSet::from([2]));
         let all: Vec<_> = std::iter::from_fn(|| trace.next(Time::MAX)).collect();
         let expected = [
-            (1_500_000, 1, Change::Leave),
             (2_000_000, 0, Change::Crash),
             (3_000_000, 2, Change::Join),
             (4_000_000, 0, Change::Restart),
         ];
         assert_eq!(all, expected);
         assert_eq!(trace.last, 4_000_000);
-        for (text, problem) in [
-            ("1 2", "line 1: not ROUND NODE"),
-            ("0 2 join", "the round"),
-            ("1 8 join", "0 to 7"),
-            ("\n1 2 die", "line 2: a change is"),
-            ("1 2 leave\n1,,leave", "line 2: a comma without a value"),
-        ] {
-            let error = open(text).expect_err(text).to_string();
-            assert!(error.contains(problem), "{error}");
-        }
     }
 
     /// With rates 1/4 and 1/2 a node is there two thirds of the time.

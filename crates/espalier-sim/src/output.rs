@@ -47,7 +47,7 @@ pub(crate) fn write_into<'a, B: AsRef<[u8]>>(
     files: impl Iterator<Item = (&'a str, B)>,
     force: bool,
 ) -> Result<(), WriteError> {
-    std::fs::create_dir_all(folder).map_err(WriteError::io(folder))?;
+    espalier_file::make_folder(folder)?;
     espalier_file::write_all(files.map(|(name, bytes)| (folder.join(name), bytes)), force)
 }
 

@@ -1,7 +1,7 @@
 //! A run: set-up and rounds.
 
 use crate::config::{Clock, Config, Exchange, Family};
-use crate::course::{Course, Done, Opening};
+use crate::course::{Course, Done};
 use crate::disk::Disk;
 use crate::engine::{Happening, Listener};
 use crate::error::{SimError, flag};
@@ -9,6 +9,7 @@ use crate::family::Task;
 use crate::harness::{Forgery, Harness};
 use crate::inputs;
 use crate::measure_peers as measure;
+use crate::membership::Opening;
 use crate::protocols::broadcast::Broadcast;
 use crate::report::EventKind;
 use crate::seeds::Seeds;

@@ -2,6 +2,7 @@
 
 use std::{io, path::PathBuf};
 
+use espalier_file::count;
 use espalier_identity::Digest;
 
 use crate::{Dtype, Foreign, ManifestError, UnsupportedDtype, manifest};
@@ -23,7 +24,8 @@ pub enum TensorError {
     },
     /// Bytes and shape disagree: the fault of whoever described the tensor.
     #[error(
-        "tensor `{tensor}` is {dtype} {shape:?} but has {actual} bytes; it should have {}",
+        "tensor `{tensor}` is {dtype} {shape:?} but has {}; it should have {}",
+        count(*.actual, "byte"),
         expected_bytes(*.dtype, .shape)
     )]
     Length {
@@ -62,7 +64,9 @@ pub enum TensorError {
         path: PathBuf,
     },
     /// The caller of a writer gave more or fewer bytes than it announced.
-    #[error("{} should get {expected} bytes of tensors, not {actual}", .path.display())]
+    #[error(
+        "{} should get tensors of {}, not {actual}", .path.display(), count(*.expected, "byte")
+    )]
     Unfinished {
         /// The file, which was not written.
         path: PathBuf,
@@ -82,7 +86,7 @@ fn expected_bytes(dtype: Dtype, shape: &[u64]) -> String {
 #[non_exhaustive]
 pub enum FormatError {
     /// Too short to hold even the header's length.
-    #[error("the file has {length} bytes; a safetensors file has at least 10")]
+    #[error("the file has {}; a safetensors file has at least 10", count(*.length, "byte"))]
     TooShort {
         /// The file's length.
         length: u64,
@@ -166,7 +170,8 @@ pub enum FormatError {
     },
     /// The file is longer or shorter than its header says.
     #[error(
-        "the file holds {actual} bytes of data; its header describes {expected}: {}",
+        "the file holds {} of data; its header describes {expected}: {}",
+        count(*actual, "byte"),
         if actual < expected { "it was cut short" } else { "there is more than there should be" }
     )]
     DataLength {
@@ -193,7 +198,8 @@ pub enum FormatError {
     },
     /// A shard without its index, which alone says that nothing is missing.
     #[error(
-        "`{shard}` is one of {of} shards of one model; {}",
+        "`{shard}` is one of {} of one model; {}",
+        count(*of, "shard"),
         if *index { "name their *.safetensors.index.json, or the folder" }
         else { "their *.safetensors.index.json is missing here" }
     )]
@@ -232,8 +238,9 @@ pub enum FormatError {
     },
     /// A folder does not contain exactly one model.
     #[error(
-        "the folder has {indexes} files *.safetensors.index.json and {files} files \
-         *.safetensors; name the one to read"
+        "the folder has {} *.safetensors.index.json and {} *.safetensors; name the one to read",
+        count(*indexes, "file"),
+        count(*files, "file")
     )]
     Folder {
         /// How many index files there are.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::Read;
 
-use espalier_file::{EmptyField, ReadError, text_of};
+use espalier_file::{EmptyField, ReadError, count, text_of};
 use thiserror::Error;
 
 use crate::{MAX_EDGES, TopologyError};
@@ -49,8 +49,11 @@ pub enum EdgeListProblem {
     /// A comma too many.
     #[error(transparent)]
     Field(#[from] EmptyField),
+    /// No edge at all.
+    #[error("no edges; give it a line for each of them, as in \"0 1\"")]
+    Empty,
     /// Not two words.
-    #[error("{words} word(s) where two node numbers are expected, as in \"0 1\"")]
+    #[error("{} where two node numbers are expected, as in \"0 1\"", count(*words, "word"))]
     Words {
         /// How many there are.
         words: usize,
@@ -150,7 +153,7 @@ impl Collected {
 /// # Errors
 ///
 /// [`EdgeListError`] with the line of the first word, number, range or loop at fault; otherwise
-/// of the first repeated edge.
+/// of the first repeated edge. A list without edges joins nobody, and is an error too.
 ///
 /// ```
 /// let edges = espalier_topology::parse_edge_list("# a triangle\n0 1\n2 1\n0 2 # last\n", 3)?;
@@ -169,7 +172,12 @@ pub fn parse_edge_list(text: &str, nodes: usize) -> Result<Vec<(u32, u32)>, Edge
         };
         list.push(number(a, line)?, number(b, line)?, line)?;
     }
-    list.finish()
+    match list.finish()? {
+        edges if edges.is_empty() => {
+            Err(EdgeListError { line: 0, problem: EdgeListProblem::Empty })
+        }
+        edges => Ok(edges),
+    }
 }
 
 fn number(word: &str, line: usize) -> Result<u64, EdgeListError> {

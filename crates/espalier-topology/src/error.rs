@@ -10,7 +10,7 @@ use crate::EdgeListError;
 #[non_exhaustive]
 pub enum TopologyError {
     /// Fewer than two nodes.
-    #[error("{nodes} node(s) make no network; use at least 2")]
+    #[error("a network has at least 2 nodes, not {nodes}")]
     TooFewNodes {
         /// The number asked for.
         nodes: usize,

@@ -48,4 +48,4 @@ pub use network::{MAX_EDGES, MAX_NODES, Neighbours, Network};
 pub use partition::{Partition, assign_parts};
 pub use schedule::{Order, ParseNameError, RoundPlan, Schedule, scheduled_round};
 pub use spectral::{EXACT_NODES, SpectralGap, spectral_gap};
-pub use topology::{FORMS, ParseTopologyError, Topology};
+pub use topology::{EXAMPLES, FORMS, ParseTopologyError, Topology};

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use espalier_file::count;
+
 use crate::{Network, TopologyError, generate};
 
 /// Every form [`Topology`] parses, in the order help texts list them.
@@ -22,6 +24,22 @@ pub const FORMS: [&str; 12] = [
     "watts-strogatz:K:B",
     "barabasi-albert:M",
     "file:PATH",
+];
+
+/// Each of [`FORMS`] with parameters that often do, in their order.
+pub const EXAMPLES: [&str; 12] = [
+    "random",
+    "ring",
+    "star",
+    "complete",
+    "line",
+    "torus",
+    "hypercube",
+    "regular:4",
+    "erdos-renyi:0.3",
+    "watts-strogatz:4:0.1",
+    "barabasi-albert:2",
+    "file:edges.txt",
 ];
 
 /// A kind of network. The text form (`Display`, `FromStr`, serde) is one of [`FORMS`].
@@ -82,7 +100,7 @@ pub enum ParseTopologyError {
         nearest: Option<&'static str>,
     },
     /// The wrong number of parameters after the name.
-    #[error("topology {text:?} has {given} parameter(s); write it as {form}")]
+    #[error("topology {text:?} has {}; write it as {form}", count(*given, "parameter"))]
     Parameters {
         /// What was given.
         text: String,

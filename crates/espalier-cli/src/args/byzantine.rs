@@ -32,7 +32,7 @@ pub(crate) struct ByzantineArgs {
     pub(crate) attack: Vec<Attack>,
     /// How many nodes lie: numbers or shares [default: 0,10%,20%,34%,40%,45%,49%]
     #[arg(long, value_name = "SHARE,…", value_delimiter = ',', help_heading = "Axes")]
-    #[arg(allow_negative_numbers = true, value_hint = ValueHint::Other)]
+    #[arg(value_hint = ValueHint::Other)]
     pub(crate) byzantine: Vec<Share>,
     /// How honest data differ [default: iid,mild,strong,dirichlet:0.3,clusters:2]
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', help_heading = "Axes")]
@@ -44,12 +44,12 @@ pub(crate) struct ByzantineArgs {
     pub(crate) topology: Vec<Topology>,
     /// Numbers of nodes [default: 20,50,100]
     #[arg(long, value_name = "N,…", value_delimiter = ',', help_heading = "Axes")]
-    #[arg(value_parser = whole::<u32>, allow_negative_numbers = true)]
+    #[arg(value_parser = whole::<u32>)]
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) nodes: Vec<u32>,
     /// How many seeds [default: 1]
     #[arg(long, value_name = "COUNT", value_parser = whole::<NonZeroU32>, help_heading = "Axes")]
-    #[arg(allow_negative_numbers = true, value_hint = ValueHint::Other)]
+    #[arg(value_hint = ValueHint::Other)]
     pub(crate) seeds: Option<NonZeroU32>,
     /// How many seeds of the runs without liars, whose rates are near zero [default: 100, or
     /// --seeds if that is more]
@@ -57,7 +57,7 @@ pub(crate) struct ByzantineArgs {
     pub(crate) honest_seeds: Option<NonZeroU32>,
     /// The first seed
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Axes")]
-    #[arg(value_parser = whole::<u64>, allow_negative_numbers = true)]
+    #[arg(value_parser = whole::<u64>)]
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) seed: u64,
     /// What is merged: synthetic:SHAPE or digits [default: synthetic:1024, with --quick 512]

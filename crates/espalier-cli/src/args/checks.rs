@@ -21,11 +21,9 @@ Exit code 1 says that something was wrong. What is found is made small and writt
 pub(crate) struct SwarmArgs {
     /// How many seeds, from --seed on [default: 1000]
     #[arg(long, value_name = "COUNT", value_parser = whole::<NonZeroU64>, help_heading = "Swarm")]
-    #[arg(allow_negative_numbers = true)]
     pub(crate) seeds: Option<NonZeroU64>,
     /// Go on for so many minutes
     #[arg(long, value_name = "M", value_parser = minutes, help_heading = "Swarm")]
-    #[arg(allow_negative_numbers = true)]
     pub(crate) minutes: Option<f64>,
     /// Judge the run in this file again
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Swarm")]

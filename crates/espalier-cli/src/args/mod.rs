@@ -12,7 +12,7 @@ mod words;
 pub(crate) use byzantine::ByzantineArgs;
 pub(crate) use checks::{SwarmArgs, VerifyArgs};
 pub(crate) use network::{ExchangesArgs, MaelstromArgs, RoundsArgs};
-pub(crate) use run::{MemoryArgs, RunArgs};
+pub(crate) use run::{EndArgs, MemoryArgs, RunArgs};
 pub(crate) use serve::ServeArgs;
 pub(crate) use simulate::{SimulateArgs, TraceArgs};
 
@@ -42,7 +42,7 @@ pub(crate) struct Cli {
     pub(crate) quiet: bool,
     /// Threads to compute on [default: all]; the result does not depend on it
     #[arg(long, global = true, value_name = "N")]
-    #[arg(value_parser = threads, allow_negative_numbers = true)]
+    #[arg(value_parser = threads)]
     pub(crate) threads: Option<NonZeroUsize>,
 }
 

@@ -22,7 +22,7 @@ Figures are up to the moment when the last node learnt the last thing.")]
 pub(crate) struct ExchangesArgs {
     /// Number of nodes
     #[arg(long, value_name = "N", default_value_t = 64, help_heading = "Network")]
-    #[arg(value_parser = whole::<u32>, allow_negative_numbers = true)]
+    #[arg(value_parser = whole::<u32>)]
     pub(crate) nodes: u32,
     /// Who knows whom, as for `simulate`
     #[arg(long, value_name = "NAME", default_value = "complete", help_heading = "Network")]
@@ -34,7 +34,7 @@ pub(crate) struct ExchangesArgs {
     pub(crate) model: Family,
     /// Probability that a message is lost
     #[arg(long, value_name = "P", default_value = "0", value_parser = probability)]
-    #[arg(allow_negative_numbers = true, help_heading = "Network")]
+    #[arg(help_heading = "Network")]
     pub(crate) loss: f64,
     /// When nodes begin exchanges: rounds, periodic, poisson or none [default: broadcast periodic,
     /// the others rounds]
@@ -47,18 +47,18 @@ pub(crate) struct ExchangesArgs {
     pub(crate) latency: Latency,
     /// How many seeds
     #[arg(long, value_name = "COUNT", default_value = "5", help_heading = "Runs")]
-    #[arg(value_parser = whole::<NonZeroU32>, allow_negative_numbers = true)]
+    #[arg(value_parser = whole::<NonZeroU32>)]
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) seeds: NonZeroU32,
     /// The first of them
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Runs")]
-    #[arg(value_parser = whole::<u64>, allow_negative_numbers = true)]
+    #[arg(value_parser = whole::<u64>)]
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) seed: u64,
     /// After how many rounds or periods a run ends that is not equal by then [default: 20 for each
     /// node, and 200]
     #[arg(long, value_name = "N", value_parser = whole::<NonZeroU32>, help_heading = "Runs")]
-    #[arg(allow_negative_numbers = true, value_hint = ValueHint::Other)]
+    #[arg(value_hint = ValueHint::Other)]
     pub(crate) rounds: Option<NonZeroU32>,
     /// Also write the JSON to this file, or to standard output with `-`, in place of the table
     #[arg(long, value_name = "FILE|-", value_hint = ValueHint::FilePath, help_heading = "Output")]
@@ -89,7 +89,7 @@ pub(crate) struct RoundsArgs {
     /// Numbers of nodes
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "8,64,1024")]
     #[arg(value_parser = whole::<u32>, help_heading = "Networks")]
-    #[arg(allow_negative_numbers = true, value_hint = ValueHint::Other)]
+    #[arg(value_hint = ValueHint::Other)]
     pub(crate) nodes: Vec<u32>,
     /// Who knows whom, as for `simulate` [default: random, ring, star, complete, line, torus,
     /// hypercube, regular:4, erdos-renyi:P with P = 2 ln n / n, watts-strogatz:4:0.1,
@@ -103,12 +103,12 @@ pub(crate) struct RoundsArgs {
     pub(crate) order: Option<Order>,
     /// How many seeds, a run of each network for each of them
     #[arg(long, value_name = "COUNT", default_value = "200", help_heading = "Runs")]
-    #[arg(value_parser = whole::<NonZeroU32>, allow_negative_numbers = true)]
+    #[arg(value_parser = whole::<NonZeroU32>)]
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) seeds: NonZeroU32,
     /// The first of them
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Runs")]
-    #[arg(value_parser = whole::<u64>, allow_negative_numbers = true)]
+    #[arg(value_parser = whole::<u64>)]
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) seed: u64,
     /// Also write the JSON to this file, or to standard output with `-`, in place of the table
@@ -138,6 +138,6 @@ pub(crate) struct MaelstromArgs {
     /// Milliseconds between rounds of gossip; news go out at once, but at most once per round to
     /// each neighbour
     #[arg(long, value_name = "MS", default_value = "100")]
-    #[arg(value_parser = whole::<NonZeroU32>, allow_negative_numbers = true)]
+    #[arg(value_parser = whole::<NonZeroU32>)]
     pub(crate) period: NonZeroU32,
 }

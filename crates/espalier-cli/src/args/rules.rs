@@ -69,8 +69,8 @@ const RUN: &[&str] = &[
     "attack",
     "metrics",
 ];
-/// What a jury does not ask: it watches frames to the end.
-const UNJUDGED: &[&str] = &["until_converged", "wire"];
+/// When a run ends, and how messages are sent.
+const END: &[&str] = &["until_converged", "wire"];
 const ATTACK: Need = Need { flag: "attack", one_of: &["byzantine"] };
 const MEMORY: &[&str] = &["any_size"];
 
@@ -100,7 +100,7 @@ pub(crate) const RULES: &[Rules] = &[
                 GLOBAL,
                 MEMORY,
                 RUN,
-                UNJUDGED,
+                END,
                 &["seed", "out", "force", "json", "require_convergence", "log"],
             ]),
         ],
@@ -109,10 +109,7 @@ pub(crate) const RULES: &[Rules] = &[
     },
     Rules {
         command: "trace",
-        modes: &[
-            by("report", &[&["json"]]),
-            only(&[GLOBAL, MEMORY, RUN, UNJUDGED, &["seed", "json"]]),
-        ],
+        modes: &[by("report", &[&["json"]]), only(&[GLOBAL, MEMORY, RUN, END, &["seed", "json"]])],
         needs: &[ATTACK, Need { flag: "quiet", one_of: &["json"] }],
         apart: &[],
     },
@@ -228,17 +225,16 @@ pub(crate) fn check(command: &clap::Command, matches: &ArgMatches) -> Result<(),
 
 /// Why a mode does not heed a flag, and which one does.
 fn why_not(rules: &Rules, mode: &Mode, flag: &str, shown: &dyn Fn(&str) -> String) -> String {
-    let others = rules.modes.iter().filter(|other| other.heeds(flag));
-    let others: Vec<String> = others.filter_map(|other| other.by).map(shown).collect();
-    let needs = others.join(" or ");
-    let heeded = rules.modes.iter().any(|other| other.heeds(flag));
-    match mode.by {
-        _ if !heeded => format!("does nothing in `{}`; leave it out", rules.command),
-        None => format!("does nothing without {needs}"),
-        Some(chosen) if others.is_empty() || others.contains(&shown(flag)) => {
-            format!("does not go with {}", shown(chosen))
-        }
-        Some(chosen) => format!("does not go with {}; it needs {needs}", shown(chosen)),
+    let others: Vec<_> = rules.modes.iter().filter(|other| other.heeds(flag)).collect();
+    let needs: Vec<String> = others.iter().filter_map(|other| other.by).map(shown).collect();
+    let needs_one = others.iter().all(|other| other.by.is_some());
+    let needed = needs.join(" or ");
+    match mode.by.map(shown) {
+        _ if others.is_empty() => format!("does nothing in `{}`; leave it out", rules.command),
+        None => format!("does nothing without {needed}"),
+        Some(chosen) if needs.contains(&shown(flag)) => format!("does not go with {chosen}"),
+        Some(chosen) if needs_one => format!("does nothing with {chosen}; it needs {needed}"),
+        Some(chosen) => format!("does nothing with {chosen}; leave it out"),
     }
 }
 
@@ -276,9 +272,7 @@ mod tests {
             let flags: BTreeSet<&str> =
                 flags.filter(|id| !["help", "version"].contains(id)).collect();
             let heeded = |flag: &str| rules.modes.iter().any(|mode| mode.heeds(flag));
-            // A swarm takes the flags of a run but these, and refuses them.
-            let idle = |flag: &str| name == "swarm" && UNJUDGED.contains(&flag);
-            for flag in flags.iter().filter(|flag| !GLOBAL.contains(flag) && !idle(flag)) {
+            for flag in flags.iter().filter(|flag| !GLOBAL.contains(flag)) {
                 assert!(heeded(flag), "`{name}`: no mode heeds `{flag}`");
             }
             let lists = rules.modes.iter().flat_map(|mode| mode.heeds.iter().copied().flatten());
@@ -301,21 +295,28 @@ mod tests {
             ("simulate --until 5", "--until: does nothing without --replay"),
             (
                 "simulate --scenario x --until 5",
-                "--until: does not go with --scenario; it needs --replay",
+                "--until: does nothing with --scenario; it needs --replay",
             ),
             ("simulate --seeds 5", "--seeds: does nothing without --scenario"),
             (
                 "simulate --replay x --seeds 5",
-                "--seeds: does not go with --replay; it needs --scenario",
+                "--seeds: does nothing with --replay; it needs --scenario",
             ),
-            ("simulate --replay x --out y", "--out: does not go with --replay"),
-            ("simulate --replay x --nodes 3", "--nodes: does not go with --replay"),
+            ("simulate --replay x --out y", "--out: does nothing with --replay; leave it out"),
+            ("simulate --replay x --seed 2", "--seed: does nothing with --replay; leave it out"),
+            ("simulate --replay x --force", "--force: does nothing with --replay; leave it out"),
+            (
+                "simulate --replay x --require-convergence",
+                "--require-convergence: does nothing with --replay; leave it out",
+            ),
+            ("simulate --replay x --nodes 3", "--nodes: does nothing with --replay; leave it out"),
             ("simulate --scenario x --replay y", "--scenario: does not go with --replay"),
-            ("simulate --scenario x --log y", "--log: does not go with --scenario"),
+            ("simulate --scenario x --log y", "--log: does nothing with --scenario; leave it out"),
             ("simulate --attack nan", "--attack: does nothing without --byzantine"),
-            ("trace --report x --rounds 3", "--rounds: does not go with --report"),
+            ("trace --report x --rounds 3", "--rounds: does nothing with --report; leave it out"),
             ("swarm --nodes 5", "--nodes: does nothing without --fixed"),
-            ("swarm --fixed --wire frames", "--wire: does nothing in `swarm`"),
+            ("swarm --replay x --seeds 5", "--seeds: does nothing with --replay; leave it out"),
+            ("swarm --fixed --wire frames", "error: unexpected argument '--wire' found"),
             ("swarm --seeds 5 --minutes 1", "--seeds: does not go with --minutes"),
             ("rounds --force", "--force: does nothing without --json or --csv"),
             ("exchanges --force", "--force: does nothing without --json"),

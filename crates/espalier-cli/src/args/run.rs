@@ -15,20 +15,16 @@ use std::collections::BTreeMap;
 pub(crate) struct RunArgs {
     /// Number of nodes [default: 8, in `trace` 4, or the number of models in a folder]
     #[arg(long, value_name = "N", help_heading = "Federation")]
-    #[arg(value_parser = whole::<u32>, allow_negative_numbers = true)]
+    #[arg(value_parser = whole::<u32>)]
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) nodes: Option<u32>,
     /// Number of rounds [default: 20, in `trace` 6]
     #[arg(long, value_name = "N", help_heading = "Federation")]
-    #[arg(value_parser = whole::<u32>, allow_negative_numbers = true)]
+    #[arg(value_parser = whole::<u32>)]
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) rounds: Option<u32>,
-    /// Stop once all honest active nodes are equal and nothing is still to happen
-    #[arg(long, help_heading = "Federation")]
-    until_converged: bool,
-    /// Who knows whom: random, ring, star, complete, line, torus, hypercube, regular:K,
-    /// erdos-renyi:P, watts-strogatz:K:B, barabasi-albert:M, file:PATH
     #[arg(long, value_name = "NAME", default_value = "random", help_heading = "Federation")]
+    #[arg(help = words::networks())]
     #[arg(value_parser = words::topologies(), hide_possible_values = true)]
     topology: Topology,
     /// Whom a node asks: a random neighbour, or the full schedule
@@ -47,16 +43,10 @@ pub(crate) struct RunArgs {
     #[arg(help_heading = "Federation")]
     #[arg(value_parser = words::one_of::<Exchange>(words::exchanges), hide_possible_values = true)]
     exchange: Exchange,
-    /// How they send it: as encoded and signed frames, or counted: sets joined as they are, and
-    /// the bytes counted that the frames would have had [default: frames up to 1,024 nodes]
-    #[arg(long, value_name = "frames|counted", default_value = "auto", hide_default_value = true)]
-    #[arg(help_heading = "Federation")]
-    #[arg(value_parser = words::one_of::<Wire>(words::wires), hide_possible_values = true)]
-    wire: Wire,
     /// Seed of all randomness, in a scenario the first one [default: 1, in a scenario as in its
     /// file]
     #[arg(long, value_name = "N", help_heading = "Federation")]
-    #[arg(value_parser = whole::<u64>, allow_negative_numbers = true)]
+    #[arg(value_parser = whole::<u64>)]
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) seed: Option<u64>,
 
@@ -86,7 +76,7 @@ pub(crate) struct RunArgs {
     spread: Spread,
     /// Train again from the merged model every so many rounds
     #[arg(long, value_name = "EVERY", help_heading = "Models")]
-    #[arg(value_parser = whole::<u32>, allow_negative_numbers = true)]
+    #[arg(value_parser = whole::<u32>)]
     #[arg(value_hint = ValueHint::Other)]
     retrain: Option<u32>,
     /// Constants of the trust score: strict, or clustered for data known to differ
@@ -109,27 +99,27 @@ pub(crate) struct RunArgs {
     partition: Option<PartitionSpec>,
     /// Probability that a message is lost
     #[arg(long, value_name = "P", default_value = "0", value_parser = probability)]
-    #[arg(allow_negative_numbers = true, help_heading = "Faults")]
+    #[arg(help_heading = "Faults")]
     #[arg(value_hint = ValueHint::Other)]
     loss: f64,
     /// Probability that a message arrives twice
     #[arg(long, value_name = "P", default_value = "0", value_parser = probability)]
-    #[arg(allow_negative_numbers = true, help_heading = "Faults")]
+    #[arg(help_heading = "Faults")]
     #[arg(value_hint = ValueHint::Other)]
     duplicate: f64,
     /// Probability that a message is held back until the round's other exchanges are over
     #[arg(long, value_name = "P", default_value = "0", value_parser = probability)]
-    #[arg(allow_negative_numbers = true, help_heading = "Faults")]
+    #[arg(help_heading = "Faults")]
     #[arg(value_hint = ValueHint::Other)]
     reorder: f64,
     /// Messages are under way for 0 to this many rounds
     #[arg(long, value_name = "ROUNDS", default_value_t = 0, help_heading = "Faults")]
-    #[arg(value_parser = whole::<u32>, allow_negative_numbers = true)]
+    #[arg(value_parser = whole::<u32>)]
     #[arg(value_hint = ValueHint::Other)]
     delay: u32,
     /// Probability per round that a node crashes and comes back with what was durable
     #[arg(long, value_name = "P", default_value = "0", value_parser = probability)]
-    #[arg(allow_negative_numbers = true, help_heading = "Faults")]
+    #[arg(help_heading = "Faults")]
     #[arg(value_hint = ValueHint::Other)]
     crash: f64,
     /// A node is down for some rounds, such as 0@3..6; may be repeated
@@ -167,7 +157,6 @@ pub(crate) struct RunArgs {
 
     /// How many nodes lie: a number or a share such as 34%
     #[arg(long, value_name = "COUNT|PERCENT%", default_value = "0", help_heading = "Liars")]
-    #[arg(allow_negative_numbers = true)]
     #[arg(value_hint = ValueHint::Other)]
     byzantine: Share,
     /// What they do, dealt out among them in turn. With their tensors: sign-flip, ipm:T, alie:T,
@@ -213,12 +202,12 @@ impl RunArgs {
         Ok(Config {
             nodes: self.nodes.unwrap_or(nodes),
             rounds: self.rounds.unwrap_or(rounds),
-            until_converged: self.until_converged,
+            until_converged: false,
             topology: self.topology.clone(),
             schedule: self.schedule,
             order: self.order,
             exchange: self.exchange,
-            wire: self.wire,
+            wire: Wire::Auto,
             strategy: self.strategy.clone(),
             parameters,
             buffers: self.buffers,
@@ -247,6 +236,28 @@ impl RunArgs {
             metrics: self.metrics,
             seed: self.seed.unwrap_or(1),
         })
+    }
+}
+
+/// When a run ends, and how messages are sent. A jury watches frames to the end, so a swarm has
+/// neither.
+#[derive(Debug, Args)]
+pub(crate) struct EndArgs {
+    /// Stop once all honest active nodes are equal and nothing is still to happen
+    #[arg(long, help_heading = "Federation")]
+    until_converged: bool,
+    /// How they send it: as encoded and signed frames, or counted: sets joined as they are, and
+    /// the bytes counted that the frames would have had [default: frames up to 1,024 nodes]
+    #[arg(long, value_name = "frames|counted", default_value = "auto", hide_default_value = true)]
+    #[arg(help_heading = "Federation")]
+    #[arg(value_parser = words::one_of::<Wire>(words::wires), hide_possible_values = true)]
+    wire: Wire,
+}
+
+impl EndArgs {
+    /// The same run with what these flags say.
+    pub(crate) fn of(&self, config: Config) -> Config {
+        Config { until_converged: self.until_converged, wire: self.wire, ..config }
     }
 }
 

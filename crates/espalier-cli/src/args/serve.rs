@@ -19,7 +19,7 @@ The page needs no other network. Press Ctrl-C to stop; uploads are removed then.
 pub(crate) struct ServeArgs {
     /// Port to listen on; 0 takes any free one
     #[arg(long, value_name = "PORT", default_value_t = 7777, value_parser = whole::<u16>)]
-    #[arg(allow_negative_numbers = true, value_hint = ValueHint::Other)]
+    #[arg(value_hint = ValueHint::Other)]
     pub(crate) port: u16,
     /// Address to listen on; any but this machine's own needs --token [default: 127.0.0.1]
     #[arg(long, value_name = "ADDR", value_hint = ValueHint::Hostname)]
@@ -30,10 +30,10 @@ pub(crate) struct ServeArgs {
     pub(crate) token: Option<String>,
     /// The largest model that may be uploaded, in MiB
     #[arg(long, value_name = "MIB", default_value = "1024", value_parser = whole::<NonZeroU64>)]
-    #[arg(allow_negative_numbers = true, value_hint = ValueHint::Other)]
+    #[arg(value_hint = ValueHint::Other)]
     pub(crate) upload_limit: NonZeroU64,
     /// How many simulations may compute at the same time
     #[arg(long, value_name = "N", default_value = "2", value_parser = whole::<NonZeroUsize>)]
-    #[arg(allow_negative_numbers = true, value_hint = ValueHint::Other)]
+    #[arg(value_hint = ValueHint::Other)]
     pub(crate) runs: NonZeroUsize,
 }

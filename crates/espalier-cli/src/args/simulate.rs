@@ -1,6 +1,6 @@
 //! The flags of `simulate` and `trace`.
 
-use super::{MemoryArgs, RunArgs, whole};
+use super::{EndArgs, MemoryArgs, RunArgs, whole};
 use clap::{Args, ValueHint};
 use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
@@ -33,10 +33,12 @@ pub(crate) struct SimulateArgs {
     pub(crate) scenario: Option<PathBuf>,
     /// With how many seeds [default: as in the file]
     #[arg(long, value_name = "N", help_heading = "Scenario")]
-    #[arg(value_parser = whole::<NonZeroU32>, allow_negative_numbers = true)]
+    #[arg(value_parser = whole::<NonZeroU32>)]
     pub(crate) seeds: Option<NonZeroU32>,
     #[command(flatten)]
     pub(crate) run: RunArgs,
+    #[command(flatten)]
+    pub(crate) end: EndArgs,
     /// Folder for report.html, report.json and audit.csv, or for scenario.html, scenario.json,
     /// scenario.csv and summary.csv [default: espalier-report, or espalier-scenario]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Output")]
@@ -59,7 +61,7 @@ pub(crate) struct SimulateArgs {
     pub(crate) replay: Option<PathBuf>,
     /// Stop the replay after this event and show the nodes
     #[arg(long, value_name = "EVENT", help_heading = "Replay")]
-    #[arg(value_parser = whole::<NonZeroU64>, allow_negative_numbers = true)]
+    #[arg(value_parser = whole::<NonZeroU64>)]
     pub(crate) until: Option<NonZeroU64>,
     /// Which nodes to show, such as node_3 or 3,5; may be repeated [default: all, up to 16]
     #[arg(long, value_name = "NODE,…", value_delimiter = ',', value_hint = ValueHint::Other)]
@@ -83,6 +85,8 @@ pub(crate) struct TraceArgs {
     pub(crate) report: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) run: RunArgs,
+    #[command(flatten)]
+    pub(crate) end: EndArgs,
     /// Print the trace as JSON
     #[arg(long)]
     pub(crate) json: bool,

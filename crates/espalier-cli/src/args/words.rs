@@ -3,7 +3,7 @@
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, Command};
 use espalier::sim::{Attack, Family, Spread};
-use espalier::topology::Topology;
+use espalier::topology::{EXAMPLES, FORMS, Topology};
 use std::ffi::OsStr;
 use std::fmt::Display;
 use std::str::FromStr;
@@ -57,24 +57,15 @@ pub(crate) fn models() -> Words<Family> {
     Words { offered: || vec!["digits", "synthetic:16x16"], parse: parse::<Family> }
 }
 
-/// Networks, those with parameters with some that often do.
+/// Networks, those with parameters with some that often do; a file has a name of its own.
 pub(crate) fn topologies() -> Words<Topology> {
-    let some = || {
-        vec![
-            "random",
-            "ring",
-            "star",
-            "complete",
-            "line",
-            "torus",
-            "hypercube",
-            "regular:4",
-            "erdos-renyi:0.3",
-            "watts-strogatz:4:0.1",
-            "barabasi-albert:2",
-        ]
-    };
+    let some = || EXAMPLES.into_iter().filter(|name| !name.starts_with("file:")).collect();
     Words { offered: some, parse: parse::<Topology> }
+}
+
+/// What `--topology` takes.
+pub(crate) fn networks() -> String {
+    format!("Who knows whom: {}", FORMS.join(", "))
 }
 
 /// How data differ.

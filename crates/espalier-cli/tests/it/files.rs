@@ -64,6 +64,18 @@ fn links_and_devices_are_written_through() {
 }
 
 #[test]
+fn a_folder_is_made_where_a_link_leads() {
+    let place = Place::new();
+    symlink("far/deep", place.path().join("link")).unwrap();
+    place.ok(&simulate(&["--out", "link"]));
+    assert!(place.files("far/deep").contains(&"report.html".to_owned()));
+    symlink("pages", place.path().join("man")).unwrap();
+    place.ok(&["man", "--out", "man"]);
+    assert!(place.files("pages").contains(&"espalier.1".to_owned()));
+    assert!(fs::symlink_metadata(place.path().join("link")).unwrap().is_symlink());
+}
+
+#[test]
 fn what_cannot_be_written_is_said_before_the_run() {
     let place = Place::new();
     fs::create_dir(place.path().join("folder")).unwrap();

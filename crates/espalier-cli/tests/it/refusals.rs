@@ -22,7 +22,7 @@ const WRONG: &[(&[&str], &[&str])] = &[
     (&["--schedule", "planned"], &["--schedule", "use random or scheduled"]),
     (&["--order", "parallel"], &["--order", "use sequential or synchronous"]),
     (&["--exchange", "full"], &["--exchange", "delta, full-state, intervals or broadcast"]),
-    (&["--exchange", "broadcast"], &["--exchange broadcast", "add --clock periodic"]),
+    (&["--exchange", "broadcast"], &["--exchange broadcast", "such as a periodic clock"]),
     (&["--metrics", "smple:3"], &["--metrics", "did you mean `sample`?"]),
     (&["--nodes", "1"], &["--nodes", "2 to 100000"]),
     (&["--nodes", "-3"], &["--nodes", "whole number"]),
@@ -47,6 +47,19 @@ const WRONG: &[(&[&str], &[&str])] = &[
     (&["--partition", "6@2..3"], &["--partition", "6 parts"]),
     (&["--retract", "node3"], &["--retract", "NODE@ROUND"]),
     (&["--retract", "5@3"], &["--retract", "0 to 4"]),
+    // Below zero, with a flag that takes numbers in words of its own.
+    (&["--byzantine", "-1"], &["--byzantine", "34%"]),
+    (&["--byzantine", "-5%"], &["--byzantine", "34%"]),
+    (&["--crash", "-inf"], &["--crash", "from 0 to 1"]),
+    (&["--late-joiners", "-2@5"], &["--late-joiners", "COUNT@ROUND"]),
+    (&["--partition", "-2@3..9"], &["--partition", "FROM < UNTIL"]),
+    (&["--outage", "-1@3..6"], &["--outage", "NODE@FROM..UNTIL"]),
+    (&["--period", "-5s"], &["--period", "-5s"]),
+    (&["--latency", "-5ms"], &["--latency", "-5ms"]),
+    (&["--bandwidth", "-1MB/s"], &["--bandwidth", "-1MB/s"]),
+    (&["--metrics", "-.5"], &["--metrics", "sample:K"]),
+    (&["--until-converged", "-5"], &["--until-converged", "-5"]),
+    (&["--show", "-1"], &["--show", "--replay"]),
     // What would never happen.
     (&["--late-joiners", "2@9"], &["--late-joiners", "after the last one, 8", "use 9 rounds"]),
     (&["--partition", "2@9..12"], &["--partition", "use 9 rounds"]),
@@ -80,6 +93,51 @@ fn a_wrong_value_names_its_flag_and_says_what_would_be_right() {
         assert!(problem.len() < 600, "{problem}");
     }
     assert!(place.files(".").is_empty(), "a refused run leaves nothing");
+}
+
+#[test]
+fn a_trace_whose_lines_come_to_nothing_is_refused_by_file_and_line() {
+    let place = Place::new();
+    let scenario = "title = \"t\"\nseeds = 2\n[defaults]\nmodel = \"synthetic:4\"\n\
+                    churn = \"file:trace.txt\"\n[[run]]\nname = \"one\"\n";
+    std::fs::write(place.path().join("scenario.toml"), scenario).unwrap();
+    for (text, problem) in [
+        ("# nobody\n", "nobody comes or goes in"),
+        ("2 1 leave\n3 1 restart\n", "line 2: node 1 left in line 1: only join is next"),
+        ("2 1 leave\n25 2 leave\n", "line 2: round 25 is after the last one"),
+    ] {
+        std::fs::write(place.path().join("trace.txt"), text).unwrap();
+        let said = place.fails(2, &simulate(&["--churn", "file:trace.txt"]));
+        assert!(said.starts_with("error: --churn: "), "{said}");
+        assert!(said.contains("trace.txt") && said.contains(problem), "{said}");
+        let said = place.fails(2, &["simulate", "--scenario", "scenario.toml"]);
+        assert!(said.contains("line 5: `churn`: ") && said.contains("trace.txt"), "{said}");
+        assert!(said.contains(problem), "{said}");
+    }
+    std::fs::write(place.path().join("trace.txt"), "2 1 leave\n3 1 join\n").unwrap();
+    place.ok(&simulate(&["--churn", "file:trace.txt"]));
+    // The other files of lines.
+    std::fs::write(place.path().join("empty.txt"), "# nothing\n").unwrap();
+    for (flags, problem) in [
+        (&["--topology", "file:empty.txt"][..], "--topology: edge list: no edges; give it a line"),
+        (&["--clock", "periodic", "--latency", "file:empty.txt"], "empty.txt has no regions"),
+    ] {
+        let said = place.fails(2, &simulate(&[flags, &["--force"]].concat()));
+        assert!(said.contains(problem), "{said}");
+    }
+}
+
+#[test]
+fn a_replay_beyond_the_end_of_its_log_is_refused_before_it_prints() {
+    let place = Place::new();
+    place.ok(&simulate(&["--log", "events.jsonl"]));
+    let events = place.read("events.jsonl").lines().count() - 2;
+    let last = events.to_string();
+    place.ok(&["simulate", "--replay", "events.jsonl", "--until", &last]);
+    let beyond = (events + 1).to_string();
+    let said = place.fails(2, &["simulate", "--replay", "events.jsonl", "--until", &beyond]);
+    let right = format!("error: --until: the log ends after {events} events, at 8.000 s\n");
+    assert_eq!(said, right);
 }
 
 #[test]

@@ -82,7 +82,7 @@ fn flags_of_one_run_exclude_a_scenario() {
     for flag in flags {
         let error = place.fails(2, &scenario(flag));
         assert!(error.contains(flag[0]) && error.contains("--scenario"), "{error}");
-        assert!(error.contains("does not go with"), "{error}");
+        assert!(error.contains("does nothing with --scenario; leave it out"), "{error}");
     }
     assert!(!place.path().join("espalier-scenario").exists());
 }

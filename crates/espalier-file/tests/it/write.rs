@@ -1,7 +1,7 @@
 //! What becomes of every kind of path.
 
 use espalier_file::{
-    Output, Target, WriteError, check, check_folder, clash, same, write, write_all,
+    Output, Target, WriteError, check, check_folder, clash, make_folder, same, write, write_all,
 };
 use std::fs::{self, Permissions};
 use std::io::{Read as _, Write as _};
@@ -115,6 +115,27 @@ fn links_are_followed_also_where_they_lead_nowhere_yet() {
     for (path, message) in [("a", "circle"), ("far/x/y", "Not a dir"), ("nowhere", "No such")] {
         let error = write(place.at(path), b"three", true).unwrap_err().to_string();
         assert!(error.contains(message) && error.contains(path), "{error}");
+    }
+}
+
+#[test]
+fn folders_are_made_also_where_links_lead_nowhere_yet() {
+    let place = Place::new();
+    symlink("far/deep", place.at("link")).unwrap();
+    symlink("link", place.at("link2")).unwrap();
+    let folder = place.at("link2/er/new/../x");
+    check_folder(&folder, &["a"], false).unwrap();
+    assert!(!place.at("far").exists(), "a check leaves nothing behind");
+    make_folder(&folder).unwrap();
+    make_folder(&folder).unwrap();
+    assert!(place.at("far/deep/er/x").is_dir() && place.at("far/deep/er/new").is_dir());
+    symlink("b", place.at("a")).unwrap();
+    symlink("a", place.at("b")).unwrap();
+    fs::write(place.at("file"), "").unwrap();
+    for path in ["a", "a/x", "file", "file/x"] {
+        let error = make_folder(&place.at(path)).unwrap_err().to_string();
+        assert!(error.contains(path), "{error}");
+        assert_eq!(error, check_folder(&place.at(path), &["x"], true).unwrap_err().to_string());
     }
 }
 

@@ -341,7 +341,7 @@ fn notes_say_what_was_done_on_purpose() {
     };
     assert_eq!(
         text("ties", &[("density", "0.3")]),
-        "tensor `w`: the density keeps none of 3 elements; one was kept"
+        "tensor `w`: the density keeps none of its elements (3); one was kept"
     );
     assert_eq!(
         text("slerp", &[]),

@@ -2,12 +2,13 @@
 
 use super::Crowd;
 use crate::config::Config;
-use crate::course::{Course, Opening};
+use crate::course::Course;
 use crate::engine::Listener;
 use crate::error::SimError;
 use crate::family::{Finished, Task};
 use crate::harness::{Last, Progress};
 use crate::inputs;
+use crate::membership::Opening;
 use crate::report::{ModelInfo, NodeInfo, Report, Round, Summary};
 use crate::run::{agree, draft, node_keys};
 use espalier_identity::Keypair;

@@ -124,6 +124,6 @@ fn what_needs_frames_is_refused_or_done_by_frames() {
         assert!(!config.is_counted());
         let counted = Config { wire: Wire::Counted, ..config };
         let error = counted.check().expect_err("cannot be counted").to_string();
-        assert!(error.contains("use --wire auto"), "{error}");
+        assert!(error.contains("let the wire be auto or frames"), "{error}");
     }
 }

@@ -5,6 +5,7 @@ use super::queue::Time;
 use crate::config::{Clock, Config, Cut, Latency, text_of_file};
 use crate::error::{SimError, flag};
 use crate::seeds::Dice;
+use espalier_file::count;
 use std::collections::BTreeMap;
 
 /// The longest a message is under way, whatever the draw: a thousand hours.
@@ -172,15 +173,19 @@ fn matrix(path: &str, nodes: usize) -> Result<Delays, SimError> {
         }
     }
     let regions = rows.len();
+    if regions == 0 {
+        return Err(flag(name, format!("{path} has no regions; give it a line for each of them")));
+    }
     if let Some(row) = rows.iter().position(|row| row.len() != regions) {
         let problem = format!(
-            "{path}: row {} has {} numbers, but there are {regions} rows; it must be square",
+            "{path}: row {} has {} in a matrix of {}; it must be square",
             row + 1,
-            rows[row].len()
+            count(rows[row].len(), "number"),
+            count(regions, "row")
         );
         return Err(flag(name, problem));
     }
-    if regions == 0 || regions > nodes {
+    if regions > nodes {
         return Err(flag(name, format!("{path} has {regions} regions for {nodes} nodes")));
     }
     Ok(Delays::Matrix { regions, micros: rows.concat(), nodes })
@@ -273,10 +278,11 @@ mod tests {
         // Of eight nodes the first four are in Paris.
         assert_eq!([time(0, 3), time(0, 4), time(7, 3)], [500, 120_000, 118_000]);
         for (text, problem) in [
-            ("1 2\n3", "row 2 has 1 numbers"),
+            ("1 2\n3", "row 2 has 1 number in a matrix of 2 rows"),
             ("1,,2\n3 4 5", "line 1: a comma without a value"),
             ("1 x\n", "line 1: `x` is no number"),
-            ("", "0 regions"),
+            ("", "wan.txt has no regions"),
+            ("# none\n", "wan.txt has no regions"),
             ("1 -2\n3 4", "`-2`"),
         ] {
             let error = matrix(&file(text), 8).expect_err(text).to_string();

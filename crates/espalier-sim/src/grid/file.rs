@@ -35,10 +35,7 @@ pub enum GridFileError {
         source: io::Error,
     },
     /// The caller: it belongs to a grid of other axes.
-    #[error(
-        "{} is of a grid with other axes; use another folder, or --force to begin anew",
-        .path.display()
-    )]
+    #[error("{} is of a grid with other axes", .path.display())]
     OtherGrid {
         /// Which file.
         path: PathBuf,
@@ -66,7 +63,7 @@ impl Journal {
     ) -> Result<(Vec<CellResult>, Self), GridFileError> {
         let path = folder.join(JOURNAL);
         let failed = |source| GridFileError::Io { path: path.clone(), source };
-        std::fs::create_dir_all(folder).map_err(failed)?;
+        espalier_file::make_folder(folder)?;
         let header = serde_json::to_string(config).map_err(|e| failed(e.into()))?;
         let mut known = Vec::new();
         if let Ok(file) = File::open(&path)

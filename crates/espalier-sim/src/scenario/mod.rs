@@ -107,7 +107,7 @@ impl Scenario {
         let first = first.or(self.seeds.first().copied()).unwrap_or(1);
         limit("seeds", count, MAX_SEEDS)?;
         if first.checked_add(count as u64).is_none() {
-            let problem = format!("{count} seeds from {first} on go beyond 2^64 - 1");
+            let problem = format!("seeds beyond 2^64 - 1: {count} from {first} on");
             return Err(ScenarioError::Limit(problem));
         }
         self.seeds = (first..first + count as u64).collect();

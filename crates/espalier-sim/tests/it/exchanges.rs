@@ -225,7 +225,7 @@ fn broadcast_is_refused_where_it_cannot_be() {
     let error = |config: Config| config.check().expect_err("refused").to_string();
     let latency: espalier_sim::Latency = "none".parse().unwrap();
     let rounds = Config { clock: Clock::Rounds, latency: latency.clone(), ..broadcast() };
-    assert_eq!(error(rounds), "--exchange broadcast: needs virtual time: add --clock periodic");
+    assert_eq!(error(rounds), "--exchange broadcast: needs virtual time, such as a periodic clock");
     let silent = Config { clock: Clock::None, latency, ..broadcast() };
     assert!(error(silent).contains("needs a clock for its repairs"));
 }

@@ -122,7 +122,10 @@ fn a_folder_of_models_gives_each_node_one() {
         assert_eq!(contents, files);
 
         let problem = refused(&Config { nodes: 5, ..config.clone() });
-        assert!(problem.starts_with("--nodes: ") && problem.contains("--nodes 4"), "{problem}");
+        assert!(
+            problem.starts_with("--nodes: ") && problem.contains("must be 4, one for each"),
+            "{problem}"
+        );
         let problem = refused(&Config { retrain: Some(3), ..config.clone() });
         assert!(problem.starts_with("--retrain: "), "{problem}");
         let ties = Config { strategy: "ties".into(), ..config };

@@ -11,6 +11,24 @@ fn check(config: Config, flag: &str, part: &str) {
     let problem = refused(&config);
     assert!(problem.starts_with(&format!("{flag}: ")), "{flag}: {problem}");
     assert!(problem.contains(part), "{part}: {problem}");
+    // Elsewhere than on the command line there are fields.
+    assert!(!problem[flag.len()..].contains("--"), "{problem}");
+}
+
+#[test]
+fn what_does_not_go_with_the_clock_or_the_wire() {
+    let wire = "counted".parse().unwrap();
+    let latency = "constant:5ms".parse().unwrap();
+    let bandwidth = "1MB/s".parse().ok();
+    let exchange = "broadcast".parse().unwrap();
+    check(Config { latency, ..small() }, "--latency", "such as a periodic clock");
+    check(Config { bandwidth, ..small() }, "--bandwidth", "such as a periodic clock");
+    check(Config { exchange, ..small() }, "--exchange broadcast", "such as a periodic clock");
+    let clock = "none".parse().unwrap();
+    check(Config { exchange, clock, ..small() }, "--exchange broadcast", "periodic or poisson");
+    let schedule = "scheduled".parse().unwrap();
+    check(Config { schedule, clock, ..small() }, "--schedule", "is about rounds");
+    check(Config { wire, attest: false, ..small() }, "--no-attest", "auto or frames");
 }
 
 #[test]

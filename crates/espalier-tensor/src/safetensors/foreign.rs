@@ -1,6 +1,7 @@
 //! What people bring in place of a model: known by its first bytes, called by its name.
 
 use core::fmt;
+use espalier_file::count;
 
 /// Something that is not a safetensors file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +42,7 @@ impl fmt::Display for Foreign {
         match self {
             Self::LfsPointer(size) => {
                 f.write_str("a Git LFS pointer, not a model; `git lfs pull` fetches the model")?;
-                size.map_or(Ok(()), |size| write!(f, ", which has {size} bytes"))
+                size.map_or(Ok(()), |size| write!(f, ", which has {}", count(size, "byte")))
             }
             Self::Html => f.write_str(
                 "an HTML page, not a model; a server sent it, perhaps because it wants a login",

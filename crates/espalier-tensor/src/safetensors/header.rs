@@ -93,7 +93,7 @@ fn check(
         }
         let needed = manifest::byte_len(dtype, &shape);
         if needed.is_none() || end.checked_sub(start) != needed {
-            let words = |n: u64| format!("{n} bytes");
+            let words = |bytes| espalier_file::count(bytes, "byte");
             let needed = needed.map_or_else(|| "more than 2^64 bytes".to_owned(), words);
             return Err(FormatError::Size { tensor: name, start, end, needed });
         }

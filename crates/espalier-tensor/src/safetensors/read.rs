@@ -263,10 +263,21 @@ fn regular_file(path: &Path) -> Result<(File, u64), TensorError> {
 fn open_sharded(path: &Path) -> Result<SafetensorsModel, TensorError> {
     let wrong = |problem| format_error(path, problem);
     regular_file(path)?;
-    let text = espalier_file::read_text(path, MAX_HEADER_BYTES).map_err(|error| match error {
+    let unread = |error| match error {
         ReadError::Io(source) => io_error("read", path, source),
         error => wrong(FormatError::Json { what: "index", reason: error.to_string() }),
-    })?;
+    };
+    let bytes = espalier_file::read(path, MAX_HEADER_BYTES).map_err(unread)?;
+    match foreign::recognise(&bytes) {
+        _ if bytes.is_empty() => return Err(wrong(FormatError::Empty)),
+        None | Some(foreign::Foreign::Json) => {}
+        // Its size is that of an index, and not of a model.
+        Some(foreign::Foreign::LfsPointer(_)) => {
+            return Err(wrong(FormatError::Foreign(foreign::Foreign::LfsPointer(None))));
+        }
+        Some(found) => return Err(wrong(FormatError::Foreign(found))),
+    }
+    let text = espalier_file::text_of(bytes).map_err(unread)?;
     let mut places = Index::read(text.as_bytes()).map_err(wrong)?.places;
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut shards: Vec<String> = places.values().cloned().collect();

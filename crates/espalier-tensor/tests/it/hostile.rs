@@ -244,6 +244,28 @@ fn what_people_bring_is_called_by_its_name() {
 }
 
 #[test]
+fn what_people_bring_in_place_of_an_index_is_called_by_its_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("model.safetensors.index.json");
+    let lfs = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 123\n";
+    let lfs_said = "a Git LFS pointer, not a model; `git lfs pull` fetches the model";
+    let cases: [(&[u8], &str); 5] = [
+        (lfs, lfs_said),
+        (b"<!DOCTYPE html>", "an HTML page"),
+        (b"Entry not found", "a text that begins"),
+        (b"", "the file is empty"),
+        (b"{\"weight_map\": 1", "the index is not"),
+    ];
+    for (bytes, name) in cases {
+        fs::write(&path, bytes).expect("written");
+        let text = open_safetensors(&path).expect_err(name).to_string();
+        let (_, said) = text.split_once("index.json: ").expect("the name of the file");
+        assert!(said.starts_with(name), "{text}");
+        assert!(!said.contains("123"), "{text}");
+    }
+}
+
+#[test]
 fn a_file_that_was_cut_short_says_so_with_its_sizes() {
     let whole = file(&format!("{{{ONE}}}"), 8);
     for len in 0..whole.len() {

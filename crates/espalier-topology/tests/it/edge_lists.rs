@@ -10,8 +10,8 @@ use proptest::prelude::*;
 #[test]
 fn faults_have_their_line() {
     let cases = [
-        ("0 1\n1", 2, "1 word(s)"),
-        ("0 1 2", 1, "3 word(s)"),
+        ("0 1\n1", 2, "1 word where"),
+        ("0 1 2", 1, "3 words where"),
         ("# x\n\n0 x", 3, "\"x\" is no node number"),
         ("0 -1", 1, "digits only"),
         ("0 +1", 1, "digits only"),
@@ -25,7 +25,7 @@ fn faults_have_their_line() {
         ("0 1\n0 1\n0 1\n", 2, "already on line 1"),
         ("0 1\n0,,2", 2, "a comma without a value"),
         ("0,1,", 1, "a comma without a value"),
-        ("0;1", 1, "1 word(s)"),
+        ("0;1", 1, "1 word where"),
     ];
     for (text, line, expected) in cases {
         let error = parse_edge_list(text, 4).unwrap_err();
@@ -34,6 +34,14 @@ fn faults_have_their_line() {
     }
     let long = format!("0 {}", "x".repeat(1 << 20));
     assert!(parse_edge_list(&long, 4).unwrap_err().to_string().len() < 200);
+}
+
+#[test]
+fn a_list_without_edges_says_so() {
+    for text in ["", "\n", "# 0 1\n"] {
+        let error = parse_edge_list(text, 4).unwrap_err().to_string();
+        assert_eq!(error, "edge list: no edges; give it a line for each of them, as in \"0 1\"");
+    }
 }
 
 #[test]

@@ -242,16 +242,17 @@ impl fmt::Display for Judgement {
             Self::Judged => f.write_str("judged"),
             Self::NoMajority { comparable, needed } => write!(
                 f,
-                "{comparable} comparable contributions are fewer than a majority of the roster, \
+                "fewer comparable contributions than a majority of the roster: {comparable}, not \
                  {needed}"
             ),
             Self::FewAuthors { roster } => write!(
                 f,
-                "the roster has {roster} authors, and it takes 4 for distances to show a liar"
+                "the roster is too small for distances to show a liar: it takes 4 authors, not \
+                 {roster}"
             ),
             Self::FewElements { elements } => write!(
                 f,
-                "models of {elements} float elements are too small for distances to say anything"
+                "models have too few float elements for distances to say anything: {elements}"
             ),
         }
     }

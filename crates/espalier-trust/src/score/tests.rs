@@ -57,7 +57,7 @@ fn where_distances_say_nothing_there_is_no_verdict() {
     assert_eq!(judgement(10, &points, 255), waiting);
     assert_eq!(
         waiting.to_string(),
-        "5 comparable contributions are fewer than a majority of the roster, 6"
+        "fewer comparable contributions than a majority of the roster: 5, not 6"
     );
 }
 

@@ -53,7 +53,7 @@ fn nobody_is_ahead(setting: &Setting<'_>, scene: &Scene<'_>) -> Verdict {
             let ahead = of_author(node, &author.id).difference(&own).count();
             claim!(
                 ahead == 0,
-                "node_{} holds {ahead} operations of {} that this one does not hold itself",
+                "node_{} holds operations of {} that this one does not hold itself: {ahead}",
                 node.number,
                 setting.name(&author.id)
             );

@@ -4,6 +4,7 @@
 use crate::config::Clock;
 use crate::swarm::facts::Facts;
 use crate::swarm::look::{Checker, Glance, Scene, Seen, Setting, Verdict, claim};
+use espalier_file::count;
 use espalier_topology::{Network, Order, round_bound};
 use std::collections::BTreeSet;
 
@@ -35,7 +36,7 @@ impl Checker for Convergence {
             for node in members() {
                 agree(first, node).map_err(|what| {
                     let (a, b) = (first.number, node.number);
-                    format!("node_{a} and node_{b} differ in {what} after {} rounds", scene.round)
+                    format!("node_{a} and node_{b} differ in {what} after round {}", scene.round)
                 })?;
             }
         }
@@ -44,7 +45,8 @@ impl Checker for Convergence {
 }
 
 fn agree(a: &Glance<'_>, b: &Glance<'_>) -> Verdict {
-    claim!(a.ids() == b.ids(), "{} operations", a.ids().symmetric_difference(&b.ids()).count());
+    let others = a.ids().symmetric_difference(&b.ids()).count();
+    claim!(others == 0, "{}", count(others, "operation"));
     claim!(a.state.bound_root() == b.state.bound_root(), "their bound roots");
     claim!(a.state.state_hash() == b.state.state_hash(), "their state hashes");
     let merged = |node: &Glance<'_>| {

@@ -24,7 +24,7 @@ impl Checker for Durable {
                 let lost = known.difference(&node.ids()).count();
                 claim!(
                     lost == 0,
-                    "node_{} came back without {lost} operations of its own that others hold",
+                    "node_{} came back without operations of its own that others hold: {lost}",
                     node.number
                 );
             }

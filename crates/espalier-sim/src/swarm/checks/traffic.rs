@@ -93,7 +93,7 @@ impl Traffic {
         for ((from, to), [heard, logged]) in &self.heard {
             claim!(
                 heard == logged,
-                "node_{to} heard {heard} messages of node_{from}, and the log has {logged}"
+                "messages that node_{to} heard of node_{from}: {heard}, and in the log: {logged}"
             );
         }
         Ok(())
@@ -102,7 +102,7 @@ impl Traffic {
     fn end(&self, scene: &Scene<'_>) -> Verdict {
         claim!(scene.quiet, "messages are under way without end");
         let left: usize = self.under_way.values().sum();
-        claim!(left == 0, "{left} messages were sent and neither heard nor lost");
+        claim!(left == 0, "messages were sent and neither heard nor lost: {left}");
         claim!(
             self.audited == self.sent,
             "exchanges account for {} bytes of {} that were sent",
