@@ -43,6 +43,8 @@ struct Link {
     open: bool,
     /// We began it.
     ours: bool,
+    /// The peer has said something since.
+    answered: bool,
     /// How many exchanges in a row the peer has not answered.
     failures: u32,
     /// Before this tick the peer is not asked.
@@ -68,6 +70,7 @@ impl Link {
 
     fn begin(&mut self, tick: u64, ours: bool) {
         (self.since, self.open, self.ours) = (Some(tick), true, ours);
+        self.answered = false;
     }
 }
 
@@ -151,7 +154,7 @@ impl Links {
                 continue;
             }
             link.open = false;
-            if !link.ours {
+            if !link.ours || link.answered {
                 continue;
             }
             link.failures = link.failures.saturating_add(1);
@@ -216,7 +219,7 @@ impl Links {
     ) -> bool {
         let (own, tick, patience) = (self.own, self.tick, self.config.patience);
         let Some(link) = self.by_peer.get_mut(peer) else { return true };
-        (link.failures, link.not_before) = (0, 0);
+        (link.failures, link.not_before, link.answered) = (0, 0, true);
         match step {
             Step::Begins(root) => {
                 link.heard = Some(root);

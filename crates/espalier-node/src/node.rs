@@ -63,7 +63,11 @@ impl Node {
                 self.take_in(received, &mut out);
             }
             Input::Persisted(number) => self.gate.persisted(number, &mut out),
-            Input::PeerUp(peer) => self.links.up(peer),
+            // It is asked with the next tick or the next news: others may come up right now.
+            Input::PeerUp(peer) => {
+                self.links.up(peer);
+                return out;
+            }
             Input::PeerDown(peer) => {
                 self.links.down(&peer);
                 self.gate.forget(&peer);

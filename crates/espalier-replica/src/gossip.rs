@@ -128,6 +128,8 @@ pub struct Replica {
     exchange: Exchange,
     /// How many bytes the tensors of a contribution may have that travel inside a batch.
     pub(crate) inside: usize,
+    /// Whether it asks for operations without their tensors while others may bring them.
+    bare_pulls: bool,
     pub(crate) held: BTreeSet<Digest>,
     pub(crate) waiting: VecDeque<Waiting>,
     pub(crate) budget: Budget,
@@ -155,6 +157,7 @@ impl Replica {
             state,
             exchange,
             inside: INSIDE,
+            bare_pulls: true,
             held,
             waiting: VecDeque::new(),
             budget: Budget::new(BUDGET),
@@ -200,6 +203,13 @@ impl Replica {
     /// 0 for a driver that moves all tensors in its own way.
     pub fn set_inside(&mut self, bytes: usize) {
         self.inside = bytes.min(INSIDE);
+    }
+
+    /// Sets whether it asks a peer for operations without their small tensors while another peer
+    /// may bring the same ones, which a new replica does: it saves bytes where exchanges overlap,
+    /// and costs a round trip where the other peer does not bring them.
+    pub fn set_bare_pulls(&mut self, bare: bool) {
+        self.bare_pulls = bare;
     }
 
     /// Begins an exchange with `peer`.
@@ -325,7 +335,8 @@ impl Replica {
     /// Asks `peer` for what is lacking here.
     pub(crate) fn pull(&mut self, peer: PeerId) -> Pull {
         let seen = Seen::new(&self.state.frontier(), self.state.policy());
-        Pull { seen, bare: self.under_way.pull(peer) }
+        let others = self.under_way.pull(peer);
+        Pull { seen, bare: others && self.bare_pulls }
     }
 
     /// The whole state, in as many messages as it needs.

@@ -285,6 +285,7 @@ impl<'a> Message<'a> {
             Self::Differs { .. } => Step::Asks,
             Self::Delta { pull: Some(_), .. } => Step::GivesAndAsks,
             Self::Delta { pull: None, .. } => Step::Gives,
+            Self::Repair { want, .. } if want.is_empty() => Step::Gives,
             _ => Step::Else,
         }
     }

@@ -4,8 +4,6 @@
 mod element;
 #[path = "../../../crates/espalier-cli/src/maelstrom/lines.rs"]
 mod lines;
-#[path = "../../../crates/espalier-cli/src/maelstrom/links.rs"]
-mod links;
 #[path = "../../../crates/espalier-cli/src/maelstrom/member.rs"]
 mod member;
 #[path = "../../../crates/espalier-cli/src/maelstrom/message.rs"]
@@ -44,14 +42,13 @@ pub(crate) fn lines(bytes: &[u8]) {
 pub(crate) fn sample_lines() -> Samples {
     let line = |body: &str| format!(r#"{{"src":"c1","dest":"n0","body":{{{body}}}}}"#);
     let topology = r#""type":"topology","msg_id":2,"topology":{"n0":["n1"],"n1":["n0"]}"#;
-    let zero = "0".repeat(64);
-    let gossip = format!(r#""type":"gossip","step":0,"root":"{zero}","frames":["RVNQTA=="]"#);
+    let gossip = r#""type":"gossip","frames":["RVNQTA=="]"#;
     let lines = [
         line(topology),
         line(r#""type":"broadcast","msg_id":3,"message":1000"#),
         line(r#""type":"add","msg_id":3,"element":[1,{"a":1.5e300}]"#),
         line(r#""type":"read","msg_id":4"#),
-        line(&gossip).replace("c1", "n1"),
+        line(gossip).replace("c1", "n1"),
     ];
     let init = line(r#""type":"init","msg_id":1,"node_id":"n0","node_ids":["n0","n1"]"#);
     let told = |kind: u8| [&[kind], lines.join("\n").as_bytes()].concat();

@@ -6,7 +6,7 @@
 //! after; that a later contribution replaces the earlier ones of its author makes no difference.
 
 use espalier::identity::{Domain, PeerId};
-use espalier::replica::{Frontier, MergeState, VerifiedOp, legal};
+use espalier::replica::{VerifiedOp, legal};
 use espalier::tensor::{Model, TensorError};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -15,9 +15,6 @@ static TENSOR: Domain = Domain::new("espalier maelstrom tensor v1");
 
 /// Elements of every tensor.
 const TENSOR_SHAPE: u64 = 4;
-
-/// Bytes of every tensor.
-pub(super) const TENSOR_LEN: usize = 4 * TENSOR_SHAPE as usize;
 
 /// A value that no contribution can carry unchanged. The client's; nothing was added.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -99,31 +96,17 @@ pub(super) fn model(author: &PeerId, seq: u64) -> Result<Model, TensorError> {
     Model::from_f32(&[("element", &[TENSOR_SHAPE], &values)])
 }
 
-/// The elements of a state, kept up to date with it.
+/// The elements of the operations that a node took in.
 #[derive(Debug, Default)]
 pub(super) struct Elements {
     by_text: BTreeMap<String, Value>,
-    seen: Frontier,
-    /// How many operations were looked at.
-    looked_at: usize,
 }
 
 impl Elements {
-    /// Takes in what is new in `state`. O(new) unless a fork came late, which is not at the end of
-    /// a chain; then O(all).
-    pub(super) fn refresh(&mut self, state: &MergeState) {
-        let new = state.delta(&self.seen);
-        new.ops().for_each(|op| self.take(op));
-        self.looked_at += new.len();
-        if self.looked_at != state.op_count() {
-            state.ops().for_each(|op| self.take(op));
-            self.looked_at = state.op_count();
-        }
-        self.seen = state.frontier();
-    }
-
-    /// Names that are no canonical JSON were not given by a node of this kind.
-    fn take(&mut self, op: &VerifiedOp) {
+    /// Takes in the element that an operation carries, if it does.
+    ///
+    /// Names that are not canonical JSON were not given by a node of this kind.
+    pub(super) fn take(&mut self, op: &VerifiedOp) {
         let Some(name) = op.contribution().map(|contribution| &contribution.name) else { return };
         let Ok(value) = serde_json::from_str::<Value>(name) else { return };
         if canonical(&value).is_ok_and(|text| text == *name) {
@@ -145,8 +128,6 @@ impl Elements {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use espalier::identity::Keypair;
-    use espalier::replica::{Draft, Policy, PolicySpec};
     use proptest::prelude::*;
 
     fn text(json: &str) -> Result<String, ElementError> {
@@ -194,40 +175,7 @@ mod tests {
         })
     }
 
-    /// The names in a state, by looking at all of it.
-    fn naive(state: &MergeState) -> Vec<String> {
-        let names = state.ops().filter_map(|op| op.contribution().map(|c| c.name.clone()));
-        names.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
-    }
-
     proptest! {
-        /// Three replicas of two authors, so that one forks its chain; what is new comes piece by
-        /// piece, and forks come late.
-        #[test]
-        fn elements_that_are_kept_up_to_date_are_those_of_the_state(
-            steps in prop::collection::vec((0..3_usize, 0..3_usize, 0..40_u64), 1..25),
-        ) {
-            let policy = Policy::new(PolicySpec::any_schema()).expect("the default");
-            let keys = [1, 1, 2].map(|i| Keypair::from_seed([i; 32]));
-            let mut states = [(); 3].map(|()| MergeState::new(policy.clone()));
-            let mut elements = [(); 3].map(|()| Elements::default());
-            for (at, from, value) in steps {
-                if at == from {
-                    let author = keys[at].peer_id();
-                    let seq = states[at].frontier().0.get(&author).map_or(1, |seq| seq + 1);
-                    let model = model(&author, seq).expect("a legal model");
-                    let name = canonical(&value.into()).expect("a small number");
-                    states[at].add(&keys[at], Draft::new(name, model)).expect("legal");
-                } else {
-                    let other = states[from].clone();
-                    states[at].merge(&other).expect("one policy");
-                }
-                elements[at].refresh(&states[at]);
-                let texts: Vec<_> = elements[at].by_text.keys().cloned().collect();
-                prop_assert_eq!(texts, naive(&states[at]));
-            }
-        }
-
         #[test]
         fn a_text_reads_back_as_its_value_and_stays_itself(value in values()) {
             if let Ok(text) = canonical(&value) {

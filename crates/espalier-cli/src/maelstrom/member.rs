@@ -1,19 +1,20 @@
-//! A node that knows its name: a replica among its peers, driven by messages and ticks.
+//! A node that knows its name: it carries its inputs and outputs as messages of Maelstrom.
 
-use super::element::{Elements, TENSOR_LEN, canonical, model};
-use super::links::Links;
+use super::element::{Elements, canonical, model};
 use super::message::{Cargo, Gossip, Refusal, line};
 use super::node::Output;
 use espalier::identity::{Digest, Domain, Keypair, PeerId};
-use espalier::replica::{Blob, Draft, Effect, Exchange, MergeState, Policy, PolicySpec, Replica};
+use espalier::node::{self, Event, Input};
+use espalier::replica::{Blob, Draft, Exchange, MergeState, Policy, PolicySpec, Replica};
 use espalier::tensor::Content;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
 static KEY: Domain = Domain::new("espalier maelstrom test key v1");
 
 /// The key of a node: anybody can compute it from the name. For tests only.
-fn key_of(name: &str) -> Keypair {
+pub(super) fn key_of(name: &str) -> Keypair {
     Keypair::from_seed(*KEY.hash(name.as_bytes()).as_bytes())
 }
 
@@ -24,15 +25,16 @@ struct Parcel {
     contents: BTreeSet<Digest>,
 }
 
-/// A replica, who its peers are, and what it keeps of them.
+/// A node, the names of its peers, and the elements that it shows.
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) name: String,
     names: BTreeMap<PeerId, String>,
     peers: BTreeMap<String, PeerId>,
-    replica: Replica,
+    node: node::Node,
     elements: Elements,
-    links: Links,
+    /// Ticks so far, as time.
+    now: Duration,
 }
 
 impl Member {
@@ -44,13 +46,20 @@ impl Member {
         let peers: BTreeMap<_, _> = names.iter().map(peer).collect();
         let roster: Vec<_> = peers.values().copied().collect();
         let policy = Policy::new(PolicySpec { roster, ..PolicySpec::any_schema() }).ok()?;
-        let links = Links::new(key.peer_id(), peers.values().copied());
         let mut replica = Replica::new(key, MergeState::new(policy), Exchange::Delta);
-        // Tensors go along with operations in a way of their own.
-        replica.set_inside(0);
+        // Its tensors are sixteen bytes long.
+        replica.set_bare_pulls(false);
+        let node = node::Node::new(replica, node::Config::default());
         let names = peers.iter().map(|(name, peer)| (*peer, name.clone())).collect();
-        let (name, elements) = (name.to_owned(), Elements::default());
-        Some(Self { name, names, peers, replica, elements, links })
+        let (name, elements, now) = (name.to_owned(), Elements::default(), Duration::ZERO);
+        Some(Self { name, names, peers, node, elements, now })
+    }
+
+    /// Says that everybody can be reached, as far as the network goes.
+    pub(super) fn begin(&mut self, out: &mut Vec<Output>) {
+        for peer in self.names.keys().copied().collect::<Vec<_>>() {
+            self.handle(Input::PeerUp(peer), out);
+        }
     }
 
     /// Whether it was told these nodes.
@@ -70,12 +79,17 @@ impl Member {
 
     /// Takes neighbours from a topology: whom the node names and who names it, so that of two
     /// neighbours each tells the other.
-    pub(super) fn set_topology(&mut self, topology: &BTreeMap<String, Vec<String>>) {
+    pub(super) fn set_topology(
+        &mut self,
+        topology: &BTreeMap<String, Vec<String>>,
+        out: &mut Vec<Output>,
+    ) {
         let named = topology.get(&self.name).into_iter().flatten();
         let naming = topology.iter().filter(|(_, named)| named.contains(&self.name));
         let neighbours = named.chain(naming.map(|(name, _)| name));
         let neighbours = neighbours.filter_map(|name| self.peer(name)).collect();
-        self.links.set_neighbours(&neighbours);
+        let outputs = self.node.set_neighbours(neighbours);
+        self.carry_out(outputs, out);
     }
 
     /// Adds an element: signs a contribution that carries it, unless it is in. When this returns
@@ -83,110 +97,71 @@ impl Member {
     ///
     /// # Errors
     /// [`Refusal`]; nothing was added.
-    pub(super) fn add(&mut self, element: &Value) -> Result<(), Refusal> {
+    pub(super) fn add(&mut self, element: &Value, out: &mut Vec<Output>) -> Result<(), Refusal> {
         let text = canonical(element)?;
         if self.elements.contains(&text) {
             return Ok(());
         }
-        let author = self.replica.id();
-        let seq = self.replica.state().frontier().0.get(&author).map_or(1, |seq| seq + 1);
-        let draft = Draft::new(text, model(&author, seq)?);
-        self.replica.change(|state, key| state.add(key, draft))?;
-        self.elements.refresh(self.replica.state());
+        let author = self.node.id();
+        let draft = Draft::new(text, model(&author, self.node.state().last_seq(&author) + 1)?);
+        let (_, outputs) = self.node.change(|state, key| state.add(key, draft))?;
+        self.carry_out(outputs, out);
         Ok(())
     }
 
-    /// Lets time pass.
-    pub(super) fn tick(&mut self) -> Vec<Output> {
-        self.replica.refill();
-        let probed = self.links.tick();
-        let mut out = Vec::new();
-        if let Some(peer) = probed {
-            let effects = self.replica.start(peer);
-            self.dispatch(0, effects, &mut out);
-        }
-        self.spread(&mut out);
-        out
+    /// Lets a period pass: a tick of the node.
+    pub(super) fn tick(&mut self, out: &mut Vec<Output>) {
+        self.now += node::Config::default().tick;
+        self.handle(Input::Tick, out);
     }
 
-    /// Begins the exchanges that are due.
-    pub(super) fn spread(&mut self, out: &mut Vec<Output>) {
-        for peer in self.links.due(self.replica.state().ops_root()) {
-            let effects = self.replica.start(peer);
-            self.dispatch(0, effects, out);
-        }
-    }
-
-    /// Takes a step of an exchange from a peer.
+    /// Takes a message of a peer.
     pub(super) fn receive(&mut self, from: PeerId, gossip: Gossip, out: &mut Vec<Output>) {
-        let Gossip { step, root, frames, cargo } = gossip;
-        if !self.links.hear(&from, step, root) {
-            return;
-        }
-        let mut effects = Vec::new();
-        if let Some(cargo) = cargo {
-            self.unload(from, cargo, &mut effects, out);
+        let Gossip { frames, cargo } = gossip;
+        let mut outputs = Vec::new();
+        if let Some(Cargo { envelope, tensors }) = cargo {
+            let tensors = tensors.into_iter().map(|(at, bytes)| (at, Content::from(bytes.0)));
+            let input = Input::Tensors { from, envelope, tensors: tensors.collect() };
+            outputs.extend(self.node.handle(input, self.now));
         }
         for frame in frames {
-            match self.replica.receive(from, &frame.0) {
-                Ok(received) => effects.extend(received.effects),
-                Err(error) => out.push(self.complaint(&from, &error)),
-            }
+            let input = Input::Frame { from, frame: frame.0.to_vec() };
+            outputs.extend(self.node.handle(input, self.now));
         }
-        self.elements.refresh(self.replica.state());
-        let answered = !effects.is_empty();
-        self.links.answered(&from, step, answered, self.replica.state().ops_root());
-        self.dispatch(step.saturating_add(1), effects, out);
-        self.spread(out);
+        self.carry_out(outputs, out);
     }
 
-    /// Takes in tensors. They come with the operations that name them, to save asking, so nothing
-    /// waits for them yet.
-    fn unload(
-        &mut self,
-        from: PeerId,
-        cargo: Cargo,
-        effects: &mut Vec<Effect>,
-        out: &mut Vec<Output>,
-    ) {
-        let tensors = cargo.tensors.into_iter().map(|(address, bytes)| (address, bytes.0));
-        // No node of this kind makes another length. What is kept unasked has to be small.
-        let tensors = tensors.filter(|(_, bytes)| bytes.len() == TENSOR_LEN);
-        let tensors: Vec<_> = tensors.map(|(at, bytes)| (at, Content::from(bytes))).collect();
-        match self.replica.content_delivered(&cargo.envelope, tensors.clone()) {
-            Ok(received) => effects.extend(received.effects),
-            Err(error) => {
-                out.push(self.complaint(&from, &error));
-                return;
-            }
-        }
-        let store = self.replica.state().arena().store();
-        let kept: Vec<_> = tensors.into_iter().map(|(_, content)| store.put(content)).collect();
-        self.links.shared(&from, &kept);
-        effects.extend(self.replica.content_arrived(&kept).effects);
+    fn handle(&mut self, input: Input, out: &mut Vec<Output>) {
+        let outputs = self.node.handle(input, self.now);
+        self.carry_out(outputs, out);
     }
 
-    /// Sends what a replica wants sent: one message for each peer. With operations go the tensors
-    /// of visible contributions that were never shared with the peer.
-    fn dispatch(&mut self, step: u64, effects: Vec<Effect>, out: &mut Vec<Output>) {
-        let mut parcels = BTreeMap::<PeerId, Parcel>::new();
-        for effect in effects {
-            match effect {
-                Effect::Send { to, frame } => {
+    /// Carries out what the node wants: one message for each peer. Nothing is kept over a restart,
+    /// so what is to be durable is so at once.
+    fn carry_out(&mut self, outputs: Vec<node::Output>, out: &mut Vec<Output>) {
+        let (mut parcels, mut todo) = (BTreeMap::<PeerId, Parcel>::new(), VecDeque::from(outputs));
+        while let Some(output) = todo.pop_front() {
+            match output {
+                node::Output::Persist { number, ops } => {
+                    ops.ops().for_each(|op| self.elements.take(op));
+                    todo.extend(self.node.handle(Input::Persisted(number), self.now));
+                }
+                node::Output::Send { to, frame } => {
                     parcels.entry(to).or_default().frames.push(frame.into());
                 }
-                Effect::Provide { to, contents } => {
+                node::Output::Provide { to, contents } => {
                     parcels.entry(to).or_default().contents.extend(contents);
                 }
+                node::Output::Tell(Event::Refused { from, error }) => {
+                    let from = self.names.get(&from).map_or("?", String::as_str);
+                    out.push(Output::Complaint(format!("{}: from {from}: {error}", self.name)));
+                }
+                _ => {}
             }
         }
-        for (to, Parcel { frames, mut contents }) in parcels {
-            if step >= 2 {
-                contents.extend(self.links.unshared(&to, &self.visible_contents()));
-            }
+        for (to, Parcel { frames, contents }) in parcels {
             let Some(dest) = self.names.get(&to) else { continue };
-            let root = self.replica.state().ops_root();
-            let gossip = Gossip { step, root, frames, cargo: self.load(&contents) };
+            let gossip = Gossip { frames, cargo: self.load(&contents) };
             match line(&self.name, dest, &gossip) {
                 Ok(line) => out.push(Output::Line(line)),
                 Err(error) => out.push(Output::Complaint(error.to_string())),
@@ -194,25 +169,15 @@ impl Member {
         }
     }
 
-    fn visible_contents(&self) -> BTreeSet<Digest> {
-        let visible = self.replica.state().visible().filter_map(|entry| entry.contribution());
-        visible.flat_map(|(c, _)| c.manifest.tensors()).map(|meta| meta.content).collect()
-    }
-
     /// Puts tensors into an envelope.
     fn load(&self, contents: &BTreeSet<Digest>) -> Option<Cargo> {
-        let store = self.replica.state().arena().store();
+        let store = self.node.state().arena().store();
         let found = contents.iter().filter_map(|address| Some((*address, store.get(address)?)));
         let tensors: Vec<_> = found.map(|(at, content)| (at, Blob(content.to_vec()))).collect();
         if tensors.is_empty() {
             return None;
         }
         let sent: Vec<_> = tensors.iter().map(|(address, _)| (*address, *address)).collect();
-        Some(Cargo { envelope: self.replica.seal(&sent), tensors })
-    }
-
-    fn complaint(&self, from: &PeerId, error: &impl std::fmt::Display) -> Output {
-        let from = self.names.get(from).map_or("?", String::as_str);
-        Output::Complaint(format!("{}: from {from}: {error}", self.name))
+        Some(Cargo { envelope: self.node.replica().seal(&sent), tensors })
     }
 }

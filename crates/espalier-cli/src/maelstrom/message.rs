@@ -36,18 +36,14 @@ impl Incoming {
     }
 }
 
-/// What nodes say to each other: a step of an exchange.
+/// What nodes say to each other.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "type", rename = "gossip")]
 pub(super) struct Gossip {
-    /// Even from whoever began the exchange, from 0; odd from the other side.
-    pub(super) step: u64,
-    /// The root of the sender's operations.
-    pub(super) root: Digest,
     /// Frames of the replica, in their order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) frames: Vec<Blob>,
-    /// Tensors, asked for or not.
+    /// Tensors that were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) cargo: Option<Cargo>,
 }
@@ -66,7 +62,7 @@ pub(super) struct Cargo {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refusal {
     /// No such request.
-    #[error("`{kind}` is no request of the workload {workload}; it has {known}")]
+    #[error("`{kind}` is not a request of the workload {workload}; it has {known}")]
     Unknown {
         /// Its type.
         kind: String,

@@ -2,13 +2,12 @@
 //! can test our replication.
 //!
 //! Maelstrom starts nodes as processes and is their network: messages are lines of JSON on standard
-//! input and output (its `doc/protocol.md`). The node is a [`Replica`](espalier::replica::Replica)
+//! input and output (its `doc/protocol.md`). The node is a [`Node`](espalier::node::Node)
 //! and nothing else; see `docs/MAELSTROM.md`. Everything below this file is a state machine: lines
 //! and ticks go in, lines come out. Threads, the clock and the standard streams are here only.
 
 mod element;
 mod lines;
-mod links;
 mod member;
 mod message;
 mod node;

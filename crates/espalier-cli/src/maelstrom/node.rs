@@ -58,7 +58,11 @@ impl Node {
 
     /// Lets a period pass.
     pub(super) fn tick(&mut self) -> Vec<Output> {
-        self.member.as_mut().map(Member::tick).unwrap_or_default()
+        let mut out = Vec::new();
+        if let Some(member) = &mut self.member {
+            member.tick(&mut out);
+        }
+        out
     }
 
     /// Takes a line of input. Whatever it is, the node goes on.
@@ -112,16 +116,17 @@ impl Node {
             out.push(Output::Complaint(problem));
             return;
         };
-        let mut reply = self.serve(kind, &incoming.body).unwrap_or_else(|refusal| refusal.body());
+        // The reply goes out first.
+        let mut gossip = Vec::new();
+        let served = self.serve(kind, &incoming.body, &mut gossip);
+        let mut reply = served.unwrap_or_else(|refusal| refusal.body());
         reply.insert("in_reply_to".to_owned(), id.clone());
         let own = self.member.as_ref().map_or(&incoming.dest, |member| &member.name);
         match line(own, src, &reply) {
             Ok(line) => out.push(Output::Line(line)),
             Err(error) => out.push(Output::Complaint(error.to_string())),
         }
-        if let Some(member) = &mut self.member {
-            member.spread(out);
-        }
+        out.extend(gossip);
     }
 
     fn member(&mut self) -> Result<&mut Member, Refusal> {
@@ -129,23 +134,28 @@ impl Node {
     }
 
     /// Carries a request out; the body of the reply.
-    fn serve(&mut self, kind: &str, fields: &Fields) -> Result<Fields, Refusal> {
+    fn serve(
+        &mut self,
+        kind: &str,
+        fields: &Fields,
+        out: &mut Vec<Output>,
+    ) -> Result<Fields, Refusal> {
         match (self.workload, kind) {
-            (_, "init") => self.init(fields),
+            (_, "init") => self.init(fields, out),
             (Workload::Broadcast, "topology") => {
                 let topology = topology(fields)?;
-                self.member()?.set_topology(&topology);
+                self.member()?.set_topology(&topology, out);
                 Ok(body("topology_ok", []))
             }
             (Workload::Broadcast, "broadcast") => {
-                self.member()?.add(element(fields, "broadcast", "message")?)?;
+                self.member()?.add(element(fields, "broadcast", "message")?, out)?;
                 Ok(body("broadcast_ok", []))
             }
             (Workload::Broadcast, "read") => {
                 Ok(body("read_ok", [("messages", self.member()?.elements().into())]))
             }
             (Workload::GSet, "add") => {
-                self.member()?.add(element(fields, "add", "element")?)?;
+                self.member()?.add(element(fields, "add", "element")?, out)?;
                 Ok(body("add_ok", []))
             }
             (Workload::GSet, "read") => {
@@ -159,7 +169,7 @@ impl Node {
     }
 
     /// Gives the node its name. The same once more is the same request come twice.
-    fn init(&mut self, fields: &Fields) -> Result<Fields, Refusal> {
+    fn init(&mut self, fields: &Fields, out: &mut Vec<Output>) -> Result<Fields, Refusal> {
         let wrong = |field, right| Refusal::Field { kind: "init", field, right };
         let name = fields.get("node_id").and_then(Value::as_str);
         let name = name.ok_or_else(|| wrong("node_id", "a string"))?;
@@ -177,7 +187,7 @@ impl Node {
             None => {
                 let member = Member::new(name, &names);
                 let member = member.ok_or_else(|| wrong("node_ids", "at most 2^20 names"))?;
-                self.member = Some(member);
+                self.member.insert(member).begin(out);
             }
         }
         Ok(body("init_ok", []))

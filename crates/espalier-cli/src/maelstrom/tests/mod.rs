@@ -7,6 +7,5 @@ mod judge;
 
 mod economy;
 mod hostile;
-mod links;
 mod networks;
 mod world;
