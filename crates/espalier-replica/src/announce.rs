@@ -9,7 +9,7 @@ use crate::batch::{layout_len, op_len};
 use crate::frame::HEADER_LEN;
 use crate::gossip::{Effect, Replica, provide};
 use crate::message::Message;
-use crate::op::VerifiedOp;
+use crate::signed::op::VerifiedOp;
 use espalier_identity::{Digest, PeerId};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -4,8 +4,8 @@
 use crate::arena::Entry;
 use crate::compact::Place;
 use crate::error::ApplyError;
-use crate::fault::{Conviction, Judged};
-use crate::op::{OpId, SignedOp, VerifiedOp};
+use crate::signed::fault::{Conviction, Judged};
+use crate::signed::op::{OpId, SignedOp, VerifiedOp};
 use crate::state::MergeState;
 use espalier_identity::PeerId;
 use espalier_identity::canonical::CanonicalError;

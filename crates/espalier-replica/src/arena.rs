@@ -5,12 +5,12 @@
 //! agree on everything. A real node has an arena of its own.
 
 use crate::bits::Bits;
-use crate::fault::{Conviction, Judged};
 use crate::federation::{Federation, Federations};
 use crate::index::Index;
-use crate::magnitude::{self, Bound};
-use crate::op::{Contribution, OpId, VerifiedOp};
-use crate::policy::Policy;
+use crate::signed::bound::{self, Bound};
+use crate::signed::fault::{Conviction, Judged};
+use crate::signed::op::{Contribution, OpId, VerifiedOp};
+use crate::signed::policy::Policy;
 use crate::space::Spaces;
 use espalier_identity::{Digest, Domain};
 use espalier_resolve::SelectionCache;
@@ -215,7 +215,7 @@ impl Arena {
             let key = (meta.dtype, meta.content);
             let known = read(&self.0.magnitudes).get(&key).copied();
             let magnitude = known.unwrap_or_else(|| {
-                let magnitude = magnitude::greatest(meta.dtype, content);
+                let magnitude = bound::greatest(meta.dtype, content);
                 write(&self.0.magnitudes).insert(key, magnitude);
                 magnitude
             });
@@ -227,12 +227,12 @@ impl Arena {
     /// (tensor, element).
     #[must_use]
     pub fn first_beyond(&self, model: &Model, bound: Bound) -> Option<(usize, usize)> {
-        if !magnitude::is_beyond(self.magnitude(model), bound) {
+        if !bound::is_beyond(self.magnitude(model), bound) {
             return None;
         }
         let tensors = model.tensors().enumerate().filter(|(_, (meta, _))| meta.dtype.is_float());
         tensors.into_iter().find_map(|(tensor, (meta, content))| {
-            magnitude::first_beyond(meta.dtype, content, bound).map(|element| (tensor, element))
+            bound::first_beyond(meta.dtype, content, bound).map(|element| (tensor, element))
         })
     }
 

@@ -15,9 +15,9 @@
 
 use crate::compact::{Sent, saved};
 use crate::frame::MAX_MESSAGE_LEN;
-use crate::op::{Body, Op, SignedOp};
 use crate::packing::{Malformed, Writer};
-use crate::policy::Policy;
+use crate::signed::op::{Body, Op, SignedOp};
+use crate::signed::policy::Policy;
 use espalier_identity::{PeerId, Signature, canonical};
 use espalier_tensor::{Content, Manifest};
 use serde::de::{Error, Visitor};

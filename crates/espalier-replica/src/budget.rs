@@ -1,7 +1,7 @@
 //! How much of one author a replica takes in per tick, so that nobody's flood costs the others
 //! anything.
 
-use crate::op::OpId;
+use crate::signed::op::OpId;
 use crate::state::{Checks, MergeState, Prepared};
 use espalier_identity::PeerId;
 use std::collections::BTreeMap;

@@ -1,11 +1,11 @@
 //! Local changes: what an author says next.
 
 use crate::error::ChangeError;
-use crate::fault::{Fault, Judged};
-use crate::legal;
-use crate::magnitude::Bound;
-use crate::op::{Body, Contribution, MAX_DEPS, Op, OpId, Weight};
 use crate::past::{Search, search};
+use crate::signed::bound::Bound;
+use crate::signed::fault::{Fault, Judged};
+use crate::signed::legal;
+use crate::signed::op::{Body, Contribution, MAX_DEPS, Op, OpId, Weight};
 use crate::state::{Delta, MergeState};
 use espalier_identity::{Digest, Keypair, PeerId};
 use espalier_lattice::Dot;

@@ -7,12 +7,12 @@
 
 use crate::arena::Arena;
 use crate::batch::Packed;
-use crate::blob::Blob;
 use crate::compact::Place;
 use crate::error::{ApplyError, DecodeError};
 use crate::frame;
-use crate::op::{OpId, SignedOp};
-use crate::policy::{Policy, PolicySpec};
+use crate::signed::blob::Blob;
+use crate::signed::op::{OpId, SignedOp};
+use crate::signed::policy::{Policy, PolicySpec};
 use crate::state::{Checks, MergeState};
 use espalier_identity::bounded::Tight;
 use espalier_identity::canonical::{self, CanonicalError};

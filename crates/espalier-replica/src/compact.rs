@@ -20,10 +20,10 @@
 //! marks do not say of base, round and replaced dots.
 
 use crate::batch::{BatchError, Chosen};
-use crate::magnitude::Bound;
-use crate::op::{Body, Contribution, MAX_READ_TARGETS, Op, OpId, SignedOp, Weight};
 use crate::packing::{Malformed, Reader, Writer};
 use crate::shapes::Shapes;
+use crate::signed::bound::Bound;
+use crate::signed::op::{Body, Contribution, MAX_READ_TARGETS, Op, OpId, SignedOp, Weight};
 use espalier_identity::{Digest, PeerId, canonical};
 use espalier_lattice::Dot;
 use espalier_tensor::Content;

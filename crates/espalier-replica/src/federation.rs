@@ -3,7 +3,7 @@
 
 use crate::arena::Arena;
 use crate::lazy::Views;
-use crate::policy::Policy;
+use crate::signed::policy::Policy;
 use crate::tally::Tally;
 use espalier_identity::Digest;
 use std::collections::BTreeMap;

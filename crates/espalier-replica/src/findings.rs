@@ -5,13 +5,13 @@
 //! contribution leads (E7). One replica finds it and publishes the record; the others check that.
 
 use crate::arena::Entry;
-use crate::envelope::{Cargo, Envelope, operations};
 use crate::error::ApplyError;
-use crate::fault::Fault;
 use crate::gossip::Replica;
-use crate::op::OpId;
 use crate::parcel::Parcel;
 use crate::past::{Search, search};
+use crate::signed::envelope::{Cargo, Envelope, operations};
+use crate::signed::fault::Fault;
+use crate::signed::op::OpId;
 use crate::state::Refused;
 use espalier_identity::{Digest, PeerId};
 use espalier_provenance::MerkleMap;

@@ -5,10 +5,10 @@
 //! only operations whose whole past it holds: nobody can be made to sign over something that a liar
 //! keeps back behind an operation of its own.
 
-use crate::legal::MAX_LAMPORT;
 #[cfg(feature = "mutants")]
 use crate::mutants::Mutant;
-use crate::op::{OpId, VerifiedOp};
+use crate::signed::legal::MAX_LAMPORT;
+use crate::signed::op::{OpId, VerifiedOp};
 use espalier_identity::PeerId;
 use std::collections::BTreeMap;
 

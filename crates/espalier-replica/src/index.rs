@@ -3,9 +3,9 @@
 
 use crate::arena::Entry;
 use crate::bits::Bits;
-use crate::fault::Judged;
-use crate::op::OpId;
-use crate::policy::Policy;
+use crate::signed::fault::Judged;
+use crate::signed::op::OpId;
+use crate::signed::policy::Policy;
 use crate::slot::Rule;
 use espalier_identity::{Digest, PeerId};
 use espalier_lattice::Dot;

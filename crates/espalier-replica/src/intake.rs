@@ -3,14 +3,14 @@
 
 use crate::batch::Packed;
 use crate::compact::Sent;
-use crate::envelope::Envelope;
-use crate::fault;
 use crate::frame::MAX_MESSAGE_LEN;
 use crate::gossip::{Effect, MAX_COUNTED, ReceiveError, Received, Replica, send};
 use crate::message::{MAX_IDS, Message};
-use crate::op::{Body, OpId, SignedOp, VerifiedOp};
 use crate::parcel::Parcel;
 use crate::pool::MAX_POOL_PER_PEER;
+use crate::signed::envelope::Envelope;
+use crate::signed::fault;
+use crate::signed::op::{Body, OpId, SignedOp, VerifiedOp};
 use crate::state::{Candidate, Checks, Prepared};
 use espalier_identity::{Digest, PeerId, canonical};
 use espalier_lattice::Dot;

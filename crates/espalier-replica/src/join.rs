@@ -3,8 +3,8 @@
 use crate::arena::{Arena, Entry};
 use crate::error::ApplyError;
 use crate::federation::Federation;
-use crate::policy::Policy;
 use crate::reach::Reach;
+use crate::signed::policy::Policy;
 use crate::state::MergeState;
 use std::sync::Arc;
 
@@ -113,9 +113,9 @@ impl MergeState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fault::Judged;
-    use crate::op::{Body, Op};
-    use crate::policy::PolicySpec;
+    use crate::signed::fault::Judged;
+    use crate::signed::op::{Body, Op};
+    use crate::signed::policy::PolicySpec;
     use espalier_identity::Keypair;
     use std::collections::BTreeSet;
 

@@ -7,7 +7,7 @@
 //! parameter `buffers`) need not be the same.
 
 use crate::arena::Entry;
-use crate::policy::Policy;
+use crate::signed::policy::Policy;
 use espalier_identity::Digest;
 use espalier_tensor::{Manifest, Mismatch, schema_mismatch};
 use espalier_trust::majority;

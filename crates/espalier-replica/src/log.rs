@@ -3,7 +3,7 @@
 
 use crate::bits::Bits;
 use crate::message::{Mark, Point};
-use crate::policy::Policy;
+use crate::signed::policy::Policy;
 use crate::state::MergeState;
 use espalier_identity::Domain;
 

@@ -3,8 +3,8 @@
 use crate::batch::Packed;
 use crate::frame::{self, FrameError, MAX_MESSAGE_LEN};
 use crate::packing::read_number;
-use crate::policy::{MAX_ROSTER, Policy};
-use crate::state::Frontier;
+use crate::signed::frontier::Frontier;
+use crate::signed::policy::{MAX_ROSTER, Policy};
 use espalier_identity::canonical::{self, CanonicalError};
 use espalier_identity::{Digest, PeerId, bounded};
 use espalier_reconcile::{Salt, Short, Symbol};

@@ -5,7 +5,7 @@
 //! also takes padded ones; whoever reads a batch packs it again and compares.
 
 use crate::message::bits;
-use crate::policy::Policy;
+use crate::signed::policy::Policy;
 use espalier_identity::{Digest, PeerId, Signature, canonical};
 use serde::Serialize;
 
@@ -209,7 +209,7 @@ pub(crate) fn read_number(rest: &mut &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::PolicySpec;
+    use crate::signed::policy::PolicySpec;
     use espalier_identity::Keypair;
     use proptest::prelude::*;
 

@@ -5,10 +5,10 @@
 use crate::batch::{BatchError, Chosen, INSIDE_COST, Packed};
 use crate::compact::{Place, Sent};
 use crate::frame::MAX_MESSAGE_LEN;
-use crate::op::OpId;
 use crate::packing::{Reader, Writer};
-use crate::policy::Policy;
 use crate::shapes::Shapes;
+use crate::signed::op::OpId;
+use crate::signed::policy::Policy;
 use espalier_identity::bounded::Tight;
 use espalier_identity::{PeerId, Signature, canonical};
 use std::cmp::Ordering;

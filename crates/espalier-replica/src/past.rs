@@ -1,12 +1,10 @@
 //! The signed past of an operation: what it names by hash, what that names, and so on.
 
 use crate::arena::Entry;
-use crate::op::{Op, OpId};
+use crate::signed::fault::MAX_PATH;
+use crate::signed::op::{Op, OpId};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-
-/// The most operations that may lie between a copy and its original in a record (E7).
-pub const MAX_PATH: usize = 64;
 
 /// What a search found.
 #[derive(Debug)]

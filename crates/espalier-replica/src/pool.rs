@@ -1,7 +1,7 @@
 //! Operations of keys that are not admitted: kept for a while outside the state, where they count
 //! nothing, and taken in once their author is admitted.
 
-use crate::op::SignedOp;
+use crate::signed::op::SignedOp;
 use espalier_identity::{PeerId, canonical};
 use std::collections::VecDeque;
 

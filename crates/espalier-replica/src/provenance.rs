@@ -1,6 +1,6 @@
 //! Where a contribution came from, and how the roots came to be what they are.
 
-use crate::op::{OpId, VerifiedOp};
+use crate::signed::op::{OpId, VerifiedOp};
 use crate::state::MergeState;
 use crate::view::{View, bound_root};
 use espalier_identity::Digest;

@@ -1,8 +1,8 @@
 //! How long a frontier is on the wire, mostly without making it.
 
 use crate::message::{Seen, bits};
-use crate::op::Op;
-use crate::policy::Policy;
+use crate::signed::op::Op;
+use crate::signed::policy::Policy;
 use crate::state::MergeState;
 use crate::wire;
 use espalier_identity::canonical;

@@ -1,8 +1,8 @@
 //! Records of evidence in files, to be checked away from any state.
 
 use crate::error::DecodeError;
-use crate::fault::{Conviction, Fault};
 use crate::frame;
+use crate::signed::fault::{Conviction, Fault};
 use crate::state::MergeState;
 use espalier_identity::bounded::Tight;
 use serde::de::{Error as _, IgnoredAny, SeqAccess, Visitor};

@@ -26,7 +26,7 @@ use crate::batch::Packed;
 use crate::gossip::{Effect, ReceiveError, Replica, send};
 use crate::intake::Waiting;
 use crate::message::{Message, Scope, Seen, Symbols};
-use crate::op::{OpId, VerifiedOp};
+use crate::signed::op::{OpId, VerifiedOp};
 use espalier_identity::{Domain, PeerId};
 use espalier_reconcile::{Decoder, Difference, Encoder, Salt, Short, enough_symbols};
 use std::collections::{BTreeSet, VecDeque};
@@ -343,7 +343,7 @@ mod tests {
     use super::*;
     use crate::change::Draft;
     use crate::gossip::Exchange;
-    use crate::policy::{Policy, PolicySpec};
+    use crate::signed::policy::{Policy, PolicySpec};
     use crate::state::MergeState;
     use crate::{Body, SignedOp};
     use espalier_identity::Keypair;

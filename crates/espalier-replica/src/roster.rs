@@ -13,8 +13,8 @@
 //! key for which more than half of the genesis have ever voted. An expelled author's operations
 //! stay.
 
-use crate::op::OpId;
-use crate::policy::Policy;
+use crate::signed::op::OpId;
+use crate::signed::policy::Policy;
 use espalier_identity::{Digest, Domain, PeerId, canonical};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -3,10 +3,10 @@
 
 use crate::batch::{self, Batch, Packed};
 use crate::compact::Sent;
-use crate::envelope::Envelope;
 use crate::gossip::{MAX_BATCH_LEN, Replica};
 use crate::message::Seen;
-use crate::op::VerifiedOp;
+use crate::signed::envelope::Envelope;
+use crate::signed::op::VerifiedOp;
 use espalier_identity::{Digest, PeerId};
 use espalier_tensor::{Content, TensorMeta};
 use std::collections::BTreeMap;

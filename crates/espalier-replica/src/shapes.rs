@@ -5,8 +5,8 @@
 //! unpacked at a time.
 
 use crate::batch::{BatchError, INSIDE, are_small, index_len};
-use crate::op::MAX_OP_LEN;
 use crate::packing::{Malformed, Reader};
+use crate::signed::op::MAX_OP_LEN;
 use espalier_identity::{Digest, canonical};
 use espalier_tensor::{Dtype, MAX_RANK, Manifest, TensorMeta};
 

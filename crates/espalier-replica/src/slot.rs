@@ -5,9 +5,9 @@
 //! among fewer.
 
 use crate::arena::Entry;
-use crate::fault::Conviction;
-use crate::op::OpId;
-use crate::policy::Policy;
+use crate::signed::fault::Conviction;
+use crate::signed::op::OpId;
+use crate::signed::policy::Policy;
 use espalier_identity::PeerId;
 use espalier_trust::{FaultKind, Record as _};
 use std::collections::BTreeSet;

@@ -3,21 +3,21 @@
 pub(crate) use crate::apply::{Candidate, Checks, Prepared, Refused};
 use crate::arena::{Arena, Entry};
 use crate::bits::Bits;
-use crate::fault::{Conviction, Judged};
 use crate::federation::Federation;
 use crate::layout::Incomparable;
 use crate::lazy::Lazy;
 use crate::message::Seen;
-use crate::op::{OpId, VerifiedOp};
-use crate::policy::Policy;
 use crate::reach::Reach;
+use crate::signed::fault::{Conviction, Judged};
+use crate::signed::frontier::Frontier;
+use crate::signed::op::{OpId, VerifiedOp};
+use crate::signed::policy::Policy;
 use crate::trust::{self, Resolution, ResolveError, TrustTable};
 use crate::view::View;
 use espalier_identity::{Digest, PeerId};
 use espalier_tensor::Model;
 use espalier_trust::{Attestations, CausalTrustClock, Evidence};
-use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Operations to be joined into a state; what a mutator returns and what gossip sends.
@@ -52,10 +52,6 @@ impl FromIterator<Arc<Entry>> for Delta {
         Self(iter.into_iter().collect())
     }
 }
-
-/// How far a state has seen each author: the highest sequence number.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Frontier(pub BTreeMap<PeerId, u64>);
 
 /// The state of a node; see the crate's header.
 ///

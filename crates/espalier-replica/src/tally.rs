@@ -9,12 +9,12 @@
 use crate::arena::Entry;
 use crate::batch::{self, INSIDE};
 use crate::bits::{Bits, count_minus};
-use crate::fault::{self, Occasion};
 use crate::gain::Gain;
 use crate::index::Index;
-use crate::legal;
-use crate::op::{Contribution, VerifiedOp};
-use crate::policy::Policy;
+use crate::signed::fault::{self, Occasion};
+use crate::signed::legal;
+use crate::signed::op::{Contribution, VerifiedOp};
+use crate::signed::policy::Policy;
 use crate::wire;
 use espalier_identity::{Digest, PeerId};
 use espalier_lattice::Dot;

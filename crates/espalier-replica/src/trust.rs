@@ -2,8 +2,8 @@
 
 use crate::arena::{Arena, Entry};
 use crate::layout::{Fit, Incomparable, Layout};
-use crate::op::OpId;
-use crate::policy::Policy;
+use crate::signed::op::OpId;
+use crate::signed::policy::Policy;
 use crate::track::{Track, with_distances};
 use crate::view::View;
 use espalier_identity::{Digest, PeerId};

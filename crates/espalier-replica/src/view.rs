@@ -6,13 +6,13 @@
 //! a set holds is settled before, see [`Rule`](crate::slot::Rule).
 
 use crate::arena::Entry;
-use crate::fault::{self, Conviction, Fault, Occasion};
 use crate::heads::Heads;
 #[cfg(feature = "mutants")]
 use crate::mutants::Mutant;
-use crate::op::{Body, OpId};
-use crate::policy::Policy;
 use crate::roster::Roster;
+use crate::signed::fault::{self, Conviction, Fault, Occasion};
+use crate::signed::op::{Body, OpId};
+use crate::signed::policy::Policy;
 use crate::slot::Slot;
 use crate::trust::TrustTable;
 use crate::visible::{Visible, round_of};

@@ -22,7 +22,7 @@ use crate::frame::HEADER_LEN;
 use crate::gain::Gain;
 use crate::message;
 use crate::packing::position_len;
-use crate::policy::Policy;
+use crate::signed::policy::Policy;
 use espalier_identity::PeerId;
 
 const HEADER: u64 = HEADER_LEN as u64;

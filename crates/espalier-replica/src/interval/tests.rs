@@ -3,7 +3,7 @@
 use super::*;
 use crate::change::Draft;
 use crate::gossip::Exchange;
-use crate::policy::PolicySpec;
+use crate::signed::policy::PolicySpec;
 use crate::{Body, Policy};
 use espalier_identity::Keypair;
 

@@ -5,9 +5,9 @@
 //! of its canonical bytes. Its [`OpId`] covers the signature too, so equal identifiers mean equal
 //! bytes; nobody but the author can make a second signature that verifies strictly.
 
-use crate::fault::{Fault, MAX_READ_PATH};
-use crate::legal::MAX_TARGETS;
-use crate::magnitude::Bound;
+use crate::signed::bound::Bound;
+use crate::signed::fault::{Fault, MAX_READ_PATH};
+use crate::signed::legal::MAX_TARGETS;
 use espalier_identity::canonical::{self, CanonicalError};
 use espalier_identity::{Digest, Domain, Keypair, PeerId, Signature, SignatureError, bounded};
 use espalier_lattice::Dot;
@@ -34,7 +34,7 @@ pub const MAX_DEPS: usize = 64;
 const MAX_READ_DEPS: usize = 4 * MAX_DEPS;
 
 /// The most dots of one operation that are read: more than
-/// [`MAX_TARGETS`](crate::legal::MAX_TARGETS) are illegal, and up to here they convict. Beyond it
+/// [`MAX_TARGETS`](crate::signed::legal::MAX_TARGETS) are illegal, and up to here they convict. Beyond it
 /// there is no operation: in a message a dot can be twenty times as short as in memory.
 pub(crate) const MAX_READ_TARGETS: usize = 4 * MAX_TARGETS;
 

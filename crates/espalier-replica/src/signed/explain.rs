@@ -1,11 +1,11 @@
 //! Why a record convicts, in words: every fact can be looked up in the record.
 
-use crate::blob::Blob;
-use crate::envelope::Envelope;
-use crate::fault::{Fault, FaultError, read, said, tensor_of};
-use crate::legal;
-use crate::magnitude;
-use crate::op::{Body, SignedOp, VerifiedOp};
+use crate::signed::blob::Blob;
+use crate::signed::bound;
+use crate::signed::envelope::Envelope;
+use crate::signed::fault::{Fault, FaultError, read, said, tensor_of};
+use crate::signed::legal;
+use crate::signed::op::{Body, SignedOp, VerifiedOp};
 use espalier_identity::PeerId;
 use espalier_provenance::{CHUNK_LEN, ContentProof, InclusionProof};
 use espalier_tensor::read_f64;
@@ -125,7 +125,7 @@ fn invalid_relay(
 fn non_finite(op: &VerifiedOp, tensor: u32, proof: &ContentProof) -> Vec<String> {
     let Some((contribution, meta)) = tensor_of(op, tensor) else { return Vec::new() };
     let size = meta.dtype.size();
-    let at = magnitude::first_beyond(meta.dtype, &proof.chunk, contribution.bound).unwrap_or(0);
+    let at = bound::first_beyond(meta.dtype, &proof.chunk, contribution.bound).unwrap_or(0);
     let mut value = [0.0];
     read_f64(meta.dtype, &proof.chunk[at * size..][..size], &mut value);
     let offset = proof.index * CHUNK_LEN + (at * size) as u64;

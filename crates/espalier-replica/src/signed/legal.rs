@@ -1,7 +1,7 @@
 //! The legal range of every signed field. An operation outside of it convicts its author (E4) and
 //! has no other effect.
 
-use crate::op::{Body, Op};
+use crate::signed::op::{Body, Op};
 use espalier_identity::PeerId;
 use espalier_lattice::Dot;
 use espalier_trust::{FaultKind, Q16};

@@ -5,7 +5,7 @@
 //! relay (E2), and nobody else can be made to look guilty: without the relay's signature anyone can
 //! invent bytes. Whoever receives a message that is in order has no need to look at its envelope.
 
-use crate::op::OpId;
+use crate::signed::op::OpId;
 use espalier_identity::{Digest, Domain, Keypair, PeerId, Signature, SignatureError};
 use espalier_provenance::MerkleMap;
 use serde::{Deserialize, Serialize};

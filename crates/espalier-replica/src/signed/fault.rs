@@ -3,12 +3,13 @@
 //! A record verifies from itself alone, on any machine, at any time. The numbers E1 … are those of
 //! `docs/TRUST.md`.
 
-use crate::blob::Blob;
-use crate::envelope::{Cargo, Envelope};
-use crate::legal::{self, MAX_LAMPORT};
-use crate::magnitude;
-use crate::op::{Body, Contribution, MAX_OP_LEN, Op, OpError, RECORD_ROOM, SignedOp, VerifiedOp};
-use crate::past::MAX_PATH;
+use crate::signed::blob::Blob;
+use crate::signed::bound;
+use crate::signed::envelope::{Cargo, Envelope};
+use crate::signed::legal::{self, MAX_LAMPORT};
+use crate::signed::op::{
+    Body, Contribution, MAX_OP_LEN, Op, OpError, RECORD_ROOM, SignedOp, VerifiedOp,
+};
 use espalier_identity::{Digest, Domain, PeerId, SignatureError, bounded, canonical};
 use espalier_provenance::{
     CHUNK_LEN, ContentProof, ContentProofError, InclusionProof, MerkleMap, ProofError,
@@ -19,6 +20,9 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 static FAULT: Domain = Domain::new("espalier fault v1");
+
+/// The most operations that may lie between a copy and its original in a record (E7).
+pub const MAX_PATH: usize = 64;
 
 /// The longest path that is read; one of more than [`MAX_PATH`] proves nothing.
 pub(crate) const MAX_READ_PATH: usize = 2 * MAX_PATH;
@@ -329,8 +333,8 @@ fn proves_beyond(op: &VerifiedOp, tensor: u32, proof: &ContentProof) -> Result<b
     let Some((contribution, meta)) = tensor_of(op, tensor) else { return Ok(false) };
     let Some(len) = meta.byte_len() else { return Ok(false) };
     proof.verify(&meta.content, len)?;
-    let magnitude = magnitude::greatest(meta.dtype, &proof.chunk);
-    Ok(magnitude::is_beyond(magnitude, contribution.bound))
+    let magnitude = bound::greatest(meta.dtype, &proof.chunk);
+    Ok(bound::is_beyond(magnitude, contribution.bound))
 }
 
 /// E5: whether `second` has the number after `first` and does not continue it. Where the clock
