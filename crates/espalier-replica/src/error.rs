@@ -120,7 +120,7 @@ pub enum DecodeError {
     Json(#[from] serde_json::Error),
     /// A frame around it is broken.
     #[error(transparent)]
-    Frame(#[from] crate::frame::FrameError),
+    Frame(#[from] crate::wire::frame::FrameError),
     /// Its policy is impossible.
     #[error(transparent)]
     Policy(#[from] PolicyError),

@@ -47,7 +47,7 @@ fn exchange(
                 nodes[to].receive(sender, &frame)?
             }
             // Here the arena is shared; a network would move and verify the tensors.
-            Effect::Provide { contents, .. } => nodes[to].content_arrived(&contents),
+            Effect::Provide { contents, .. } => nodes[to].tensors_stored(&contents),
         };
         inbox.extend(received.effects.into_iter().map(|effect| (to, from, effect)));
     }

@@ -47,7 +47,7 @@ impl Member {
         let links = Links::new(key.peer_id(), peers.values().copied());
         let mut replica = Replica::new(key, MergeState::new(policy), Exchange::Delta);
         // Tensors go along with operations in a way of their own.
-        replica.set_inside(0);
+        replica.set_inline_limit(0);
         let names = peers.iter().map(|(name, peer)| (*peer, name.clone())).collect();
         let (name, elements) = (name.to_owned(), Elements::default());
         Some(Self { name, names, peers, replica, elements, links })
@@ -98,7 +98,7 @@ impl Member {
 
     /// Lets time pass.
     pub(super) fn tick(&mut self) -> Vec<Output> {
-        self.replica.refill();
+        self.replica.tick();
         let probed = self.links.tick();
         let mut out = Vec::new();
         if let Some(peer) = probed {
@@ -153,7 +153,7 @@ impl Member {
         // No node of this kind makes another length. What is kept unasked has to be small.
         let tensors = tensors.filter(|(_, bytes)| bytes.len() == TENSOR_LEN);
         let tensors: Vec<_> = tensors.map(|(at, bytes)| (at, Content::from(bytes))).collect();
-        match self.replica.content_delivered(&cargo.envelope, tensors.clone()) {
+        match self.replica.receive_tensors(&cargo.envelope, tensors.clone()) {
             Ok(received) => effects.extend(received.effects),
             Err(error) => {
                 out.push(self.complaint(&from, &error));
@@ -163,7 +163,7 @@ impl Member {
         let store = self.replica.state().arena().store();
         let kept: Vec<_> = tensors.into_iter().map(|(_, content)| store.put(content)).collect();
         self.links.shared(&from, &kept);
-        effects.extend(self.replica.content_arrived(&kept).effects);
+        effects.extend(self.replica.tensors_stored(&kept).effects);
     }
 
     /// Sends what a replica wants sent: one message for each peer. With operations go the tensors

@@ -34,8 +34,8 @@ pub const MAX_DEPS: usize = 64;
 const MAX_READ_DEPS: usize = 4 * MAX_DEPS;
 
 /// The most dots of one operation that are read: more than
-/// [`MAX_TARGETS`](crate::signed::legal::MAX_TARGETS) are illegal, and up to here they convict. Beyond it
-/// there is no operation: in a message a dot can be twenty times as short as in memory.
+/// [`MAX_TARGETS`](crate::signed::legal::MAX_TARGETS) are illegal, and up to here they convict.
+/// Beyond it there is no operation: in a message a dot can be twenty times as short as in memory.
 pub(crate) const MAX_READ_TARGETS: usize = 4 * MAX_TARGETS;
 
 /// Identifies a signed operation: a hash over its canonical bytes and its signature.

@@ -45,7 +45,7 @@ fn carry(contents: &[Digest], from: &Replica, to: &mut Replica) -> Received {
         let content = from.state().arena().store().get(digest).expect("it is held");
         to.state().arena().store().put(content);
     }
-    to.content_arrived(contents)
+    to.tensors_stored(contents)
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn tensors_follow_an_operation_that_was_passed_on_before_they_were_here() {
     let arrived = carry(&contents, &b, &mut c);
     assert_eq!((arrived.admitted, arrived.effects), (1, Vec::new()));
     assert_eq!(c.state().state_hash(), a.state().state_hash());
-    assert_eq!(b.content_arrived(&contents).effects, [], "and forgotten when it was fulfilled");
+    assert_eq!(b.tensors_stored(&contents).effects, [], "and forgotten when it was fulfilled");
 }
 
 #[test]

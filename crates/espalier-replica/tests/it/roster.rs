@@ -175,7 +175,7 @@ fn strangers_wait_outside_until_they_are_admitted_and_spoil_nothing() {
     let taken = node.receive(address(2), &mixed).expect("well formed");
     assert!(!taken.effects.is_empty(), "it asks for the honest one's tensor");
     let votes = delta(signed(&voted(3, 9, true)));
-    node.content_arrived(&[content]);
+    node.tensors_stored(&[content]);
     let received = node.receive(address(2), &votes).expect("well formed");
     assert_eq!(received.admitted, 4, "three votes and what waited outside");
     assert_eq!(node.state().visible().count(), 1);
@@ -209,7 +209,7 @@ fn guests_are_not_taken_in_without_tensors_on_a_record_that_may_go() {
     node.receive(address(1), &delta(lesser)).expect("well formed");
     assert!(!node.state().evidence().convicts(&key(9).peer_id()));
     let content = model.put(&node);
-    assert_eq!(node.content_arrived(&[content]).admitted, 1);
+    assert_eq!(node.tensors_stored(&[content]).admitted, 1);
     assert!(node.state().trust().is_ok_and(|trust| trust.len() == 2));
 }
 
