@@ -246,7 +246,7 @@ impl Population for World {
             Payload::Gossip(message) => return self.hear(from, to, &message, out),
         };
         self.let_out(to, received.effects, out);
-        received.admitted as u32
+        received.admitted.len() as u32
     }
 
     fn timer(&mut self, node: usize, token: u64, out: &mut Outbox<Payload>) -> u32 {

@@ -93,6 +93,11 @@ impl Comparisons {
         }
     }
 
+    /// Drops the comparison with `peer`.
+    pub(crate) fn forget(&mut self, peer: &PeerId) {
+        self.going_on.retain(|(with, _)| with != peer);
+    }
+
     /// Forgets nothing of what another replica of the same node has begun.
     pub(crate) fn absorb(&mut self, other: &Self) {
         self.begun = self.begun.max(other.begun);

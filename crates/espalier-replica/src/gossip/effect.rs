@@ -1,6 +1,7 @@
 //! What a replica tells its driver: what to send, what came of a frame, and why one was refused.
 
 use crate::error::ApplyError;
+use crate::state::Delta;
 use crate::wire::layouts::BatchError;
 use crate::wire::message::{MAX_IDS, Message, MessageError};
 use espalier_identity::{Digest, PeerId};
@@ -41,13 +42,27 @@ pub enum Effect {
     },
 }
 
-/// What came of a frame or of tensors.
+/// What a frame or tensors led to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Received {
-    /// What to do now.
+    /// Instructions to the driver.
     pub effects: Vec<Effect>,
-    /// How many operations were new.
-    pub admitted: usize,
+    /// The operations that entered the state, each after those of its author that it follows. A
+    /// store appends them to its log.
+    pub admitted: Delta,
+}
+
+impl Received {
+    /// Effects alone.
+    pub(crate) fn nothing(effects: Vec<Effect>) -> Self {
+        Self { effects, admitted: Delta::default() }
+    }
+
+    /// Adds what something else led to.
+    pub(crate) fn append(&mut self, other: Self) {
+        self.effects.extend(other.effects);
+        self.admitted.append(other.admitted);
+    }
 }
 
 /// A frame that was refused. The state is unchanged.

@@ -11,6 +11,7 @@ use crate::gossip::Replica;
 use crate::signed::envelope::{Cargo, Envelope, operations};
 use crate::signed::fault::Fault;
 use crate::signed::op::OpId;
+use crate::state::Delta;
 use crate::state::apply::Refused;
 use crate::wire::parcel::Parcel;
 use espalier_identity::{Digest, PeerId};
@@ -25,18 +26,19 @@ const MAX_VISITS: usize = 4096;
 const MAX_UNDECIDED: usize = 16;
 
 impl Replica {
-    /// Signs and publishes the faults found since the last time; how many operations that made.
+    /// Signs and publishes the faults found since the last time. Returns the operations that made,
+    /// which other replicas need.
     ///
     /// Apart from receiving, because whoever drives a replica must make an own sequence number
     /// durable before the operation that bears it leaves the machine.
-    pub fn publish(&mut self) -> usize {
+    pub fn publish(&mut self) -> Delta {
         self.look_for_copies();
-        let faults = std::mem::take(&mut self.findings.faults);
-        let published = faults.into_values().filter(|fault| {
-            let accused = self.state.accuse(&self.key, fault.clone());
-            accused.is_ok_and(|delta| !delta.is_empty())
-        });
-        published.count()
+        let mut published = Delta::default();
+        for fault in std::mem::take(&mut self.findings.faults).into_values() {
+            // One that it has been convicted of meanwhile makes no operation.
+            published.append(self.state.accuse(&self.key, fault).unwrap_or_default());
+        }
+        published
     }
 
     /// Notes a fault, unless it is known, or of somebody of whom nobody here has heard: a

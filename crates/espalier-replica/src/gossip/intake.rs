@@ -8,6 +8,7 @@ use crate::gossip::{MAX_COUNTED, Replica};
 use crate::signed::envelope::Envelope;
 use crate::signed::fault;
 use crate::signed::op::{Body, OpId, SignedOp, VerifiedOp};
+use crate::state::Delta;
 use crate::state::apply::{Candidate, Checks, Prepared};
 use crate::wire::batch::Packed;
 use crate::wire::compact::Sent;
@@ -58,18 +59,21 @@ impl Replica {
     /// operations that waited for them.
     pub fn tensors_stored(&mut self, contents: &[Digest]) -> Received {
         self.held.extend(contents);
-        let mut admitted = 0;
+        contents.iter().for_each(|content| {
+            self.lacking.remove(content);
+        });
+        let mut admitted = Delta::default();
         for mut waiting in std::mem::take(&mut self.waiting) {
             waiting.missing.retain(|digest| !self.held.contains(digest));
             if waiting.missing.is_empty() {
-                admitted += self.commit(waiting.ops);
+                admitted.append(self.commit(waiting.ops));
             } else {
                 self.waiting.push_back(waiting);
             }
         }
         let mut received = Received { effects: self.answer_wishes(contents), admitted };
         self.take_admitted(true, &mut received);
-        if received.admitted > 0 {
+        if !received.admitted.is_empty() {
             received.effects.extend(self.acknowledge());
         }
         received
@@ -99,13 +103,19 @@ impl Replica {
         Ok(self.tensors_stored(&arrived))
     }
 
-    /// Whether operations here wait for a tensor.
+    /// Whether operations here wait for a tensor, or the state lacks it.
     pub(crate) fn waits_for(&self, content: &Digest) -> bool {
-        self.waiting.iter().any(|waiting| waiting.missing.contains(content))
+        let waiting = || self.waiting.iter().any(|waiting| waiting.missing.contains(content));
+        self.lacking.contains(content) || waiting()
     }
 
     /// Begins a tick for what was asked for.
     pub(crate) fn age_requests(&mut self) {
+        if !self.lacking.is_empty() {
+            // What was replaced meanwhile nobody needs.
+            let live: BTreeSet<_> = self.state.live_contents().collect();
+            self.lacking.retain(|content| live.contains(content));
+        }
         let waiting = self.waiting.iter().flat_map(|waiting| &waiting.missing);
         let needed: BTreeSet<_> = waiting.collect();
         self.in_flight.tick(|content| needed.contains(content));
@@ -119,10 +129,12 @@ impl Replica {
         self.in_flight.lapse();
     }
 
-    /// The tensors for which operations have waited too long, to be asked for from anybody.
+    /// The tensors for which operations have waited too long, and those that the state lacks, to be
+    /// asked for from anybody.
     pub(crate) fn still_missing(&self) -> Option<Message<'static>> {
         let missing = self.waiting.iter().flat_map(|waiting| &waiting.missing);
         let overdue = missing.filter(|content| self.in_flight.is_overdue(content));
+        let overdue = overdue.chain(&self.lacking);
         let contents: BTreeSet<_> = overdue.copied().collect();
         let contents: Vec<_> = contents.into_iter().take(MAX_IDS).collect();
         (!contents.is_empty()).then_some(Message::Want { contents })
@@ -179,14 +191,12 @@ impl Replica {
         let arrived = self.keep(&prepared, parcel, &ops);
         let mut received = self.take_checked(from, prepared, ask);
         if !arrived.is_empty() {
-            let others = self.tensors_stored(&arrived);
-            received.admitted += others.admitted;
-            received.effects.extend(others.effects);
+            received.append(self.tensors_stored(&arrived));
         }
         strangers.sort_unstable();
         self.strangers.put(from, unpack_some(parcel, &strangers));
         self.take_admitted(ask, &mut received);
-        if received.admitted > 0 {
+        if !received.admitted.is_empty() {
             received.effects.extend(self.acknowledge());
         }
         Ok(received)
@@ -204,9 +214,7 @@ impl Replica {
             // Nobody had checked them. What is refused the next exchange brings anew, or nobody.
             let Ok(ops) = self.state.prepare_all(taken, &checks) else { continue };
             self.budget.charge(&self.state, &checks, &ops);
-            let taken = self.take_checked(from, ops, ask);
-            received.admitted += taken.admitted;
-            received.effects.extend(taken.effects);
+            received.append(self.take_checked(from, ops, ask));
         }
     }
 
@@ -236,7 +244,7 @@ impl Replica {
         let mut admitted = self.commit(complete);
         let missing: BTreeSet<_> = self.missing(&rest).into_values().flatten().collect();
         if missing.is_empty() {
-            admitted += self.commit(rest);
+            admitted.append(self.commit(rest));
             return Received { effects: Vec::new(), admitted };
         }
         // Where nobody is to be asked they are under way too.
@@ -358,10 +366,10 @@ impl Replica {
     }
 
     /// Joins prepared operations and looks at what they bring.
-    fn commit(&mut self, ops: Prepared) -> usize {
-        let new = self.state.commit(ops);
+    fn commit(&mut self, ops: Prepared) -> Delta {
+        let new: Delta = self.state.commit(ops).into_iter().collect();
         self.log_news();
-        new.iter().for_each(|entry| self.inspect(entry));
-        new.len()
+        new.entries().iter().for_each(|entry| self.inspect(entry));
+        new
     }
 }

@@ -95,6 +95,12 @@ impl Intervals {
         self.pending.remove(peer);
     }
 
+    /// Forgets even that a peer was ever known.
+    pub(crate) fn remove(&mut self, peer: &PeerId) {
+        self.links.remove(peer);
+        self.pending.remove(peer);
+    }
+
     /// The log, and what is known of a peer, to be added to.
     pub(crate) fn link(&mut self, peer: PeerId) -> (&Log, &mut Link) {
         if self.links.len() >= MAX_COUNTED && !self.links.contains_key(&peer) {

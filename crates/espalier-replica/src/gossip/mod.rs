@@ -49,7 +49,8 @@ use crate::gossip::strangers::Strangers;
 use crate::gossip::suspects::Findings;
 use crate::gossip::waiting::Waiting;
 use crate::gossip::wishes::Wishes;
-use crate::state::MergeState;
+use crate::signed::op::VerifiedOp;
+use crate::state::{Delta, MergeState};
 use crate::wire::frame::MAX_MESSAGE_LEN;
 use crate::wire::layouts::INSIDE;
 use crate::wire::message::{Message, Pull, Reply, Seen};
@@ -76,6 +77,9 @@ pub struct Replica {
     /// How many bytes the tensors of a contribution may have that travel inside a batch.
     pub(crate) inside: usize,
     pub(crate) held: BTreeSet<Digest>,
+    /// Tensors of live contributions of the state that are not here. A replica that was recovered
+    /// may lack some; others take no operation in before its tensors are here.
+    pub(crate) lacking: BTreeSet<Digest>,
     pub(crate) waiting: VecDeque<Waiting>,
     pub(crate) budget: Budget,
     pub(crate) strangers: Strangers,
@@ -92,10 +96,27 @@ pub struct Replica {
 }
 
 impl Replica {
-    /// A replica with this state; its tensors are taken to be here.
+    /// A replica with this state, all of whose tensors are here.
     #[must_use]
     pub fn new(key: Keypair, state: MergeState, exchange: Exchange) -> Self {
         let held = state.live_contents().collect();
+        Self::recover(key, state, exchange, held)
+    }
+
+    /// A replica with a state that was read back after a crash, of whose tensors only `held` are
+    /// here. It asks every peer that it exchanges with for the others, and offers none that it does
+    /// not hold. The state is taken as it is: leaving operations out for lack of their tensors would
+    /// make the replica sign its own sequence numbers twice.
+    ///
+    /// Until the tensors have come, [`MergeState::resolve`] fails if it needs them.
+    #[must_use]
+    pub fn recover(
+        key: Keypair,
+        state: MergeState,
+        exchange: Exchange,
+        held: BTreeSet<Digest>,
+    ) -> Self {
+        let lacking = state.live_contents().filter(|content| !held.contains(content)).collect();
         let intervals = (exchange == Exchange::Intervals).then(|| Intervals::new(&state));
         Self {
             key,
@@ -103,6 +124,7 @@ impl Replica {
             exchange,
             inside: INSIDE,
             held,
+            lacking,
             waiting: VecDeque::new(),
             budget: Budget::new(BUDGET),
             strangers: Strangers::default(),
@@ -136,8 +158,20 @@ impl Replica {
         &mut self,
         change: impl FnOnce(&mut MergeState, &Keypair) -> Result<T, ChangeError>,
     ) -> Result<T, ChangeError> {
+        let own = self.id();
+        let before = (!self.lacking.is_empty()).then(|| self.state.without_views());
         let done = change(&mut self.state, &self.key)?;
-        self.held.extend(self.state.live_contents_of(&self.key.peer_id()));
+        if let Some(before) = before {
+            let new = self.state.since(&before);
+            let new = new.ops().filter(|op| op.op().author == own);
+            new.filter_map(VerifiedOp::contribution).for_each(|contribution| {
+                contribution.manifest.tensors().iter().for_each(|meta| {
+                    self.lacking.remove(&meta.content);
+                });
+            });
+        }
+        let live = self.state.live_contents_of(&own);
+        self.held.extend(live.filter(|content| !self.lacking.contains(content)));
         self.log_news();
         Ok(done)
     }
@@ -168,7 +202,7 @@ impl Replica {
     /// # Errors
     /// [`ReceiveError`]; the state is unchanged.
     pub fn receive(&mut self, from: PeerId, frame: &[u8]) -> Result<Received, ReceiveError> {
-        let nothing = |effects| Ok(Received { effects, admitted: 0 });
+        let nothing = |effects| Ok(Received::nothing(effects));
         match Message::from_frame(frame)? {
             Message::Hello { policy, root } => nothing(self.on_hello(from, policy, root)?),
             Message::Same => nothing(Vec::new()),
@@ -300,11 +334,12 @@ impl Replica {
     }
 
     /// Joins what another replica of the same node has received meanwhile: its operations, its
-    /// tensors and its findings.
+    /// tensors and its findings. Returns the operations that this one did not have.
     ///
     /// # Errors
     /// [`ApplyError::Policy`] if it is of another federation; nothing is changed.
-    pub fn absorb(&mut self, other: Self) -> Result<(), ApplyError> {
+    pub fn absorb(&mut self, other: Self) -> Result<Delta, ApplyError> {
+        let before = self.state.without_views();
         self.state.merge(&other.state)?;
         self.held.extend(other.held);
         self.findings.absorb(other.findings);
@@ -321,8 +356,30 @@ impl Replica {
             _ => self.log_news(),
         }
         other.waiting.into_iter().for_each(|waiting| self.wait(waiting));
+        self.lacking.extend(other.lacking);
+        self.lacking.retain(|content| !self.held.contains(content));
         self.tensors_stored(&[]);
-        Ok(())
+        Ok(self.state.since(&before))
+    }
+
+    /// Forgets everything about a peer that is only remembered to spare it and this replica bytes:
+    /// how far it is, what it asked for, what was asked of it, and its operations that wait for
+    /// tensors or for the admission of their authors. Whoever is left brings them again. For a peer
+    /// that has gone; one that comes back is met like a new one.
+    ///
+    /// What authors signed is not forgotten: neither operations nor faults found in them, nor what
+    /// of this tick's budget an author has spent.
+    pub fn forget_peer(&mut self, peer: &PeerId) {
+        self.waiting.retain(|waiting| waiting.from != *peer);
+        self.strangers.forget(peer);
+        self.wishes.forget(peer);
+        self.unequal.remove(peer);
+        self.comparisons.forget(peer);
+        self.asked.remove(peer);
+        self.in_flight.pulled(peer);
+        if let Some(intervals) = &mut self.intervals {
+            intervals.remove(peer);
+        }
     }
 
     /// Lets it take in as much of every author again: the driver calls this once per tick, a round

@@ -40,6 +40,11 @@ impl Strangers {
         }
     }
 
+    /// Drops what `peer` sent.
+    pub(crate) fn forget(&mut self, peer: &PeerId) {
+        self.0.retain(|kept| kept.from != *peer);
+    }
+
     /// Drops the oldest of which `of` is true until no more than so many are left, and so many
     /// bytes.
     fn shrink(&mut self, most: usize, limit: usize, of: impl Fn(&Kept) -> bool) {

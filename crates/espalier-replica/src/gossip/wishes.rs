@@ -20,6 +20,14 @@ impl Wishes {
         }
     }
 
+    /// Drops what `peer` asked for.
+    pub(crate) fn forget(&mut self, peer: &PeerId) {
+        for peers in self.by_content.values_mut() {
+            self.count -= usize::from(peers.remove(peer));
+        }
+        self.by_content.retain(|_, peers| !peers.is_empty());
+    }
+
     /// Who wants what of `arrived`, by peer.
     pub(crate) fn take(&mut self, arrived: &[Digest]) -> BTreeMap<PeerId, BTreeSet<Digest>> {
         let mut of_peer = BTreeMap::<PeerId, BTreeSet<Digest>>::new();

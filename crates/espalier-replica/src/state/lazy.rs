@@ -77,7 +77,7 @@ impl Lazy {
 }
 
 /// The operations with these numbers by (author, seq, id).
-fn in_order(arena: &Arena, indices: impl IntoIterator<Item = u32>) -> Vec<Arc<Entry>> {
+pub(crate) fn in_order(arena: &Arena, indices: impl IntoIterator<Item = u32>) -> Vec<Arc<Entry>> {
     let mut entries = arena.entries(indices.into_iter());
     entries.sort_by_cached_key(|entry| (entry.op.op().dot(), entry.op.id()));
     entries

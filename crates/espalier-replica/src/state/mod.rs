@@ -32,9 +32,19 @@ use espalier_trust::{Attestations, CausalTrustClock, Evidence};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Operations to be joined into a state; what a mutator returns and what gossip sends.
+/// Operations that a state has and another may lack: what a change made, what a frame brought.
+/// Clones share the operations.
 #[derive(Debug, Clone, Default)]
 pub struct Delta(Vec<Arc<Entry>>);
+
+/// The same operations in the same order.
+impl PartialEq for Delta {
+    fn eq(&self, other: &Self) -> bool {
+        self.ops().map(VerifiedOp::id).eq(other.ops().map(VerifiedOp::id))
+    }
+}
+
+impl Eq for Delta {}
 
 impl Delta {
     /// The operations.
@@ -52,6 +62,15 @@ impl Delta {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Adds the operations of another one after these.
+    pub fn append(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
+    pub(crate) fn entries(&self) -> &[Arc<Entry>] {
+        &self.0
     }
 
     pub(crate) fn into_entries(self) -> Vec<Arc<Entry>> {
@@ -161,6 +180,19 @@ impl MergeState {
     /// Whether an operation that is not in the arena has no place in this state.
     pub(crate) fn refuses(&self, judged: &Judged) -> bool {
         self.arena().refuses(self.policy(), &self.ops, judged)
+    }
+
+    /// What this state holds and an earlier one in the same arena did not, ordered by
+    /// (author, seq, id), also of authors who are not accepted. For a store that writes down what
+    /// is new, however it came: O(words), and O(new log new). From a state in another arena it is
+    /// everything.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Delta {
+        let new: Vec<u32> = match self.is_of_same_arena(earlier) {
+            true => self.ops.minus(&earlier.ops).collect(),
+            false => self.ops.iter().collect(),
+        };
+        lazy::in_order(self.arena(), new).into_iter().collect()
     }
 
     /// What a replica with this frontier lacks, as far as the frontier shows, ordered by
