@@ -4,7 +4,7 @@ use benches::{alone, keys, policy, state, union};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use espalier::prelude::*;
 use espalier::provenance::MerkleMap;
-use espalier::replica::Gain;
+use espalier::replica::counting::Gain;
 use std::hint::black_box;
 
 const AUTHORS: usize = 128;
@@ -87,7 +87,7 @@ fn drive(pair: &mut [Replica; 2]) {
         let from = pair[1 - to].id();
         let received = match effect {
             Effect::Send { frame, .. } => pair[to].receive(from, &frame).expect("honest frames"),
-            Effect::Provide { contents, .. } => pair[to].content_arrived(&contents),
+            Effect::Provide { contents, .. } => pair[to].tensors_stored(&contents),
         };
         turn.extend(received.effects.into_iter().map(|effect| (1 - to, effect)));
     }

@@ -18,7 +18,6 @@ pub struct Node {
     gate: Gate,
     /// When the next tick begins.
     next_tick: Option<Duration>,
-    seen: espalier_replica::Frontier,
 }
 
 impl Node {
@@ -26,8 +25,7 @@ impl Node {
     #[must_use]
     pub fn new(replica: Replica, config: Config) -> Self {
         let links = Links::new(replica.id(), config);
-        let seen = replica.state().frontier();
-        Self { replica, config, links, gate: Gate::default(), next_tick: None, seen }
+        Self { replica, config, links, gate: Gate::default(), next_tick: None }
     }
 
     /// The node's key.
@@ -55,11 +53,11 @@ impl Node {
         match input {
             Input::Frame { from, frame } => self.on_frame(from, &frame, &mut out),
             Input::Tensors { from, envelope, tensors } => {
-                let received = self.replica.content_delivered(&envelope, tensors);
+                let received = self.replica.receive_tensors(&envelope, tensors);
                 self.take(from, received, &mut out);
             }
             Input::TensorsStored(contents) => {
-                let received = self.replica.content_arrived(&contents);
+                let received = self.replica.tensors_stored(&contents);
                 self.take_in(received, &mut out);
             }
             Input::Persisted(number) => self.gate.persisted(number, &mut out),
@@ -71,6 +69,7 @@ impl Node {
             Input::PeerDown(peer) => {
                 self.links.down(&peer);
                 self.gate.forget(&peer);
+                self.replica.forget_peer(&peer);
             }
             Input::Tick => self.on_tick(now, &mut out),
             Input::Command(Command::Exchange(peer)) => self.begin(peer, &mut out),
@@ -90,10 +89,10 @@ impl Node {
         &mut self,
         change: impl FnOnce(&mut MergeState, &Keypair) -> Result<T, ChangeError>,
     ) -> Result<(T, Vec<Output>), ChangeError> {
+        let before = self.state().without_views();
         let done = self.replica.change(change)?;
         let mut out = Vec::new();
-        let news = self.state().delta(&self.seen);
-        self.seen = self.state().frontier();
+        let news = self.state().since(&before);
         self.persist(news, true, &mut out);
         self.spread(&mut out);
         Ok((done, out))
@@ -134,26 +133,19 @@ impl Node {
     }
 
     fn take_in(&mut self, received: Received, out: &mut Vec<Output>) {
-        if received.admitted > 0 {
-            let news = self.state().delta(&self.seen);
-            self.seen = self.state().frontier();
-            self.persist(news, false, out);
-        }
+        self.persist(received.admitted, false, out);
         self.send(received.effects, out);
     }
 
     fn publish(&mut self, out: &mut Vec<Output>) {
-        if self.replica.publish() > 0 {
-            let news = self.state().delta(&self.seen);
-            self.seen = self.state().frontier();
-            self.persist(news, true, out);
-        }
+        let published = self.replica.publish();
+        self.persist(published, true, out);
     }
 
     fn on_tick(&mut self, now: Duration, out: &mut Vec<Output>) {
         let due = self.next_tick.is_none_or(|next| now >= next);
         if due {
-            self.replica.refill();
+            self.replica.tick();
             // A node that was held up does not catch up on ticks.
             self.next_tick = Some(now + self.config.tick);
             if self.config.schedule == Schedule::Own {

@@ -1,7 +1,7 @@
 //! Why a state refuses to change. In every case it is unchanged.
 
-use crate::op::{OpError, OpId};
-use crate::policy::PolicyError;
+use crate::signed::op::{OpError, OpId};
+use crate::signed::policy::PolicyError;
 use espalier_identity::{Digest, PeerId};
 use espalier_lattice::Dot;
 
@@ -103,7 +103,7 @@ pub enum ChangeError {
     NotLive(Dot<PeerId>),
     /// The record proves nothing; publishing it would be slander.
     #[error("the record proves no fault: {0}")]
-    NoFault(#[from] crate::fault::FaultError),
+    NoFault(#[from] crate::signed::fault::FaultError),
     /// The operation would be too long.
     #[error(transparent)]
     Op(#[from] OpError),
@@ -120,7 +120,7 @@ pub enum DecodeError {
     Json(#[from] serde_json::Error),
     /// A frame around it is broken.
     #[error(transparent)]
-    Frame(#[from] crate::frame::FrameError),
+    Frame(#[from] crate::wire::frame::FrameError),
     /// Its policy is impossible.
     #[error(transparent)]
     Policy(#[from] PolicyError),

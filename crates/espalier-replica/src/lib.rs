@@ -15,7 +15,7 @@
 //! * [`Op`], [`SignedOp`], [`VerifiedOp`]: what peers sign. [`Fault`]: what convicts them.
 //! * [`Replica`]: push–pull anti-entropy as a state machine. Bytes go in, [`Effect`]s come out.
 //! * [`Arena`]: what the replicas of one process share. A state is a bitmap over it.
-//! * [`Gain`], [`wire`]: what a join brings, and how many bytes that would be, in counts.
+//! * [`counting`]: what a join brings, and how many bytes that would be, for simulators.
 //!
 //! This crate knows no sockets, no files, no threads and no clocks.
 //!
@@ -40,85 +40,43 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod announce;
-mod apply;
 mod arena;
-mod batch;
-mod bits;
-mod blob;
-mod budget;
-mod change;
-mod codec;
-mod compact;
-mod envelope;
+pub mod counting;
 mod error;
-mod explain;
-mod fault;
-mod federation;
-mod findings;
-mod frame;
-mod gain;
 mod gossip;
-mod heads;
-mod index;
-mod intake;
-mod interval;
-mod join;
-mod layout;
-mod lazy;
-pub mod legal;
-mod log;
-mod magnitude;
-mod message;
 #[cfg(feature = "mutants")]
 mod mutants;
-mod op;
-mod packing;
-mod parcel;
-mod past;
-mod policy;
-mod pool;
-mod provenance;
-mod reach;
-mod records;
-mod repair;
-mod roster;
-mod sealing;
-mod shapes;
-mod slot;
-mod space;
+mod signed;
 mod state;
-mod tally;
-mod track;
-mod trust;
-mod under_way;
 mod view;
-mod visible;
-pub mod wire;
+mod wire;
 
-pub use arena::{Arena, Entry};
-pub use batch::{BatchError, INSIDE};
-pub use blob::Blob;
-pub use budget::BUDGET;
-pub use change::Draft;
-pub use codec::Tensors;
-pub use envelope::Envelope;
+pub use arena::Shelf;
+pub use arena::entry::Entry;
 pub use error::{ApplyError, ChangeError, DecodeError};
-pub use explain::Explanation;
-pub use fault::{Conviction, Fault, FaultError};
-pub use frame::{FrameError, HEADER_LEN, MAX_MESSAGE_LEN};
-pub use gain::Gain;
-pub use gossip::{Effect, Exchange, ReceiveError, Received, Replica};
-pub use layout::Incomparable;
-pub use magnitude::Bound;
-pub use message::{MessageError, Step};
+pub use gossip::Replica;
+pub use gossip::budget::BUDGET;
+pub use gossip::effect::{Effect, Exchange, ReceiveError, Received};
 #[cfg(feature = "mutants")]
 pub use mutants::Mutant;
-pub use op::{
+pub use signed::blob::Blob;
+pub use signed::bound::Bound;
+pub use signed::envelope::Envelope;
+pub use signed::explain::Explanation;
+pub use signed::fault::{Conviction, Fault, FaultError, MAX_PATH};
+pub use signed::frontier::Frontier;
+pub use signed::legal;
+pub use signed::op::{
     Body, Contribution, MAX_DEPS, MAX_OP_LEN, Op, OpError, OpId, SignedOp, VerifiedOp, Weight,
 };
-pub use past::MAX_PATH;
-pub use policy::{MAX_ROSTER, Policy, PolicyError, PolicySpec};
-pub use provenance::{Provenance, TraceStep};
-pub use state::{Delta, Frontier, MergeState};
-pub use trust::{Resolution, ResolveError, TrustTable, Voice};
+pub use signed::policy::{MAX_ROSTER, Policy, PolicyError, PolicySpec};
+pub use state::arena::Arena;
+pub use state::change::Draft;
+pub use state::codec::Tensors;
+pub use state::provenance::{Provenance, TraceStep};
+pub use state::{Delta, MergeState};
+pub use view::comparable::Incomparable;
+pub use view::trust::{Resolution, ResolutionError, TrustTable, Voice};
+pub use wire::frame::{FrameError, HEADER_LEN, MAX_MESSAGE_LEN};
+pub use wire::layouts::{BatchError, INSIDE};
+pub use wire::message::{MessageError, Step};

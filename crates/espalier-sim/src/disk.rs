@@ -7,7 +7,7 @@
 
 use crate::seeds::Dice;
 use espalier_identity::{Digest, canonical};
-use espalier_replica::{Arena, MergeState, OpId, Policy, SignedOp};
+use espalier_replica::{Arena, MergeState, OpId, Policy, SignedOp, VerifiedOp};
 use std::collections::BTreeSet;
 
 /// Bytes of a record before the operation: length and checksum.
@@ -20,19 +20,19 @@ pub(crate) struct Disk {
     /// How much of the log survives a crash for certain.
     synced: usize,
     logged: BTreeSet<OpId>,
-    /// The operations' root when the log was last written.
-    root: Option<Digest>,
+    /// What was in the log when it was last written.
+    written: Option<MergeState>,
 }
 
 impl Disk {
-    /// Appends the operations that are not in the log yet, by (author, seq). O(n log n) if there
-    /// are
-    /// any.
+    /// Appends the operations that are not in the log yet, by (author, seq): those that came since
+    /// it was last written.
     pub(crate) fn write(&mut self, state: &MergeState) {
-        if self.root.replace(state.ops_root()) == self.root {
-            return;
-        }
-        for op in state.ops() {
+        let nothing = || MergeState::with_arena(state.policy().clone(), state.arena().clone());
+        let before = self.written.replace(state.without_views()).unwrap_or_else(nothing);
+        // Whoever is not accepted any more is not taken back in.
+        let accepted = |op: &&VerifiedOp| state.accepts(&op.op().author);
+        for op in state.since(&before).ops().filter(accepted) {
             if self.logged.insert(op.id()) {
                 let bytes = canonical::encode(op.signed());
                 self.log.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
@@ -73,7 +73,7 @@ impl Disk {
         self.logged = ops.iter().map(SignedOp::id).collect();
         let mut state = MergeState::with_arena(policy.clone(), arena.clone());
         state.apply(ops).expect("a node reads back what it took in");
-        self.root = Some(state.ops_root());
+        self.written = Some(state.without_views());
         state
     }
 }

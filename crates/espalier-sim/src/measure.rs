@@ -3,7 +3,7 @@
 
 use crate::family::Task;
 use espalier_identity::Digest;
-use espalier_replica::{Arena, MergeState, Resolution, ResolveError, Tensors};
+use espalier_replica::{Arena, MergeState, Resolution, ResolutionError, Tensors};
 use espalier_resolve::Plan;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ const WAVE: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Seen {
     /// What is merged; why nothing is where that cannot be.
-    pub(crate) resolution: Result<Resolution, ResolveError>,
+    pub(crate) resolution: Result<Resolution, ResolutionError>,
     /// Accuracy of the merged model.
     pub(crate) accuracy: Option<f64>,
 }
@@ -102,7 +102,7 @@ fn look(state: &MergeState, task: &Task) -> Seen {
 
 /// What a state resolves to and how well that does. What shows without computing elements, and all
 /// that shows where the model is judged, fails here.
-fn merge(state: &MergeState, task: &Task) -> Result<(Resolution, Option<f64>), ResolveError> {
+fn merge(state: &MergeState, task: &Task) -> Result<(Resolution, Option<f64>), ResolutionError> {
     let resolution = state.resolution()?;
     let plan = resolution.plan()?;
     // A model is only built where somebody can judge it.

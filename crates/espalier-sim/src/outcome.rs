@@ -5,7 +5,7 @@ use crate::inputs::some_of;
 use crate::measure::Seen;
 use crate::report::{Detection, NodeInfo, Summary};
 use espalier_identity::PeerId;
-use espalier_replica::{MergeState, ResolveError, TrustTable};
+use espalier_replica::{MergeState, ResolutionError, TrustTable};
 use espalier_resolve::Note;
 use espalier_trust::{Judgement, Q16, Trust};
 use std::collections::BTreeMap;
@@ -41,7 +41,7 @@ pub(crate) fn fill(summary: &mut Summary, state: &MergeState, seen: &Seen, nodes
 
 /// Why nothing can be merged, if that is because nobody has a contribution.
 pub(crate) fn nothing_to_merge(state: &MergeState) -> Option<String> {
-    let nothing = ResolveError::Nothing { visible: 0, isolated: 0 };
+    let nothing = ResolutionError::Nothing { visible: 0, isolated: 0 };
     state.visible().next().is_none().then(|| nothing.to_string())
 }
 
@@ -65,7 +65,7 @@ fn detection(nodes: &[NodeInfo], isolated: &[&NodeInfo]) -> Option<Detection> {
 
 /// Why distances could not tell whom to isolate; `None` if they could.
 fn not_judged(table: &TrustTable, seen: &Seen) -> Option<String> {
-    if let Err(ResolveError::Incomparable(why)) = &seen.resolution {
+    if let Err(ResolutionError::Incomparable(why)) = &seen.resolution {
         return Some(why.to_string());
     }
     let judgement = table.judgement();

@@ -13,7 +13,7 @@ use crate::report::EventKind;
 use crate::seeds::Dice;
 use espalier_identity::{Digest, Domain, Keypair, PeerId};
 use espalier_replica::{
-    Arena, ChangeError, Draft, Effect, HEADER_LEN, MergeState, Policy, Replica, wire,
+    Arena, ChangeError, Draft, Effect, HEADER_LEN, MergeState, Policy, Replica, counting,
 };
 use espalier_tensor::Model;
 use std::collections::BTreeMap;
@@ -238,15 +238,15 @@ impl Population for World {
             Payload::Tensors(mut contents) => {
                 // What nobody has does not arrive, whoever named it.
                 contents.retain(|digest| self.arena.store().get(digest).is_some());
-                replica.content_arrived(&contents)
+                replica.tensors_stored(&contents)
             }
             Payload::Parcel(Parcel { envelope, tensors }) => {
-                replica.content_delivered(&envelope, tensors).unwrap_or_default()
+                replica.receive_tensors(&envelope, tensors).unwrap_or_default()
             }
             Payload::Gossip(message) => return self.hear(from, to, &message, out),
         };
         self.let_out(to, received.effects, out);
-        received.admitted as u32
+        received.admitted.len() as u32
     }
 
     fn timer(&mut self, node: usize, token: u64, out: &mut Outbox<Payload>) -> u32 {
@@ -271,7 +271,7 @@ impl Population for World {
 
     fn tensor_bytes(&self, message: &Payload) -> u64 {
         match message {
-            Payload::Frame(frame) => wire::inside_len(frame),
+            Payload::Frame(frame) => counting::inside_len(frame),
             Payload::Gossip(_) => 0,
             Payload::Tensors(contents) => {
                 let size = |digest| self.arena.store().get(digest).map_or(0, |c| c.len() as u64);
@@ -363,7 +363,7 @@ impl Stage for World {
     fn begin_round(&mut self, round: u32) {
         self.round = round;
         let faces = self.nodes.iter_mut().flat_map(|node| &mut node.faces);
-        faces.for_each(Replica::refill);
+        faces.for_each(Replica::tick);
     }
 
     fn crash(&mut self, node: usize, dice: &mut Dice) {

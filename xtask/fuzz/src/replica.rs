@@ -63,7 +63,7 @@ pub(crate) fn messages(bytes: &[u8]) {
     }
     // As it came: the frame itself.
     let _ = within(OF_A_PEER, bytes, || node.receive(stranger, bytes));
-    node.refill();
+    node.tick();
 }
 
 pub(crate) fn states(bytes: &[u8]) {

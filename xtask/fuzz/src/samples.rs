@@ -83,7 +83,7 @@ pub(crate) fn messages() -> Samples {
                                 nodes[to].state().arena().store().put(held);
                             }
                         }
-                        nodes[to].content_arrived(&contents)
+                        nodes[to].tensors_stored(&contents)
                     }
                 };
                 mail.extend(received.effects.into_iter().map(|effect| (to, effect)));

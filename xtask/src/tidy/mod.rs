@@ -2,6 +2,7 @@
 
 mod boundary;
 mod documents;
+mod folders;
 mod layers;
 mod manifests;
 mod sources;
@@ -27,6 +28,11 @@ const CHECKS: &[Check] = &[
         name: "trees",
         rule: "the core stays small and pulls in nothing heavy",
         violations: layers::trees,
+    },
+    Check {
+        name: "folders",
+        rule: "modules of a crate that has layers use lower ones only; see tidy/folders.rs",
+        violations: |workspace| folders::arrows(&workspace.files),
     },
     Check {
         name: "headers",

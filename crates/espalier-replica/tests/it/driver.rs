@@ -66,7 +66,7 @@ impl Net {
     /// One exchange, started by `a`, and everything that follows from it.
     pub(crate) fn exchange(&mut self, a: usize, b: usize) {
         for node in [a, b] {
-            self.replicas[node].refill();
+            self.replicas[node].tick();
             // All exchanges before are over.
             self.replicas[node].lapse();
         }
@@ -158,7 +158,7 @@ impl Net {
                     let content = content.expect("a replica holds what it provides");
                     self.replicas[mail.to].state().arena().store().put(content);
                 }
-                self.replicas[mail.to].content_arrived(contents).effects
+                self.replicas[mail.to].tensors_stored(contents).effects
             }
         };
         self.post(mail.to, effects);

@@ -2,7 +2,7 @@
 //! and in whichever way the states came about.
 
 use crate::{Dice, cases, counted, key, model, policy};
-use espalier_replica::{Arena, Draft, MergeState, Policy, PolicySpec, ResolveError, Tensors};
+use espalier_replica::{Arena, Draft, MergeState, Policy, PolicySpec, ResolutionError, Tensors};
 use espalier_tensor::{Model, TensorError};
 use proptest::prelude::*;
 
@@ -47,7 +47,7 @@ fn a_base_that_is_not_used_decides_nothing() {
             let name = format!("{} with a base: {name}", info.name);
             if with.policy().strategy().uses_base() {
                 let missing = without.resolve();
-                let is = matches!(&missing, Err(ResolveError::BaseMissing { .. }));
+                let is = matches!(&missing, Err(ResolutionError::BaseMissing { .. }));
                 assert!(is, "{name}: {missing:?}");
                 without.arena().put_model(base.clone());
             }
@@ -67,7 +67,7 @@ fn tensors_that_come_later_by_a_join_are_taken() {
     let mut bare = read(Tensors::ByReference);
     let missing = |state: &MergeState| {
         let source = match state.resolve() {
-            Err(ResolveError::Tensor { source, .. }) => source,
+            Err(ResolutionError::Tensor { source, .. }) => source,
             other => panic!("{other:?}"),
         };
         matches!(source, TensorError::Missing { .. })

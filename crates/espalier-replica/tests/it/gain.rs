@@ -7,7 +7,8 @@ use crate::{add, cases, contribution, key, model, pack, policy, say};
 use espalier_identity::{Digest, PeerId, canonical};
 use espalier_lattice::Dot;
 use espalier_replica::{
-    Arena, Body, Draft, Exchange, Gain, INSIDE, MergeState, OpId, Policy, Replica, VerifiedOp, wire,
+    Arena, Body, Draft, Exchange, INSIDE, MergeState, OpId, Policy, Replica, VerifiedOp,
+    counting::{self, Gain},
 };
 use espalier_tensor::{Model, TensorMeta};
 use espalier_trust::Record as _;
@@ -104,7 +105,7 @@ fn is_known_to_one(nodes: &[&MergeState]) -> bool {
 fn sent(a: &MergeState, b: &MergeState) -> [(u64, u64); 2] {
     let replica = |i, state: &MergeState| {
         let mut replica = Replica::new(key(i), state.clone(), Exchange::Delta);
-        replica.content_arrived(&all_contents(state));
+        replica.tensors_stored(&all_contents(state));
         replica
     };
     let mut net = Net::of(vec![replica(0, a), replica(1, b)], 1);
@@ -117,7 +118,7 @@ fn sent(a: &MergeState, b: &MergeState) -> [(u64, u64); 2] {
     let len = |digest: &Digest| a.arena().store().get(digest).expect("one arena").len() as u64;
     let tensors = |from| {
         let provided = net.provided.iter().filter(|(side, _)| *side == from);
-        provided.map(|(_, digest)| wire::tensors_len(1, len(digest))).sum()
+        provided.map(|(_, digest)| counting::tensors_len(1, len(digest))).sum()
     };
     [0, 1].map(|side| (frames(side), tensors(side)))
 }
@@ -125,17 +126,17 @@ fn sent(a: &MergeState, b: &MergeState) -> [(u64, u64); 2] {
 /// The same from counts.
 fn counted(a: &MergeState, b: &MergeState) -> [(u64, u64); 2] {
     let (to_a, to_b) = (a.gain(b).expect("one policy"), b.gain(a).expect("one policy"));
-    let hello = wire::HELLO_LEN;
+    let hello = counting::HELLO_LEN;
     if a == b {
-        return [(hello, 0), (wire::SAME_LEN, 0)];
+        return [(hello, 0), (counting::SAME_LEN, 0)];
     }
     let (seen_a, seen_b) = (a.frontier_len(), b.frontier_len());
-    let want = |gain: Gain| if gain.contents > 0 { wire::want_len(gain.contents) } else { 0 };
-    let relay = |i| wire::key_len(a.policy(), &key(i).peer_id());
-    let from_a = hello + wire::delta_len(relay(0), Some(seen_a), &to_b) + want(to_a);
-    let delta = wire::delta_len(relay(1), None, &to_a);
-    let from_b = wire::differs_len(seen_b) + delta + want(to_b);
-    let tensors = |gain: Gain| wire::tensors_len(gain.contents, gain.content_bytes);
+    let want = |gain: Gain| if gain.contents > 0 { counting::want_len(gain.contents) } else { 0 };
+    let relay = |i| counting::key_len(a.policy(), &key(i).peer_id());
+    let from_a = hello + counting::delta_len(relay(0), Some(seen_a), &to_b) + want(to_a);
+    let delta = counting::delta_len(relay(1), None, &to_a);
+    let from_b = counting::differs_len(seen_b) + delta + want(to_b);
+    let tensors = |gain: Gain| counting::tensors_len(gain.contents, gain.content_bytes);
     [(from_a, tensors(to_b)), (from_b, tensors(to_a))]
 }
 

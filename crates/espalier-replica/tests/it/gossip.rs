@@ -6,7 +6,7 @@ use crate::{cases, contribution, force, key, model, policy, say};
 use espalier_identity::Keypair;
 use espalier_lattice::Dot;
 use espalier_replica::{
-    Body, ChangeError, Draft, Effect, Exchange, MergeState, Replica, ResolveError,
+    Body, ChangeError, Draft, Effect, Exchange, MergeState, Replica, ResolutionError,
 };
 use espalier_tensor::{Dtype, Model};
 use espalier_trust::{Dimension, FaultKind, Q16};
@@ -50,7 +50,7 @@ proptest! {
         (seed, exchange, inside) in (any::<u64>(), any_exchange(), 0..16_usize),
     ) {
         let mut net = Net::new(n, seed, exchange);
-        net.replicas.iter_mut().for_each(|replica| replica.set_inside(inside));
+        net.replicas.iter_mut().for_each(|replica| replica.set_inline_limit(inside));
         net.weather = Weather { loss, double, reorder };
         for (kind, who, whom, value) in steps {
             let (who, whom) = (usize::from(who % n), usize::from(whom % n));
@@ -66,7 +66,7 @@ proptest! {
         for replica in &net.replicas {
             prop_assert!(replica.state().evidence().keys().next().is_none(), "all were honest");
             let resolved = replica.state().resolve();
-            let missing = matches!(resolved, Err(ResolveError::Tensor { .. }));
+            let missing = matches!(resolved, Err(ResolutionError::Tensor { .. }));
             prop_assert!(!missing, "tensors are here");
         }
         let (moved, sent) = (net.moved, net.sent.len());
@@ -154,7 +154,7 @@ fn provided(effects: &[Effect]) -> usize {
 #[test]
 fn tensors_move_once_and_only_those_still_needed() {
     let mut net = Net::new(2, 1, Exchange::Delta);
-    net.replicas.iter_mut().for_each(|replica| replica.set_inside(0));
+    net.replicas.iter_mut().for_each(|replica| replica.set_inline_limit(0));
     for value in 0..5 {
         act(&mut net, 0, 0, value);
     }
@@ -173,7 +173,7 @@ fn tensors_move_once_and_only_those_still_needed() {
 #[test]
 fn an_operation_waits_for_its_tensors_and_comes_with_the_next_exchange_if_they_are_lost() {
     let mut net = Net::new(2, 1, Exchange::Delta);
-    net.replicas[0].set_inside(0);
+    net.replicas[0].set_inline_limit(0);
     act(&mut net, 0, 0, 1);
     // By hand: the tensors are lost.
     let [mut a, mut b] = [net.replicas[0].clone(), net.replicas[1].clone()];

@@ -55,7 +55,7 @@ proptest! {
             if who != whom {
                 all.net.exchange(who, whom);
             }
-            if all.net.replicas[who].publish() > 0 {
+            if !all.net.replicas[who].publish().is_empty() {
                 all.persist(who);
             }
             if all.net.dice.percent(crash) {

@@ -22,6 +22,7 @@ mod naive;
 mod overlap;
 mod pack;
 mod provenance;
+mod recovery;
 mod relays;
 mod removal;
 mod repair;

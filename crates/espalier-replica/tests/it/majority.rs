@@ -3,7 +3,7 @@
 
 use crate::{cases, contribution, counted, key, policy, say};
 use espalier_replica::{
-    Body, Draft, Incomparable, MergeState, Policy, PolicySpec, ResolveError, Tensors,
+    Body, Draft, Incomparable, MergeState, Policy, PolicySpec, ResolutionError, Tensors,
 };
 use espalier_tensor::Model;
 use proptest::prelude::*;
@@ -27,7 +27,7 @@ fn isolated(state: &MergeState) -> Vec<u8> {
 
 /// Why nothing is merged.
 fn reason(state: &MergeState) -> Incomparable {
-    let Err(ResolveError::Incomparable(reason)) = state.resolve() else {
+    let Err(ResolutionError::Incomparable(reason)) = state.resolve() else {
         panic!("{:?}", state.resolve())
     };
     assert_eq!(state.incomparable().as_ref(), Some(&reason));

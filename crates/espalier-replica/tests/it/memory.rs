@@ -27,7 +27,7 @@ fn take<T>(what: &str, len: usize, decode: impl FnOnce() -> T) -> T {
 }
 
 /// A message by its number and its fields.
-fn message(kind: u8, fields: &impl serde::Serialize) -> Vec<u8> {
+pub(crate) fn message(kind: u8, fields: &impl serde::Serialize) -> Vec<u8> {
     reframe(&[vec![kind], canonical::encode(fields)].concat())
 }
 

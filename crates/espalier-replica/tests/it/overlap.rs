@@ -4,7 +4,7 @@
 use crate::driver::{address, replica};
 use crate::{key, model};
 use espalier_identity::{Digest, PeerId};
-use espalier_replica::{Draft, Effect, Exchange, HEADER_LEN, Received, Replica, wire};
+use espalier_replica::{Draft, Effect, Exchange, HEADER_LEN, Received, Replica, counting};
 
 /// The number of the message that asks for tensors.
 const WANT: u8 = 7;
@@ -15,7 +15,7 @@ fn scene(inside: usize) -> ([Replica; 2], Replica) {
     author.change(|state, key| state.add(key, Draft::new("m", model(1.0, 2.0)))).expect("legal");
     let informed = [1, 2].map(|i| {
         let mut source = replica(key(i), 4, Exchange::Delta);
-        source.set_inside(inside);
+        source.set_inline_limit(inside);
         source.absorb(author.clone()).expect("one policy");
         for digest in contents(&author) {
             let content = author.state().arena().store().get(&digest).expect("held");
@@ -66,17 +66,17 @@ fn what_one_peer_was_asked_for_nobody_else_is_asked_for() {
     assert_eq!(wants(&tell(&mut other, 2, &mut node).effects), 0, "the first one sends it");
     assert_eq!(wants(&node.start(address(2))), 0);
     // For a whole tick, which begins with the next one.
-    node.refill();
+    node.tick();
     assert_eq!(wants(&node.start(address(2))), 0);
     assert_eq!(wants(&tell(&mut other, 2, &mut node).effects), 0);
-    node.refill();
+    node.tick();
     assert_eq!(wants(&node.start(address(2))), 1, "then everybody is");
     assert_eq!(wants(&node.start(address(1))), 1);
     assert_eq!(wants(&tell(&mut other, 2, &mut node).effects), 1);
     let contents = contents(&one);
     node.state().arena().store().put(one.state().arena().store().get(&contents[0]).expect("held"));
-    assert_eq!(node.content_arrived(&contents).admitted, 1);
-    node.refill();
+    assert_eq!(node.tensors_stored(&contents).admitted.len(), 1);
+    node.tick();
     assert_eq!(wants(&node.start(address(2))), 0, "it is here");
 }
 
@@ -106,17 +106,17 @@ fn while_operations_are_under_way_others_send_theirs_without_tensors() {
     assert!(is_bare(&again), "the other one is under way");
     let with_tensors = answer(&mut one, address(3), &first);
     let bare = answer(&mut other, address(3), &second);
-    assert_eq!((wire::inside_len(&with_tensors), wire::inside_len(&bare)), (8, 0));
+    assert_eq!((counting::inside_len(&with_tensors), counting::inside_len(&bare)), (8, 0));
     assert!(bare.len() < with_tensors.len() + 32);
     let received = node.receive(address(1), &with_tensors).expect("in order");
-    assert_eq!((received.admitted, wants(&received.effects)), (1, 0));
+    assert_eq!((received.admitted.len(), wants(&received.effects)), (1, 0));
     let received = node.receive(address(2), &bare).expect("in order");
-    assert_eq!((received.admitted, wants(&received.effects)), (0, 0), "all is here");
+    assert_eq!((received.admitted.len(), wants(&received.effects)), (0, 0), "all is here");
     let hello = frames(&replica(key(0), 4, Exchange::Delta).start(address(3))).remove(0);
     assert!(!is_bare(&answer(&mut node, address(1), &hello)), "nothing is under way");
-    node.refill();
+    node.tick();
     assert!(is_bare(&answer(&mut node, address(2), &hello)));
-    node.refill();
-    node.refill();
+    node.tick();
+    node.tick();
     assert!(!is_bare(&answer(&mut node, address(2), &hello)), "nor is it after a tick");
 }

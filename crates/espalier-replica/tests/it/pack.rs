@@ -7,7 +7,7 @@ use crate::{add, cases, key, model, policy, signed};
 use espalier_identity::{Keypair, PeerId, Signature, canonical};
 use espalier_replica::{
     BatchError, Body, Draft, Effect, Envelope, Exchange, HEADER_LEN, INSIDE, MergeState, Policy,
-    ReceiveError, Replica, SignedOp, wire,
+    ReceiveError, Replica, SignedOp, counting,
 };
 use espalier_tensor::{Dtype, Model};
 use proptest::prelude::*;
@@ -228,7 +228,7 @@ fn sample() -> Replica {
     source.change(|state, _| Ok(state.apply(signed(&other)).expect("signed"))).expect("taken");
     let content = other.live_contents().next().expect("one");
     source.state().arena().store().put(other.arena().store().get(&content).expect("held"));
-    source.content_arrived(&[content]);
+    source.tensors_stored(&[content]);
     source
 }
 
@@ -239,7 +239,7 @@ proptest! {
     fn what_is_packed_is_unpacked_to_the_same_operations(steps in any_steps(40), small: bool) {
         for node in play(&steps, true).iter().step_by(2) {
             let mut source = Replica::new(key(0), node.state.clone(), Exchange::Delta);
-            source.set_inside(if small { INSIDE } else { 0 });
+            source.set_inline_limit(if small { INSIDE } else { 0 });
             let Some(frame) = told(&mut source) else { continue };
             let empty = MergeState::new(node.state.policy().clone());
             let mut sink = Replica::new(key(1), empty, Exchange::Delta);
@@ -252,13 +252,13 @@ proptest! {
             for content in contents.iter().filter_map(|c| source.state().arena().store().get(c)) {
                 sink.state().arena().store().put(content);
             }
-            sink.content_arrived(&contents);
+            sink.tensors_stored(&contents);
             let known: BTreeSet<_> = source.state().ops().map(|op| op.id()).collect();
             prop_assert!(sink.state().ops().all(|op| known.contains(&op.id())));
             let accepted = source.state().ops().filter(|op| sink.state().accepts(&op.op().author));
             prop_assert_eq!(sink.state().op_count(), accepted.count());
             if !small {
-                prop_assert_eq!(wire::inside_len(&frame), 0);
+                prop_assert_eq!(counting::inside_len(&frame), 0);
             }
         }
     }
@@ -289,7 +289,7 @@ fn replicas_pack_as_the_twin_does() {
     let mut source = sample();
     let frame = told(&mut source).expect("operations");
     assert_eq!(batch_of(&frame), twin(&source, &key(0)));
-    assert_eq!(wire::inside_len(&frame), 12, "one is replaced");
+    assert_eq!(counting::inside_len(&frame), 12, "one is replaced");
     let mut sink = replica(key(2), 4, Exchange::Delta);
     let received = sink.receive(address(0), &frame).expect("in order");
     assert_eq!(received.effects.len(), 1, "nothing is asked for, only its own side is sent");

@@ -130,7 +130,7 @@ fn waiting() -> (Replica, Replica, Digest) {
     let ops: Vec<_> = source.state().ops().map(|op| op.signed().clone()).collect();
     let frame = sealed(source.state().policy(), &key(0), &ops);
     let received = receiver.receive(address(0), &frame).expect("in order");
-    assert_eq!(received.admitted, 0, "not without its tensor");
+    assert_eq!(received.admitted.len(), 0, "not without its tensor");
     let wanted = source.state().live_contents().next().expect("one tensor");
     (source, receiver, wanted)
 }
@@ -143,14 +143,14 @@ fn tensors_are_hashed_where_they_arrive() {
     let needless = Content::from(vec![2; 8]);
     // The sender said the truth about what it named, so anyone could have put in these bytes.
     let envelope = source.seal(&[(wanted, wanted)]);
-    let refused = receiver.content_delivered(&envelope, vec![(wanted, bad.clone())]);
+    let refused = receiver.receive_tensors(&envelope, vec![(wanted, bad.clone())]);
     let (address, found) = (wanted, bad.digest());
     assert_eq!(refused, Err(ReceiveError::Content { address, found }));
     assert_eq!(convicted(&mut receiver), []);
     // What nobody asked for is not kept.
     let both = vec![(needless.digest(), needless.clone()), (wanted, good)];
-    let received = receiver.content_delivered(&envelope, both).expect("the envelope is not read");
-    assert_eq!(received.admitted, 1);
+    let received = receiver.receive_tensors(&envelope, both).expect("the envelope is not read");
+    assert_eq!(received.admitted.len(), 1);
     assert!(!receiver.state().arena().store().contains(&needless.digest()));
 }
 
@@ -160,7 +160,7 @@ fn who_signs_that_other_bytes_belong_to_an_address_is_convicted() {
     let good = source.state().arena().store().get(&wanted).expect("held");
     let bad = Content::from(vec![1; 8]);
     let envelope = source.seal(&[(wanted, bad.digest())]);
-    assert!(receiver.content_delivered(&envelope, vec![(wanted, bad)]).is_err());
+    assert!(receiver.receive_tensors(&envelope, vec![(wanted, bad)]).is_err());
     assert_eq!(convicted(&mut receiver), [(key(0).peer_id(), FaultKind::InvalidRelay)]);
     let record = receiver.state().evidence().iter().next().expect("one");
     let bytes = canonical::encode(record.fault());
@@ -180,7 +180,7 @@ fn who_signs_that_other_bytes_belong_to_an_address_is_convicted() {
             .expect("in there");
     assert!(Fault::WrongContent { envelope: operations, inclusion }.verify().is_err());
     let good = vec![(wanted, good)];
-    let received = receiver.content_delivered(&source.seal(&[(wanted, wanted)]), good);
+    let received = receiver.receive_tensors(&source.seal(&[(wanted, wanted)]), good);
     assert!(received.is_ok(), "and the good bytes are still welcome");
 }
 
@@ -226,7 +226,7 @@ fn tick(net: &mut Net) -> usize {
     let state = net.replicas[3].state();
     let honest = state.visible().filter(|e| e.op().op().author != key(0).peer_id());
     assert_eq!(honest.count(), 2, "the others are heard in the first tick");
-    net.replicas[3].refill();
+    net.replicas[3].tick();
     own_bytes(&net.replicas[3], 0) - before
 }
 
@@ -279,7 +279,7 @@ fn deliver(net: &mut Net, from: usize, effects: Vec<Effect>) {
                     contents.iter().map(|d| (*d, store.get(d).expect("held"))).collect();
                 let pairs: Vec<_> = contents.iter().map(|digest| (*digest, *digest)).collect();
                 let envelope = net.replicas[from].seal(&pairs);
-                (to, net.replicas[to].content_delivered(&envelope, sent).expect("honest"))
+                (to, net.replicas[to].receive_tensors(&envelope, sent).expect("honest"))
             }
         };
         inbox.extend(received.effects.into_iter().map(|effect| (to, effect)));

@@ -3,7 +3,7 @@
 use crate::{add, contribution, counted, key, model, policy, say, signed};
 use espalier_identity::Digest;
 use espalier_replica::{
-    Arena, Body, Bound, Draft, Incomparable, MergeState, Policy, PolicySpec, ResolveError,
+    Arena, Body, Bound, Draft, Incomparable, MergeState, Policy, PolicySpec, ResolutionError,
     SignedOp, Tensors, Weight,
 };
 use espalier_tensor::{Dtype, Manifest, Model, TensorError, TensorMeta};
@@ -145,7 +145,7 @@ fn integers_without_a_majority_are_a_typed_error() {
     let resolved = state.resolve();
     let reason = Incomparable::Integers { tensor: "n".into(), counts: [1, 1], needed: 2 };
     assert!(
-        matches!(&resolved, Err(ResolveError::Incomparable(r)) if *r == reason),
+        matches!(&resolved, Err(ResolutionError::Incomparable(r)) if *r == reason),
         "{resolved:?}"
     );
     assert!((0..3).all(|i| !isolated(&state, i)));
@@ -244,13 +244,13 @@ fn rounds_far_ahead_are_not_visible_and_come_back_when_their_time_comes() {
 #[test]
 fn missing_tensors_and_an_empty_state_are_typed_errors() {
     let empty = MergeState::new(policy(0)).resolve();
-    assert!(matches!(empty, Err(ResolveError::Nothing { visible: 0, .. })), "{empty:?}");
+    assert!(matches!(empty, Err(ResolutionError::Nothing { visible: 0, .. })), "{empty:?}");
     let state = honest();
     let bytes = state.to_bytes(Tensors::ByReference);
     let bare = MergeState::from_bytes(&bytes).expect("our own");
     let missing = bare.resolve();
-    let source = |error: &ResolveError| {
-        matches!(error, ResolveError::Tensor { source: TensorError::Missing { .. }, .. })
+    let source = |error: &ResolutionError| {
+        matches!(error, ResolutionError::Tensor { source: TensorError::Missing { .. }, .. })
     };
     assert!(missing.as_ref().is_err_and(source), "{missing:?}");
     state.visible().for_each(|entry| {

@@ -163,7 +163,7 @@ fn strangers_wait_outside_until_they_are_admitted_and_spoil_nothing() {
     let mut node = replica(key(4), 5, Exchange::Delta);
     let content = model.put(&node);
     let empty = format!("{node:?}").len();
-    assert_eq!(node.receive(address(1), &delta(vec![op])).expect("well formed").admitted, 0);
+    assert_eq!(node.receive(address(1), &delta(vec![op])).expect("well formed").admitted.len(), 0);
     assert_eq!(node.state().op_count(), 0);
     for peer in 20..60 {
         let crowd = delta(strangers(40).collect());
@@ -175,9 +175,9 @@ fn strangers_wait_outside_until_they_are_admitted_and_spoil_nothing() {
     let taken = node.receive(address(2), &mixed).expect("well formed");
     assert!(!taken.effects.is_empty(), "it asks for the honest one's tensor");
     let votes = delta(signed(&voted(3, 9, true)));
-    node.content_arrived(&[content]);
+    node.tensors_stored(&[content]);
     let received = node.receive(address(2), &votes).expect("well formed");
-    assert_eq!(received.admitted, 4, "three votes and what waited outside");
+    assert_eq!(received.admitted.len(), 4, "three votes and what waited outside");
     assert_eq!(node.state().visible().count(), 1);
 }
 
@@ -199,7 +199,7 @@ fn guests_are_not_taken_in_without_tensors_on_a_record_that_may_go() {
     node.receive(address(1), &delta(ops)).expect("well formed");
     assert!(node.state().evidence().convicts(&key(9).peer_id()));
     let received = node.receive(address(1), &delta(vec![op])).expect("well formed");
-    assert_eq!((received.admitted, received.effects.len()), (0, 1), "it asks for the tensor");
+    assert_eq!((received.admitted.len(), received.effects.len()), (0, 1), "it asks for the tensor");
     let empty = |lamport| {
         let mut op = MergeState::new(policy(5)).next_op(key(4).peer_id(), nothing());
         op.lamport = lamport;
@@ -209,7 +209,7 @@ fn guests_are_not_taken_in_without_tensors_on_a_record_that_may_go() {
     node.receive(address(1), &delta(lesser)).expect("well formed");
     assert!(!node.state().evidence().convicts(&key(9).peer_id()));
     let content = model.put(&node);
-    assert_eq!(node.content_arrived(&[content]).admitted, 1);
+    assert_eq!(node.tensors_stored(&[content]).admitted.len(), 1);
     assert!(node.state().trust().is_ok_and(|trust| trust.len() == 2));
 }
 

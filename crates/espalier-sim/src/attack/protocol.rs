@@ -373,7 +373,7 @@ struct PayloadMismatch;
 impl Behaviour for PayloadMismatch {
     /// Bytes inside a frame name themselves, so it puts none there.
     fn act(&mut self, turn: &mut Turn<'_>) -> Result<(), ChangeError> {
-        turn.node.faces.iter_mut().for_each(|face| face.set_inside(0));
+        turn.node.faces.iter_mut().for_each(|face| face.set_inline_limit(0));
         Ok(())
     }
 

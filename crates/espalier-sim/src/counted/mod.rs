@@ -20,7 +20,8 @@ use crate::engine::{Moved, Outbox, Population, Side};
 use crate::error::SimError;
 use crate::seeds::Dice;
 use espalier_identity::Domain;
-use espalier_replica::{Gain, MergeState, wire};
+use espalier_replica::MergeState;
+use espalier_replica::counting::{self, Gain};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -173,7 +174,7 @@ impl Crowd {
         let gain = gain(theirs, ours);
         let seen = reply.then(|| ours.frontier_len());
         let kind = Kind::Delta { held: ours.clone(), reply };
-        let len = wire::delta_len(self.key_lens[from], seen, &gain);
+        let len = counting::delta_len(self.key_lens[from], seen, &gain);
         Note { kind, len, tensor_bytes: gain.inside_bytes }
     }
 
@@ -222,7 +223,7 @@ impl Population for Crowd {
             // Then they share one bitmap, and see it at once the next time.
             merge(a, b);
             let side = |bytes| Side { bytes, ..Side::default() };
-            let sides = [side(wire::HELLO_LEN), side(wire::SAME_LEN)];
+            let sides = [side(counting::HELLO_LEN), side(counting::SAME_LEN)];
             return Some(Moved { sides, messages: 2, tensor_bytes: 0 });
         }
         let key_lens = pair.map(|node| self.key_lens[node]);
@@ -231,17 +232,17 @@ impl Population for Crowd {
         let there = merge(b, a);
         let back = merge(a, b);
         let side = |first: u64, delta: u64, gain: &Gain, asked: &Gain| {
-            let want = if asked.contents > 0 { wire::want_len(asked.contents) } else { 0 };
-            let tensors = wire::tensors_len(gain.contents, gain.content_bytes);
+            let want = if asked.contents > 0 { counting::want_len(asked.contents) } else { 0 };
+            let tensors = counting::tensors_len(gain.contents, gain.content_bytes);
             Side { bytes: first + delta + want + tensors, ops: gain.ops as u32, lost: false }
         };
         let deltas = [
-            wire::delta_len(key_lens[0], Some(seen_by_a), &there),
-            wire::delta_len(key_lens[1], None, &back),
+            counting::delta_len(key_lens[0], Some(seen_by_a), &there),
+            counting::delta_len(key_lens[1], None, &back),
         ];
         let sides = [
-            side(wire::HELLO_LEN, deltas[0], &there, &back),
-            side(wire::differs_len(seen_by_b), deltas[1], &back, &there),
+            side(counting::HELLO_LEN, deltas[0], &there, &back),
+            side(counting::differs_len(seen_by_b), deltas[1], &back, &there),
         ];
         let fetches = [there, back].iter().filter(|gain| gain.contents > 0).count() as u64;
         let tensor_bytes = tensors_of(&there) + tensors_of(&back);
@@ -250,7 +251,7 @@ impl Population for Crowd {
 
     fn start(&mut self, from: usize, to: usize, out: &mut Outbox<Note>) {
         let kind = Kind::Hello(self.states[from].clone());
-        out.push((to, Note { kind, len: wire::HELLO_LEN, tensor_bytes: 0 }));
+        out.push((to, Note { kind, len: counting::HELLO_LEN, tensor_bytes: 0 }));
     }
 
     fn receive(&mut self, from: usize, to: usize, note: Note, out: &mut Outbox<Note>) -> u32 {
@@ -259,9 +260,9 @@ impl Population for Crowd {
             Kind::Hello(theirs) => {
                 let ours = &self.states[to];
                 let (kind, len) = match theirs == *ours {
-                    true => (Kind::Same, wire::SAME_LEN),
+                    true => (Kind::Same, counting::SAME_LEN),
                     false => {
-                        let len = wire::differs_len(ours.frontier_len());
+                        let len = counting::differs_len(ours.frontier_len());
                         (Kind::Differs(ours.clone()), len)
                     }
                 };
@@ -282,10 +283,10 @@ impl Population for Crowd {
                     return self.take(to, &held).ops as u32;
                 }
                 let kind = Kind::Want { held, contents, bytes };
-                out.push((from, Note { kind, len: wire::want_len(contents), tensor_bytes: 0 }));
+                out.push((from, Note { kind, len: counting::want_len(contents), tensor_bytes: 0 }));
             }
             Kind::Want { held, contents, bytes } => {
-                let len = wire::tensors_len(contents, bytes);
+                let len = counting::tensors_len(contents, bytes);
                 out.push((from, Note { kind: Kind::Tensors(held), len, tensor_bytes: bytes }));
             }
             Kind::Tensors(held) => return self.take(to, &held).ops as u32,

@@ -12,7 +12,7 @@ use crate::membership::Opening;
 use crate::report::{ModelInfo, NodeInfo, Report, Round, Summary};
 use crate::run::{agree, draft, node_keys};
 use espalier_identity::Keypair;
-use espalier_replica::{Arena, MergeState, Policy, wire};
+use espalier_replica::{Arena, MergeState, Policy, counting};
 use espalier_tensor::Manifest;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -64,7 +64,7 @@ impl<'a> Run<'a> {
                 states.push(own);
             }
         }
-        let key_len = |key: &Keypair| wire::key_len(&policy, &key.peer_id());
+        let key_len = |key: &Keypair| counting::key_len(&policy, &key.peer_id());
         let key_lens = keys.iter().map(key_len).collect();
         let crowd = Crowd::new(states, key_lens, later, config.may_crash());
         let mut course = Course::new(config, crowd, network, opening, listener)?;

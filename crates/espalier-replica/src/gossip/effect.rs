@@ -1,0 +1,108 @@
+//! What a replica tells its driver: what to send, what came of a frame, and why one was refused.
+
+use crate::error::ApplyError;
+use crate::state::Delta;
+use crate::wire::layouts::BatchError;
+use crate::wire::message::{MAX_IDS, Message, MessageError, Step};
+use espalier_identity::{Digest, PeerId};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// What an exchange sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Exchange {
+    /// What the other side lacks.
+    #[default]
+    Delta,
+    /// Everything, every time.
+    FullState,
+    /// What is new since the last exchange with that peer and did not come from it; what the other
+    /// side lacks where the two do not know how far they are.
+    Intervals,
+}
+
+/// What the driver is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Send a frame.
+    Send {
+        /// To whom.
+        to: PeerId,
+        /// The bytes.
+        frame: Vec<u8>,
+    },
+    /// Move tensors by content hash; this replica holds them all. Where the bytes travel they do so
+    /// with the envelope of [`Replica::seal`].
+    Provide {
+        /// To whom.
+        to: PeerId,
+        /// Which.
+        contents: Vec<Digest>,
+    },
+}
+
+/// What a frame or tensors led to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Received {
+    /// What the frame was in an exchange.
+    pub step: Step,
+    /// Instructions to the driver.
+    pub effects: Vec<Effect>,
+    /// The operations that entered the state, each after those of its author that it follows. A
+    /// store appends them to its log.
+    pub admitted: Delta,
+}
+
+impl Received {
+    /// Effects alone.
+    pub(crate) fn nothing(effects: Vec<Effect>) -> Self {
+        Self { effects, ..Self::default() }
+    }
+
+    /// Adds what something else led to.
+    pub(crate) fn append(&mut self, other: Self) {
+        self.effects.extend(other.effects);
+        self.admitted.append(other.admitted);
+    }
+}
+
+/// A frame that was refused. The state is unchanged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReceiveError {
+    /// The sender or the link: not a message.
+    #[error(transparent)]
+    Message(#[from] MessageError),
+    /// The sender or the link: operations that are not packed as they have to be.
+    #[error(transparent)]
+    Batch(#[from] BatchError),
+    /// The sender, or for a gap nobody: operations that cannot be taken in.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// The sender or the link: tensor bytes that are not those whose address they come under.
+    #[error("bytes that came as {address} hash to {found}")]
+    Content {
+        /// The address.
+        address: Digest,
+        /// The hash of the bytes.
+        found: Digest,
+    },
+    /// The sender: more identifiers than a message may carry.
+    #[error("a message lists more than {MAX_IDS} identifiers")]
+    TooMany,
+}
+
+pub(crate) fn send(to: PeerId, message: &Message<'_>) -> Effect {
+    Effect::Send { to, frame: message.to_frame() }
+}
+
+pub(crate) fn provide(to: PeerId, contents: BTreeSet<Digest>) -> Vec<Effect> {
+    if contents.is_empty() {
+        return Vec::new();
+    }
+    vec![Effect::Provide { to, contents: contents.into_iter().collect() }]
+}
+
+pub(crate) fn bounded(len: usize) -> Result<(), ReceiveError> {
+    if len > MAX_IDS { Err(ReceiveError::TooMany) } else { Ok(()) }
+}

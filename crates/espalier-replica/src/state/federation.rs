@@ -1,0 +1,54 @@
+//! What the states of one arena under one policy share: both of them, the views that exist, and
+//! what operations bring.
+
+use crate::counting::tally::Tally;
+use crate::signed::policy::Policy;
+use crate::state::arena::Arena;
+use crate::state::views::Views;
+use espalier_identity::Digest;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, Weak};
+
+/// An arena and a policy.
+#[derive(Debug)]
+pub(crate) struct Federation {
+    pub(crate) policy: Policy,
+    pub(crate) arena: Arena,
+    pub(crate) views: Views,
+    tally: RwLock<Tally>,
+}
+
+impl Federation {
+    /// The tally of all operations of the arena.
+    pub(crate) fn tally(&self) -> RwLockReadGuard<'_, Tally> {
+        let read = || self.tally.read().unwrap_or_else(PoisonError::into_inner);
+        let tally = read();
+        // Whoever has a set has it from where the arena's length was written before.
+        if tally.len() >= self.arena.len() {
+            return tally;
+        }
+        drop(tally);
+        let mut tally = self.tally.write().unwrap_or_else(PoisonError::into_inner);
+        self.arena.with_index(|index| tally.learn(&self.policy, index));
+        drop(tally);
+        read()
+    }
+}
+
+/// The federations of an arena by the hash of their policy; forgotten with their last state.
+#[derive(Debug, Default)]
+pub(crate) struct Federations(Mutex<BTreeMap<Digest, Weak<Federation>>>);
+
+impl Federations {
+    pub(crate) fn get(&self, arena: &Arena, policy: Policy) -> Arc<Federation> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(federation) = known.get(&policy.hash()).and_then(Weak::upgrade) {
+            return federation;
+        }
+        known.retain(|_, federation| federation.strong_count() > 0);
+        let (hash, views, tally) = (policy.hash(), Views::default(), RwLock::default());
+        let federation = Arc::new(Federation { policy, arena: arena.clone(), views, tally });
+        known.insert(hash, Arc::downgrade(&federation));
+        federation
+    }
+}

@@ -1,0 +1,127 @@
+//! The layouts of a batch that is packed: names, types and shapes of tensors, each once. And which
+//! tensors are small enough to travel inside.
+
+use crate::signed::op::{Body, Op};
+use crate::signed::policy::Policy;
+use crate::wire::frame::MAX_MESSAGE_LEN;
+use crate::wire::packing::{Malformed, Writer};
+use espalier_identity::canonical;
+use espalier_tensor::Manifest;
+use std::collections::BTreeMap;
+
+/// How many bytes all tensors of a contribution may have that travel with their operation. Larger
+/// ones are asked for: then they come once, whoever sends the operation.
+pub const INSIDE: usize = 4096;
+
+/// How many tensors that may be.
+const MAX_INSIDE_TENSORS: usize = 128;
+
+/// Why a batch is refused. The fault of whoever sent it, or of the link; nothing was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BatchError {
+    /// Something is cut off or says what cannot be, such as a position that the roster has not.
+    #[error("operations in a message do not unpack under this policy")]
+    Malformed,
+    /// The same operations have another, the only form.
+    #[error("operations in a message are not packed as they have to be")]
+    NotCanonical,
+    /// It would take too much memory.
+    #[error("operations in a message unpack to more than {MAX_MESSAGE_LEN} bytes")]
+    TooLong,
+}
+
+impl From<Malformed> for BatchError {
+    fn from(Malformed: Malformed) -> Self {
+        Self::Malformed
+    }
+}
+
+/// The layouts of a batch that is packed: names, types and shapes of tensors.
+#[derive(Debug, Default)]
+pub(crate) struct Layouts {
+    all: Vec<Vec<u8>>,
+    index: BTreeMap<Vec<u8>, usize>,
+}
+
+/// A manifest's layout as it is packed.
+fn layout_of(manifest: &Manifest) -> Vec<u8> {
+    let tensors = manifest.tensors().iter();
+    let shapes: Vec<_> = tensors.map(|t| (t.name.as_str(), t.dtype, &t.shape)).collect();
+    canonical::encode(&shapes)
+}
+
+impl Layouts {
+    pub(crate) fn of<'a>(ops: impl Iterator<Item = &'a Op>) -> Self {
+        let mut layouts = Self::default();
+        for op in ops {
+            if let Body::Contribute(contribution) = &op.body {
+                let (bytes, next) = (layout_of(&contribution.manifest), layouts.all.len());
+                layouts.index.entry(bytes).or_insert_with_key(|bytes| {
+                    layouts.all.push(bytes.clone());
+                    next
+                });
+            }
+        }
+        layouts
+    }
+
+    pub(crate) fn pack(&self, to: &mut Writer<'_>) {
+        to.number(self.all.len() as u64);
+        self.all.iter().for_each(|bytes| to.string(bytes));
+    }
+}
+
+/// Which of how many layouts of its batch a contribution has.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Chosen<'a> {
+    /// To be looked up.
+    Of(&'a Layouts),
+    /// As it was read.
+    At {
+        /// Which.
+        index: usize,
+        /// Of how many.
+        of: usize,
+    },
+}
+
+impl Chosen<'_> {
+    pub(crate) fn pack(self, manifest: &Manifest, to: &mut Writer<'_>) {
+        let (index, of) = match self {
+            Self::At { index, of } => (index, of),
+            Self::Of(layouts) if layouts.all.len() < 2 => (0, 1),
+            Self::Of(Layouts { all, index }) => {
+                (index.get(&layout_of(manifest)).copied().unwrap_or(0), all.len())
+            }
+        };
+        to.raw(&index.to_le_bytes()[..index_len(of)]);
+    }
+}
+
+/// How many bytes say which of so many layouts a contribution has.
+pub(crate) fn index_len(layouts: usize) -> usize {
+    match layouts {
+        0 | 1 => 0,
+        2..=0x100 => 1,
+        0x101..=0x1_0000 => 2,
+        _ => 4,
+    }
+}
+
+/// Whether the tensors of a manifest may travel with their operation, all together at most so many
+/// bytes.
+pub(crate) fn fits_inside(manifest: &Manifest, limit: usize) -> bool {
+    are_small(manifest.tensors().len(), manifest.byte_len(), limit)
+}
+
+/// The same of so many tensors of so many bytes together.
+pub(crate) fn are_small(count: usize, byte_len: u64, limit: usize) -> bool {
+    (1..=MAX_INSIDE_TENSORS).contains(&count) && byte_len <= limit as u64
+}
+
+/// How long a manifest's layout is among those of a batch.
+pub(crate) fn layout_len(policy: &Policy, manifest: &Manifest) -> usize {
+    let mut to = Writer::new(policy);
+    to.string(&layout_of(manifest));
+    to.len()
+}
