@@ -156,7 +156,7 @@ fn lines_that_are_no_messages_are_complained_about_and_nothing_else() {
 #[test]
 fn tensors_that_are_not_what_they_say_are_complained_about() {
     let mut node = named(Workload::GSet);
-    let bytes = Blob(vec![1, 2, 3, 4].into());
+    let bytes = Blob(vec![1, 2, 3, 4]);
     let right = Digest::of_content(&bytes.0);
     for (address, complaints) in [(right, 0), (Digest::ZERO, 1)] {
         let sent = [(address, address)].into_iter();
