@@ -42,3 +42,8 @@ pub use output::{Output, WriteError, check, check_folder, finish_all, write, wri
 pub use pending::discard_pending;
 pub use target::{Target, clash, same};
 pub use text::{EmptyField, ReadError, fields, is_utf16, lines, read, read_text, text_of};
+
+/// The program of the README, compiled and run by the tests of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -122,3 +122,12 @@ pub use policy::{MAX_ROSTER, Policy, PolicyError, PolicySpec};
 pub use provenance::{Provenance, TraceStep};
 pub use state::{Delta, Frontier, MergeState};
 pub use trust::{Resolution, ResolveError, TrustTable, Voice};
+
+// What the examples and most callers need beside this crate.
+pub use espalier_identity as identity;
+pub use espalier_tensor as tensor;
+
+/// The program of the README, compiled and run by the tests of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -1,7 +1,7 @@
 //! What the server computes: runs and labs, those that wait, those under way, those that ended.
 //!
-//! They take turns in the order in which they came, several at once as far as memory reaches. A thread of its own computes each; if it
-//! panics, that is this run's failure and nobody else's.
+//! They take turns in the order in which they came, several at once as far as memory reaches. A
+//! thread of its own computes each; if it panics, that is this run's failure and nobody else's.
 
 use crate::error::Problem;
 use crate::labs::Lab;
