@@ -60,7 +60,7 @@ const CHECKS: &[Check] = &[
     },
     Check {
         name: "links",
-        rule: "relative links in README.md and docs/ lead somewhere",
+        rule: "relative links in documents lead somewhere",
         violations: |workspace| documents::links(&workspace.files),
     },
     Check {
