@@ -4,6 +4,7 @@ mod boundary;
 mod documents;
 mod layers;
 mod manifests;
+mod packages;
 mod sources;
 mod tables;
 
@@ -47,6 +48,11 @@ const CHECKS: &[Check] = &[
         name: "manifests",
         rule: "crates inherit lints, licence and publishing, and keep the bench harness off",
         violations: |workspace| manifests::manifests(&workspace.members),
+    },
+    Check {
+        name: "packages",
+        rule: "each crate can be used alone, and tests compile its examples",
+        violations: |workspace| packages::packages(&workspace.files),
     },
     Check {
         name: "top-level",
