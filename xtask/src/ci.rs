@@ -29,6 +29,20 @@ const MUTANTS: &[&str] =
 const MUTANTS_LINT: &[&str] =
     &["clippy", "-p", "espalier-sim", "--features", "mutants", "--all-targets", "--", "-Dwarnings"];
 
+/// Packages as a registry would get them; what they embed has to be inside. Their locks are left
+/// out, since crates that are not on a registry cannot be locked.
+const PACKAGE: &[&str] = &[
+    "package",
+    "--workspace",
+    "--exclude=xtask",
+    "--exclude=benches",
+    "--exclude=espalier-fuzz",
+    "--no-verify",
+    "--exclude-lockfile",
+    "--allow-dirty",
+    "--quiet",
+];
+
 /// Everything that has to pass, cheapest complaint first.
 pub(crate) fn steps(places: &Places) -> Vec<Step> {
     let espalier = places.espalier();
@@ -47,6 +61,7 @@ pub(crate) fn steps(places: &Places) -> Vec<Step> {
         Step::cargo("bench-smoke", &["xtask", "bench", "--smoke"]),
         Step::cargo("doc", &["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-Dwarnings"),
         Step::cargo("tidy", &["xtask", "tidy"]),
+        Step::cargo("package", PACKAGE),
         release(),
         Step::new("selfcheck", &espalier, &["selfcheck"]),
         Step::new("simulate", &espalier, &simulate).fresh(&out),

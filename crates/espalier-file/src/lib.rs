@@ -47,3 +47,8 @@ pub use output::{Output, WriteError, check, finish_all, write, write_all};
 pub use pending::{discard_pending, try_discard_pending};
 pub use target::{Target, clash, same};
 pub use text::{EmptyField, ReadError, fields, is_utf16, lines, read, read_text, text_of};
+
+/// The program of the README, compiled and run by the tests of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -28,3 +28,8 @@ mod keys;
 pub use digest::{Digest, Domain, FieldHasher};
 pub use hex::{HexError, from_hex};
 pub use keys::{Keypair, PeerId, Signature, SignatureError};
+
+/// The program of the README, compiled and run by the tests of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

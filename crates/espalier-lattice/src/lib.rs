@@ -41,3 +41,8 @@ pub use context::CausalContext;
 pub use dot::{Dot, Exhausted, InvalidSeq};
 pub use join::{Join, Max};
 pub use vector::VersionVector;
+
+/// The program of the README, compiled and run by the tests of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

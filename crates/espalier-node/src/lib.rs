@@ -52,3 +52,13 @@ mod node;
 pub use config::{Config, Schedule};
 pub use io::{Command, Event, Input, Output};
 pub use node::Node;
+
+// What the examples and most callers need beside this crate.
+pub use espalier_identity as identity;
+pub use espalier_replica as replica;
+pub use espalier_tensor as tensor;
+
+/// The program of the README, compiled and run by the tests of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

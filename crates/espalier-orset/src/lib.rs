@@ -46,6 +46,8 @@
 mod dots;
 mod read;
 
+pub use espalier_lattice as lattice;
+
 use dots::Dots;
 use espalier_lattice::{CausalContext, Dot, Exhausted, InvalidSeq, Join};
 use serde::Serialize;
@@ -259,6 +261,11 @@ impl<A: Ord + Clone, E: Ord + Clone> Join for OrSet<A, E> {
         self.context.join(&other.context) | changed
     }
 }
+
+/// The program of the README, compiled and run by the tests of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
 
 #[cfg(test)]
 mod tests;

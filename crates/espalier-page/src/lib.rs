@@ -9,8 +9,6 @@
 mod live;
 
 pub use live::{LIVE, Live};
-use plotly::Plot;
-use std::sync::LazyLock;
 
 const SHELL: &str = include_str!("html/common/shell.html");
 const COMMON_STYLE: &str = include_str!("html/common/page.css");
@@ -138,7 +136,7 @@ impl Template {
     /// The whole page over `json`. `attributes` are read by the scripts beside the JSON: pairs of a
     /// name and a value, which become `data-name="value"`.
     ///
-    /// A page is about 4.8 MB plus the JSON: most of it is plotly.js.
+    /// A page is about 1.5 MB plus the JSON: most of it is plotly.js.
     #[must_use]
     pub fn page(&self, json: &str, attributes: &[(&str, &str)]) -> String {
         let written =
@@ -179,12 +177,12 @@ fn strict(scripts: impl Iterator<Item = &'static str>) -> String {
     format!("(() => {{\n'use strict';\n{scripts}}})();\n")
 }
 
-/// The library that draws the charts, about 4.6 MB.
+/// The library that draws the charts, about 1.3 MB: the distribution of plotly.js 3.0.1 with
+/// Cartesian charts alone, as published on npm (`plotly.js-cartesian-dist-min`), with its licence
+/// beside it.
 #[must_use]
 pub fn plotly_js() -> &'static str {
-    static SCRIPT: LazyLock<String> =
-        LazyLock::new(|| first_script(&Plot::offline_js_sources()).to_owned());
-    &SCRIPT
+    include_str!("vendor/plotly/plotly-cartesian.min.js")
 }
 
 /// The JSON in a page, and the attributes beside it as markup; `None` if it is no page of ours.
@@ -212,13 +210,6 @@ fn fill(template: &str, texts: &[(&str, &str)]) -> String {
     page
 }
 
-/// The content of the first script element: plotly.js. The crate appends `MathJax`, which no
-/// chart here needs and which would add two megabytes.
-fn first_script(elements: &str) -> &str {
-    let content = elements.split_once('>').map_or("", |(_, content)| content);
-    content.split_once("</script>").map_or(content, |(script, _)| script)
-}
-
 /// JSON has `<` only inside strings, where `\u003c` means the same. Without it neither
 /// `</script>` nor `<!--` can be written.
 fn escape_json(json: &str) -> String {
@@ -228,6 +219,11 @@ fn escape_json(json: &str) -> String {
 fn escape_attribute(text: &str) -> String {
     text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;")
 }
+
+/// The program of the README, compiled and run by the tests of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
 
 #[cfg(test)]
 mod tests;

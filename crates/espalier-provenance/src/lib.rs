@@ -30,3 +30,11 @@ mod proof;
 pub use content::{CHUNK_LEN, ContentProof, ContentProofError};
 pub use map::{Difference, MerkleMap};
 pub use proof::{InclusionProof, ProofError, ProofStep};
+
+// What the examples and most callers need beside this crate.
+pub use espalier_identity as identity;
+
+/// The program of the README, compiled and run by the tests of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -41,3 +41,8 @@ pub use decoder::{Decoder, Difference, Garbage, enough_symbols};
 pub use encoder::Encoder;
 pub use salt::{Salt, Short};
 pub use symbol::Symbol;
+
+/// The program of the README, compiled and run by the tests of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -80,3 +80,12 @@ pub use view::trust::{Resolution, ResolutionError, TrustTable, Voice};
 pub use wire::frame::{FrameError, HEADER_LEN, MAX_MESSAGE_LEN};
 pub use wire::layouts::{BatchError, INSIDE};
 pub use wire::message::{MessageError, Step};
+
+// What the examples and most callers need beside this crate.
+pub use espalier_identity as identity;
+pub use espalier_tensor as tensor;
+
+/// The program of the README, compiled and run by the tests of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

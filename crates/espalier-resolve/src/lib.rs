@@ -92,3 +92,12 @@ pub struct Input<'a> {
 pub fn canonical_order(inputs: &mut [Input<'_>]) {
     inputs.sort_by(|a, b| a.id.cmp(&b.id).then(a.weight.total_cmp(&b.weight)));
 }
+
+// What the examples and most callers need beside this crate.
+pub use espalier_identity as identity;
+pub use espalier_tensor as tensor;
+
+/// The program of the README, compiled and run by the tests of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

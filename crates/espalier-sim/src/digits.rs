@@ -16,7 +16,7 @@ use std::io::Read as _;
 const PIXELS: usize = 64;
 const HIDDEN: usize = 32;
 const CLASSES: usize = 10;
-const DATA: &[u8] = include_bytes!("../../../fixtures/digits.csv.gz");
+const DATA: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/digits.csv.gz"));
 
 /// Share of the images that are the common test part.
 const TEST_SHARE: usize = 5;

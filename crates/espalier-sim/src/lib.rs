@@ -123,3 +123,8 @@ pub use swarm::{
 pub use vectors::{Vector, golden_vectors, vectors};
 pub use verify::{Difference, MAX_REPORT_LEN, VerifyError, configs_of_report, verify_report};
 pub use watch::{HeldOp, Moment, NodeMoment, Passed, Sight, Watched};
+
+/// The program of the README, compiled and run by the tests of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

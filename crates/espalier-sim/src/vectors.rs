@@ -30,7 +30,7 @@ pub struct Vector {
 /// Never: the embedded file is checked by a test.
 #[must_use]
 pub fn golden_vectors() -> Vec<Vector> {
-    let text = include_str!("../../../fixtures/vectors.json");
+    let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vectors.json"));
     serde_json::from_str(text).expect("the embedded vectors parse")
 }
 

@@ -61,3 +61,8 @@ pub use crate::{
     schema::{Mismatch, Schema, Side, TensorShape, schema_mismatch},
     store::Store,
 };
+
+/// The program of the README, compiled and run by the tests of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

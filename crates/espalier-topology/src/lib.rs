@@ -49,3 +49,8 @@ pub use partition::{Partition, assign_parts};
 pub use schedule::{Order, ParseNameError, RoundPlan, Schedule, scheduled_round};
 pub use spectral::{EXACT_NODES, SpectralGap, spectral_gap};
 pub use topology::{EXAMPLES, FORMS, ParseTopologyError, Topology};
+
+/// The program of the README, compiled and run by the tests of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

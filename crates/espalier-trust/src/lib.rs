@@ -52,3 +52,11 @@ pub use score::{
     Constants, Judgement, MAX_HISTORY, Profile, Scores, Subject, Trust, frontier_round, majority,
     score,
 };
+
+// What the examples and most callers need beside this crate.
+pub use espalier_identity as identity;
+
+/// The program of the README, compiled and run by the tests of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

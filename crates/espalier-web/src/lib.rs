@@ -30,4 +30,4 @@ pub use limits::Limits;
 pub use server::{Server, ServerError, Settings, Stopper};
 
 /// The description of the interface: OpenAPI 3.1.
-pub const OPENAPI: &str = include_str!("../../../docs/openapi.json");
+pub const OPENAPI: &str = include_str!("../openapi.json");

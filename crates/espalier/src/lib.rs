@@ -15,7 +15,8 @@
 //! | do all of it on one replica | [`replica`] |
 //! | drive a replica over a transport and a disk of your own | [`node`] |
 //! | draw networks | [`topology`] |
-//! | see a federation run | [`sim`] |
+//! | find what two sets do not share | [`reconcile`] |
+//! | see a federation run | `sim`, with the feature of this name |
 //! | write files that are whole or not there | [`file`](mod@file) |
 //!
 //! The way of a contribution: a model is described by a [`tensor::Manifest`], signed into an
@@ -48,8 +49,10 @@ pub use espalier_lattice as lattice;
 pub use espalier_node as node;
 pub use espalier_orset as orset;
 pub use espalier_provenance as provenance;
+pub use espalier_reconcile as reconcile;
 pub use espalier_replica as replica;
 pub use espalier_resolve as resolve;
+#[cfg(feature = "sim")]
 pub use espalier_sim as sim;
 pub use espalier_tensor as tensor;
 pub use espalier_topology as topology;
@@ -67,7 +70,12 @@ pub mod prelude {
     pub use espalier_tensor::{Model, open_safetensors, write_safetensors};
 }
 
-/// The programs of the README, compiled and run by the tests of the documentation.
+/// The programs of both READMEs, compiled and run by the tests of the documentation.
 #[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-mod readme {}
+mod readme {
+    #[doc = include_str!("../README.md")]
+    mod of_the_crate {}
+
+    #[doc = include_str!("../../../README.md")]
+    mod of_the_repository {}
+}

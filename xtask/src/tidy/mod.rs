@@ -5,6 +5,7 @@ mod documents;
 mod folders;
 mod layers;
 mod manifests;
+mod packages;
 mod sources;
 mod tables;
 
@@ -55,6 +56,11 @@ const CHECKS: &[Check] = &[
         violations: |workspace| manifests::manifests(&workspace.members),
     },
     Check {
+        name: "packages",
+        rule: "each crate can be used alone, and tests compile its examples",
+        violations: |workspace| packages::packages(&workspace.files),
+    },
+    Check {
         name: "top-level",
         rule: "the visible top level holds only its fixed entries",
         violations: |workspace| sources::top_level(&workspace.files),
@@ -66,7 +72,7 @@ const CHECKS: &[Check] = &[
     },
     Check {
         name: "links",
-        rule: "relative links in README.md and docs/ lead somewhere",
+        rule: "relative links in documents lead somewhere",
         violations: |workspace| documents::links(&workspace.files),
     },
     Check {

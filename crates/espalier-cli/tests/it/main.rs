@@ -1,6 +1,7 @@
 //! The command as a user runs it: the built program, in a folder of its own.
 
 mod byzantine;
+mod documents;
 mod evidence;
 mod exchanges;
 #[cfg(unix)]

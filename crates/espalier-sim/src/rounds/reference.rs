@@ -5,7 +5,8 @@ use espalier_topology::{Order, Topology};
 use serde::{Deserialize, Serialize};
 
 /// What a program of its own measured; `reference.py` beside it says how.
-const REFERENCE: &str = include_str!("../../../../fixtures/rounds/reference.csv");
+const REFERENCE: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/rounds/reference.csv"));
 
 /// Means with 1,024 nodes that others measured before: sequential and synchronous, as their digits
 /// were given, and half a unit of the last digit.
