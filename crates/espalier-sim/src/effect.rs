@@ -1,6 +1,7 @@
 //! What of a configuration would have no effect, without a word, beside what else it says.
 
 use crate::config::{Clock, Config, Cut, Family, Metrics, Share, Span, Spread};
+use crate::engine::Links;
 use crate::error::{SimError, flag};
 use crate::family::nodes_of_folder;
 use crate::membership::{Membership, Named, time_of};
@@ -94,6 +95,8 @@ fn of_time(config: &Config) -> Vec<SimError> {
         Err(error) => found.push(error),
         Ok(churn) => found.extend(churn.without_effect(config)),
     }
+    // A file of latencies is read before anything is announced.
+    found.extend(Links::open(config).err());
     found
 }
 

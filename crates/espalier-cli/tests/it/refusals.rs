@@ -58,7 +58,6 @@ const WRONG: &[(&[&str], &[&str])] = &[
     (&["--latency", "-5ms"], &["--latency", "-5ms"]),
     (&["--bandwidth", "-1MB/s"], &["--bandwidth", "-1MB/s"]),
     (&["--metrics", "-.5"], &["--metrics", "sample:K"]),
-    (&["--until-converged", "-5"], &["--until-converged", "-5"]),
     (&["--show", "-1"], &["--show", "--replay"]),
     // What would never happen.
     (&["--late-joiners", "2@9"], &["--late-joiners", "after the last one, 8", "use 9 rounds"]),

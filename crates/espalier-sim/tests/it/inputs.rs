@@ -279,7 +279,7 @@ fn nothing_to_merge_is_no_model_and_says_why() {
 #[test]
 fn what_distances_cannot_tell_is_not_judged() {
     let few = run(&Config { nodes: 3, ..small() });
-    holds(few.summary.not_judged.as_deref().unwrap(), &["roster has 3"]);
+    holds(few.summary.not_judged.as_deref().unwrap(), &["takes 4 authors, not 3"]);
     let model = "synthetic:1".parse().unwrap();
     let tiny = run(&Config { model, ..small() });
     holds(tiny.summary.not_judged.as_deref().unwrap(), &["too few float elements", "anything: 1"]);

@@ -117,8 +117,8 @@ fn a_hundred_thousand_nodes() {
 #[test]
 fn errors_name_what_would_work() {
     let cases = [
-        ("ring", 0, "use at least 2"),
-        ("ring", 1, "use at least 2"),
+        ("ring", 0, "at least 2 nodes, not 0"),
+        ("ring", 1, "at least 2 nodes, not 1"),
         ("ring", MAX_NODES + 1, "limit"),
         ("torus", 8, "use 9"),
         ("torus", 11, "use 9 or 12"),
