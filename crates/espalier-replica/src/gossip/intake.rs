@@ -111,11 +111,6 @@ impl Replica {
 
     /// Begins a tick for what was asked for.
     pub(crate) fn age_requests(&mut self) {
-        if !self.lacking.is_empty() {
-            // What was replaced meanwhile nobody needs.
-            let live: BTreeSet<_> = self.state.live_contents().collect();
-            self.lacking.retain(|content| live.contains(content));
-        }
         let waiting = self.waiting.iter().flat_map(|waiting| &waiting.missing);
         let needed: BTreeSet<_> = waiting.collect();
         self.in_flight.tick(|content| needed.contains(content));

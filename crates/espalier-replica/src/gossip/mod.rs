@@ -26,6 +26,7 @@ pub(crate) mod announce;
 pub(crate) mod budget;
 pub(crate) mod comparisons;
 pub(crate) mod effect;
+pub(crate) mod eviction;
 pub(crate) mod findings;
 pub(crate) mod in_flight;
 pub(crate) mod intake;
@@ -80,6 +81,8 @@ pub struct Replica {
     /// Tensors of live contributions of the state that are not here. A replica that was recovered
     /// may lack some; others take no operation in before its tensors are here.
     pub(crate) lacking: BTreeSet<Digest>,
+    /// How many contributions were gone when tensors were last forgotten.
+    pub(crate) evicted_at: u64,
     pub(crate) waiting: VecDeque<Waiting>,
     pub(crate) budget: Budget,
     pub(crate) strangers: Strangers,
@@ -116,15 +119,15 @@ impl Replica {
         exchange: Exchange,
         held: BTreeSet<Digest>,
     ) -> Self {
-        let lacking = state.live_contents().filter(|content| !held.contains(content)).collect();
         let intervals = (exchange == Exchange::Intervals).then(|| Intervals::new(&state));
-        Self {
+        let mut replica = Self {
             key,
             state,
             exchange,
             inside: INSIDE,
             held,
-            lacking,
+            lacking: BTreeSet::new(),
+            evicted_at: 0,
             waiting: VecDeque::new(),
             budget: Budget::new(BUDGET),
             strangers: Strangers::default(),
@@ -135,7 +138,9 @@ impl Replica {
             intervals,
             asked: BTreeSet::new(),
             in_flight: InFlight::default(),
-        }
+        };
+        replica.find_lacking();
+        replica
     }
 
     /// Who it is.
@@ -387,6 +392,8 @@ impl Replica {
     pub fn tick(&mut self) {
         self.budget.tick();
         self.asked.clear();
+        self.evict();
+        self.forget_lacking();
         self.age_requests();
     }
 

@@ -8,6 +8,7 @@ pub(crate) mod counted;
 pub(crate) mod federation;
 pub(crate) mod join;
 pub(crate) mod lazy;
+pub(crate) mod liveness;
 pub(crate) mod provenance;
 pub(crate) mod records;
 pub(crate) mod views;

@@ -185,13 +185,7 @@ impl Heard {
                 // Whatever its tensors are, nobody needs them.
                 return Ok((fit, None));
             }
-            let model = match entry.model.get() {
-                Some(known) => known.clone(),
-                None => {
-                    let model = sound_model(entry, shelf)?;
-                    entry.model.get_or_init(|| model).clone()
-                }
-            };
+            let model = sound_model(entry, shelf)?;
             let fit = if model.is_some() { fit } else { Fit::Other };
             Ok::<_, ResolutionError>((fit, model))
         };
@@ -217,13 +211,20 @@ impl Heard {
 fn sound_model(entry: &Entry, shelf: &Shelf) -> Result<Option<Arc<Model>>, ResolutionError> {
     let nothing = ResolutionError::Nothing { visible: 0, isolated: 0 };
     let (contribution, root) = entry.contribution().ok_or(nothing)?;
+    if entry.sound.get() == Some(&false) {
+        return Ok(None);
+    }
     match shelf.load(&root, &contribution.manifest) {
         Ok(model) => {
-            let sound = shelf.first_beyond(&model, contribution.bound).is_none();
+            let is_sound = || shelf.first_beyond(&model, contribution.bound).is_none();
+            let sound = *entry.sound.get_or_init(is_sound);
             Ok(sound.then_some(model))
         }
         // Content of another size than its author signed, as everybody sees who has it.
-        Err(TensorError::Length { .. }) => Ok(None),
+        Err(TensorError::Length { .. }) => {
+            entry.sound.get_or_init(|| false);
+            Ok(None)
+        }
         Err(source) => Err(ResolutionError::Tensor { op: entry.op().id(), source }),
     }
 }
