@@ -143,13 +143,13 @@ impl Replica {
         replica
     }
 
-    /// Who it is.
+    /// Its identity: the public half of its key.
     #[must_use]
     pub fn id(&self) -> PeerId {
         self.key.peer_id()
     }
 
-    /// Its state.
+    /// The merge state it holds.
     #[must_use]
     pub fn state(&self) -> &MergeState {
         &self.state
@@ -387,8 +387,9 @@ impl Replica {
         }
     }
 
-    /// Lets it take in as much of every author again: the driver calls this once per tick, a round
-    /// or a second.
+    /// Begins a tick: a round, or a second. Every author has its full budget again, what was asked
+    /// for grows older, and tensors that nobody needs any more are forgotten if no other state is
+    /// in the arena.
     pub fn tick(&mut self) {
         self.budget.tick();
         self.asked.clear();

@@ -55,24 +55,24 @@ pub enum ResolutionError {
         /// How many of their authors are isolated.
         isolated: usize,
     },
-    /// No majority has contributed alike: it waits for one.
+    /// No majority has contributed alike yet.
     #[error(transparent)]
     Incomparable(#[from] Incomparable),
     /// The environment: a tensor is not in the shelf.
     #[error("the contribution {op} cannot be read: {source}")]
     Tensor {
-        /// Whose operation.
+        /// The operation that contributes it.
         op: OpId,
-        /// What is missing.
+        /// The tensor that is missing.
         source: TensorError,
     },
     /// The caller: the strategy needs the base model and nobody put it into the shelf.
     #[error("the base model {root} is not in the shelf; put it there before resolving")]
     BaseMissing {
-        /// Its root.
+        /// The root of the base model.
         root: Digest,
     },
-    /// The strategy.
+    /// The strategy refuses the inputs.
     #[error(transparent)]
     Merge(#[from] ResolveError),
 }
@@ -93,9 +93,9 @@ pub enum ResolutionError {
 /// * The other robust strategies do not look at weights: whoever is heard counts once.
 #[derive(Debug, Clone)]
 pub struct Voice {
-    /// Its operation.
+    /// The operation that contributes it.
     pub op: OpId,
-    /// Its author.
+    /// The author of the contribution.
     pub author: PeerId,
     /// The root of its tensors.
     pub root: Digest,
@@ -103,7 +103,7 @@ pub struct Voice {
     pub weight: f64,
     /// The weight over the sum of all weights, for readers.
     pub share: f64,
-    /// Its tensors.
+    /// The tensors.
     pub model: Arc<Model>,
 }
 
