@@ -300,7 +300,7 @@ impl Replica {
     /// removed, and not by an author whom this state or these operations convict. Convictions of
     /// the genesis stay, so what is left out here is never asked for by anybody else either. Those
     /// of others may be forked away by who published them.
-    fn missing(&self, ops: &Prepared) -> BTreeMap<PeerId, BTreeSet<Digest>> {
+    pub(crate) fn missing(&self, ops: &Prepared) -> BTreeMap<PeerId, BTreeSet<Digest>> {
         let convicted = self.convicted_by(ops);
         let mut removed = BTreeSet::<Dot<PeerId>>::new();
         for op in ops.candidates().iter().filter(|c| c.guilt().is_none()).map(Candidate::op) {

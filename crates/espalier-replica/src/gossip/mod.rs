@@ -44,6 +44,7 @@ use crate::error::{ApplyError, ChangeError};
 use crate::gossip::budget::{BUDGET, Budget};
 use crate::gossip::comparisons::Comparisons;
 use crate::gossip::effect::{Effect, Exchange, ReceiveError, Received, bounded, provide, send};
+use crate::gossip::eviction::Dead;
 use crate::gossip::in_flight::InFlight;
 use crate::gossip::links::Intervals;
 use crate::gossip::strangers::Strangers;
@@ -81,8 +82,7 @@ pub struct Replica {
     /// Tensors of live contributions of the state that are not here. A replica that was recovered
     /// may lack some; others take no operation in before its tensors are here.
     pub(crate) lacking: BTreeSet<Digest>,
-    /// How many contributions were gone when tensors were last forgotten.
-    pub(crate) evicted_at: u64,
+    pub(crate) dead: Dead,
     pub(crate) waiting: VecDeque<Waiting>,
     pub(crate) budget: Budget,
     pub(crate) strangers: Strangers,
@@ -127,7 +127,7 @@ impl Replica {
             inside: INSIDE,
             held,
             lacking: BTreeSet::new(),
-            evicted_at: 0,
+            dead: Dead::default(),
             waiting: VecDeque::new(),
             budget: Budget::new(BUDGET),
             strangers: Strangers::default(),

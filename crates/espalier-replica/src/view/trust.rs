@@ -58,7 +58,7 @@ pub enum ResolutionError {
     /// No majority has contributed alike yet.
     #[error(transparent)]
     Incomparable(#[from] Incomparable),
-    /// The environment: a tensor is not in the shelf.
+    /// The environment is at fault: a tensor is not in the arena.
     #[error("the contribution {op} cannot be read: {source}")]
     Tensor {
         /// The operation that contributes it.
@@ -66,8 +66,8 @@ pub enum ResolutionError {
         /// The tensor that is missing.
         source: TensorError,
     },
-    /// The caller: the strategy needs the base model and nobody put it into the shelf.
-    #[error("the base model {root} is not in the shelf; put it there before resolving")]
+    /// The caller is at fault: the strategy needs the base model, which is not in the arena.
+    #[error("the base model {root} is not in the arena; put it there before resolving")]
     BaseMissing {
         /// The root of the base model.
         root: Digest,
