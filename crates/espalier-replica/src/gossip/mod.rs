@@ -108,8 +108,8 @@ impl Replica {
 
     /// A replica with a state that was read back after a crash, of whose tensors only `held` are
     /// here. It asks every peer that it exchanges with for the others, and offers none that it does
-    /// not hold. The state is taken as it is: leaving operations out for lack of their tensors would
-    /// make the replica sign its own sequence numbers twice.
+    /// not hold. The state is taken as it is: leaving operations out for lack of their tensors
+    /// would make the replica sign its own sequence numbers twice.
     ///
     /// Until the tensors have come, [`MergeState::resolve`] fails if it needs them.
     #[must_use]
