@@ -1,62 +1,62 @@
-//! Why a state refuses to change. In every case it is unchanged.
+//! Why a state refuses to change. It is unchanged in every case.
 
 use crate::signed::op::{OpError, OpId};
 use crate::signed::policy::PolicyError;
 use espalier_identity::{Digest, PeerId};
 use espalier_lattice::Dot;
 
-/// Operations that a state does not take in.
+/// Why a state does not take operations in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ApplyError {
     /// The sender: an operation is malformed or not signed by its author.
     #[error("operation {seq} of {author} is refused: {source}")]
     Op {
-        /// Whose.
+        /// The author it names.
         author: PeerId,
-        /// Which.
+        /// Its number in the author's chain.
         seq: u64,
-        /// Why.
+        /// What is wrong with it.
         source: OpError,
     },
     /// The sender: the author is not on the roster.
     #[error("{author} is not on the roster")]
     NotAdmitted {
-        /// Who.
+        /// The author that is not admitted.
         author: PeerId,
     },
     /// Nobody: what comes before is not here yet. Exchange again.
     #[error("operation {seq} of {author} is here before number {}", have + 1)]
     Gap {
-        /// Whose.
+        /// The author of the operation.
         author: PeerId,
-        /// Which came.
+        /// The number of the operation that came.
         seq: u64,
-        /// The last that is here.
+        /// The number of the author's last operation that is here; 0 if there is none.
         have: u64,
     },
     /// The caller: states of different federations do not merge.
     #[error("policy {theirs} is not ours, {ours}; rebind with `with_policy` if that is meant")]
     Policy {
-        /// Ours.
+        /// The hash of our policy.
         ours: Digest,
-        /// Theirs.
+        /// The hash of the other one.
         theirs: Digest,
     },
 }
 
-/// A local change that cannot be made. The caller's fault.
+/// Why a local change cannot be made. The caller is at fault.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
     /// The key is not on the roster.
     #[error("{author} is not on the roster of this federation")]
     NotAdmitted {
-        /// Whose key.
+        /// The owner of the key.
         author: PeerId,
     },
     /// Only keys of the policy's own roster vote.
     #[error("{voter} is not of the genesis of this federation, so it has no vote")]
     NotGenesis {
-        /// Whose key.
+        /// The owner of the key.
         voter: PeerId,
     },
     /// Weights are positive and at most 2³².
@@ -65,24 +65,24 @@ pub enum ChangeError {
     /// A field is outside its legal range.
     #[error("{field} must be {range}")]
     Illegal {
-        /// Which.
+        /// The name of the field.
         field: &'static str,
-        /// What it may be.
+        /// The range in which it must be.
         range: &'static str,
     },
     /// Somebody else contributed these very tensors before.
     #[error("somebody else contributed the tensors with root {root} before; this would be a copy")]
     Copy {
-        /// Their root.
+        /// The root of the tensors.
         root: Digest,
     },
-    /// An element is no number, or too large for any bound.
+    /// An element is not a finite number, or too large for any bound.
     #[error("the model has a value that is not finite, or of 2^128 or more in magnitude")]
     Magnitude,
     /// The peer has contributed nothing that is visible.
     #[error("{subject} has no visible contribution to measure")]
     NothingToMeasure {
-        /// Who.
+        /// The peer that was to be measured.
         subject: PeerId,
     },
     /// The model has other tensors than the federation merges.
@@ -91,11 +91,11 @@ pub enum ChangeError {
     /// Only its author retracts a contribution.
     #[error("operation {seq} of {author} cannot be retracted by {by}: only its author may")]
     NotYours {
-        /// Whose it is.
+        /// The author of the contribution.
         author: PeerId,
-        /// Which.
+        /// Its number in the author's chain.
         seq: u64,
-        /// Who tried.
+        /// The owner of the key that tried.
         by: PeerId,
     },
     /// There is nothing live to retract.
@@ -109,25 +109,25 @@ pub enum ChangeError {
     Op(#[from] OpError),
 }
 
-/// Bytes or text that are no state. The fault of whoever wrote them.
+/// Input that does not decode to a state. Whoever wrote it is at fault.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
-    /// Not the one encoding of a state.
+    /// The bytes are not the canonical encoding of a state.
     #[error("not the encoding of a state: {0}")]
     Encoding(#[from] espalier_identity::canonical::CanonicalError),
-    /// Not JSON of the expected form.
+    /// The text is not JSON of the expected form.
     #[error("not the JSON form of a state or of records: {0}")]
     Json(#[from] serde_json::Error),
-    /// A frame around it is broken.
+    /// The frame around the bytes is broken.
     #[error(transparent)]
     Frame(#[from] crate::wire::frame::FrameError),
-    /// Its policy is impossible.
+    /// The policy in it is not valid.
     #[error(transparent)]
     Policy(#[from] PolicyError),
-    /// Its operations are refused.
+    /// The operations in it are refused.
     #[error(transparent)]
     Apply(#[from] ApplyError),
-    /// Its policy is written in another than its one form.
+    /// The policy in it is not written in its canonical form.
     #[error("the policy is not in its canonical form: sorted roster, every parameter spelt out")]
     PolicyForm,
     /// A tensor's bytes do not hash to the address under which they are listed, or no live
@@ -136,7 +136,7 @@ pub enum DecodeError {
         "tensor bytes do not have the address {0} under which they stand, or nothing needs them"
     )]
     Content(Digest),
-    /// An operation is listed twice or takes no place in the state.
+    /// An operation is listed twice, out of order, or without a place in the state.
     #[error("operation {0} is listed where it cannot be")]
     Unplaced(OpId),
 }

@@ -89,3 +89,28 @@ pub use espalier_tensor as tensor;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}
+
+/// Drivers hand these from thread to thread, and so do bindings to other languages.
+const _: () = {
+    const fn is_shared<T: Send + Sync + 'static>() {}
+    is_shared::<MergeState>();
+    is_shared::<Delta>();
+    is_shared::<Arena>();
+    is_shared::<Entry>();
+    is_shared::<Policy>();
+    is_shared::<SignedOp>();
+    is_shared::<VerifiedOp>();
+    is_shared::<Fault>();
+    is_shared::<Conviction>();
+    is_shared::<Envelope>();
+    is_shared::<Replica>();
+    is_shared::<Effect>();
+    is_shared::<Received>();
+    is_shared::<Resolution>();
+    is_shared::<TrustTable>();
+    is_shared::<ApplyError>();
+    is_shared::<ChangeError>();
+    is_shared::<DecodeError>();
+    is_shared::<ReceiveError>();
+    is_shared::<ResolutionError>();
+};

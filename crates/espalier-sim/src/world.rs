@@ -266,7 +266,7 @@ impl Population for World {
             Payload::Tensors(contents) => contents.len(),
             Payload::Parcel(Parcel { tensors, .. }) => tensors.len(),
         };
-        self.tensor_bytes(message) + (tensors * (HEADER_LEN + 32)) as u64
+        counting::tensors_len(tensors as u64, self.tensor_bytes(message))
     }
 
     fn tensor_bytes(&self, message: &Payload) -> u64 {

@@ -3,7 +3,7 @@
 use espalier_identity::Digest;
 use espalier_tensor::{Manifest, Model, kernels};
 use espalier_trust::{Geometry, blocks_of};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// How many training rounds are remembered, the earliest forgotten first: more than any policy
@@ -36,6 +36,27 @@ impl Distances {
             rounds.pop_first();
         }
         found
+    }
+
+    /// Forgets the rounds of models that are gone, and says which those are. Those of a round that
+    /// stay are measured again when somebody asks.
+    pub(crate) fn forget(&self, is_gone: impl Fn(&Model) -> bool) -> BTreeSet<Digest> {
+        let mut roots = BTreeSet::new();
+        let mut rounds = self.rounds.write().unwrap_or_else(PoisonError::into_inner);
+        rounds.retain(|_, points| {
+            let points = points.read().unwrap_or_else(PoisonError::into_inner);
+            let gone: Vec<_> =
+                points.points.iter().filter(|(_, at)| is_gone(&points.models[**at])).collect();
+            roots.extend(gone.iter().map(|(root, _)| **root));
+            gone.is_empty()
+        });
+        roots
+    }
+
+    /// Forgets the distances of these models from others.
+    pub(crate) fn forget_across(&self, roots: &BTreeSet<Digest>) {
+        let mut across = self.across.write().unwrap_or_else(PoisonError::into_inner);
+        across.retain(|(a, b), _| !roots.contains(a) && !roots.contains(b));
     }
 
     /// The squared distance of two models over each block.

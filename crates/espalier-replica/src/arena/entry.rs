@@ -3,8 +3,8 @@
 use crate::signed::fault::{Conviction, Judged};
 use crate::signed::op::{Contribution, VerifiedOp};
 use espalier_identity::{Digest, Domain};
-use espalier_tensor::{Manifest, Model};
-use std::sync::{Arc, OnceLock};
+use espalier_tensor::Manifest;
+use std::sync::OnceLock;
 
 static INTEGERS: Domain = Domain::new("espalier integer tensors v1");
 
@@ -19,8 +19,8 @@ pub struct Entry {
     pub(crate) guilt: Option<Conviction>,
     /// The verified record it carries.
     pub(crate) carried: Option<Conviction>,
-    /// Its tensors once they were looked at: `None` if they cannot be merged.
-    pub(crate) model: OnceLock<Option<Arc<Model>>>,
+    /// Whether its tensors can be merged, once they were looked at.
+    pub(crate) sound: OnceLock<bool>,
 }
 
 impl Entry {
@@ -28,7 +28,7 @@ impl Entry {
         let of = |manifest: &Manifest| (manifest.root(), manifest.schema(), integers(manifest));
         let Judged { op, guilt, carried } = judged;
         let roots = op.contribution().map(|c| of(&c.manifest));
-        Self { index, op, roots, guilt, carried, model: OnceLock::new() }
+        Self { index, op, roots, guilt, carried, sound: OnceLock::new() }
     }
 
     /// The operation.

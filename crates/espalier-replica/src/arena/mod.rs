@@ -23,7 +23,7 @@ use espalier_identity::Digest;
 use espalier_resolve::SelectionCache;
 use espalier_tensor::{Dtype, Manifest, Model, Store, TensorError};
 use espalier_trust::Geometry;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -160,6 +160,26 @@ impl Shelf {
         let model = Arc::new(Model::load(manifest, self.store())?);
         write(&self.0.models).insert(*root, model.clone());
         Ok(model)
+    }
+
+    /// Forgets contents, the models that have one of them, and what was computed of either. What of
+    /// it somebody needs again has to be put here again.
+    pub(crate) fn forget(&self, gone: &BTreeSet<Digest>) {
+        gone.iter().for_each(|content| {
+            self.0.store.remove(content);
+        });
+        let is_gone = |model: &Model| model.tensors().any(|(meta, _)| gone.contains(&meta.content));
+        let mut roots = self.0.distances.forget(is_gone);
+        write(&self.0.models).retain(|root, model| {
+            let stays = !is_gone(model);
+            if !stays {
+                roots.insert(*root);
+            }
+            stays
+        });
+        self.0.distances.forget_across(&roots);
+        write(&self.0.magnitudes).retain(|(_, content), _| !gone.contains(content));
+        self.0.selections.retain(|content| !gone.contains(content));
     }
 
     /// The greatest magnitude among the float elements of `model`; infinity if one is not finite.

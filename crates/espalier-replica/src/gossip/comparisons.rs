@@ -5,7 +5,7 @@ use espalier_identity::PeerId;
 use espalier_reconcile::Salt;
 use std::collections::VecDeque;
 
-/// With how many peers a comparison is remembered; the oldest is forgotten.
+/// Comparisons kept at once, one per peer. The oldest gives way.
 const MAX_COMPARISONS: usize = 16;
 
 /// How much a comparison may cost.

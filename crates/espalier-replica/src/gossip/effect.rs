@@ -1,4 +1,4 @@
-//! What a replica tells its driver: what to send, what came of a frame, and why one was refused.
+//! What a replica tells its driver: what to send, what a frame led to, and why one was refused.
 
 use crate::error::ApplyError;
 use crate::state::Delta;
@@ -15,29 +15,29 @@ pub enum Exchange {
     /// What the other side lacks.
     #[default]
     Delta,
-    /// Everything, every time.
+    /// The whole state, every time.
     FullState,
     /// What is new since the last exchange with that peer and did not come from it; what the other
     /// side lacks where the two do not know how far they are.
     Intervals,
 }
 
-/// What the driver is to do.
+/// An instruction to the driver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
     /// Send a frame.
     Send {
-        /// To whom.
+        /// The peer to send it to.
         to: PeerId,
-        /// The bytes.
+        /// The bytes of the frame.
         frame: Vec<u8>,
     },
     /// Move tensors by content hash; this replica holds them all. Where the bytes travel they do so
     /// with the envelope of [`Replica::seal`].
     Provide {
-        /// To whom.
+        /// The peer to move them to.
         to: PeerId,
-        /// Which.
+        /// The addresses of the tensors, ascending.
         contents: Vec<Digest>,
     },
 }
@@ -67,27 +67,27 @@ impl Received {
     }
 }
 
-/// A frame that was refused. The state is unchanged.
+/// Why a frame was refused. The state is unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReceiveError {
-    /// The sender or the link: not a message.
+    /// The sender or the link is at fault: the bytes are not a message.
     #[error(transparent)]
     Message(#[from] MessageError),
-    /// The sender or the link: operations that are not packed as they have to be.
+    /// The sender or the link is at fault: operations are not packed as they have to be.
     #[error(transparent)]
     Batch(#[from] BatchError),
-    /// The sender, or for a gap nobody: operations that cannot be taken in.
+    /// The sender is at fault, or for a gap nobody: operations cannot be taken in.
     #[error(transparent)]
     Apply(#[from] ApplyError),
-    /// The sender or the link: tensor bytes that are not those whose address they come under.
+    /// The sender or the link is at fault: tensors do not hash to the address they come under.
     #[error("bytes that came as {address} hash to {found}")]
     Content {
-        /// The address.
+        /// The address they came under.
         address: Digest,
         /// The hash of the bytes.
         found: Digest,
     },
-    /// The sender: more identifiers than a message may carry.
+    /// The sender is at fault: a message carries too many identifiers.
     #[error("a message lists more than {MAX_IDS} identifiers")]
     TooMany,
 }

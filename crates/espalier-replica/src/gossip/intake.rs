@@ -112,11 +112,6 @@ impl Replica {
 
     /// Begins a tick for what was asked for.
     pub(crate) fn age_requests(&mut self) {
-        if !self.lacking.is_empty() {
-            // What was replaced meanwhile nobody needs.
-            let live: BTreeSet<_> = self.state.live_contents().collect();
-            self.lacking.retain(|content| live.contains(content));
-        }
         let waiting = self.waiting.iter().flat_map(|waiting| &waiting.missing);
         let needed: BTreeSet<_> = waiting.collect();
         self.in_flight.tick(|content| needed.contains(content));
@@ -306,7 +301,7 @@ impl Replica {
     /// removed, and not by an author whom this state or these operations convict. Convictions of
     /// the genesis stay, so what is left out here is never asked for by anybody else either. Those
     /// of others may be forked away by who published them.
-    fn missing(&self, ops: &Prepared) -> BTreeMap<PeerId, BTreeSet<Digest>> {
+    pub(crate) fn missing(&self, ops: &Prepared) -> BTreeMap<PeerId, BTreeSet<Digest>> {
         let convicted = self.convicted_by(ops);
         let mut removed = BTreeSet::<Dot<PeerId>>::new();
         for op in ops.candidates().iter().filter(|c| c.guilt().is_none()).map(Candidate::op) {

@@ -26,6 +26,7 @@ pub(crate) mod announce;
 pub(crate) mod budget;
 pub(crate) mod comparisons;
 pub(crate) mod effect;
+pub(crate) mod eviction;
 pub(crate) mod findings;
 pub(crate) mod in_flight;
 pub(crate) mod intake;
@@ -43,6 +44,7 @@ use crate::error::{ApplyError, ChangeError};
 use crate::gossip::budget::{BUDGET, Budget};
 use crate::gossip::comparisons::Comparisons;
 use crate::gossip::effect::{Effect, Exchange, ReceiveError, Received, bounded, provide, send};
+use crate::gossip::eviction::Dead;
 use crate::gossip::in_flight::InFlight;
 use crate::gossip::links::Intervals;
 use crate::gossip::strangers::Strangers;
@@ -82,6 +84,7 @@ pub struct Replica {
     /// Tensors of live contributions of the state that are not here. A replica that was recovered
     /// may lack some; others take no operation in before its tensors are here.
     pub(crate) lacking: BTreeSet<Digest>,
+    pub(crate) dead: Dead,
     pub(crate) waiting: VecDeque<Waiting>,
     pub(crate) budget: Budget,
     pub(crate) strangers: Strangers,
@@ -118,16 +121,16 @@ impl Replica {
         exchange: Exchange,
         held: BTreeSet<Digest>,
     ) -> Self {
-        let lacking = state.live_contents().filter(|content| !held.contains(content)).collect();
         let intervals = (exchange == Exchange::Intervals).then(|| Intervals::new(&state));
-        Self {
+        let mut replica = Self {
             key,
             state,
             exchange,
             inside: INSIDE,
             bare_pulls: true,
             held,
-            lacking,
+            lacking: BTreeSet::new(),
+            dead: Dead::default(),
             waiting: VecDeque::new(),
             budget: Budget::new(BUDGET),
             strangers: Strangers::default(),
@@ -138,16 +141,18 @@ impl Replica {
             intervals,
             asked: BTreeSet::new(),
             in_flight: InFlight::default(),
-        }
+        };
+        replica.find_lacking();
+        replica
     }
 
-    /// Who it is.
+    /// Its identity: the public half of its key.
     #[must_use]
     pub fn id(&self) -> PeerId {
         self.key.peer_id()
     }
 
-    /// Its state.
+    /// The merge state it holds.
     #[must_use]
     pub fn state(&self) -> &MergeState {
         &self.state
@@ -400,11 +405,14 @@ impl Replica {
         }
     }
 
-    /// Lets it take in as much of every author again: the driver calls this once per tick, a round
-    /// or a second.
+    /// Begins a tick: a round, or a second. Every author has its full budget again, what was asked
+    /// for grows older, and tensors that nobody needs any more are forgotten if no other state is
+    /// in the arena.
     pub fn tick(&mut self) {
         self.budget.tick();
         self.asked.clear();
+        self.evict();
+        self.forget_lacking();
         self.age_requests();
     }
 

@@ -31,11 +31,11 @@ pub struct Envelope {
     pub policy: Digest,
     /// The root of the map.
     pub root: Digest,
-    /// How many entries it has.
+    /// The number of its entries.
     pub count: u64,
-    /// Who signed.
+    /// The relay that signed it.
     pub relay: PeerId,
-    /// The signature.
+    /// The signature of the relay.
     pub signature: Signature,
 }
 

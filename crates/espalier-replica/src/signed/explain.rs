@@ -12,14 +12,14 @@ use espalier_tensor::read_f64;
 use espalier_trust::{FaultKind, Record as _};
 use std::fmt;
 
-/// Why a record convicts.
+/// The reasons for which a record convicts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
-    /// Whom.
+    /// The author or relay that it convicts.
     pub accused: PeerId,
-    /// Of what.
+    /// The kind of fault.
     pub kind: FaultKind,
-    /// The facts, a line each.
+    /// The facts, one line each.
     pub facts: Vec<String>,
 }
 

@@ -35,33 +35,33 @@ pub(crate) const MAX_READ_PATH: usize = 2 * MAX_PATH;
 pub enum Fault {
     /// E1: two different operations of one author with one sequence number, the lesser id first.
     Equivocation {
-        /// The one.
+        /// The operation with the lesser identifier.
         first: Blob,
-        /// The other.
+        /// The operation with the greater identifier.
         second: Blob,
     },
     /// E2: a relay passed on an operation that its author did not sign, or that has no place in any
     /// chain.
     InvalidRelay {
-        /// What the relay signed.
+        /// The envelope that the relay signed.
         envelope: Envelope,
-        /// That the operation is among what it signed.
+        /// A proof that the operation is in the envelope.
         inclusion: InclusionProof,
         /// The operation.
         op: Blob,
     },
     /// E2: a relay sent other bytes than those whose address it named.
     WrongContent {
-        /// What the relay signed.
+        /// The envelope that the relay signed.
         envelope: Envelope,
-        /// That the address with the hash of other bytes is among it.
+        /// A proof that the address is in the envelope with the hash of other bytes.
         inclusion: InclusionProof,
     },
     /// E3: a NaN, an infinity or a value above the signed bound inside a signed tensor.
     NonFinite {
         /// The contribution.
         op: Blob,
-        /// Which of its tensors.
+        /// The number of the tensor among those of the contribution.
         tensor: u32,
         /// A chunk of the tensor that holds such a value.
         proof: ContentProof,
@@ -73,9 +73,9 @@ pub enum Fault {
     },
     /// E5: an operation that does not name the author's operation before it, or is not later.
     BrokenChain {
-        /// The operation before.
+        /// The operation before it.
         first: Blob,
-        /// The one that does not continue it.
+        /// The operation that does not continue it.
         second: Blob,
     },
     /// E6: a removal of somebody else's contribution.
@@ -101,29 +101,29 @@ pub enum Fault {
     /// E9: two measurements of one subject and dimension with one number and different contents,
     /// the lesser id first.
     DoubleAttestation {
-        /// The one.
+        /// The operation with the lesser identifier.
         first: Blob,
-        /// The other.
+        /// The operation with the greater identifier.
         second: Blob,
     },
 }
 
-/// Why a record proves nothing. The fault of whoever supplied it.
+/// Why a record proves nothing. Whoever supplied it is at fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FaultError {
-    /// An operation in it is not one.
+    /// An operation in the record is refused.
     #[error("an operation inside the record is refused: {0}")]
     Op(#[from] OpError),
-    /// The chunk is not of the tensor.
+    /// The chunk is not part of the tensor.
     #[error("the chunk inside the record is refused: {0}")]
     Content(#[from] ContentProofError),
     /// The envelope is not signed by the relay.
     #[error("the envelope inside the record is refused: {0}")]
     Envelope(#[from] SignatureError),
-    /// What it is about is not in the envelope.
+    /// What the record is about is not in the envelope.
     #[error("the envelope inside the record does not hold what it is to hold: {0}")]
     Inclusion(#[from] ProofError),
-    /// All of it is true and none of it is a fault.
+    /// Everything in the record is true, and none of it is a fault.
     #[error("what the record shows is not a fault")]
     NoFault,
 }

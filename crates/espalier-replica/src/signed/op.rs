@@ -47,7 +47,7 @@ pub type OpId = Digest;
 pub struct Weight(u64);
 
 impl Weight {
-    /// 1.
+    /// A weight of 1.
     pub const ONE: Self = Self(1 << 16);
     /// The greatest legal weight, 2³².
     pub const MAX: Self = Self(1 << 48);
@@ -89,7 +89,7 @@ impl Weight {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Contribution {
-    /// For people.
+    /// A name for people to read.
     pub name: String,
     /// How much it should count: number of examples, say. `resolve` caps it at twice the median.
     pub weight: Weight,
@@ -129,15 +129,15 @@ pub enum Body {
     Contribute(Contribution),
     /// I take back contributions of mine.
     Retract {
-        /// Which. Naming somebody else's is a fault (E6) and has no effect.
+        /// The contributions to remove. Naming somebody else's is a fault (E6) and has no effect.
         #[serde(deserialize_with = "as_signed")]
         targets: Vec<Dot<PeerId>>,
     },
     /// I measured a peer.
     Attest {
-        /// Whom.
+        /// The peer that was measured.
         subject: PeerId,
-        /// In which respect.
+        /// The dimension of trust that was measured.
         dimension: Dimension,
         /// The author's number for this, counted for each subject and dimension from 1.
         epoch: u64,
@@ -150,9 +150,9 @@ pub enum Body {
     Evidence(Fault),
     /// I want a key on the roster, or off it. Of no effect unless the author is of the genesis.
     Vote {
-        /// Whose.
+        /// The key that is voted on.
         subject: PeerId,
-        /// On it.
+        /// Whether it is to be on the roster.
         admit: bool,
     },
 }
@@ -177,7 +177,7 @@ impl Body {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Op {
-    /// Who says it.
+    /// The peer that says it.
     pub author: PeerId,
     /// Its number in the author's chain, from 1.
     pub seq: u64,
@@ -238,16 +238,16 @@ pub struct SignedOp {
 /// changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum OpError {
-    /// Too long.
+    /// The encoding is too long.
     #[error("an operation of {len} bytes is longer than the limit of {MAX_OP_LEN}")]
     TooLong {
         /// Its length.
         len: usize,
     },
-    /// Not the one encoding of an operation.
+    /// The bytes are not the canonical encoding of an operation.
     #[error(transparent)]
     Encoding(#[from] CanonicalError),
-    /// Not signed by its author.
+    /// The author did not sign it.
     #[error(transparent)]
     Signature(#[from] SignatureError),
     /// Sequence numbers count from 1, and exactly the first operation has no predecessor.
@@ -256,14 +256,14 @@ pub enum OpError {
         /// Its sequence number.
         seq: u64,
     },
-    /// A list that is longer than anybody reads.
+    /// A list in it is longer than anybody reads.
     #[error(
         "an operation names at most {MAX_READ_TARGETS} dots and sizes of {MAX_RANK} dimensions, \
          and \
          a path in it has at most {MAX_READ_PATH} steps"
     )]
     Unreadable,
-    /// More heads than allowed, or not in strictly ascending order.
+    /// It names too many heads, or not in strictly ascending order.
     #[error("an operation names at most {MAX_DEPS} heads, strictly ascending")]
     Deps,
 }
@@ -359,7 +359,7 @@ impl VerifiedOp {
         &self.signed.op
     }
 
-    /// With its signature.
+    /// The operation with its signature.
     #[must_use]
     pub fn signed(&self) -> &SignedOp {
         &self.signed

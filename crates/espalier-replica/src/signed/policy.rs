@@ -109,20 +109,20 @@ fn read_parameters<'de, D: Deserializer<'de>>(
     deserializer.deserialize_map(Few)
 }
 
-/// Why a policy cannot be. The fault of whoever wrote it.
+/// Why a policy is not valid. Whoever wrote it is at fault.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
-    /// The strategy or its parameters.
+    /// The strategy or its parameters are not valid.
     #[error(transparent)]
     Strategy(#[from] StrategyError),
-    /// Constants out of order.
+    /// The constants of the trust score are out of order.
     #[error(
         "the trust constants must satisfy 1 <= c1 < c2 < 1000, block and divisor at least 1, \
          split and gap from 1/64 to 1000, at most 100 percent and 64 splits, 1 to {MAX_HISTORY} \
          rounds of history"
     )]
     Constants,
-    /// Too many keys.
+    /// The roster has too many keys.
     #[error("a roster holds at most {MAX_ROSTER} keys")]
     Roster,
 }
@@ -190,7 +190,7 @@ impl Policy {
         self.0.encoded_len
     }
 
-    /// What it says.
+    /// The specification, in its canonical form.
     #[must_use]
     pub fn spec(&self) -> &PolicySpec {
         &self.0.spec

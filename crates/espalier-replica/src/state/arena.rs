@@ -23,6 +23,11 @@ impl Deref for Arena {
 }
 
 impl Arena {
+    /// How many policies the states in this arena have.
+    pub(crate) fn policies(&self) -> usize {
+        self.federations.count()
+    }
+
     /// What the states in this arena under `policy` share.
     pub(crate) fn federation(&self, policy: Policy) -> Arc<Federation> {
         self.federations.get(self, policy)

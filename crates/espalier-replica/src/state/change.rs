@@ -16,7 +16,7 @@ use std::cell::Cell;
 /// A contribution that is about to be made.
 #[derive(Debug, Clone)]
 pub struct Draft {
-    /// For people.
+    /// A name for people to read.
     pub name: String,
     /// How much it should count. Default 1.
     pub weight: f64,

@@ -7,7 +7,7 @@
 
 use crate::error::{ApplyError, DecodeError};
 use crate::signed::blob::Blob;
-use crate::signed::op::{OpId, SignedOp};
+use crate::signed::op::SignedOp;
 use crate::signed::policy::{Policy, PolicySpec};
 use crate::state::MergeState;
 use crate::state::apply::Checks;
@@ -15,10 +15,9 @@ use crate::state::arena::Arena;
 use crate::wire::batch::Packed;
 use crate::wire::compact::Place;
 use crate::wire::frame;
+use espalier_identity::Digest;
 use espalier_identity::bounded::Tight;
 use espalier_identity::canonical::{self, CanonicalError};
-use espalier_identity::{Digest, PeerId};
-use espalier_lattice::Dot;
 use espalier_tensor::Content;
 use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer as _, Serialize};
@@ -74,26 +73,6 @@ impl MergeState {
             ops
         };
         File { policy: self.policy().spec().clone(), ops, tensors }
-    }
-
-    /// The addresses of the tensors of live contributions; one content may come several times.
-    pub fn live_contents(&self) -> impl Iterator<Item = Digest> {
-        let held = (!self.ops.is_empty()).then(|| self.view().contributions().entries());
-        self.contents_of(held.into_iter().flatten())
-    }
-
-    /// The same for one author.
-    pub(crate) fn live_contents_of(&self, author: &PeerId) -> impl Iterator<Item = Digest> {
-        self.contents_of(self.view().contributions().entries_of(author))
-    }
-
-    fn contents_of<'a>(
-        &'a self,
-        live: impl Iterator<Item = (&'a Dot<PeerId>, &'a OpId)>,
-    ) -> impl Iterator<Item = Digest> {
-        let ops = live.flat_map(|(dot, id)| self.view().at(*dot).filter(|e| e.op().id() == *id));
-        ops.filter_map(|entry| entry.op().contribution())
-            .flat_map(|c| c.manifest.tensors().iter().map(|meta| meta.content))
     }
 
     /// The binary form. Equal operations under an equal policy give equal bytes.

@@ -40,6 +40,12 @@ impl Federation {
 pub(crate) struct Federations(Mutex<BTreeMap<Digest, Weak<Federation>>>);
 
 impl Federations {
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.values().filter(|federation| federation.strong_count() > 0).count()
+    }
+
     pub(crate) fn get(&self, arena: &Arena, policy: Policy) -> Arc<Federation> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(federation) = known.get(&policy.hash()).and_then(Weak::upgrade) {

@@ -8,6 +8,7 @@ pub(crate) mod counted;
 pub(crate) mod federation;
 pub(crate) mod join;
 pub(crate) mod lazy;
+pub(crate) mod liveness;
 pub(crate) mod provenance;
 pub(crate) mod records;
 pub(crate) mod views;
@@ -52,13 +53,13 @@ impl Delta {
         self.0.iter().map(|entry| entry.op())
     }
 
-    /// How many there are.
+    /// The number of operations.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no operations.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

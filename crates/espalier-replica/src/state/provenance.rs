@@ -7,13 +7,13 @@ use espalier_identity::Digest;
 use espalier_provenance::{InclusionProof, ProofError};
 use serde::{Deserialize, Serialize};
 
-/// That an operation is part of the state with a certain `bound_root`, checkable offline.
+/// A proof that an operation is part of the state with a certain `bound_root`, checkable offline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provenance {
     /// The author's operations before it, latest first, as far as they are held without a break.
     /// For reading: each can be proven by a proof of its own.
     pub chain: Vec<OpId>,
-    /// That the operation is among the state's.
+    /// A proof that the operation is among the state's.
     pub inclusion: InclusionProof,
     /// The root of the state's operations.
     pub ops_root: Digest,

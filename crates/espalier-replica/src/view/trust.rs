@@ -55,24 +55,24 @@ pub enum ResolutionError {
         /// How many of their authors are isolated.
         isolated: usize,
     },
-    /// No majority has contributed alike: it waits for one.
+    /// No majority has contributed alike yet.
     #[error(transparent)]
     Incomparable(#[from] Incomparable),
-    /// The environment: a tensor is not in the shelf.
+    /// The environment is at fault: a tensor is not in the arena.
     #[error("the contribution {op} cannot be read: {source}")]
     Tensor {
-        /// Whose operation.
+        /// The operation that contributes it.
         op: OpId,
-        /// What is missing.
+        /// The tensor that is missing.
         source: TensorError,
     },
-    /// The caller: the strategy needs the base model and nobody put it into the shelf.
-    #[error("the base model {root} is not in the shelf; put it there before resolving")]
+    /// The caller is at fault: the strategy needs the base model, which is not in the arena.
+    #[error("the base model {root} is not in the arena; put it there before resolving")]
     BaseMissing {
-        /// Its root.
+        /// The root of the base model.
         root: Digest,
     },
-    /// The strategy.
+    /// The strategy refuses the inputs.
     #[error(transparent)]
     Merge(#[from] ResolveError),
 }
@@ -93,9 +93,9 @@ pub enum ResolutionError {
 /// * The other robust strategies do not look at weights: whoever is heard counts once.
 #[derive(Debug, Clone)]
 pub struct Voice {
-    /// Its operation.
+    /// The operation that contributes it.
     pub op: OpId,
-    /// Its author.
+    /// The author of the contribution.
     pub author: PeerId,
     /// The root of its tensors.
     pub root: Digest,
@@ -103,7 +103,7 @@ pub struct Voice {
     pub weight: f64,
     /// The weight over the sum of all weights, for readers.
     pub share: f64,
-    /// Its tensors.
+    /// The tensors.
     pub model: Arc<Model>,
 }
 
@@ -185,13 +185,7 @@ impl Heard {
                 // Whatever its tensors are, nobody needs them.
                 return Ok((fit, None));
             }
-            let model = match entry.model.get() {
-                Some(known) => known.clone(),
-                None => {
-                    let model = sound_model(entry, shelf)?;
-                    entry.model.get_or_init(|| model).clone()
-                }
-            };
+            let model = sound_model(entry, shelf)?;
             let fit = if model.is_some() { fit } else { Fit::Other };
             Ok::<_, ResolutionError>((fit, model))
         };
@@ -217,13 +211,20 @@ impl Heard {
 fn sound_model(entry: &Entry, shelf: &Shelf) -> Result<Option<Arc<Model>>, ResolutionError> {
     let nothing = ResolutionError::Nothing { visible: 0, isolated: 0 };
     let (contribution, root) = entry.contribution().ok_or(nothing)?;
+    if entry.sound.get() == Some(&false) {
+        return Ok(None);
+    }
     match shelf.load(&root, &contribution.manifest) {
         Ok(model) => {
-            let sound = shelf.first_beyond(&model, contribution.bound).is_none();
+            let is_sound = || shelf.first_beyond(&model, contribution.bound).is_none();
+            let sound = *entry.sound.get_or_init(is_sound);
             Ok(sound.then_some(model))
         }
         // Content of another size than its author signed, as everybody sees who has it.
-        Err(TensorError::Length { .. }) => Ok(None),
+        Err(TensorError::Length { .. }) => {
+            entry.sound.get_or_init(|| false);
+            Ok(None)
+        }
         Err(source) => Err(ResolutionError::Tensor { op: entry.op().id(), source }),
     }
 }

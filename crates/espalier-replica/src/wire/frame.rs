@@ -19,33 +19,33 @@ pub const HEADER_LEN: usize = 17;
 /// The longest payload of a message between peers, in bytes.
 pub const MAX_MESSAGE_LEN: usize = 64 << 20;
 
-/// Bytes that are no frame. The fault of the sender or of the link; nothing was changed.
+/// Why bytes are not a frame. The sender or the link is at fault; nothing was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
-    /// Cut off.
+    /// The bytes end before the frame does.
     #[error("the bytes end before the frame that they begin: {len}")]
     Short {
-        /// How many there are.
+        /// The number of bytes there are.
         len: usize,
     },
-    /// Something else.
+    /// The bytes are something else.
     #[error("the bytes do not begin with ESPL")]
     Magic,
-    /// Another version.
+    /// The version is not known here.
     #[error("version {0} is not known here, only {VERSION}")]
     Version(u8),
-    /// More than the limit.
+    /// The payload is longer than the limit.
     #[error("a payload of {len} bytes is over the limit of {limit}")]
     TooLong {
-        /// Claimed length.
+        /// The length that the header claims, in bytes.
         len: usize,
-        /// The limit.
+        /// The limit, in bytes.
         limit: usize,
     },
-    /// Bytes after the end.
+    /// Bytes follow the frame.
     #[error("bytes follow the frame: {0}")]
     Trailing(usize),
-    /// Damaged.
+    /// The payload was damaged.
     #[error("the checksum does not match the payload")]
     Checksum,
 }

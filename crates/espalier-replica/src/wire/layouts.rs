@@ -16,13 +16,13 @@ pub const INSIDE: usize = 4096;
 /// How many tensors that may be.
 const MAX_INSIDE_TENSORS: usize = 128;
 
-/// Why a batch is refused. The fault of whoever sent it, or of the link; nothing was changed.
+/// Why a batch is refused. The sender or the link is at fault; nothing was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BatchError {
-    /// Something is cut off or says what cannot be, such as a position that the roster has not.
+    /// Something is cut off or impossible, such as a position beyond the roster's end.
     #[error("operations in a message do not unpack under this policy")]
     Malformed,
-    /// The same operations have another, the only form.
+    /// The same operations have another form, which is the only one allowed.
     #[error("operations in a message are not packed as they have to be")]
     NotCanonical,
     /// It would take too much memory.
@@ -74,13 +74,13 @@ impl Layouts {
 /// Which of how many layouts of its batch a contribution has.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Chosen<'a> {
-    /// To be looked up.
+    /// One that is to be looked up.
     Of(&'a Layouts),
-    /// As it was read.
+    /// One that was read.
     At {
-        /// Which.
+        /// The index of the layout.
         index: usize,
-        /// Of how many.
+        /// The number of layouts.
         of: usize,
     },
 }

@@ -305,13 +305,13 @@ pub(crate) fn inside_len(payload: &[u8]) -> u64 {
     read_number(&mut rest).unwrap_or(0)
 }
 
-/// Bytes that are no message. The sender's fault, or the link's.
+/// Why bytes are not a message. The sender or the link is at fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MessageError {
-    /// No frame.
+    /// The bytes are not a frame.
     #[error(transparent)]
     Frame(#[from] FrameError),
-    /// No message in it.
+    /// The payload is not a message.
     #[error(transparent)]
     Encoding(#[from] CanonicalError),
 }

@@ -17,7 +17,7 @@ use std::cmp::Ordering;
 /// An operation of a batch.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Head {
-    /// Which it is.
+    /// Its place in a chain, and its identifier.
     pub(crate) place: Place,
     /// How long its canonical bytes are.
     len: u32,

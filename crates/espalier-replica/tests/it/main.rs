@@ -27,6 +27,7 @@ mod relays;
 mod removal;
 mod repair;
 mod resolve;
+mod retraining;
 mod roster;
 mod rounds;
 
