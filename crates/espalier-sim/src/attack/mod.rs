@@ -13,7 +13,7 @@ mod search;
 mod tests;
 mod vectors;
 
-use crate::config::{ParseError, text_serde, unknown, wrong};
+use crate::text::{ParseError, text_serde, unknown, wrong};
 use espalier_identity::Digest;
 
 use std::fmt;

@@ -2,8 +2,8 @@
 
 use super::{Attack, Scene};
 use crate::config::Config;
-use crate::family::Task;
 use crate::seeds::Seeds;
+use crate::task::Task;
 use crate::tensors::{map_floats, row_of};
 use espalier_identity::Keypair;
 use espalier_replica::{Arena, Draft, MergeState, Policy, PolicySpec};

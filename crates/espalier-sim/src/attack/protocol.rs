@@ -3,8 +3,8 @@
 
 use super::erratic::Erratic;
 use super::{Attack, flipped};
-use crate::behaviour::{Behaviour, Parcel, Turn};
-use crate::world::Node;
+use crate::node::Node;
+use crate::node::behaviour::{Behaviour, Parcel, Turn};
 use espalier_identity::{Digest, PeerId, canonical};
 use espalier_lattice::Dot;
 use espalier_provenance::ContentProof;

@@ -3,7 +3,7 @@
 use super::labels::Labels;
 use crate::attack::{Attack, Trained, forge_models};
 use crate::config::Config;
-use crate::family::Task;
+use crate::task::Task;
 use espalier_replica::Policy;
 use espalier_tensor::Model;
 

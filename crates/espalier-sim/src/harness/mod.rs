@@ -4,24 +4,26 @@
 //! say what a node does and not what it is; the rest of the simulator, the replicas and the network
 //! cannot ask. The type that holds the labels is visible in this module alone.
 
-mod drill;
 mod forgery;
 mod labels;
 mod observe;
 mod play;
+pub(crate) mod replay;
+pub(crate) mod verify;
+pub(crate) mod watch;
 
 use crate::attack::Gang;
-use crate::behaviour::{Behaviour, Honest};
 use crate::config::{Config, Family, Wire};
-use crate::counted;
 use crate::engine::Listener;
 use crate::error::{SimError, flag};
-use crate::family::Task;
-use crate::inputs;
+use crate::node::behaviour::{Behaviour, Honest};
 use crate::report::Report;
 use crate::run::Run;
+use crate::run::counted;
+use crate::run::progress::Progress;
 use crate::seeds::Seeds;
-use crate::watch::{Notes, Sight};
+use crate::task::Task;
+use crate::task::inputs;
 use espalier_replica::Arena;
 use espalier_tensor::Model;
 use espalier_topology::Network;
@@ -29,28 +31,10 @@ use labels::Labels;
 use observe::Observer;
 use std::ops::ControlFlow;
 use std::path::Path;
+use watch::{Notes, Sight};
 
-pub(crate) use drill::{Drilled, drill};
 pub(crate) use forgery::Forgery;
-pub(crate) use play::{Ended, Last, play, play_until, tally};
-
-/// How far a run has come.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Progress {
-    /// The nodes train.
-    Training,
-    /// Something about the models that a user should know before the run goes on.
-    Note(String),
-    /// So many of so many rounds are done; the honest active nodes hold so many distinct states.
-    Round {
-        /// Rounds done.
-        done: u32,
-        /// Rounds at most.
-        of: u32,
-        /// Distinct states.
-        distinct: u32,
-    },
-}
+pub(crate) use play::{Ended, play, play_until, tally};
 
 /// Runs a simulation. The report depends on the configuration alone: not on the number of threads,
 /// not on the machine.
@@ -173,8 +157,13 @@ pub(crate) struct Harness {
 
 impl Harness {
     /// Deals out who lies.
-    fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
         Self { labels: Labels::deal(config) }
+    }
+
+    /// Whether each node is honest, for checkers of whole runs.
+    pub(crate) fn honest(&self, config: &Config) -> Vec<bool> {
+        (0..config.nodes as usize).map(|node| self.labels.is_honest(node)).collect()
     }
 
     /// Refuses models that an honest node cannot contribute; liars may bring what they want.

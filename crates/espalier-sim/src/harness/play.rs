@@ -2,13 +2,14 @@
 
 use super::{Harness, Labels};
 use crate::config::Config;
-use crate::counted;
 use crate::engine::Listener;
 use crate::error::SimError;
-use crate::family::Task;
-use crate::protocols::Tally;
+use crate::node::Node;
+use crate::report::node_view::Last;
+use crate::report::tally::Tally;
 use crate::run::Run;
-use crate::world::Node;
+use crate::run::counted;
+use crate::task::Task;
 use espalier_identity::PeerId;
 use espalier_replica::MergeState;
 use std::collections::BTreeSet;
@@ -82,14 +83,6 @@ pub(crate) fn tally(config: &Config) -> Result<Tally, SimError> {
         }
     }
     Ok(Tally { exact: ended, ..Tally::of(&run.course.engine, config, ended) })
-}
-
-/// A node at the end of a run.
-#[derive(Debug)]
-pub(crate) struct Last {
-    pub(crate) id: PeerId,
-    pub(crate) active: bool,
-    pub(crate) state: MergeState,
 }
 
 /// Runs a simulation to its last round or until `listener` has heard enough, and hands over the
