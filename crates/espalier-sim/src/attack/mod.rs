@@ -6,7 +6,6 @@
 
 mod crowd;
 mod erratic;
-mod models;
 mod protocol;
 mod search;
 #[cfg(test)]
@@ -19,10 +18,7 @@ use espalier_identity::Digest;
 use std::fmt;
 use std::str::FromStr;
 
-pub(crate) use models::{Trained, forge_models};
 pub(crate) use protocol::Gang;
-
-use models::flipped;
 
 /// An attack by name. In what follows m is the mean of the honest deltas and s their standard
 /// deviation, per coordinate; a parameter called noise is in units of s.

@@ -1,5 +1,6 @@
 //! A run: set-up and rounds.
 
+pub(crate) mod cast;
 pub(crate) mod counted;
 mod measure_peers;
 pub(crate) mod progress;
@@ -10,7 +11,6 @@ use crate::course::membership::Opening;
 use crate::course::{Course, Done};
 use crate::engine::{Happening, Listener};
 use crate::error::{SimError, flag};
-use crate::harness::{Forgery, Harness};
 use crate::node::Node;
 use crate::node::disk::Disk;
 use crate::seeds::Seeds;
@@ -23,13 +23,15 @@ use espalier_replica::{Arena, Draft, MergeState, Policy, PolicySpec, Replica};
 use espalier_tensor::Model;
 use rayon::prelude::*;
 
+use cast::Cast;
+
 /// A run of real replicas that exchange frames.
 pub(crate) struct Run<'a> {
     config: &'a Config,
     pub(crate) course: Course<'a, World>,
     pub(crate) task: Task,
     pub(crate) policy: Policy,
-    forgery: Forgery,
+    cast: Box<dyn Cast>,
 }
 
 impl<'a> Run<'a> {
@@ -37,7 +39,7 @@ impl<'a> Run<'a> {
     /// to train, and what there is to say about the models they bring.
     pub(crate) fn new(
         config: &'a Config,
-        harness: &Harness,
+        cast: Box<dyn Cast>,
         listener: Option<Listener<'a>>,
         training: &mut dyn FnMut(&[String]),
     ) -> Result<Self, SimError> {
@@ -48,7 +50,7 @@ impl<'a> Run<'a> {
             return Err(flag("--retrain", "a folder of finished models cannot be trained again"));
         }
         let arena = Arena::default();
-        harness.check_inputs(config, &task, &arena)?;
+        cast.check_inputs(config, &task, &arena)?;
         let base = task.base().map(|base| arena.put_model(base.clone()).root());
         // Only a file can have changed; elsewhere the comparison of reports shows the difference.
         if let (Family::Path(_), Some(expected), Some(found)) =
@@ -59,7 +61,7 @@ impl<'a> Run<'a> {
         }
         let keys = node_keys(config);
         let policy = agree(config, &task, &keys, base)?;
-        let opening = Opening::new(config, harness.late(config))?;
+        let opening = Opening::new(config, cast.late(config))?;
 
         training(&inputs::notes(&task));
         let train = |i: usize| task.train(i, 0, None);
@@ -81,7 +83,7 @@ impl<'a> Run<'a> {
             });
         }
         let keep_states = config.metrics.count(config.nodes) > 0 && config.nodes <= 256;
-        let cast = harness.cast(config, &network);
+        let behaviours = cast.behaviours(config, &network);
         let equipment = Equipment {
             keys,
             policy: policy.clone(),
@@ -90,18 +92,18 @@ impl<'a> Run<'a> {
             tells: config.exchange == Exchange::Broadcast || config.clock == Clock::None,
             base: task.base().cloned(),
         };
-        let mut world = World::new(nodes, cast, arena, equipment, keep_states);
+        let mut world = World::new(nodes, behaviours, arena, equipment, keep_states);
         world.broadcast = (config.exchange == Exchange::Broadcast)
             .then(|| Broadcast::new(config, &network, &world.ids));
         world.overlap = config.clock != Clock::Rounds;
         for (i, model) in models.iter().enumerate().filter(|(i, _)| opening.is_absent(*i)) {
-            harness.check_trained(&task, i, model, &world.arena)?;
+            cast.check_trained(&task, i, model, &world.arena)?;
             world.bring_later(i, draft(&task, i, model.clone(), 0));
         }
         let course = Course::new(config, world, network, opening, listener)?;
-        let mut run = Self { config, course, task, policy, forgery: harness.forgery() };
+        let mut run = Self { config, course, task, policy, cast };
         run.contribute_all(models.into_iter().map(Some).collect(), &|_| None, 0)?;
-        run.check_withheld(harness)?;
+        run.check_withheld()?;
         run.course.persist();
         Ok(run)
     }
@@ -116,7 +118,7 @@ impl<'a> Run<'a> {
     ) -> Result<(), SimError> {
         let (task, policy) = (&self.task, &self.policy);
         let mislead = |i: usize| task.mislead(i, round, start(i).as_ref());
-        self.forgery.forge(self.config, task, policy, round, &mut models, &mislead);
+        self.cast.forge(self.config, task, policy, round, &mut models, &mislead);
         for (i, model) in models.into_iter().enumerate() {
             if let Some(model) = model.filter(|_| self.world().nodes[i].active) {
                 let draft = draft(&self.task, i, model, round);
@@ -128,11 +130,11 @@ impl<'a> Run<'a> {
 
     /// Refuses to go on where an honest node could not contribute what it trained before the first
     /// round; what others could not is told.
-    fn check_withheld(&mut self, harness: &Harness) -> Result<(), SimError> {
+    fn check_withheld(&mut self) -> Result<(), SimError> {
         let world = &self.course.engine.peers;
         for (_, node) in world.withheld.iter().filter(|(kind, _)| *kind == EventKind::NotFinite) {
             let model = self.task.train(*node, 0, None)?;
-            harness.check_trained(&self.task, *node, &model, &world.arena)?;
+            self.cast.check_trained(&self.task, *node, &model, &world.arena)?;
         }
         self.tell_withheld();
         Ok(())

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::course::Course;
 use crate::engine::{Exchanged, Logged, Onlooker, Passage, Passed};
 use crate::error::SimError;
-use crate::harness::Harness;
+use crate::harness::deal;
 use crate::run::Run;
 use crate::world::{Look, World};
 use espalier_identity::Digest;
@@ -38,8 +38,7 @@ pub(crate) struct Drilled {
 /// [`SimError`] if the configuration does not run, or a node could not do its duty.
 pub(crate) fn drill(config: &Config, checker: Option<&str>) -> Result<Drilled, SimError> {
     config.check()?;
-    let harness = Harness::new(config);
-    let honest = harness.honest(config);
+    let (cast, honest) = deal(config);
     let network = config.topology.build(honest.len(), config.seed)?;
     let setting =
         Setting { config, network: &network, ids: Vec::new(), honest: honest.clone(), base: None };
@@ -49,7 +48,7 @@ pub(crate) fn drill(config: &Config, checker: Option<&str>) -> Result<Drilled, S
         jury.record(record);
         jury.violation.is_none()
     };
-    let mut run = Run::new(config, &harness, Some(&mut listener), &mut |_| {})?;
+    let mut run = Run::new(config, cast, Some(&mut listener), &mut |_| {})?;
     let ids = run.ids().to_vec();
     jury.borrow_mut().introduce(ids, run.task.base().cloned());
     let states = config.order == espalier_topology::Order::Sequential;

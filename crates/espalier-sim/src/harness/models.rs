@@ -1,30 +1,30 @@
 //! Between models and rows: liars forge rows of deltas, and contribute models.
 
-use super::{Attack, Scene};
+use crate::attack::{Attack, Scene};
 use crate::config::Config;
 use crate::seeds::Seeds;
 use crate::task::Task;
-use crate::tensors::{map_floats, row_of};
+use crate::tensors::{row_of, with_row};
 use espalier_identity::Keypair;
 use espalier_replica::{Arena, Draft, MergeState, Policy, PolicySpec};
 use espalier_tensor::Model;
 
 /// What everybody trained in a training round; liars have trained honestly up to here.
 #[derive(Debug)]
-pub(crate) struct Trained<'a> {
-    pub(crate) task: &'a Task,
-    pub(crate) policy: &'a Policy,
+pub(super) struct Trained<'a> {
+    pub(super) task: &'a Task,
+    pub(super) policy: &'a Policy,
     /// Number of the training round.
-    pub(crate) number: u64,
+    pub(super) number: u64,
     /// Models of the honest nodes, by node number.
-    pub(crate) honest: Vec<(usize, &'a Model)>,
+    pub(super) honest: Vec<(usize, &'a Model)>,
     /// Models of the liars of one attack, by node number.
-    pub(crate) own: Vec<(usize, &'a Model)>,
+    pub(super) own: Vec<(usize, &'a Model)>,
 }
 
 /// The models that the liars of one attack contribute, in the order of `trained.own`. `previous` is
 /// their last push and becomes this one. Elements that the attack leaves alone keep their bytes.
-pub(crate) fn forge_models(
+pub(super) fn forge_models(
     attack: Attack,
     config: &Config,
     trained: &Trained<'_>,
@@ -59,26 +59,6 @@ pub(crate) fn forge_models(
         }
     });
     contributed.collect()
-}
-
-/// `model` with the opposite delta.
-pub(crate) fn flipped(model: &Model, base: Option<&Model>) -> Model {
-    let own = row_of(model, base);
-    let row: Vec<f32> = own.iter().map(|x| -x).collect();
-    with_row(model, base, &own, &row)
-}
-
-/// base + `row`, but for the elements that are as in `own`, which keep those of `model`.
-fn with_row(model: &Model, base: Option<&Model>, own: &[f32], row: &[f32]) -> Model {
-    let mut at = 0;
-    map_floats(model, base, |values, base| {
-        for (i, value) in values.iter_mut().enumerate() {
-            if row[at].to_bits() != own[at].to_bits() {
-                *value = base.map_or(0.0, |base| base[i]) + f64::from(row[at]);
-            }
-            at += 1;
-        }
-    })
 }
 
 /// What the federation would make of other rows: the merge itself as the target of a search.
