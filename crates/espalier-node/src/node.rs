@@ -5,7 +5,9 @@ use crate::gate::Gate;
 use crate::io::{Command, Event, Input, Output};
 use crate::links::Links;
 use espalier_identity::{Keypair, PeerId};
-use espalier_replica::{ChangeError, Delta, Effect, MergeState, ReceiveError, Received, Replica};
+use espalier_replica::{
+    ApplyError, ChangeError, Delta, Effect, MergeState, ReceiveError, Received, Replica,
+};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -38,6 +40,12 @@ impl Node {
     #[must_use]
     pub fn replica(&self) -> &Replica {
         &self.replica
+    }
+
+    /// Its replica, for settings. What changes its state goes through [`Node::change`] and
+    /// [`Node::handle`], or else it is not written.
+    pub fn replica_mut(&mut self) -> &mut Replica {
+        &mut self.replica
     }
 
     /// The state of its replica.
@@ -96,6 +104,21 @@ impl Node {
         self.persist(news, true, &mut out);
         self.spread(&mut out);
         Ok((done, out))
+    }
+
+    /// Joins what a copy of this node has received meanwhile. What the copy knew of its peers is
+    /// not joined.
+    ///
+    /// # Errors
+    /// [`ApplyError::Policy`] if it is of another federation; nothing is changed.
+    pub fn absorb(&mut self, other: Self) -> Result<Vec<Output>, ApplyError> {
+        let news = self.replica.absorb(other.replica)?;
+        let mut out = Vec::new();
+        let own = self.id();
+        let own = news.ops().any(|op| op.op().author == own);
+        self.persist(news, own, &mut out);
+        self.spread(&mut out);
+        Ok(out)
     }
 
     /// Says whom news are told, of those peers that can be reached; without this, all of them.

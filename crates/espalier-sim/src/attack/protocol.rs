@@ -5,6 +5,7 @@ use super::Attack;
 use super::erratic::Erratic;
 use crate::node::Node;
 use crate::node::behaviour::{Behaviour, Parcel, Turn};
+use crate::node::face::Face;
 use crate::tensors::flipped;
 use espalier_identity::{Digest, PeerId, canonical};
 use espalier_lattice::Dot;
@@ -418,7 +419,7 @@ impl Behaviour for Flood {
 /// Comes back from a crash as it was before it first signed anything, and signs again.
 #[derive(Debug)]
 struct Amnesia {
-    before: Option<(Replica, Draft)>,
+    before: Option<(Face, Draft)>,
 }
 
 impl Behaviour for Amnesia {
@@ -438,8 +439,8 @@ impl Behaviour for Amnesia {
         if turn.round < FORGETS {
             return Ok(());
         }
-        if let Some((replica, draft)) = self.before.take() {
-            turn.node.faces = vec![replica];
+        if let Some((face, draft)) = self.before.take() {
+            turn.node.faces = vec![face];
             // Training after a crash does not give the same model; another weight will do here.
             let draft = Draft { weight: draft.weight / 2.0, ..draft };
             turn.node.say(|state, key| state.add(key, draft.clone()).map(drop))?;

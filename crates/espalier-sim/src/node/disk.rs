@@ -7,7 +7,7 @@
 
 use crate::seeds::Dice;
 use espalier_identity::{Digest, canonical};
-use espalier_replica::{Arena, MergeState, OpId, Policy, SignedOp, VerifiedOp};
+use espalier_replica::{Arena, Delta, MergeState, OpId, Policy, SignedOp, VerifiedOp};
 use std::collections::BTreeSet;
 
 /// Bytes of a record before the operation: length and checksum.
@@ -20,19 +20,16 @@ pub(crate) struct Disk {
     /// How much of the log survives a crash for certain.
     synced: usize,
     logged: BTreeSet<OpId>,
-    /// What was in the log when it was last written.
-    written: Option<MergeState>,
 }
 
 impl Disk {
-    /// Appends the operations that are not in the log yet, by (author, seq): those that came since
-    /// it was last written.
-    pub(crate) fn write(&mut self, state: &MergeState) {
-        let nothing = || MergeState::with_arena(state.policy().clone(), state.arena().clone());
-        let before = self.written.replace(state.without_views()).unwrap_or_else(nothing);
+    /// Appends operations that are not in the log yet, by (author, seq).
+    pub(crate) fn write(&mut self, state: &MergeState, news: Vec<Delta>) {
         // Whoever is not accepted any more is not taken back in.
         let accepted = |op: &&VerifiedOp| state.accepts(&op.op().author);
-        for op in state.since(&before).ops().filter(accepted) {
+        let mut ops: Vec<_> = news.iter().flat_map(Delta::ops).filter(accepted).collect();
+        ops.sort_by_key(|op| (op.op().author, op.op().seq, op.id()));
+        for op in ops {
             if self.logged.insert(op.id()) {
                 let bytes = canonical::encode(op.signed());
                 self.log.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
@@ -73,7 +70,6 @@ impl Disk {
         self.logged = ops.iter().map(SignedOp::id).collect();
         let mut state = MergeState::with_arena(policy.clone(), arena.clone());
         state.apply(ops).expect("a node reads back what it took in");
-        self.written = Some(state.without_views());
         state
     }
 }
@@ -102,10 +98,10 @@ mod tests {
     use espalier_replica::{Draft, PolicySpec};
     use espalier_tensor::Model;
 
-    fn grown(state: &mut MergeState, author: u8) {
+    fn grown(state: &mut MergeState, author: u8) -> Delta {
         let key = Keypair::from_seed([author; 32]);
         let model = Model::from_f32(&[("w", &[1], &[f32::from(author)])]).expect("a model");
-        state.add(&key, Draft::new("test", model)).expect("a contribution");
+        state.add(&key, Draft::new("test", model)).expect("a contribution")
     }
 
     /// Cut anywhere, with a bit flipped or not: everything synchronised is there, nothing is there
@@ -119,12 +115,12 @@ mod tests {
             let dice = &mut Seeds(seed).rng("tear", 0);
             let mut state = MergeState::with_arena(policy.clone(), arena.clone());
             let mut disk = Disk::default();
-            (1..4).for_each(|author| grown(&mut state, author));
-            disk.write(&state);
+            let news = (1..4).map(|author| grown(&mut state, author)).collect();
+            disk.write(&state, news);
             disk.sync();
             let safe: BTreeSet<_> = state.ops().map(|op| op.id()).collect();
-            (4..8).for_each(|author| grown(&mut state, author));
-            disk.write(&state);
+            let news: Vec<_> = (4..8).map(|author| grown(&mut state, author)).collect();
+            disk.write(&state, news.clone());
             disk.tear(dice);
             let back = disk.read(&policy, &arena);
             let there: BTreeSet<_> = back.ops().map(|op| op.id()).collect();
@@ -132,7 +128,7 @@ mod tests {
             assert!(safe.is_subset(&there) && there.is_subset(&all), "seed {seed}");
             torn.insert(there.len());
             // The log goes on where it was cut.
-            disk.write(&state);
+            disk.write(&state, news);
             disk.sync();
             disk.tear(dice);
             assert_eq!(disk.read(&policy, &arena).ops_root(), state.ops_root(), "seed {seed}");

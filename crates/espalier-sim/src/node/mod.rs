@@ -2,10 +2,12 @@
 
 pub(crate) mod behaviour;
 pub(crate) mod disk;
+pub(crate) mod face;
 
 use disk::Disk;
 use espalier_identity::{Digest, Keypair, PeerId};
-use espalier_replica::{ChangeError, MergeState, Replica};
+use espalier_replica::{ChangeError, MergeState};
+use face::Face;
 use std::collections::BTreeMap;
 
 /// By author the root of the contribution that was looked at last, and whether it was measured.
@@ -16,8 +18,8 @@ pub(crate) type Measured = BTreeMap<PeerId, (Digest, bool)>;
 pub(crate) struct Node {
     pub(crate) id: PeerId,
     pub(crate) name: String,
-    /// What it shows its peers: one replica, or several of which its behaviour shows each peer one.
-    pub(crate) faces: Vec<Replica>,
+    /// What it shows its peers: one face, or several of which its behaviour shows each peer one.
+    pub(crate) faces: Vec<Face>,
     /// Whether it takes part now.
     pub(crate) active: bool,
     /// What survives a crash.

@@ -13,6 +13,7 @@ use crate::engine::{Happening, Listener};
 use crate::error::{SimError, flag};
 use crate::node::Node;
 use crate::node::disk::Disk;
+use crate::node::face::Face;
 use crate::seeds::Seeds;
 use crate::task::Task;
 use crate::task::inputs;
@@ -71,10 +72,11 @@ impl<'a> Run<'a> {
         let mut nodes = Vec::with_capacity(count);
         for (i, key) in keys.iter().enumerate() {
             let state = MergeState::with_arena(policy.clone(), arena.clone());
+            let replica = Replica::new(key.clone(), state, config.exchange.of_replicas());
             nodes.push(Node {
                 id: key.peer_id(),
                 name: format!("node_{i}"),
-                faces: vec![Replica::new(key.clone(), state, config.exchange.of_replicas())],
+                faces: vec![Face::new(replica, config.may_crash())],
                 active: !opening.is_absent(i),
                 disk: Disk::default(),
                 own_seq: 0,

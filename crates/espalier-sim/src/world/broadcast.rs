@@ -307,7 +307,7 @@ impl World {
     /// Broadcasts what a node has signed since it did so last.
     fn announce(&mut self, node: usize, now: Time) -> Vec<Outcome> {
         let Some(trees) = &mut self.broadcast else { return Vec::new() };
-        let (replica, member) = (&self.nodes[node].faces[0], &mut trees.members[node]);
+        let (replica, member) = (self.nodes[node].faces[0].replica(), &mut trees.members[node]);
         member.settled = true;
         let frames = replica.announcements(member.announced, MAX_MESSAGE / 2);
         member.announced = replica.state().last_seq(&member.id);

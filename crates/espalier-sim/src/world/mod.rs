@@ -10,8 +10,10 @@ use crate::engine::{Outbox, Population, Timer};
 use crate::error::SimError;
 use crate::node::Node;
 use crate::node::behaviour::{Behaviour, Parcel, Turn};
+use crate::node::face::Face;
 use crate::seeds::Dice;
 use espalier_identity::{Digest, Domain, Keypair, PeerId};
+use espalier_node::Input;
 use espalier_replica::{
     Arena, ChangeError, Draft, Effect, HEADER_LEN, MergeState, Policy, Replica, counting,
 };
@@ -151,7 +153,7 @@ impl World {
             let payload = match effect {
                 Effect::Send { frame, .. } => Payload::Frame(frame),
                 Effect::Provide { contents, .. } => {
-                    let replica = &self.nodes[from].faces[self.face(from, to)];
+                    let replica = self.nodes[from].faces[self.face(from, to)].replica();
                     let parcel = self.behaviours[from].parcel(replica, &contents);
                     parcel.map_or(Payload::Tensors(contents), Payload::Parcel)
                 }
@@ -164,8 +166,8 @@ impl World {
 impl Population for World {
     type Message = Payload;
     type Record = [Look; 2];
-    type Start = Vec<Vec<Replica>>;
-    type Kept = [Vec<Replica>; 2];
+    type Start = Vec<Vec<Face>>;
+    type Kept = [Vec<Face>; 2];
 
     fn count(&self) -> usize {
         self.nodes.len()
@@ -178,7 +180,7 @@ impl Population for World {
     fn start(&mut self, from: usize, to: usize, out: &mut Outbox<Payload>) {
         if !self.overlap {
             for node in [from, to] {
-                self.nodes[node].faces.iter_mut().for_each(Replica::lapse);
+                self.nodes[node].faces.iter_mut().for_each(Face::lapse);
             }
         }
         let (face, peer) = (self.face(from, to), self.ids[to]);
@@ -197,24 +199,25 @@ impl Population for World {
         out: &mut Outbox<Payload>,
     ) -> u32 {
         let face = self.face(to, from);
-        let (sender, replica) = (self.ids[from], &mut self.nodes[to].faces[face]);
-        let received = match message {
+        let sender = self.ids[from];
+        let input = match message {
             Payload::Frame(frame) => {
                 self.behaviours[to].overhear(&frame);
-                replica.receive(sender, &frame).unwrap_or_default()
+                Input::Frame { from: sender, frame }
             }
             Payload::Tensors(mut contents) => {
                 // What nobody has does not arrive, whoever named it.
                 contents.retain(|digest| self.arena.store().get(digest).is_some());
-                replica.tensors_stored(&contents)
+                Input::TensorsStored(contents)
             }
             Payload::Parcel(Parcel { envelope, tensors }) => {
-                replica.receive_tensors(&envelope, tensors).unwrap_or_default()
+                Input::Tensors { from: sender, envelope, tensors }
             }
             Payload::Gossip(message) => return self.hear(from, to, &message, out),
         };
-        self.let_out(to, received.effects, out);
-        received.admitted.len() as u32
+        let (effects, admitted) = self.nodes[to].faces[face].handle(input);
+        self.let_out(to, effects, out);
+        admitted as u32
     }
 
     fn timer(&mut self, node: usize, token: u64, out: &mut Outbox<Payload>) -> u32 {
@@ -288,15 +291,15 @@ impl Population for World {
         }
     }
 
-    fn snapshot(&self) -> Vec<Vec<Replica>> {
+    fn snapshot(&self) -> Vec<Vec<Face>> {
         self.nodes.iter().map(|node| node.faces.clone()).collect()
     }
 
-    fn set_apart(&mut self, pair: [usize; 2], start: &Vec<Vec<Replica>>) -> [Vec<Replica>; 2] {
+    fn set_apart(&mut self, pair: [usize; 2], start: &Vec<Vec<Face>>) -> [Vec<Face>; 2] {
         pair.map(|node| std::mem::replace(&mut self.nodes[node].faces, start[node].clone()))
     }
 
-    fn rejoin(&mut self, pair: [usize; 2], kept: [Vec<Replica>; 2]) {
+    fn rejoin(&mut self, pair: [usize; 2], kept: [Vec<Face>; 2]) {
         for (node, faces) in pair.into_iter().zip(kept) {
             let learnt = std::mem::replace(&mut self.nodes[node].faces, faces);
             for (face, learnt) in self.nodes[node].faces.iter_mut().zip(learnt) {
@@ -331,7 +334,7 @@ impl Stage for World {
     fn begin_round(&mut self, round: u32) {
         self.round = round;
         let faces = self.nodes.iter_mut().flat_map(|node| &mut node.faces);
-        faces.for_each(Replica::tick);
+        faces.for_each(|face| drop(face.handle(Input::Tick)));
     }
 
     fn crash(&mut self, node: usize, dice: &mut Dice) {
@@ -343,7 +346,8 @@ impl Stage for World {
         let key = keys[node].clone();
         let node = &mut self.nodes[node];
         let state = node.disk.read(policy, &self.arena);
-        node.faces = vec![Replica::new(key, state, exchange.of_replicas())];
+        let replica = Replica::new(key, state, exchange.of_replicas());
+        node.faces = vec![Face::new(replica, true)];
         node.measured = Default::default();
     }
 
@@ -355,18 +359,22 @@ impl Stage for World {
         }
         let Equipment { disks, tells, .. } = self.equipment;
         if !disks && !tells {
+            node.faces.iter_mut().for_each(Face::persisted);
             return false;
         }
         let own = node.state().last_seq(&node.id);
         let news = std::mem::replace(&mut node.own_seq, own) < own;
         if disks {
-            node.disk.write(node.faces[0].state());
+            let ops = node.faces[0].unwritten();
+            node.disk.write(node.faces[0].state(), ops);
             #[cfg(feature = "mutants")]
             let news = news && !crate::mutants::SimMutant::Unsynchronised.is_loose();
             if news || sync {
                 node.disk.sync();
             }
         }
+        // What is only others' may be lost in a crash; whoever signed it brings it again.
+        node.faces.iter_mut().for_each(Face::persisted);
         news
     }
 
