@@ -1,31 +1,29 @@
 //! Attacks that try out what harms most: the aggregation is a box that they may ask a bounded
 //! number of times, always in the same order.
 
-use super::crowd::{Crowd, trimmed_mean, unit, wide};
-use super::vectors::Forger;
+use super::crowd::{trimmed_mean, wide};
+use super::forger::Forger;
 use espalier_tensor::kernels::squared_distance_f64;
 
 /// The factors that are tried first, ascending.
 const FACTORS: [f64; 12] = [0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 12.0];
-/// How far `white-box` pushes at first, in honest radii, ascending.
-const LENGTHS: [f64; 7] = [0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0];
 /// How often the interval around the best factor is halved; each time costs two questions.
 const HALVINGS: usize = 6;
 
 /// Asks the aggregation under attack how far from the honest mean it can be brought.
-struct Judge<'a> {
+pub(super) struct Judge<'a> {
     forger: &'a Forger<'a>,
     /// The honest rows, and behind them what is tried.
     rows: Vec<Vec<f32>>,
 }
 
 impl<'a> Judge<'a> {
-    fn new(forger: &'a Forger<'a>) -> Self {
+    pub(super) fn new(forger: &'a Forger<'a>) -> Self {
         Self { forger, rows: forger.crowd.rows.to_vec() }
     }
 
     /// The squared distance of the aggregate from the honest mean.
-    fn harm(&mut self, forged: Vec<Vec<f32>>) -> f64 {
+    pub(super) fn harm(&mut self, forged: Vec<Vec<f32>>) -> f64 {
         let crowd = &self.forger.crowd;
         self.rows.truncate(crowd.rows.len());
         self.rows.extend(forged);
@@ -40,13 +38,18 @@ impl<'a> Judge<'a> {
 }
 
 /// The position of the greatest harm; of equal ones the first.
-fn worst(harms: &[f64]) -> usize {
+pub(super) fn worst(harms: &[f64]) -> usize {
     (0..harms.len()).fold(0, |best, i| if harms[i] > harms[best] { i } else { best })
 }
 
 /// The factor around `tried[at]`, whose harm is `most`, with which harm is greatest, as far as
 /// halving the intervals to its neighbours finds it.
-fn refine(tried: &[f64], at: usize, mut most: f64, mut harm: impl FnMut(f64) -> f64) -> f64 {
+pub(super) fn refine(
+    tried: &[f64],
+    at: usize,
+    mut most: f64,
+    mut harm: impl FnMut(f64) -> f64,
+) -> f64 {
     let mut low = if at == 0 { 0.0 } else { tried[at - 1] };
     let mut high = tried[(at + 1).min(tried.len() - 1)];
     let mut best = tried[at];
@@ -74,62 +77,6 @@ pub(super) fn worst_factor(
     let harms = FACTORS.map(|factor| judge.harm(rows(factor)));
     let at = worst(&harms);
     rows(refine(&FACTORS, at, harms[at], |factor| judge.harm(rows(factor))))
-}
-
-/// How the liars share out a push.
-#[derive(Debug, Clone, Copy)]
-enum Split {
-    /// All the same, with honest-sized noise.
-    Together,
-    /// From half of it to one and a half, with half of the noise.
-    Spread,
-}
-
-const SPLITS: [Split; 2] = [Split::Together, Split::Spread];
-
-/// The worst of seven directions, seven lengths and two ways to share the push out, refined in its
-/// length. Asks the target 110 times.
-pub(super) fn white_box(forger: &Forger<'_>) -> Vec<Vec<f32>> {
-    let Crowd { mean, deviation, .. } = &forger.crowd;
-    let (top, _) = forger.crowd.top();
-    let random = forger.random_direction();
-    let pattern = |sign: &dyn Fn(usize) -> f64| {
-        unit(deviation.iter().enumerate().map(|(k, s)| sign(k) * s).collect())
-    };
-    let against = |direction: &[f64]| direction.iter().map(|x| -x).collect::<Vec<_>>();
-    let directions = [
-        unit(against(mean)),
-        unit(mean.clone()),
-        pattern(&|_| 1.0),
-        pattern(&|k| if random[k] < 0.0 { -1.0 } else { 1.0 }),
-        pattern(&|k| random[k]),
-        against(&top),
-        top,
-    ];
-    let radius = forger.crowd.radius();
-    let liars = forger.liars();
-    let rows = |direction: &[f64], length: f64, split: Split| {
-        let length = length * radius;
-        match split {
-            Split::Together => forger.rows(1.0, |_, k| mean[k] + length * direction[k]),
-            Split::Spread => forger.rows(0.5, |liar, k| {
-                let share = 0.5 + liar as f64 / (liars - 1).max(1) as f64;
-                mean[k] + share * length * direction[k]
-            }),
-        }
-    };
-    let mut judge = Judge::new(forger);
-    let kinds = directions.iter().flat_map(|direction| SPLITS.map(|split| (direction, split)));
-    let tried = kinds.map(|(direction, split)| {
-        let harms = LENGTHS.map(|length| judge.harm(rows(direction, length, split)));
-        let at = worst(&harms);
-        (direction, split, at, harms[at])
-    });
-    let tried: Vec<_> = tried.collect();
-    let harms: Vec<f64> = tried.iter().map(|(_, _, _, harm)| *harm).collect();
-    let (direction, split, at, most) = tried[worst(&harms)];
-    let harm = |length| judge.harm(rows(direction, length, split));
-    rows(direction, refine(&LENGTHS, at, most, harm), split)
 }
 
 #[cfg(test)]

@@ -48,8 +48,10 @@ fn names_read_back() {
         let attack: Attack = full.parse().expect(&full);
         assert_eq!(attack.to_string(), full);
     }
-    assert_eq!("alie".parse(), Ok(Attack::Alie(1.5, 0.0)));
-    assert_eq!(Attack::Alie(1.5, 0.0).to_string(), "alie:1.5");
+    assert_eq!("alie".parse::<Attack>(), "alie:1.5:0".parse());
+    assert_ne!("alie".parse::<Attack>(), "alie:1.5:1".parse());
+    assert_eq!("alie".parse::<Attack>().expect("alie").to_string(), "alie:1.5");
+    assert_eq!("withhold".parse::<Attack>().expect("withhold").to_string(), "withhold");
     let error = "sign-flop".parse::<Attack>().expect_err("no such attack");
     assert!(error.to_string().ends_with("(did you mean `sign-flip`?)"), "{error}");
     let error = "scale:x".parse::<Attack>().expect_err("no number");

@@ -116,7 +116,6 @@ fn check_texts(config: &Config) -> Result<(), SimError> {
     reads_back("--partition", partition.as_ref())?;
     config.retract.iter().try_for_each(|retract| reads_back("--retract", Some(retract)))?;
     reads_back("--byzantine", Some(byzantine))?;
-    config.attack.iter().try_for_each(|attack| reads_back("--attack", Some(attack)))?;
     config.outage.iter().try_for_each(|outage| reads_back("--outage", Some(outage)))?;
     reads_back("--churn", config.churn.as_ref())?;
     reads_back("--period", Some(&config.period))?;

@@ -131,7 +131,7 @@ impl Default for Config {
             bandwidth: None,
             retract: Vec::new(),
             byzantine: Share::Count(0),
-            attack: vec![Attack::SignFlip],
+            attack: vec![Attack::SIGN_FLIP],
             spread: Spread::Iid,
             retrain: None,
             profile: Profile::Strict,

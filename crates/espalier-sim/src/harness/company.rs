@@ -87,7 +87,7 @@ impl Cast for Company {
                 continue;
             }
             let nodes: Vec<usize> = own.iter().map(|(node, _)| *node).collect();
-            if *attack == Attack::LabelFlip
+            if attack.is_misled()
                 && let Some(misled) = nodes.iter().map(|i| mislead(*i)).collect::<Option<Vec<_>>>()
             {
                 forged.extend(nodes.into_iter().zip(misled));

@@ -47,7 +47,7 @@ pub(super) fn forge_models(
         previous: previous.as_deref(),
     };
     let forged = attack.forge(&scene);
-    if matches!(attack, Attack::Drift(_)) {
+    if attack.is_steady() {
         *previous = Some(scene.push(&forged));
     }
     let changed = trained.own.iter().zip(own.iter().zip(&forged));

@@ -205,7 +205,7 @@ fn liars(dice: &mut Dice, config: &mut Config) {
     let kinds = 1 + dice.below(3);
     let draw = |_| match dice.below(6) {
         0 => one_of(dice, &attacks),
-        1 | 2 => Attack::Erratic,
+        1 | 2 => Attack::ERRATIC,
         _ => one_of(dice, &on_protocol),
     };
     config.attack = (0..kinds).map(draw).collect();

@@ -84,8 +84,6 @@ fn values_without_a_text_form() {
         let byzantine = Share::Percent(percent);
         check(Config { byzantine, ..small() }, "--byzantine", "34%");
     }
-    let attack = vec![Attack::Scale(f64::NAN)];
-    check(Config { attack, ..small() }, "--attack", "finite");
     for spread in [Spread::Dirichlet(0.0), Spread::Dirichlet(f64::NAN), Spread::Clusters(0)] {
         check(Config { spread, ..small() }, "--spread", "dirichlet:A");
     }
@@ -128,6 +126,7 @@ fn misspelt_words_suggest_the_nearest() {
         (problem::<Attack>("equivocate"), "(did you mean `equivocation`?)"),
         (problem::<Attack>("nan:3"), "`nan:3` is not nan, which takes no parameter"),
         (problem::<Attack>("scale:much"), "`scale:much` is not scale:K with a finite number"),
+        (problem::<Attack>("scale:NaN"), "`scale:NaN` is not scale:K with a finite number"),
         (problem::<Spread>("dirchlet:1"), "(did you mean `dirichlet`?)"),
         (problem::<Spread>("clusters:1"), "clusters:K with K >= 2"),
         (problem::<Metrics>("simple:3"), "(did you mean `sample`?)"),

@@ -187,7 +187,7 @@ impl GridConfig {
         let protocol = Attack::FORMS.iter().map(|(form, _)| form.split(':').next());
         let protocol = protocol.filter_map(|name| name?.parse().ok());
         // What an erratic liar does is not one attack.
-        let one = |attack: &Attack| !attack.changes_models() && *attack != Attack::Erratic;
+        let one = |attack: &Attack| !attack.changes_models() && *attack != Attack::ERRATIC;
         let protocol = protocol.filter(one);
         Self {
             model: Family::Synthetic(vec![1024]),

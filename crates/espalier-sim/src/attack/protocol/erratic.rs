@@ -1,7 +1,8 @@
-//! A liar without a plan: signs at random what no correct node signs, so that rules meet in ways
-//! that
-//! nobody thought of. Some are sly: they do nothing that convicts them, and are heard.
+//! `erratic`, a liar without a plan: signs at random what no correct node signs, so that rules meet
+//! in ways that nobody thought of. Some are sly: they do nothing that convicts them, and are heard.
 
+use super::Liar;
+use crate::attack::registry::{AttackInfo, Kind};
 use crate::node::Node;
 use crate::node::behaviour::{Behaviour, Turn};
 use crate::seeds::{Dice, Seeds};
@@ -21,19 +22,31 @@ const MOST: usize = 3;
 /// The greatest logical time that is legal.
 const MAX_LAMPORT: u64 = 1 << 48;
 
+pub(in crate::attack) const INFO: AttackInfo = AttackInfo {
+    name: "erratic",
+    form: "erratic",
+    summary: "whatever no correct node signs, at random",
+    parameters: &[],
+    kind: Kind::Protocol(behave),
+};
+
+fn behave(liar: &Liar<'_>) -> Box<dyn Behaviour> {
+    Box::new(Erratic::new(liar.node, liar.half_time()))
+}
+
 /// In every round of the first half of the run it signs what comes to its mind, on every face.
 #[derive(Debug)]
-pub(super) struct Erratic {
+struct Erratic {
     /// Its number among the nodes.
-    pub(super) number: usize,
+    number: usize,
     /// The last round in which it acts.
-    pub(super) until: u32,
+    until: u32,
     trained: Option<Model>,
     heard: Vec<u8>,
 }
 
 impl Erratic {
-    pub(super) fn new(number: usize, until: u32) -> Self {
+    fn new(number: usize, until: u32) -> Self {
         Self { number, until, trained: None, heard: Vec::new() }
     }
 
