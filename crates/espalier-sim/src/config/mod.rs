@@ -7,6 +7,7 @@ mod values;
 
 use crate::attack::Attack;
 use crate::suggest::nearest;
+use espalier_blame::Blame;
 use espalier_identity::Digest;
 use espalier_topology::{Order, Schedule, Topology};
 use espalier_trust::Profile;
@@ -151,13 +152,27 @@ impl Config {
     }
 }
 
-/// A value on the command line that cannot be read. The user's fault.
+/// The text of a value that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{given}` is not {expected}{}", did_you_mean(*.nearest))]
 pub struct ParseError {
     given: String,
     expected: String,
     nearest: Option<&'static str>,
+}
+
+impl ParseError {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        Blame::Caller
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        "value-unreadable"
+    }
 }
 
 pub(crate) fn wrong(given: &str, expected: impl Into<String>) -> ParseError {
