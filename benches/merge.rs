@@ -71,7 +71,7 @@ fn exchange(c: &mut Criterion) {
     group.throughput(Throughput::Elements(1));
     for (name, a, b) in [("two thirds each", &a, &b), ("equal", &a, &a)] {
         let pair = [(0, a), (1, b)]
-            .map(|(i, state)| Replica::new(keys[i].clone(), state.clone(), Exchange::Delta));
+            .map(|(i, state)| Replica::new(keys[i].clone(), state.clone(), ExchangeMode::Delta));
         group.bench_function(name, |bench| {
             bench.iter_batched_ref(|| pair.clone(), drive, BatchSize::SmallInput);
         });

@@ -2,6 +2,7 @@
 //!
 //! * `fixtures`: renews or checks golden files and snapshots.
 //! * `tidy`: checks what the compiler cannot, such as the arrows between crates.
+//! * `errors`: renews the list of the codes of errors.
 //! * `bench`: runs the benchmarks, or each of them once.
 //! * `growth`: measures how runs grow with the number of nodes, and plots it.
 //! * `screenshots`: takes the pictures of the page that the README shows, and more to look at.
@@ -14,11 +15,13 @@
 
 mod browser;
 mod ci;
+mod errors;
 mod fixtures;
 mod fuzz;
 mod growth;
 mod step;
 mod tidy;
+mod types;
 mod workspace;
 
 use anyhow::{Result, bail};
@@ -45,6 +48,8 @@ enum Command {
     },
     /// Check arrows between crates, file headers and sizes, links, forbidden words
     Tidy,
+    /// Renew docs/ERRORS.md from the source
+    Errors,
     /// Run the benchmarks
     Bench {
         /// Run each benchmark once, without measuring
@@ -106,6 +111,7 @@ fn run(command: Command) -> Result<()> {
     match command {
         Command::Fixtures { check } => fixtures::run(&places, check),
         Command::Tidy => tidy::run(&places),
+        Command::Errors => errors::run(&places),
         Command::Bench { smoke } => bench(smoke).run(&places.root),
         Command::Growth => {
             ci::release().run(&places.root)?;

@@ -29,9 +29,9 @@ pub(crate) fn run(args: &ByzantineArgs, quiet: bool) -> Result<(), Failure> {
         Journal::open(&args.out, &config, args.force).map_err(|error| match error {
             GridFileError::OtherGrid { .. } => {
                 let right = "use another folder, or --force to begin anew";
-                Failure::Input(anyhow::anyhow!("--out: {error}; {right}"))
+                Failure::of(error.blame(), anyhow::anyhow!("--out: {error}; {right}"))
             }
-            GridFileError::Io { .. } | GridFileError::Write(_) => Failure::environment(error),
+            error => error.into(),
         })?;
     // What goes to standard output with `--json -` is JSON and nothing else.
     let quiet = quiet || outputs.to_stdout();
@@ -51,7 +51,7 @@ pub(crate) fn run(args: &ByzantineArgs, quiet: bool) -> Result<(), Failure> {
     }
     // With the journal the grid can be written again without being run again.
     written?;
-    journal.close().map_err(Failure::environment)
+    Ok(journal.close()?)
 }
 
 /// Runs what is still open. Every result is in the journal before the next is waited for.
@@ -75,9 +75,9 @@ fn play(
     });
     drop(bar);
     if let Some(error) = trouble {
-        return Err(Failure::environment(error));
+        return Err(error.into());
     }
-    match grid.map_err(Failure::input)? {
+    match grid? {
         Some(grid) => Ok((grid, journal)),
         None => Err(Failure::Environment(anyhow::anyhow!("the grid was stopped"))),
     }
@@ -123,7 +123,7 @@ pub(crate) fn configure(args: &ByzantineArgs) -> Result<GridConfig, Failure> {
         retrain: args.retrain,
         attest: !args.no_attest,
     };
-    config.check().map_err(Failure::input)?;
+    config.check()?;
     let cells = config.cells();
     let liars = |cell: &Cell| cell.share.of(cell.nodes);
     if args.honest_seeds.is_some() && cells.iter().all(|cell| liars(cell) > 0) {

@@ -30,8 +30,18 @@ pub(crate) fn print_json(text: &str) -> Result<(), Failure> {
     print_bytes(escape::json(text).as_bytes())
 }
 
-/// Prints a line for errors. If even that fails there is nobody to tell.
+/// Prints a line for errors, whatever is in it. If even that fails there is nobody to tell.
 pub(crate) fn complain(text: &str) {
+    complain_in_lines(&complaint(text));
+}
+
+/// The line that [`complain`] prints.
+pub(crate) fn complaint(text: &str) -> String {
+    escape::line(text).into_owned()
+}
+
+/// Prints what is meant to have several lines.
+pub(crate) fn complain_in_lines(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", escape::lines(text));
 }
 

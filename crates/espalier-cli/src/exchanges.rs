@@ -5,7 +5,6 @@ use crate::args::ExchangesArgs;
 use crate::console::{self, Cells};
 use crate::limits::check_memory;
 use crate::outputs::Outputs;
-use crate::simulate::failure;
 use espalier::file::count;
 use espalier::sim::{
     Clock, Config, Estimate, Exchanges, ExchangesConfig, Protocol, ProtocolResult, run_exchanges,
@@ -32,7 +31,7 @@ pub(crate) fn run(args: &ExchangesArgs, quiet: bool) -> Result<(), Failure> {
             bar.done(&protocol.to_string());
         }
     };
-    let result = run_exchanges(&config, &watch).map_err(failure)?;
+    let result = run_exchanges(&config, &watch)?;
     drop(bar);
     outputs.write("--json", || result.to_json() + "\n");
     let written = outputs.done();
@@ -72,7 +71,7 @@ pub(crate) fn configure(args: &ExchangesArgs) -> Result<ExchangesConfig, Failure
         protocols: Protocol::ALL.to_vec(),
         seeds: (args.seed..args.seed + seeds).collect(),
     };
-    config.check().map_err(failure)?;
+    config.check()?;
     Ok(config)
 }
 

@@ -11,6 +11,7 @@ mod byzantine;
 mod console;
 mod escape;
 mod exchanges;
+mod failure;
 mod limits;
 mod maelstrom;
 mod manual;
@@ -29,37 +30,10 @@ mod verify;
 
 use args::{Cli, Command};
 use clap::CommandFactory as _;
+use failure::{Failure, complain_of};
 use std::process::ExitCode;
 
 pub use understand::{Understood, command, read};
-
-/// Why a command did not succeed, by exit code.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    /// 1: a check that was asked for failed. It has been reported.
-    Check,
-    /// 2: the user's input.
-    Input(anyhow::Error),
-    /// 3: the environment.
-    Environment(anyhow::Error),
-}
-
-impl Failure {
-    fn input(error: impl Into<anyhow::Error>) -> Self {
-        Self::Input(error.into())
-    }
-
-    fn environment(error: impl Into<anyhow::Error>) -> Self {
-        Self::Environment(error.into())
-    }
-}
-
-/// Failing to print is the environment's fault.
-impl From<std::io::Error> for Failure {
-    fn from(error: std::io::Error) -> Self {
-        Self::environment(error)
-    }
-}
 
 /// The program: reads the words it was started with, does what they say, and says how it went.
 #[must_use]
@@ -68,17 +42,18 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(understand::Misread::Usage(error)) if !error.use_stderr() => error.exit(),
         Err(understand::Misread::Usage(error)) => {
-            console::complain(usage(&error).trim_end());
+            console::complain_in_lines(usage(&error).trim_end());
             return ExitCode::from(2);
         }
         Err(understand::Misread::Flags(problem)) => return report(&anyhow::anyhow!(problem), 2),
     };
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Check) => ExitCode::from(1),
         Err(Failure::Environment(error)) if outputs::is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(Failure::Input(error)) => report(&error, 2),
-        Err(Failure::Environment(error)) => report(&error, 3),
+        Err(failure) => match failure.told() {
+            (code, Some(error)) => report(&error, code),
+            (code, None) => ExitCode::from(code),
+        },
     }
 }
 
@@ -96,21 +71,6 @@ fn usage(error: &clap::Error) -> String {
 fn report(error: &anyhow::Error, code: u8) -> ExitCode {
     complain_of(error);
     ExitCode::from(code)
-}
-
-/// Says what is wrong, in one line.
-pub(crate) fn complain_of(error: &anyhow::Error) {
-    let mut text = String::from("error");
-    let mut said = String::new();
-    for cause in error.chain().map(ToString::to_string) {
-        // Some errors tell their cause themselves.
-        if !said.contains(&cause) {
-            text.push_str(": ");
-            text.push_str(&cause);
-        }
-        said = cause;
-    }
-    console::complain(&escape::line(&text));
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {

@@ -14,8 +14,7 @@ pub(crate) fn run(out: Option<&Path>) -> Result<(), Failure> {
     let mut command = Cli::command().disable_help_subcommand(true);
     command.build();
     let Some(folder) = out else { return console::print_bytes(&page(&command)?) };
-    let failed =
-        |error: WriteError| Failure::Environment(anyhow::Error::new(error).context("--out"));
+    let failed = |error: WriteError| Failure::from(error).within("--out");
     make_folder(folder).map_err(failed)?;
     let mut pages = Vec::new();
     for command in std::iter::once(&command).chain(command.get_subcommands()) {

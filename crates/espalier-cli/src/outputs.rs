@@ -5,13 +5,13 @@ use crate::Failure;
 use crate::console;
 use crate::escape::json;
 use anyhow::anyhow;
-use espalier::file::{self, Output, Target, WriteError};
+use espalier::file::{self, Destination, Output, WriteError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 /// Whether a path is standard output: `-`, or one of its names.
 pub(crate) fn is_stdout(path: &Path) -> bool {
-    path == Path::new("-") || matches!(Target::of(path), Ok(Target::Stdout))
+    path == Path::new("-") || matches!(Destination::of(path), Ok(Destination::Stdout))
 }
 
 /// What says something without a flag.
@@ -64,7 +64,7 @@ impl<'a> Outputs<'a> {
             let output = match alone {
                 true => Ok(Output::stdout()),
                 false => {
-                    if Target::of(path).is_ok_and(|target| target.waits_for_reader()) {
+                    if Destination::of(path).is_ok_and(|target| target.waits_for_reader()) {
                         console::complain(&format!(
                             "{flag}: waiting for somebody who reads {}",
                             path.display()
@@ -122,7 +122,7 @@ fn refuse(flag: &'static str, error: WriteError, what: &str) -> Failure {
             let right = format!("use --force to overwrite it, or name another {what}");
             Failure::Input(anyhow!("{flag}: {path} exists; {right}"))
         }
-        error => Failure::Environment(anyhow::Error::new(error).context(flag)),
+        error => Failure::from(error).within(flag),
     }
 }
 
@@ -176,7 +176,7 @@ impl Opened {
         let mut troubles = self.troubles.into_iter();
         let Some(first) = troubles.next() else { return Ok(()) };
         for other in troubles {
-            crate::complain_of(&other);
+            crate::failure::complain_of(&other);
         }
         Err(Failure::Environment(first))
     }

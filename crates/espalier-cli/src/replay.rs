@@ -5,10 +5,9 @@ use crate::args::SimulateArgs;
 use crate::console;
 use crate::limits::check_memory;
 use crate::outputs::is_stdout;
-use crate::simulate::failure;
 use anyhow::{Context as _, anyhow};
 use espalier::file::{Output, WriteError, count};
-use espalier::sim::{self, Config, NodeView, Progress, ReplayError, Replayed, Report};
+use espalier::sim::{self, Config, NodeView, Progress, Replayed, Report};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::File;
@@ -32,7 +31,7 @@ pub(crate) fn record(
     watch: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<(Report, Result<(), WriteError>), Failure> {
     let mut log = BufWriter::new(log);
-    let (report, written) = sim::simulate_logged(config, &mut log, watch).map_err(failure)?;
+    let (report, written) = sim::simulate_logged(config, &mut log, watch)?;
     let path = log.get_ref().path().to_owned();
     let whole = match written {
         Ok(()) => log.into_inner().map_err(|error| error.into_error()),
@@ -43,13 +42,6 @@ pub(crate) fn record(
         }
     };
     Ok((report, whole.map_err(WriteError::io(path)).and_then(Output::finish)))
-}
-
-fn blame(error: ReplayError) -> Failure {
-    match error {
-        ReplayError::Run(error) => failure(error),
-        ReplayError::Io(_) | ReplayError::Format { .. } => Failure::input(error),
-    }
 }
 
 /// Replays a log, compares, and shows nodes.
@@ -66,12 +58,12 @@ pub(crate) fn run(path: &Path, args: &SimulateArgs, quiet: bool) -> Result<(), F
         let file = File::open(path).with_context(|| format!("cannot read {}", path.display()));
         file.map(BufReader::new).map_err(Failure::Input)
     };
-    let config = sim::config_of_log(open()?).map_err(blame)?;
+    let config = sim::config_of_log(open()?)?;
     check_memory(std::iter::once(config.clone()), &args.memory)?;
     check_length(path, &config)?;
     let file = open()?;
     let until = args.until.map(u64::from);
-    let replayed = sim::replay(file, until).map_err(blame)?;
+    let replayed = sim::replay(file, until)?;
     if replayed.divergence.is_none() && until.is_some_and(|until| replayed.events < until) {
         return Err(Failure::Input(anyhow!("--until: {}", end_of(&replayed))));
     }

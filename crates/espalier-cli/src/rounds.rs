@@ -4,7 +4,6 @@ use crate::Failure;
 use crate::args::RoundsArgs;
 use crate::console::{self, Cells};
 use crate::outputs::{Outputs, is_stdout};
-use crate::simulate::failure;
 use espalier::file::count;
 use espalier::sim::{Comparison, Rounds, RoundsCell, RoundsConfig, Source, run_rounds};
 use espalier::topology::Order;
@@ -31,7 +30,7 @@ pub(crate) fn run(args: &RoundsArgs, quiet: bool) -> Result<(), Failure> {
         }
     });
     drop(bar);
-    let found = found.map_err(failure)?;
+    let found = found?;
     outputs.write("--csv", || found.to_csv());
     outputs.write("--json", || found.to_json() + "\n");
     let written = outputs.done();
@@ -57,7 +56,7 @@ pub(crate) fn configure(args: &RoundsArgs) -> Result<RoundsConfig, Failure> {
         orders: args.order.map_or(both, |order| vec![order]),
         seeds: (args.seed..args.seed + seeds).collect(),
     };
-    config.check().map_err(failure)?;
+    config.check()?;
     let written = args.csv.is_some() || args.json.as_ref().is_some_and(|path| !is_stdout(path));
     if args.force && !written {
         return Err(Failure::Input(anyhow::anyhow!("--force: there is no file to overwrite")));

@@ -6,11 +6,10 @@ use crate::console::{self, Cells};
 use crate::escape::line;
 use crate::limits::check_memory;
 use crate::outputs::Outputs;
-use crate::simulate::failure;
 use espalier::file::count;
 use espalier::sim::{
-    Interval, RunSummary, SCENARIO_FILES, SCENARIO_HTML, Scenario, ScenarioError, ScenarioReport,
-    run_scenario, write_scenario,
+    Interval, RunSummary, SCENARIO_FILES, SCENARIO_HTML, Scenario, ScenarioReport, run_scenario,
+    write_scenario,
 };
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -48,12 +47,12 @@ pub(crate) fn run(file: &Path, args: &SimulateArgs, quiet: bool) -> Result<(), F
 }
 
 pub(crate) fn open(file: &Path, args: &SimulateArgs) -> Result<Scenario, Failure> {
-    let mut scenario = Scenario::open(file).map_err(blame)?;
+    let mut scenario = Scenario::open(file)?;
     if args.seeds.is_some() || args.run.seed.is_some() {
         let count = args.seeds.map(|count| count.get() as usize);
-        scenario = scenario.with_seeds(count, args.run.seed).map_err(blame)?;
+        scenario = scenario.with_seeds(count, args.run.seed)?;
     }
-    scenario.check().map_err(blame)?;
+    scenario.check()?;
     Ok(scenario)
 }
 
@@ -66,26 +65,7 @@ fn play(scenario: &Scenario, quiet: bool) -> Result<ScenarioReport, Failure> {
     });
     drop(bar);
     let stopped = || Failure::Environment(anyhow::anyhow!("the scenario was stopped"));
-    report.map_err(blame)?.ok_or_else(stopped)
-}
-
-/// Whose fault it is that a scenario could not be run.
-pub(crate) fn blame(error: ScenarioError) -> Failure {
-    match error {
-        ScenarioError::Run { run, seed, error } => {
-            let seed = seed.map_or(String::new(), |seed| format!(" with seed {seed}"));
-            within(failure(*error), format!("run `{run}`{seed}"))
-        }
-        error => Failure::input(error),
-    }
-}
-
-pub(crate) fn within(failed: Failure, place: String) -> Failure {
-    match failed {
-        Failure::Check => Failure::Check,
-        Failure::Input(error) => Failure::Input(error.context(place)),
-        Failure::Environment(error) => Failure::Environment(error.context(place)),
-    }
+    report?.ok_or_else(stopped)
 }
 
 fn converged(report: &ScenarioReport) -> Result<(), Failure> {

@@ -22,7 +22,7 @@ pub(crate) fn run(args: &ServeArgs, quiet: bool) -> Result<(), Failure> {
     let settings = Settings { address, token: args.token.clone(), limits };
     let runtime = runtime()?;
     runtime.block_on(async {
-        let server = Server::bind(settings).await.map_err(blame)?;
+        let server = Server::bind(settings).await.map_err(refused)?;
         if !quiet {
             console::print(&greeting(server.address(), args.token.as_deref()))?;
         }
@@ -83,14 +83,15 @@ fn greeting(address: SocketAddr, token: Option<&str>) -> String {
     format!("Open http://{shown}/{token}\n  {reach}; Ctrl-C stops it\n")
 }
 
-/// Whose fault it is that the server does not start.
-fn blame(error: ServerError) -> Failure {
-    match error {
-        ServerError::NoToken { .. } => Failure::Input(anyhow!("--listen: {error}; add --token")),
-        ServerError::BadToken => Failure::Input(anyhow!("--token: {error}")),
-        ServerError::Taken { .. } => Failure::Environment(anyhow!(
-            "--port: {error}; choose another, or 0 for any that is free"
-        )),
-        error => Failure::environment(error),
-    }
+/// Why the server does not start, and what to do about it.
+fn refused(error: ServerError) -> Failure {
+    let told = match &error {
+        ServerError::NoToken { .. } => format!("--listen: {error}; add --token"),
+        ServerError::BadToken => format!("--token: {error}"),
+        ServerError::Taken { .. } => {
+            format!("--port: {error}; choose another, or 0 for any that is free")
+        }
+        _ => return error.into(),
+    };
+    Failure::of(error.blame(), anyhow!(told))
 }

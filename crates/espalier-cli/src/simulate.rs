@@ -7,11 +7,9 @@ use crate::escape::line;
 use crate::limits::check_memory;
 use crate::outputs::Outputs;
 use crate::{replay, scenario};
-use anyhow::Context as _;
 use espalier::file::{count, read_text};
 use espalier::sim::{
-    self, Config, Family, HTML_FILE, JSON_FILE, Progress, REPORT_FILES, Report, SimError,
-    nodes_of_folder,
+    self, Config, Family, HTML_FILE, JSON_FILE, Progress, REPORT_FILES, Report, nodes_of_folder,
 };
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
@@ -94,30 +92,24 @@ pub(crate) fn configure(
     model: Family,
 ) -> Result<Config, Failure> {
     let family = args.model.clone().unwrap_or(model);
-    let folder = nodes_of_folder(&family).map_err(Failure::input)?;
-    let config = args.config(folder.unwrap_or(nodes), rounds, family).map_err(flags)?;
+    let folder = nodes_of_folder(&family)?;
+    let config = args.config(folder.unwrap_or(nodes), rounds, family).map_err(Failure::usage)?;
     let config = end.of(config);
-    config.check_asked().map_err(Failure::input)?;
+    config.check_asked()?;
     Ok(config)
-}
-
-/// Flags that say nothing, or too much.
-pub(crate) fn flags(problem: String) -> Failure {
-    Failure::Input(anyhow::anyhow!(problem))
 }
 
 /// The text of a report: a file, or `report.json` in a folder.
 pub(crate) fn read_report(path: &Path) -> Result<String, Failure> {
     let path = if path.is_dir() { path.join(JSON_FILE) } else { path.to_owned() };
     read_text(&path, sim::MAX_REPORT_LEN)
-        .with_context(|| format!("cannot read {}", path.display()))
-        .map_err(Failure::Input)
+        .map_err(|error| Failure::from(error).within(format!("cannot read {}", path.display())))
 }
 
 /// Runs with a progress bar. With `say` it first says what it runs, the seed included, so that a
 /// run that does not end can be repeated.
 pub(crate) fn simulate(config: &Config, quiet: bool, say: bool) -> Result<Report, Failure> {
-    sim::simulate(config, &mut progress(config, quiet, say)).map_err(failure)
+    Ok(sim::simulate(config, &mut progress(config, quiet, say))?)
 }
 
 fn progress(config: &Config, quiet: bool, say: bool) -> impl FnMut(Progress) -> ControlFlow<()> {
@@ -133,11 +125,6 @@ fn progress(config: &Config, quiet: bool, say: bool) -> impl FnMut(Progress) -> 
         let _ = line.map(|line| console::print(&line));
         bar.watch(progress)
     }
-}
-
-/// A run that could not be made: whatever is read is the user's.
-pub(crate) fn failure(error: SimError) -> Failure {
-    Failure::input(error)
 }
 
 /// The file that a run reads its model from.

@@ -5,7 +5,6 @@ use crate::args::SwarmArgs;
 use crate::console::{self, Seeds};
 use crate::limits::check_memory;
 use crate::outputs::Outputs;
-use crate::simulate::flags;
 use anyhow::{Context as _, anyhow};
 use espalier::file::{self, count};
 use espalier::sim::{
@@ -67,8 +66,9 @@ pub(crate) fn fixed(args: &SwarmArgs) -> Result<Option<Config>, Failure> {
     if !args.fixed {
         return Ok(None);
     }
-    let config = args.run.config(usual.nodes, usual.rounds, Family::Digits).map_err(flags)?;
-    config.check_asked().and_then(|()| config.check_swarm()).map_err(Failure::input)?;
+    let config =
+        args.run.config(usual.nodes, usual.rounds, Family::Digits).map_err(Failure::usage)?;
+    config.check_asked().and_then(|()| config.check_swarm())?;
     Ok(Some(config))
 }
 
@@ -92,10 +92,11 @@ fn report(tally: &Tally, out: &Path) -> Result<(), Failure> {
         let written = written.and_then(|()| file::write(&path, json.as_bytes(), true));
         let flags = regression.config.flags().join(" ");
         let (runs, seen) = (count(shrunk.runs, "run"), &regression.seen);
-        console::complain(&format!("\nseed {seed} made small in {runs}: {seen}"));
+        console::complain("");
+        console::complain(&format!("seed {seed} made small in {runs}: {seen}"));
         console::complain(&format!("  espalier swarm --fixed --seeds 1 {flags}"));
         // What was found is said in any case; it can be found again.
-        written.map_err(|error| Failure::Environment(anyhow!(error).context("--out")))?;
+        written.map_err(|error| Failure::from(error).within("--out"))?;
         console::complain(&format!("  espalier swarm --replay {}", path.display()));
     }
     if tally.failures.is_empty() { Ok(()) } else { Err(Failure::Check) }
@@ -147,10 +148,11 @@ fn story(judged: &Judged) -> String {
 fn replay(path: &Path, quiet: bool) -> Result<(), Failure> {
     let name = || path.display().to_string();
     let text = file::read_text(path, MAX_REGRESSION_LEN);
-    let text = text.with_context(|| format!("cannot read {}", name())).map_err(Failure::Input)?;
+    let unread = |error| Failure::from(error).within(format!("cannot read {}", name()));
+    let text = text.map_err(unread)?;
     let regression = Regression::from_json(&text).with_context(name).map_err(Failure::Input)?;
     let Regression { seed, seen, config } = &regression;
-    config.check_swarm().with_context(name).map_err(Failure::Input)?;
+    config.check_swarm().map_err(|error| Failure::from(error).within(name()))?;
     if !quiet {
         let flags = config.flags().join(" ");
         console::print(&format!(

@@ -82,10 +82,9 @@ pub fn read(line: impl IntoIterator<Item = OsString>) -> Result<Understood, (u8,
         Misread::Flags(problem) => (2, problem),
     })?;
     let flags = format!("{cli:?}");
-    let planned = plan(&cli.command).map_err(|failure| match failure {
-        Failure::Check => (1, String::new()),
-        Failure::Input(error) => (2, format!("{error:#}")),
-        Failure::Environment(error) => (3, format!("{error:#}")),
+    let planned = plan(&cli.command).map_err(|failure| {
+        let (code, error) = failure.told();
+        (code, error.map_or(String::new(), |error| format!("{error:#}")))
     })?;
     let (config, effort) = planned.unzip();
     Ok(Understood { flags, config, effort })

@@ -5,9 +5,8 @@ use crate::args::VerifyArgs;
 use crate::console::{self, Bar, Cells};
 use crate::escape::{line, lines};
 use crate::limits::check_memory;
-use crate::scenario::{blame, within};
 use crate::simulate::read_report;
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use espalier::file::{self, ReadError, count};
 use espalier::replica::Fault;
 use espalier::sim::{
@@ -32,14 +31,14 @@ fn rerun(path: &Path, args: &VerifyArgs, quiet: bool) -> Result<(), Failure> {
     let json = read_report(path)?;
     let configs = configs_of_report(&json);
     check_memory(configs.iter().cloned(), &args.memory)
-        .map_err(|failed| within(failed, path.display().to_string()))?;
+        .map_err(|failed| failed.within(path.display().to_string()))?;
     let (what, differences) = if is_scenario_report(&json) {
         ("scenario", again(&json, path, quiet)?)
     } else {
         let mut bar = Bar::new(quiet);
         let differences = verify_report(&json, &mut |progress| bar.watch(progress));
-        let named = || path.display().to_string();
-        ("configuration", differences.with_context(named).map_err(Failure::Input)?)
+        let named = |error| Failure::from(error).within(path.display().to_string());
+        ("configuration", differences.map_err(named)?)
     };
     if differences.is_empty() {
         if !quiet {
@@ -62,7 +61,7 @@ fn again(json: &str, path: &Path, quiet: bool) -> Result<Vec<Difference>, Failur
     let differences = verify_scenario(json, &mut |result, of| {
         bar.get_or_insert_with(|| Cells::new(quiet, of, 0)).done(&result.run);
     });
-    differences.map_err(|error| within(blame(error), path.display().to_string()))
+    differences.map_err(|error| Failure::from(error).within(path.display().to_string()))
 }
 
 /// A state may be in its binary form; all else is text.
@@ -77,8 +76,9 @@ fn text_or_state(bytes: Vec<u8>) -> Result<Vec<u8>, ReadError> {
 fn evidence(path: &Path, quiet: bool) -> Result<(), Failure> {
     let name = || path.display().to_string();
     let bytes = file::read(path, MAX_REPORT_LEN).and_then(text_or_state);
-    let bytes = bytes.with_context(|| format!("cannot read {}", name())).map_err(Failure::Input)?;
-    let records = Fault::all_in(&bytes).with_context(name).map_err(Failure::Input)?;
+    let unread = |error| Failure::from(error).within(format!("cannot read {}", name()));
+    let bytes = bytes.map_err(unread)?;
+    let records = Fault::all_in(&bytes).map_err(|error| Failure::from(error).within(name()))?;
     let mut text = String::new();
     let mut failed = 0;
     for (number, record) in (1..).zip(&records) {

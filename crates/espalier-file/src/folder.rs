@@ -1,7 +1,7 @@
 //! Folders for what is written, made if they are not there.
 
+use crate::destination::{MAX_LINKS, folder_of};
 use crate::output::{WriteError, check};
-use crate::target::{MAX_LINKS, folder_of};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};

@@ -35,17 +35,17 @@
 //! Messages about either [`count`] in words.
 
 mod count;
+mod destination;
 mod folder;
 mod output;
 mod pending;
-mod target;
 mod text;
 
 pub use count::count;
+pub use destination::{Destination, clash, same};
 pub use folder::{check_folder, make_folder};
 pub use output::{Output, WriteError, check, finish_all, write, write_all};
 pub use pending::{discard_pending, try_discard_pending};
-pub use target::{Target, clash, same};
 pub use text::{EmptyField, ReadError, fields, is_utf16, lines, read, read_text, text_of};
 
 /// The program of the README, compiled and run by the tests of the documentation.

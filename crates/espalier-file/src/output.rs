@@ -1,7 +1,8 @@
 //! Writing: a file gets its name when it is whole.
 
+use crate::destination::{Destination, folder_of};
 use crate::pending::pending;
-use crate::target::{Target, folder_of};
+use espalier_blame::Blame;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -9,11 +10,12 @@ use tempfile::NamedTempFile;
 
 /// A file that was not written. What was there before is unchanged, unless it was written through.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum WriteError {
-    /// The caller: it would overwrite something, and that was not asked for.
+    /// The output exists, and overwriting it was not asked for.
     #[error("{} exists", .0.display())]
     Exists(PathBuf),
-    /// The environment.
+    /// The system refused to write.
     #[error("cannot write {}: {source}", .path.display())]
     Io {
         /// Which file or folder.
@@ -21,6 +23,26 @@ pub enum WriteError {
         /// Why.
         source: io::Error,
     },
+}
+
+impl WriteError {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Exists(_) => Blame::Caller,
+            Self::Io { .. } => Blame::Environment,
+        }
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Exists(_) => "file-exists",
+            Self::Io { .. } => "file-not-written",
+        }
+    }
 }
 
 impl WriteError {
@@ -97,7 +119,7 @@ impl Output {
     /// another.
     ///
     /// Opening a named pipe waits for a reader, as everywhere;
-    /// [`Target::waits_for_reader`] tells beforehand.
+    /// [`Destination::waits_for_reader`] tells beforehand.
     ///
     /// # Errors
     /// [`WriteError`]: everything that can be known before there is something to write.
@@ -106,11 +128,11 @@ impl Output {
     }
 
     fn begin(given: &Path, force: bool, unnamed: bool) -> Result<Self, WriteError> {
-        let sink = Target::of(given).and_then(|target| match target {
-            Target::File { existing: Some(_), .. } if !force => {
+        let sink = Destination::of(given).and_then(|target| match target {
+            Destination::File { existing: Some(_), .. } if !force => {
                 Err(io::ErrorKind::AlreadyExists.into())
             }
-            Target::File { path, existing } => {
+            Destination::File { path, existing } => {
                 if existing.is_some() {
                     may_write(&path)?;
                 }
@@ -119,9 +141,9 @@ impl Output {
                 }
                 Ok(Sink::Named { file: Registered::new(folder_of(&path))?, path })
             }
-            Target::Through(path) => open_through(&path).map(Sink::Through),
-            Target::Stdout => Ok(Sink::Stdout),
-            Target::Stderr => Ok(Sink::Stderr),
+            Destination::Through(path) => open_through(&path).map(Sink::Through),
+            Destination::Stdout => Ok(Sink::Stdout),
+            Destination::Stderr => Ok(Sink::Stderr),
         });
         let given = given.to_owned();
         match sink {
@@ -273,8 +295,8 @@ pub fn write_all<B: AsRef<[u8]>>(
 /// As [`Output::create`].
 pub fn check(path: impl AsRef<Path>, force: bool) -> Result<(), WriteError> {
     let path = path.as_ref();
-    match Target::of(path) {
-        Ok(Target::Through(_) | Target::Stdout | Target::Stderr) => Ok(()),
+    match Destination::of(path) {
+        Ok(Destination::Through(_) | Destination::Stdout | Destination::Stderr) => Ok(()),
         _ => Output::create(path, force).map(drop),
     }
 }

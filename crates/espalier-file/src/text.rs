@@ -1,5 +1,6 @@
 //! Reading: bounded bytes, text, and the fields of lists.
 
+use espalier_blame::Blame;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -10,24 +11,46 @@ use std::path::Path;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// The system refuses.
+    /// The system refused to read.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// It has more bytes than the limit.
+    /// The file has more bytes than the limit.
     #[error("it is over the limit of {}", Size(*.limit))]
     TooLong {
         /// In bytes.
         limit: u64,
     },
-    /// It is UTF-16.
+    /// The file is UTF-16 text.
     #[error("it is UTF-16 text; save it as UTF-8")]
     Utf16,
-    /// It is not text.
+    /// The file is not text.
     #[error("line {line} is not UTF-8 text")]
     NotText {
         /// From 1.
         line: usize,
     },
+}
+
+impl ReadError {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Io(_) => Blame::Caller,
+            Self::TooLong { .. } | Self::Utf16 | Self::NotText { .. } => Blame::Peer,
+        }
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Io(_) => "file-not-read",
+            Self::TooLong { .. } => "file-too-long",
+            Self::Utf16 => "file-utf-16",
+            Self::NotText { .. } => "file-not-text",
+        }
+    }
 }
 
 /// A limit in words.
@@ -103,6 +126,20 @@ pub fn is_utf16(bytes: &[u8]) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a comma without a value before or after it")]
 pub struct EmptyField;
+
+impl EmptyField {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        Blame::Peer
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        "empty-field"
+    }
+}
 
 /// The fields of a line: separated by blanks or tabs, by a comma, or by a comma among blanks. What
 /// follows a `#` is for people. No field is empty.

@@ -4,18 +4,37 @@
 //! spellings of the same value (padded varints) and trailing bytes; [`decode`] accepts only what
 //! [`encode`] writes, so a hash of the bytes is a hash of the value.
 
+use espalier_blame::Blame;
 use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 
 /// Bytes that are not the canonical encoding of a value of the expected type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum CanonicalError {
-    /// The sender's fault: the bytes do not parse.
+    /// The bytes do not parse.
     #[error("the bytes do not decode")]
     Malformed,
-    /// The sender's fault: they parse, but a value has only one spelling and this is not it.
+    /// The bytes parse, but a value has only one spelling and this is not it.
     #[error("the bytes are not the canonical encoding of what they decode to")]
     NotCanonical,
+}
+
+impl CanonicalError {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        Blame::Peer
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Malformed => "encoding-malformed",
+            Self::NotCanonical => "encoding-not-canonical",
+        }
+    }
 }
 
 /// The canonical bytes of `value`.

@@ -1,6 +1,7 @@
 //! Lower-case hexadecimal text for byte arrays: `Display`, `FromStr` and serde in one place.
 
 use data_encoding::HEXLOWER;
+use espalier_blame::Blame;
 
 /// Text that is not the lower-case hexadecimal form of the expected number of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -8,6 +9,20 @@ use data_encoding::HEXLOWER;
 pub struct HexError {
     /// How many digits the value has.
     pub expected: usize,
+}
+
+impl HexError {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        Blame::Caller
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        "hex"
+    }
 }
 
 /// Reads exactly `N` bytes from `2 N` lower-case hexadecimal digits.

@@ -3,6 +3,7 @@
 use crate::Digest;
 use crate::hex::hex_newtype;
 use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
+use espalier_blame::Blame;
 
 /// A peer: its Ed25519 public key. Ordered by its bytes, which is the order of authors everywhere.
 ///
@@ -42,6 +43,20 @@ hex_newtype!(PeerId, 32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the signature does not verify under the author's key")]
 pub struct SignatureError;
+
+impl SignatureError {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        Blame::Peer
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        "signature"
+    }
+}
 
 /// An Ed25519 signature.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,5 +1,6 @@
 //! Dots: names of single events.
 
+use espalier_blame::Blame;
 use serde::{Deserialize, Serialize};
 
 /// The `seq`-th event of `actor`.
@@ -30,7 +31,7 @@ struct Unchecked<A> {
     seq: u64,
 }
 
-/// A number that no event has. The fault of whoever named it.
+/// A number that no event has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{seq} is not the number of an event: events are numbered from 1 to 2^64 - 2")]
 pub struct InvalidSeq {
@@ -38,10 +39,38 @@ pub struct InvalidSeq {
     pub seq: u64,
 }
 
+impl InvalidSeq {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        Blame::Peer
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        "event-number"
+    }
+}
+
 /// An actor has used all of its event numbers, or a peer has claimed that it did. Nothing changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the actor has no event number left: all from 1 to 2^64 - 2 are used")]
 pub struct Exhausted;
+
+impl Exhausted {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        Blame::Caller
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        "event-numbers-exhausted"
+    }
+}
 
 impl<A> Dot<A> {
     /// The greatest number of an event. One less than the greatest integer, so that the number

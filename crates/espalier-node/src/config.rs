@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Who decides when an exchange begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Schedule {
+pub enum NodeSchedule {
     /// The node: news go out at once, and every peer is asked now and then.
     #[default]
     Own,
@@ -14,9 +14,9 @@ pub enum Schedule {
 
 /// The pace of a node. All numbers of ticks are at least one in effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Config {
+pub struct NodeConfig {
     /// Who decides when an exchange begins.
-    pub schedule: Schedule,
+    pub schedule: NodeSchedule,
     /// How long a tick is. In a tick at most one exchange begins over each link, and the budgets
     /// for what others send are filled again once.
     pub tick: Duration,
@@ -31,12 +31,12 @@ pub struct Config {
     pub longest_pause: u32,
 }
 
-impl Default for Config {
+impl Default for NodeConfig {
     /// A tick of a second, four exchanges in a tick, patience for five ticks, a probe every ten,
     /// and pauses up to five minutes.
     fn default() -> Self {
         Self {
-            schedule: Schedule::Own,
+            schedule: NodeSchedule::Own,
             tick: Duration::from_secs(1),
             fanout: 4,
             patience: 5,

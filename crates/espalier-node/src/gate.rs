@@ -5,7 +5,7 @@
 //! So whatever could tell anybody of an own operation waits until that operation is durable. What
 //! others signed need not wait: they hold it themselves.
 
-use crate::io::{Event, Output};
+use crate::io::{NodeEvent, NodeOutput};
 use espalier_identity::PeerId;
 use std::collections::VecDeque;
 
@@ -24,7 +24,7 @@ pub(crate) struct Gate {
     durable: u64,
     /// The last number that holds own operations.
     own: u64,
-    waiting: VecDeque<Output>,
+    waiting: VecDeque<NodeOutput>,
     /// Bytes of what waits.
     len: usize,
 }
@@ -44,14 +44,14 @@ impl Gate {
     }
 
     /// Lets an instruction to send pass, or holds it back.
-    pub(crate) fn pass(&mut self, output: Output, out: &mut Vec<Output>) {
+    pub(crate) fn pass(&mut self, output: NodeOutput, out: &mut Vec<NodeOutput>) {
         if self.is_open() {
             out.push(output);
             return;
         }
         let len = len(&output);
         if self.len + len > MAX_WAITING {
-            out.push(Output::Tell(Event::Dropped));
+            out.push(NodeOutput::Tell(NodeEvent::Dropped));
             return;
         }
         self.len += len;
@@ -60,7 +60,7 @@ impl Gate {
 
     /// Notes that everything up to a number is durable. Numbers that were never given count for
     /// nothing.
-    pub(crate) fn persisted(&mut self, number: u64, out: &mut Vec<Output>) {
+    pub(crate) fn persisted(&mut self, number: u64, out: &mut Vec<NodeOutput>) {
         if number <= self.written {
             self.durable = self.durable.max(number);
         }
@@ -72,8 +72,8 @@ impl Gate {
 
     /// Drops what waits for a peer that is gone.
     pub(crate) fn forget(&mut self, peer: &PeerId) {
-        let goes = |output: &Output| match output {
-            Output::Send { to, .. } | Output::Provide { to, .. } => to == peer,
+        let goes = |output: &NodeOutput| match output {
+            NodeOutput::Send { to, .. } | NodeOutput::Provide { to, .. } => to == peer,
             _ => false,
         };
         self.waiting.retain(|output| !goes(output));
@@ -81,10 +81,10 @@ impl Gate {
     }
 }
 
-fn len(output: &Output) -> usize {
+fn len(output: &NodeOutput) -> usize {
     EACH + match output {
-        Output::Send { frame, .. } => frame.len(),
-        Output::Provide { contents, .. } => contents.len() * 32,
+        NodeOutput::Send { frame, .. } => frame.len(),
+        NodeOutput::Provide { contents, .. } => contents.len() * 32,
         _ => 0,
     }
 }

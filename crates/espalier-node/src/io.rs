@@ -8,7 +8,7 @@ use std::time::Duration;
 /// Something that happened to a node.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub enum Input {
+pub enum NodeInput {
     /// A frame came from a peer.
     Frame {
         /// The peer whose key the transport has checked.
@@ -27,13 +27,13 @@ pub enum Input {
     },
     /// Tensors are in the driver's store now. Whoever moved them has checked their hashes.
     TensorsStored(Vec<Digest>),
-    /// Everything up to and including the [`Output::Persist`] with this number is durable.
+    /// Everything up to and including the [`NodeOutput::Persist`] with this number is durable.
     Persisted(u64),
     /// A peer can be reached.
     PeerUp(PeerId),
     /// A peer cannot be reached any more.
     PeerDown(PeerId),
-    /// The time of [`Output::WakeAt`] has come, or any other moment.
+    /// The time of [`NodeOutput::WakeAt`] has come, or any other moment.
     Tick,
     /// Something is to be done.
     Command(Command),
@@ -53,8 +53,8 @@ pub enum Command {
 /// An instruction to the driver. Instructions are to be carried out in their order.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub enum Output {
-    /// Write these operations to durable storage, then say [`Input::Persisted`]. Several may be
+pub enum NodeOutput {
+    /// Write these operations to durable storage, then say [`NodeInput::Persisted`]. Several may be
     /// written at once; the highest number stands for all of them.
     Persist {
         /// Counts from 1.
@@ -77,16 +77,17 @@ pub enum Output {
         /// The addresses of the tensors.
         contents: Vec<Digest>,
     },
-    /// Give the node an [`Input::Tick`] at this time. A later instruction replaces an earlier one.
+    /// Give the node a [`NodeInput::Tick`] at this time. A later instruction replaces an earlier
+    /// one.
     WakeAt(Duration),
     /// Nothing to do: something that a log, a screen or a test may want to know.
-    Tell(Event),
+    Tell(NodeEvent),
 }
 
 /// Something that a node noticed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Event {
+pub enum NodeEvent {
     /// A peer's frame or tensors were refused; nothing was changed.
     Refused {
         /// The peer.

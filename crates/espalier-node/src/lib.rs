@@ -4,7 +4,7 @@
 //! node runs in the simulator, on a network and in a test.
 //!
 //! ```text
-//!               Input                                    Output
+//!               NodeInput                                NodeOutput
 //!
 //!  transport ── Frame, Tensors ──►┌────────────────┐──► Send, Provide ──► transport
 //!            ── PeerUp, PeerDown ►│      Node      │        ▲
@@ -33,13 +33,14 @@
 //! # What a driver must do
 //!
 //! 1. Carry out the outputs of each call in their order, before the next call or in a queue.
-//! 2. Write what [`Output::Persist`] holds, make it durable, and only then say
-//!    [`Input::Persisted`]. If the disk fails, never say it: nothing that was signed since has left
-//!    the node, so the node can be made again from what is durable.
+//! 2. Write what [`NodeOutput::Persist`] holds, make it durable, and only then say
+//!    [`NodeInput::Persisted`]. If the disk fails, never say it: nothing that was signed since has
+//!    left the node, so the node can be made again from what is durable.
 //! 3. Check who sends: `from` is the key of the peer that the transport has authenticated.
-//! 4. Hash tensors before [`Input::TensorsStored`], or hand over bytes as [`Input::Tensors`].
-//! 5. Say [`Input::PeerUp`] for each peer that can be reached: only those are asked. Say
-//!    [`Input::Tick`] once at the beginning, and then at the times of [`Output::WakeAt`].
+//! 4. Hash tensors before [`NodeInput::TensorsStored`], or hand over bytes as
+//!    [`NodeInput::Tensors`].
+//! 5. Say [`NodeInput::PeerUp`] for each peer that can be reached: only those are asked. Say
+//!    [`NodeInput::Tick`] once at the beginning, and then at the times of [`NodeOutput::WakeAt`].
 //!
 //! Messages may be lost, repeated and reordered: the exchanges repair it.
 
@@ -49,8 +50,8 @@ mod io;
 mod links;
 mod node;
 
-pub use config::{Config, Schedule};
-pub use io::{Command, Event, Input, Output};
+pub use config::{NodeConfig, NodeSchedule};
+pub use io::{Command, NodeEvent, NodeInput, NodeOutput};
 pub use node::Node;
 
 // What the examples and most callers need beside this crate.

@@ -6,14 +6,14 @@
 //!
 //! * News go at once to every neighbour that may lack something, or, if there was an exchange with
 //!   it in this tick, in the next one. Whatever else is new until then goes along. A node begins
-//!   [`Config::fanout`] exchanges in a tick at most.
-//! * An exchange without an answer is given up after [`Config::patience`] ticks; the peer is then
-//!   left alone for a pause, which doubles with each exchange that it leaves unanswered.
-//! * Every [`Config::probe`] ticks any peer is asked, neighbour or not, in turn. That brings back
-//!   what a peer lost that was started again, and joins what a topology leaves apart.
+//!   [`NodeConfig::fanout`] exchanges in a tick at most.
+//! * An exchange without an answer is given up after [`NodeConfig::patience`] ticks; the peer is
+//!   then left alone for a pause, which doubles with each exchange that it leaves unanswered.
+//! * Every [`NodeConfig::probe`] ticks any peer is asked, neighbour or not, in turn. That brings
+//!   back what a peer lost that was started again, and joins what a topology leaves apart.
 
-use crate::config::Config;
-use crate::io::{Event, Output};
+use crate::config::NodeConfig;
+use crate::io::{NodeEvent, NodeOutput};
 use espalier_identity::{Digest, Domain, PeerId};
 use espalier_replica::Step;
 use std::collections::{BTreeMap, BTreeSet};
@@ -78,7 +78,7 @@ impl Link {
 #[derive(Debug, Clone)]
 pub(crate) struct Links {
     own: PeerId,
-    config: Config,
+    config: NodeConfig,
     by_peer: BTreeMap<PeerId, Link>,
     /// Those of whom news are told; `None` is everybody.
     neighbours: Option<BTreeSet<PeerId>>,
@@ -91,7 +91,7 @@ pub(crate) struct Links {
 }
 
 impl Links {
-    pub(crate) fn new(own: PeerId, config: Config) -> Self {
+    pub(crate) fn new(own: PeerId, config: NodeConfig) -> Self {
         Self {
             own,
             config,
@@ -131,11 +131,11 @@ impl Links {
     }
 
     /// Begins a tick; whom to ask now whatever is known of it.
-    pub(crate) fn tick(&mut self, now: Duration, out: &mut Vec<Output>) -> Option<PeerId> {
+    pub(crate) fn tick(&mut self, now: Duration, out: &mut Vec<NodeOutput>) -> Option<PeerId> {
         self.tick += 1;
         self.begun = 0;
         self.give_up(now, out);
-        let Config { probe, patience, .. } = self.config;
+        let NodeConfig { probe, patience, .. } = self.config;
         if !self.tick.is_multiple_of(u64::from(probe.max(1))) || self.turns.is_empty() {
             return None;
         }
@@ -146,8 +146,8 @@ impl Links {
     }
 
     /// Gives up the exchanges that were not answered.
-    fn give_up(&mut self, now: Duration, out: &mut Vec<Output>) {
-        let Config { patience, longest_pause, tick: length, .. } = self.config;
+    fn give_up(&mut self, now: Duration, out: &mut Vec<NodeOutput>) {
+        let NodeConfig { patience, longest_pause, tick: length, .. } = self.config;
         let (own, tick) = (self.own, self.tick);
         for (peer, link) in &mut self.by_peer {
             if !link.open || link.is_open(tick, patience) {
@@ -169,13 +169,13 @@ impl Links {
             link.not_before = tick + pause;
             let until = now + length * u32::try_from(pause).unwrap_or(u32::MAX);
             let (peer, failures) = (*peer, link.failures);
-            out.push(Output::Tell(Event::Silent { peer, failures, until }));
+            out.push(NodeOutput::Tell(NodeEvent::Silent { peer, failures, until }));
         }
     }
 
     /// The peers with whom to begin an exchange now, our root being `root`.
     pub(crate) fn due(&mut self, root: Digest) -> Vec<PeerId> {
-        let Config { fanout, patience, .. } = self.config;
+        let NodeConfig { fanout, patience, .. } = self.config;
         let (tick, mut due) = (self.tick, Vec::new());
         let is_neighbour =
             |peer: &PeerId| self.neighbours.as_ref().is_none_or(|n| n.contains(peer));
@@ -215,7 +215,7 @@ impl Links {
         peer: &PeerId,
         step: Step,
         [before, after]: [Digest; 2],
-        out: &mut Vec<Output>,
+        out: &mut Vec<NodeOutput>,
     ) -> bool {
         let (own, tick, patience) = (self.own, self.tick, self.config.patience);
         let Some(link) = self.by_peer.get_mut(peer) else { return true };
@@ -248,7 +248,7 @@ impl Links {
             Step::Else => {}
         }
         if link.heard == Some(after) && matches!(step, Step::Same | Step::Gives | Step::Begins(_)) {
-            out.push(Output::Tell(Event::Level(*peer)));
+            out.push(NodeOutput::Tell(NodeEvent::Level(*peer)));
         }
         true
     }

@@ -1,8 +1,8 @@
 //! The node itself.
 
-use crate::config::{Config, Schedule};
+use crate::config::{NodeConfig, NodeSchedule};
 use crate::gate::Gate;
-use crate::io::{Command, Event, Input, Output};
+use crate::io::{Command, NodeEvent, NodeInput, NodeOutput};
 use crate::links::Links;
 use espalier_identity::{Keypair, PeerId};
 use espalier_replica::{
@@ -15,7 +15,7 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub struct Node {
     replica: Replica,
-    config: Config,
+    config: NodeConfig,
     links: Links,
     gate: Gate,
     /// When the next tick begins.
@@ -25,7 +25,7 @@ pub struct Node {
 impl Node {
     /// A node with this replica. What is in its state is durable already.
     #[must_use]
-    pub fn new(replica: Replica, config: Config) -> Self {
+    pub fn new(replica: Replica, config: NodeConfig) -> Self {
         let links = Links::new(replica.id(), config);
         Self { replica, config, links, gate: Gate::default(), next_tick: None }
     }
@@ -56,32 +56,32 @@ impl Node {
 
     /// Takes one input. `now` is the time since any moment that is the same for all calls; it must
     /// not go back.
-    pub fn handle(&mut self, input: Input, now: Duration) -> Vec<Output> {
+    pub fn handle(&mut self, input: NodeInput, now: Duration) -> Vec<NodeOutput> {
         let mut out = Vec::new();
         match input {
-            Input::Frame { from, frame } => self.on_frame(from, &frame, &mut out),
-            Input::Tensors { from, envelope, tensors } => {
+            NodeInput::Frame { from, frame } => self.on_frame(from, &frame, &mut out),
+            NodeInput::Tensors { from, envelope, tensors } => {
                 let received = self.replica.receive_tensors(&envelope, tensors);
                 self.take(from, received, &mut out);
             }
-            Input::TensorsStored(contents) => {
+            NodeInput::TensorsStored(contents) => {
                 let received = self.replica.tensors_stored(&contents);
                 self.take_in(received, &mut out);
             }
-            Input::Persisted(number) => self.gate.persisted(number, &mut out),
+            NodeInput::Persisted(number) => self.gate.persisted(number, &mut out),
             // It is asked with the next tick or the next news: others may come up right now.
-            Input::PeerUp(peer) => {
+            NodeInput::PeerUp(peer) => {
                 self.links.up(peer);
                 return out;
             }
-            Input::PeerDown(peer) => {
+            NodeInput::PeerDown(peer) => {
                 self.links.down(&peer);
                 self.gate.forget(&peer);
                 self.replica.forget_peer(&peer);
             }
-            Input::Tick => self.on_tick(now, &mut out),
-            Input::Command(Command::Exchange(peer)) => self.begin(peer, &mut out),
-            Input::Command(Command::Publish) => {
+            NodeInput::Tick => self.on_tick(now, &mut out),
+            NodeInput::Command(Command::Exchange(peer)) => self.begin(peer, &mut out),
+            NodeInput::Command(Command::Publish) => {
                 self.publish(&mut out);
             }
         }
@@ -96,7 +96,7 @@ impl Node {
     pub fn change<T>(
         &mut self,
         change: impl FnOnce(&mut MergeState, &Keypair) -> Result<T, ChangeError>,
-    ) -> Result<(T, Vec<Output>), ChangeError> {
+    ) -> Result<(T, Vec<NodeOutput>), ChangeError> {
         let before = self.state().without_views();
         let done = self.replica.change(change)?;
         let mut out = Vec::new();
@@ -111,7 +111,7 @@ impl Node {
     ///
     /// # Errors
     /// [`ApplyError::Policy`] if it is of another federation; nothing is changed.
-    pub fn absorb(&mut self, other: Self) -> Result<Vec<Output>, ApplyError> {
+    pub fn absorb(&mut self, other: Self) -> Result<Vec<NodeOutput>, ApplyError> {
         let news = self.replica.absorb(other.replica)?;
         let mut out = Vec::new();
         let own = self.id();
@@ -122,14 +122,14 @@ impl Node {
     }
 
     /// Says whom news are told, of those peers that can be reached; without this, all of them.
-    pub fn set_neighbours(&mut self, neighbours: BTreeSet<PeerId>) -> Vec<Output> {
+    pub fn set_neighbours(&mut self, neighbours: BTreeSet<PeerId>) -> Vec<NodeOutput> {
         let mut out = Vec::new();
         self.links.set_neighbours(neighbours);
         self.spread(&mut out);
         out
     }
 
-    fn on_frame(&mut self, from: PeerId, frame: &[u8], out: &mut Vec<Output>) {
+    fn on_frame(&mut self, from: PeerId, frame: &[u8], out: &mut Vec<NodeOutput>) {
         let before = self.state().ops_root();
         match self.replica.receive(from, frame) {
             Ok(mut received) => {
@@ -139,7 +139,7 @@ impl Node {
                 }
                 self.take_in(received, out);
             }
-            Err(error) => out.push(Output::Tell(Event::Refused { from, error })),
+            Err(error) => out.push(NodeOutput::Tell(NodeEvent::Refused { from, error })),
         }
     }
 
@@ -147,43 +147,43 @@ impl Node {
         &mut self,
         from: PeerId,
         received: Result<Received, ReceiveError>,
-        out: &mut Vec<Output>,
+        out: &mut Vec<NodeOutput>,
     ) {
         match received {
             Ok(received) => self.take_in(received, out),
-            Err(error) => out.push(Output::Tell(Event::Refused { from, error })),
+            Err(error) => out.push(NodeOutput::Tell(NodeEvent::Refused { from, error })),
         }
     }
 
-    fn take_in(&mut self, received: Received, out: &mut Vec<Output>) {
+    fn take_in(&mut self, received: Received, out: &mut Vec<NodeOutput>) {
         self.persist(received.admitted, false, out);
         self.send(received.effects, out);
     }
 
-    fn publish(&mut self, out: &mut Vec<Output>) {
+    fn publish(&mut self, out: &mut Vec<NodeOutput>) {
         let published = self.replica.publish();
         self.persist(published, true, out);
     }
 
-    fn on_tick(&mut self, now: Duration, out: &mut Vec<Output>) {
+    fn on_tick(&mut self, now: Duration, out: &mut Vec<NodeOutput>) {
         let due = self.next_tick.is_none_or(|next| now >= next);
         if due {
             self.replica.tick();
             // A node that was held up does not catch up on ticks.
             self.next_tick = Some(now + self.config.tick);
-            if self.config.schedule == Schedule::Own {
+            if self.config.schedule == NodeSchedule::Own {
                 self.publish(out);
                 if let Some(peer) = self.links.tick(now, out) {
                     self.begin(peer, out);
                 }
             }
         }
-        out.extend(self.next_tick.map(Output::WakeAt));
+        out.extend(self.next_tick.map(NodeOutput::WakeAt));
     }
 
     /// Begins the exchanges that are due.
-    fn spread(&mut self, out: &mut Vec<Output>) {
-        if self.config.schedule == Schedule::Commanded {
+    fn spread(&mut self, out: &mut Vec<NodeOutput>) {
+        if self.config.schedule == NodeSchedule::Commanded {
             return;
         }
         for peer in self.links.due(self.state().ops_root()) {
@@ -191,26 +191,26 @@ impl Node {
         }
     }
 
-    fn begin(&mut self, peer: PeerId, out: &mut Vec<Output>) {
+    fn begin(&mut self, peer: PeerId, out: &mut Vec<NodeOutput>) {
         self.links.begin(&peer, self.state().ops_root());
         let effects = self.replica.start(peer);
         self.send(effects, out);
     }
 
-    fn send(&mut self, effects: Vec<Effect>, out: &mut Vec<Output>) {
+    fn send(&mut self, effects: Vec<Effect>, out: &mut Vec<NodeOutput>) {
         for effect in effects {
             let output = match effect {
-                Effect::Send { to, frame } => Output::Send { to, frame },
-                Effect::Provide { to, contents } => Output::Provide { to, contents },
+                Effect::Send { to, frame } => NodeOutput::Send { to, frame },
+                Effect::Provide { to, contents } => NodeOutput::Provide { to, contents },
             };
             self.gate.pass(output, out);
         }
     }
 
-    fn persist(&mut self, ops: Delta, own: bool, out: &mut Vec<Output>) {
+    fn persist(&mut self, ops: Delta, own: bool, out: &mut Vec<NodeOutput>) {
         if !ops.is_empty() {
             let number = self.gate.number(own);
-            out.push(Output::Persist { number, ops });
+            out.push(NodeOutput::Persist { number, ops });
         }
     }
 }

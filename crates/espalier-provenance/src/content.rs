@@ -4,6 +4,7 @@
 //! the address under which tensors are stored and moved already commits to every chunk.
 
 use blake3::hazmat::{HasherExt as _, Mode, merge_subtrees_non_root, merge_subtrees_root};
+use espalier_blame::Blame;
 use espalier_identity::Digest;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,7 @@ pub struct ContentProof {
 
 /// Why a content proof proves nothing. The fault of whoever supplied it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ContentProofError {
     /// The chunk, its index and the content's length do not fit together.
     #[error("chunk {index} of content of {len} bytes cannot have this many bytes or siblings")]
@@ -38,6 +40,23 @@ pub enum ContentProofError {
     /// The path ends in another hash.
     #[error("the chunk and its siblings do not hash to the content's address")]
     OtherContent,
+}
+
+impl ContentProofError {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        Blame::Peer
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Shape { .. } => "content-proof-shape",
+            Self::OtherContent => "content-proof-hash",
+        }
+    }
 }
 
 /// The length of the left subtree: the largest power of two of chunks that leaves the right one

@@ -28,7 +28,7 @@ mod map;
 mod proof;
 
 pub use content::{CHUNK_LEN, ContentProof, ContentProofError};
-pub use map::{Difference, MerkleMap};
+pub use map::{KeyDifference, MerkleMap};
 pub use proof::{InclusionProof, ProofError, ProofStep};
 
 // What the examples and most callers need beside this crate.

@@ -97,7 +97,7 @@ impl Node {
 
 /// How an entry differs between two maps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Difference {
+pub enum KeyDifference {
     /// Only the first map has it, with this value.
     Ours(Digest),
     /// Only the second map has it, with this value.
@@ -212,11 +212,11 @@ impl MerkleMap {
 
     /// Visits what differs between two maps, ascending by key. Shared parts are skipped by their
     /// hash: O(d log n) for d differences.
-    pub fn diff(&self, other: &Self, mut visit: impl FnMut(&Digest, Difference)) {
+    pub fn diff(&self, other: &Self, mut visit: impl FnMut(&Digest, KeyDifference)) {
         match (&self.0, &other.0) {
             (None, None) => {}
-            (Some(ours), None) => ours.walk(&mut |k, v| visit(k, Difference::Ours(*v))),
-            (None, Some(theirs)) => theirs.walk(&mut |k, v| visit(k, Difference::Theirs(*v))),
+            (Some(ours), None) => ours.walk(&mut |k, v| visit(k, KeyDifference::Ours(*v))),
+            (None, Some(theirs)) => theirs.walk(&mut |k, v| visit(k, KeyDifference::Theirs(*v))),
             (Some(ours), Some(theirs)) => diff_at(ours, theirs, &mut visit),
         }
     }
@@ -271,7 +271,7 @@ fn remove_at(node: &Arc<Node>, key: &Digest) -> Option<Arc<Node>> {
     }
 }
 
-fn diff_at(ours: &Node, theirs: &Node, visit: &mut impl FnMut(&Digest, Difference)) {
+fn diff_at(ours: &Node, theirs: &Node, visit: &mut impl FnMut(&Digest, KeyDifference)) {
     if ours.hash() == theirs.hash() {
         return;
     }
@@ -285,17 +285,17 @@ fn diff_at(ours: &Node, theirs: &Node, visit: &mut impl FnMut(&Digest, Differenc
     let top = own.into_iter().flatten().min();
     match (ours, theirs) {
         (Node::Leaf { key, value: a, .. }, Node::Leaf { value: b, .. }) if split.is_none() => {
-            visit(key, Difference::Both(*a, *b));
+            visit(key, KeyDifference::Both(*a, *b));
         }
         _ if split.is_some_and(|split| top.is_none_or(|top| split < top)) => {
-            let all_ours = |visit: &mut dyn FnMut(&Digest, Difference)| {
-                ours.walk(&mut |k, v| visit(k, Difference::Ours(*v)));
+            let all_ours = |visit: &mut dyn FnMut(&Digest, KeyDifference)| {
+                ours.walk(&mut |k, v| visit(k, KeyDifference::Ours(*v)));
             };
             if ours.some_key() < theirs.some_key() {
                 all_ours(visit);
-                theirs.walk(&mut |k, v| visit(k, Difference::Theirs(*v)));
+                theirs.walk(&mut |k, v| visit(k, KeyDifference::Theirs(*v)));
             } else {
-                theirs.walk(&mut |k, v| visit(k, Difference::Theirs(*v)));
+                theirs.walk(&mut |k, v| visit(k, KeyDifference::Theirs(*v)));
                 all_ours(visit);
             }
         }
@@ -308,20 +308,20 @@ fn diff_at(ours: &Node, theirs: &Node, visit: &mut impl FnMut(&Digest, Differenc
         }
         (Node::Branch { bit, left, right, .. }, _) if Some(*bit) == top => {
             if bit_of(theirs.some_key(), *bit) {
-                left.walk(&mut |k, v| visit(k, Difference::Ours(*v)));
+                left.walk(&mut |k, v| visit(k, KeyDifference::Ours(*v)));
                 diff_at(right, theirs, visit);
             } else {
                 diff_at(left, theirs, visit);
-                right.walk(&mut |k, v| visit(k, Difference::Ours(*v)));
+                right.walk(&mut |k, v| visit(k, KeyDifference::Ours(*v)));
             }
         }
         (_, Node::Branch { bit, left, right, .. }) => {
             if bit_of(ours.some_key(), *bit) {
-                left.walk(&mut |k, v| visit(k, Difference::Theirs(*v)));
+                left.walk(&mut |k, v| visit(k, KeyDifference::Theirs(*v)));
                 diff_at(ours, right, visit);
             } else {
                 diff_at(ours, left, visit);
-                right.walk(&mut |k, v| visit(k, Difference::Theirs(*v)));
+                right.walk(&mut |k, v| visit(k, KeyDifference::Theirs(*v)));
             }
         }
         // Two leaves with different keys split above every branch bit; two equal keys came first.
@@ -392,10 +392,10 @@ mod tests {
             let mut expected = BTreeMap::new();
             for key in twin_a.keys().chain(twin_b.keys()) {
                 match (twin_a.get(key), twin_b.get(key)) {
-                    (Some(x), None) => { expected.insert(*key, Difference::Ours(*x)); }
-                    (None, Some(y)) => { expected.insert(*key, Difference::Theirs(*y)); }
+                    (Some(x), None) => { expected.insert(*key, KeyDifference::Ours(*x)); }
+                    (None, Some(y)) => { expected.insert(*key, KeyDifference::Theirs(*y)); }
                     (Some(x), Some(y)) if x != y => {
-                        expected.insert(*key, Difference::Both(*x, *y));
+                        expected.insert(*key, KeyDifference::Both(*x, *y));
                     }
                     _ => {}
                 }

@@ -1,6 +1,7 @@
 //! Inclusion proofs that need nothing but the root.
 
 use crate::map::{bit_of, branch_hash, leaf_hash};
+use espalier_blame::Blame;
 use espalier_identity::Digest;
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +29,7 @@ pub struct InclusionProof {
 
 /// Why a proof proves nothing. The fault of whoever supplied it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ProofError {
     /// Bits must fall strictly from leaf to root.
     #[error("the path is not a path of a tree: its bits do not fall strictly towards the root")]
@@ -40,6 +42,23 @@ pub enum ProofError {
         /// The root it leads to.
         found: Digest,
     },
+}
+
+impl ProofError {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        Blame::Peer
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotAPath => "proof-path",
+            Self::OtherRoot { .. } => "proof-root",
+        }
+    }
 }
 
 impl InclusionProof {

@@ -7,12 +7,14 @@
 use crate::encoder::Element;
 use crate::salt::{Salt, Short};
 use crate::symbol::Symbol;
+use espalier_blame::Blame;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Symbols that are not of any set, or not of one set. The sender's fault, or the link's, or that
 /// of two elements with one short identifier. The decoder is of no use any more; nothing else was
 /// changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Garbage {
     /// More symbols than sets of the sizes that were named could need.
     #[error("more than {limit} symbols, which should have been enough to decode")]
@@ -20,14 +22,31 @@ pub enum Garbage {
         /// The limit that was set.
         limit: usize,
     },
-    /// They contradict each other.
+    /// Symbols contradict each other.
     #[error("the symbols are not those of one set")]
     Contradiction,
 }
 
+impl Garbage {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        Blame::Peer
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TooMany { .. } => "symbols-too-many",
+            Self::Contradiction => "symbols-contradict",
+        }
+    }
+}
+
 /// What two sets do not share.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Difference {
+pub struct SetDifference {
     /// What only the other side has.
     pub theirs: BTreeSet<Short>,
     /// What only this side has.
@@ -130,11 +149,11 @@ impl Decoder {
 
     /// The difference, if it is found.
     #[must_use]
-    pub fn difference(&self) -> Option<Difference> {
+    pub fn difference(&self) -> Option<SetDifference> {
         if !self.is_done() {
             return None;
         }
-        let mut difference = Difference::default();
+        let mut difference = SetDifference::default();
         for (id, (_, side)) in &self.found {
             let of = if *side > 0 { &mut difference.theirs } else { &mut difference.ours };
             of.insert(*id);

@@ -9,8 +9,8 @@
 //! * [`Salt`] makes a [`Short`] of 8 bytes of every 32-byte identifier. Whoever does not know the
 //!   salt when it chooses its identifiers can prepare neither collisions nor bad luck.
 //! * [`Encoder`] makes [`Symbol`]s of 13 bytes: any stretch of an endless stream.
-//! * [`Decoder`] takes them, in any chunks, and finds the [`Difference`]. Hostile symbols cost it
-//!   bounded time and memory and make it fail, or find what nobody has.
+//! * [`Decoder`] takes them, in any chunks, and finds the [`SetDifference`]. Hostile symbols cost
+//!   it bounded time and memory and make it fail, or find what nobody has.
 //!
 //! The same input gives the same symbols on every machine: integers, and IEEE `+ − × ÷`, square
 //! root and rounding up. This crate knows no operations, no messages and no signatures.
@@ -37,7 +37,7 @@ mod salt;
 mod symbol;
 mod walk;
 
-pub use decoder::{Decoder, Difference, Garbage, enough_symbols};
+pub use decoder::{Decoder, Garbage, SetDifference, enough_symbols};
 pub use encoder::Encoder;
 pub use salt::{Salt, Short};
 pub use symbol::Symbol;

@@ -2,13 +2,15 @@
 
 use crate::signed::op::{OpError, OpId};
 use crate::signed::policy::PolicyError;
+use espalier_blame::Blame;
 use espalier_identity::{Digest, PeerId};
 use espalier_lattice::Dot;
 
 /// Why a state does not take operations in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ApplyError {
-    /// The sender: an operation is malformed or not signed by its author.
+    /// An operation is malformed or not signed by its author.
     #[error("operation {seq} of {author} is refused: {source}")]
     Op {
         /// The author it names.
@@ -18,13 +20,13 @@ pub enum ApplyError {
         /// What is wrong with it.
         source: OpError,
     },
-    /// The sender: the author is not on the roster.
+    /// The author is not on the roster.
     #[error("{author} is not on the roster")]
     NotAdmitted {
         /// The author that is not admitted.
         author: PeerId,
     },
-    /// Nobody: what comes before is not here yet. Exchange again.
+    /// What comes before is not here yet. Exchange again.
     #[error("operation {seq} of {author} is here before number {}", have + 1)]
     Gap {
         /// The author of the operation.
@@ -34,7 +36,7 @@ pub enum ApplyError {
         /// The number of the author's last operation that is here; 0 if there is none.
         have: u64,
     },
-    /// The caller: states of different federations do not merge.
+    /// States of different federations do not merge.
     #[error("policy {theirs} is not ours, {ours}; rebind with `with_policy` if that is meant")]
     Policy {
         /// The hash of our policy.
@@ -44,8 +46,33 @@ pub enum ApplyError {
     },
 }
 
+impl ApplyError {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Op { source, .. } => source.blame(),
+            Self::NotAdmitted { .. } => Blame::Peer,
+            Self::Gap { .. } => Blame::Nobody,
+            Self::Policy { .. } => Blame::Caller,
+        }
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Op { source, .. } => source.code(),
+            Self::NotAdmitted { .. } => "author-not-admitted",
+            Self::Gap { .. } => "operation-gap",
+            Self::Policy { .. } => "policy-differs",
+        }
+    }
+}
+
 /// Why a local change cannot be made. The caller is at fault.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ChangeError {
     /// The key is not on the roster.
     #[error("{author} is not on the roster of this federation")]
@@ -109,8 +136,36 @@ pub enum ChangeError {
     Op(#[from] OpError),
 }
 
+impl ChangeError {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        Blame::Caller
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotAdmitted { .. } => "key-not-admitted",
+            Self::NotGenesis { .. } => "voter-not-genesis",
+            Self::Weight => "change-weight",
+            Self::Illegal { .. } => "change-field",
+            Self::Copy { .. } => "change-copy",
+            Self::Magnitude => "change-magnitude",
+            Self::NothingToMeasure { .. } => "nothing-to-measure",
+            Self::Schema => "change-schema",
+            Self::NotYours { .. } => "retract-not-yours",
+            Self::NotLive(_) => "retract-not-live",
+            Self::NoFault(error) => error.code(),
+            Self::Op(error) => error.code(),
+        }
+    }
+}
+
 /// Input that does not decode to a state. Whoever wrote it is at fault.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum DecodeError {
     /// The bytes are not the canonical encoding of a state.
     #[error("not the encoding of a state: {0}")]
@@ -139,4 +194,27 @@ pub enum DecodeError {
     /// An operation is listed twice, out of order, or without a place in the state.
     #[error("operation {0} is listed where it cannot be")]
     Unplaced(OpId),
+}
+
+impl DecodeError {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        Blame::Peer
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Encoding(error) => error.code(),
+            Self::Json(_) => "state-json",
+            Self::Frame(error) => error.code(),
+            Self::Policy(error) => error.code(),
+            Self::Apply(error) => error.code(),
+            Self::PolicyForm => "state-policy-form",
+            Self::Content(_) => "state-content",
+            Self::Unplaced(_) => "state-operation",
+        }
+    }
 }

@@ -56,7 +56,7 @@ pub use arena::entry::Entry;
 pub use error::{ApplyError, ChangeError, DecodeError};
 pub use gossip::Replica;
 pub use gossip::budget::BUDGET;
-pub use gossip::effect::{Effect, Exchange, ReceiveError, Received};
+pub use gossip::effect::{Effect, ExchangeMode, ReceiveError, Received};
 #[cfg(feature = "mutants")]
 pub use mutants::Mutant;
 pub use signed::blob::Blob;

@@ -1,5 +1,6 @@
 //! What can be wrong with a policy or with the models it is applied to.
 
+use espalier_blame::Blame;
 use espalier_identity::Digest;
 use espalier_tensor::{Dtype, Mismatch, TensorError};
 
@@ -46,6 +47,24 @@ pub enum StrategyError {
     },
 }
 
+impl StrategyError {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        Blame::Caller
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unknown { .. } => "strategy-unknown",
+            Self::UnknownParameter { .. } => "strategy-parameter",
+            Self::Range { .. } => "strategy-range",
+        }
+    }
+}
+
 fn did_you_mean(suggestion: Option<&str>) -> String {
     suggestion.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default()
 }
@@ -54,16 +73,16 @@ fn did_you_mean(suggestion: Option<&str>) -> String {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResolveError {
-    /// There is nothing to merge: the caller's fault.
+    /// There is nothing to merge.
     #[error("there are no contributions to merge; at least one is needed")]
     Empty,
-    /// The strategy merges differences from a base, and none was given: the caller's fault.
+    /// The strategy merges differences from a base, and none was given.
     #[error("`{strategy}` merges differences from a base model, and no base model was given")]
     BaseRequired {
         /// The strategy.
         strategy: &'static str,
     },
-    /// A weight is not a positive number that f32 can hold: the caller's fault.
+    /// A weight is not a positive number that f32 can hold.
     #[error("contribution {id} has weight {weight}; weights must be above 0 and at most 3.4e38")]
     Weight {
         /// The contribution.
@@ -103,8 +122,7 @@ pub enum ResolveError {
         /// value.
         values: Box<[i128; 2]>,
     },
-    /// A merged element is finite, and the output's element type does not reach so far: the
-    /// fault of the policy, or of whoever contributed such values.
+    /// A merged element is finite, and the output's element type does not reach so far.
     #[error(
         "tensor `{tensor}`: merged element {element} is too large for {dtype}, whose largest \
          value is {}{}", largest_of(*.dtype), wider(*.dtype)
@@ -117,7 +135,7 @@ pub enum ResolveError {
         /// The element type of the output.
         dtype: Dtype,
     },
-    /// An input, or the base, is infinite or not a number: the fault of whoever contributed it.
+    /// An input, or the base, is infinite or not a number.
     #[error(
         "tensor `{tensor}`: there is no merged element {element}, as an input or the base is \
          infinite or not a number there"
@@ -128,12 +146,44 @@ pub enum ResolveError {
         /// Index of the element.
         element: usize,
     },
-    /// `buffers = base` needs a base, and none was given: the caller's fault.
+    /// `buffers = base` needs a base, and none was given.
     #[error(
         "`buffers = base` takes tensors of integers from a base model, and no base model was \
          given"
     )]
     BuffersFromBase,
+}
+
+impl ResolveError {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Empty
+            | Self::BaseRequired { .. }
+            | Self::Weight { .. }
+            | Self::IntegersDiffer { .. }
+            | Self::Overflow { .. }
+            | Self::BuffersFromBase => Blame::Caller,
+            Self::Mismatch { mismatch, .. } => mismatch.blame(),
+            Self::NotFinite { .. } => Blame::Peer,
+        }
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Empty => "merge-empty",
+            Self::BaseRequired { .. } => "merge-without-base",
+            Self::Weight { .. } => "merge-weight",
+            Self::Mismatch { mismatch, .. } => mismatch.code(),
+            Self::IntegersDiffer { .. } => "merge-integers",
+            Self::Overflow { .. } => "merge-overflow",
+            Self::NotFinite { .. } => "merge-not-finite",
+            Self::BuffersFromBase => "merge-buffers-without-base",
+        }
+    }
 }
 
 /// What a message says of a type that is not the widest.
@@ -146,11 +196,32 @@ fn wider(dtype: Dtype) -> &'static str {
 
 /// A merged model is not written. Nothing is left behind.
 #[derive(Debug, thiserror::Error)]
-pub enum WriteError {
+#[non_exhaustive]
+pub enum MergeWriteError {
     /// It cannot be computed.
     #[error(transparent)]
     Merge(#[from] ResolveError),
     /// The file cannot be written.
     #[error(transparent)]
     File(#[from] TensorError),
+}
+
+impl MergeWriteError {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Merge(error) => error.blame(),
+            Self::File(error) => error.blame(),
+        }
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Merge(error) => error.code(),
+            Self::File(error) => error.code(),
+        }
+    }
 }

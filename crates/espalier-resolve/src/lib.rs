@@ -68,7 +68,7 @@ use espalier_tensor::Model;
 
 pub use crate::{
     cache::SelectionCache,
-    error::{ResolveError, StrategyError, WriteError},
+    error::{MergeWriteError, ResolveError, StrategyError},
     note::Note,
     parameters::{ParameterInfo, ParameterRange},
     plan::Plan,

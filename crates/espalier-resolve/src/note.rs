@@ -6,11 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Serialize, Serializer};
 
 /// Something a strategy did on purpose that a reader of the result should know.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Note {
     /// The density would have kept nothing of a small tensor.
-    #[error("tensor `{tensor}`: the density keeps none of its elements ({elements}); one was kept")]
     KeptOne {
         /// The tensor.
         tensor: String,
@@ -18,7 +17,6 @@ pub enum Note {
         elements: usize,
     },
     /// A direction could not be averaged on the sphere.
-    #[error("tensor `{tensor}`: averaged linearly because {reason}")]
     Linear {
         /// The tensor.
         tensor: String,
@@ -26,7 +24,6 @@ pub enum Note {
         reason: &'static str,
     },
     /// More liars were assumed than a rule or a step tolerates: less than half of its rows.
-    #[error("`{step}` of {rows} rows tolerates {used} liar{}, not {asked}", plural(*.used))]
     Liars {
         /// The rule or the step before it.
         step: &'static str,
@@ -38,13 +35,11 @@ pub enum Note {
         used: usize,
     },
     /// A density was too small to be drawn.
-    #[error("a density of {asked} is below 2^-32 and counts as that")]
     Density {
         /// What was asked for.
         asked: String,
     },
     /// An iteration was ended before its result stood still.
-    #[error("{what} was still moving after {steps} steps; what it was then is used")]
     StillMoving {
         /// What was sought.
         what: String,
@@ -52,7 +47,6 @@ pub enum Note {
         steps: usize,
     },
     /// Weights were too small beside the largest.
-    #[error("weights below 2^-60 of the largest, which count as that: {count} of {inputs}")]
     SmallWeights {
         /// How many.
         count: usize,
@@ -60,10 +54,6 @@ pub enum Note {
         inputs: usize,
     },
     /// Inputs that are not finite, or too long to be measured, were left out.
-    #[error(
-        "inputs left out because they are not finite or too long to be measured: {count} of \
-         {inputs}"
-    )]
     NotFinite {
         /// How many.
         count: usize,
@@ -71,22 +61,60 @@ pub enum Note {
         inputs: usize,
     },
     /// There was too much free text in the header of the base or of the first input.
-    #[error("the free text of the model's header was left out: {bytes} bytes, more than 2^20")]
     Metadata {
         /// How many bytes it has.
         bytes: usize,
     },
     /// The set of least diameter was too hard to find.
-    #[error(
-        "which {liars} of {rows} rows to leave out was too hard to find; the set that was used \
-         has at most twice the least diameter"
-    )]
     Approximate {
         /// How many rows there are.
         rows: usize,
         /// How many are left out.
         liars: usize,
     },
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::KeptOne { tensor, elements } => {
+                write!(
+                    f,
+                    "tensor `{tensor}`: the density keeps none of its elements ({elements}); "
+                )?;
+                f.write_str("one was kept")
+            }
+            Self::Linear { tensor, reason } => {
+                write!(f, "tensor `{tensor}`: averaged linearly because {reason}")
+            }
+            Self::Liars { step, rows, asked, used } => {
+                let s = plural(*used);
+                write!(f, "`{step}` of {rows} rows tolerates {used} liar{s}, not {asked}")
+            }
+            Self::Density { asked } => {
+                write!(f, "a density of {asked} is below 2^-32 and counts as that")
+            }
+            Self::StillMoving { what, steps } => {
+                write!(f, "{what} was still moving after {steps} steps; what it was then is used")
+            }
+            Self::SmallWeights { count, inputs } => {
+                f.write_str("weights below 2^-60 of the largest, which count as that: ")?;
+                write!(f, "{count} of {inputs}")
+            }
+            Self::NotFinite { count, inputs } => {
+                f.write_str("inputs left out because they are not finite or too long to be ")?;
+                write!(f, "measured: {count} of {inputs}")
+            }
+            Self::Metadata { bytes } => {
+                f.write_str("the free text of the model's header was left out: ")?;
+                write!(f, "{bytes} bytes, more than 2^20")
+            }
+            Self::Approximate { rows, liars } => {
+                write!(f, "which {liars} of {rows} rows to leave out was too hard to find; the ")?;
+                f.write_str("set that was used has at most twice the least diameter")
+            }
+        }
+    }
 }
 
 fn plural(count: usize) -> &'static str {

@@ -13,7 +13,7 @@ use espalier_tensor::{
 use rayon::prelude::*;
 
 use crate::{
-    Input, Note, ResolveError, SelectionCache, Strategy, WriteError, admit,
+    Input, MergeWriteError, Note, ResolveError, SelectionCache, Strategy, admit,
     extent::{self, Beyond, Reason},
     integers::{self, Buffers},
     method::{BLOCK, Context, Merger, PIECE, Scratch, Tensor},
@@ -263,19 +263,19 @@ impl<'a> Plan<'a> {
     /// the promises of [`espalier_tensor::write_safetensors`].
     ///
     /// # Errors
-    /// [`WriteError::File`] as there; [`WriteError::Merge`] if an element has no value. Neither
-    /// leaves a file behind.
+    /// [`MergeWriteError::File`] as there; [`MergeWriteError::Merge`] if an element has no value.
+    /// Neither leaves a file behind.
     pub fn write_safetensors(
         &self,
         metadata: &BTreeMap<String, String>,
         path: impl AsRef<Path>,
         force: bool,
-    ) -> Result<(), WriteError> {
+    ) -> Result<(), MergeWriteError> {
         let mut text = self.metadata.clone();
         text.extend(metadata.clone());
         let mut writer = SafetensorsWriter::create(&self.shapes(), &text, path, force)?;
         for index in writer.order().to_vec() {
-            self.stream_tensor(index, |bytes| Ok::<(), WriteError>(writer.write(bytes)?))?;
+            self.stream_tensor(index, |bytes| Ok::<(), MergeWriteError>(writer.write(bytes)?))?;
         }
         Ok(writer.finish()?)
     }

@@ -1,6 +1,7 @@
 //! Element types.
 
 use core::fmt;
+use espalier_blame::Blame;
 
 use safetensors::Dtype as FileDtype;
 use serde::{Deserialize, Serialize};
@@ -40,13 +41,27 @@ pub enum Dtype {
     U64,
 }
 
-/// The file's fault: it names an element type that this library does not compute with.
+/// An element type that this library does not compute with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "element type `{0}` is not supported; supported are F64, F32, F16, BF16, I64, I32, I16, I8, \
      U64, U32, U16, U8 and BOOL"
 )]
 pub struct UnsupportedDtype(pub String);
+
+impl UnsupportedDtype {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        Blame::Peer
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        "dtype-unsupported"
+    }
+}
 
 impl Dtype {
     /// Every element type, in the order of their binary form.

@@ -1,8 +1,9 @@
 //! What can go wrong between a file and a model.
 
+use espalier_blame::Blame;
 use std::{io, path::PathBuf};
 
-use espalier_file::count;
+use espalier_file::{WriteError, count};
 use espalier_identity::Digest;
 
 use crate::{Dtype, Foreign, ManifestError, UnsupportedDtype, manifest};
@@ -22,7 +23,7 @@ pub enum TensorError {
         /// Its digest.
         content: Digest,
     },
-    /// Bytes and shape disagree: the fault of whoever described the tensor.
+    /// Bytes and shape disagree.
     #[error(
         "tensor `{tensor}` is {dtype} {shape:?} but has {}; it should have {}",
         count(*.actual, "byte"),
@@ -38,10 +39,9 @@ pub enum TensorError {
         /// How many bytes there are.
         actual: u64,
     },
-    /// The operating system refused: reading, the fault of whoever named the file; writing, the
-    /// environment's.
+    /// The operating system refused to read.
     #[error("could not {action} {}: {source}", .path.display())]
-    Io {
+    Read {
         /// What was tried.
         action: &'static str,
         /// With which file.
@@ -49,6 +49,9 @@ pub enum TensorError {
         /// Why not.
         source: io::Error,
     },
+    /// The operating system refused to write.
+    #[error(transparent)]
+    Write(#[from] WriteError),
     /// The file is not a valid safetensors file: its author's fault.
     #[error("{}: {problem}", .path.display())]
     Format {
@@ -77,6 +80,38 @@ pub enum TensorError {
     },
 }
 
+impl TensorError {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Manifest(error) => error.blame(),
+            Self::Missing { .. }
+            | Self::Read { .. }
+            | Self::Exists { .. }
+            | Self::Unfinished { .. } => Blame::Caller,
+            Self::Length { .. } => Blame::Peer,
+            Self::Write(error) => error.blame(),
+            Self::Format { problem, .. } => problem.blame(),
+        }
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Manifest(error) => error.code(),
+            Self::Missing { .. } => "tensor-missing",
+            Self::Length { .. } => "tensor-length",
+            Self::Read { .. } => "model-not-read",
+            Self::Write(error) => error.code(),
+            Self::Format { problem, .. } => problem.code(),
+            Self::Exists { .. } => "model-exists",
+            Self::Unfinished { .. } => "model-unfinished",
+        }
+    }
+}
+
 fn expected_bytes(dtype: Dtype, shape: &[u64]) -> String {
     manifest::byte_len(dtype, shape).map_or_else(|| "more than 2^64".into(), |n| n.to_string())
 }
@@ -91,10 +126,10 @@ pub enum FormatError {
         /// The file's length.
         length: u64,
     },
-    /// Nothing in it.
+    /// The file is empty.
     #[error("the file is empty")]
     Empty,
-    /// Something else, and what.
+    /// It is a file of another kind.
     #[error("{0}")]
     Foreign(Foreign),
     /// It begins as a safetensors file does and ends within the header.
@@ -126,7 +161,7 @@ pub enum FormatError {
         /// The parser's words, with line and column.
         reason: String,
     },
-    /// A name stands twice.
+    /// The name of a tensor stands twice.
     #[error("tensor `{tensor}` is listed twice; every name may stand once")]
     Duplicate {
         /// The name.
@@ -254,4 +289,62 @@ pub enum FormatError {
     /// The reserved name was used for a tensor.
     #[error("a tensor may not be called `__metadata__`")]
     ReservedName,
+}
+
+impl FormatError {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::TooShort { .. }
+            | Self::Empty
+            | Self::Foreign(_)
+            | Self::HeaderCut { .. }
+            | Self::HeaderLength { .. }
+            | Self::Json { .. }
+            | Self::Duplicate { .. }
+            | Self::Offset { .. }
+            | Self::Size { .. }
+            | Self::DataLength { .. }
+            | Self::ShardPath { .. }
+            | Self::ShardMissing { .. }
+            | Self::NotInShard { .. }
+            | Self::NotInIndex { .. } => Blame::Peer,
+            Self::Limit(error) => error.blame(),
+            Self::Dtype { source, .. } => source.blame(),
+            Self::Shard { .. }
+            | Self::NoModel { .. }
+            | Self::Folder { .. }
+            | Self::NotAFile
+            | Self::ReservedName => Blame::Caller,
+        }
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TooShort { .. } => "safetensors-too-short",
+            Self::Empty => "safetensors-empty",
+            Self::Foreign(_) => "safetensors-foreign",
+            Self::HeaderCut { .. } => "safetensors-header-cut",
+            Self::HeaderLength { .. } => "safetensors-header-length",
+            Self::Json { .. } => "safetensors-json",
+            Self::Duplicate { .. } => "safetensors-duplicate",
+            Self::Limit(error) => error.code(),
+            Self::Dtype { source, .. } => source.code(),
+            Self::Offset { .. } => "safetensors-offset",
+            Self::Size { .. } => "safetensors-size",
+            Self::DataLength { .. } => "safetensors-data-length",
+            Self::ShardPath { .. } => "shard-path",
+            Self::ShardMissing { .. } => "shard-missing",
+            Self::Shard { .. } => "shard-alone",
+            Self::NotInShard { .. } => "shard-lacks-tensor",
+            Self::NotInIndex { .. } => "index-lacks-tensor",
+            Self::NoModel { .. } => "folder-without-model",
+            Self::Folder { .. } => "folder-of-several-models",
+            Self::NotAFile => "not-a-file",
+            Self::ReservedName => "reserved-name",
+        }
+    }
 }

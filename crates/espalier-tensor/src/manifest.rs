@@ -1,5 +1,6 @@
 //! What a model consists of, without its bytes.
 
+use espalier_blame::Blame;
 use std::sync::Arc;
 
 use espalier_identity::{Digest, Domain, bounded};
@@ -76,6 +77,7 @@ fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<Vec<TensorMeta
 
 /// What is wrong with a manifest: the fault of whoever wrote it. Nothing is changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ManifestError {
     /// Names must be strictly ascending.
     #[error("tensor `{second}` follows `{first}`; names must be unique and in ascending order")]
@@ -111,6 +113,26 @@ pub enum ManifestError {
         /// How many there are.
         count: usize,
     },
+}
+
+impl ManifestError {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        Blame::Peer
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Order { .. } => "manifest-order",
+            Self::NameTooLong { .. } => "manifest-name",
+            Self::Rank { .. } => "manifest-rank",
+            Self::Overflow { .. } => "manifest-overflow",
+            Self::TooMany { .. } => "manifest-tensors",
+        }
+    }
 }
 
 impl Manifest {

@@ -1,6 +1,7 @@
 //! Whether two models have the same layout, from names, element types and shapes alone.
 
 use core::{cmp::Ordering, fmt};
+use espalier_blame::Blame;
 
 use espalier_identity::Digest;
 
@@ -71,6 +72,20 @@ pub struct Mismatch {
     pub left: Side,
     /// What the second model has.
     pub right: Side,
+}
+
+impl Mismatch {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        Blame::Peer
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        "layout-mismatch"
+    }
 }
 
 struct Show<'a>(&'a Side);

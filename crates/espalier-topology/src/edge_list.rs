@@ -1,5 +1,6 @@
 //! Edge lists as text: one `a b` pair a line, `#` begins a comment. The input is hostile.
 
+use espalier_blame::Blame;
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
@@ -21,6 +22,20 @@ pub struct EdgeListError {
     pub problem: EdgeListProblem,
 }
 
+impl EdgeListError {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        self.problem.blame()
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.problem.code()
+    }
+}
+
 impl fmt::Display for EdgeListError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.line {
@@ -34,16 +49,16 @@ impl fmt::Display for EdgeListError {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum EdgeListProblem {
-    /// Larger than [`MAX_FILE_BYTES`].
+    /// The file is larger than [`MAX_FILE_BYTES`].
     #[error("larger than the limit of {} MiB", limit >> 20)]
     TooLarge {
         /// The limit.
         limit: u64,
     },
-    /// Not UTF-8 text.
+    /// The file is not UTF-8 text.
     #[error("not UTF-8 text")]
     NotText,
-    /// UTF-16 text.
+    /// The file is UTF-16 text.
     #[error("UTF-16 text; save it as UTF-8")]
     Utf16,
     /// A comma too many.
@@ -52,13 +67,13 @@ pub enum EdgeListProblem {
     /// No edge at all.
     #[error("no edges; give it a line for each of them, as in \"0 1\"")]
     Empty,
-    /// Not two words.
+    /// A line of other than two words.
     #[error("{} where two node numbers are expected, as in \"0 1\"", count(*words, "word"))]
     Words {
         /// How many there are.
         words: usize,
     },
-    /// Not a number.
+    /// A word that is not the number of a node.
     #[error("{word:?} is no node number; use digits only")]
     Number {
         /// The word, cut after 24 characters.
@@ -97,6 +112,44 @@ pub enum EdgeListProblem {
         /// The limit.
         limit: u64,
     },
+}
+
+impl EdgeListProblem {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::TooLarge { .. }
+            | Self::NotText
+            | Self::Utf16
+            | Self::Empty
+            | Self::Words { .. }
+            | Self::Number { .. }
+            | Self::OutOfRange { .. }
+            | Self::SelfLoop { .. }
+            | Self::Duplicate { .. }
+            | Self::TooManyEdges { .. } => Blame::Peer,
+            Self::Field(error) => error.blame(),
+        }
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TooLarge { .. } => "edge-list-too-large",
+            Self::NotText => "edge-list-not-text",
+            Self::Utf16 => "edge-list-utf-16",
+            Self::Field(error) => error.code(),
+            Self::Empty => "edge-list-empty",
+            Self::Words { .. } => "edge-list-words",
+            Self::Number { .. } => "edge-list-number",
+            Self::OutOfRange { .. } => "edge-list-node",
+            Self::SelfLoop { .. } => "edge-list-self-loop",
+            Self::Duplicate { .. } => "edge-list-duplicate",
+            Self::TooManyEdges { .. } => "edge-list-too-many",
+        }
+    }
 }
 
 /// Edges as they come in, each with its line.

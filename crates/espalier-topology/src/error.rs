@@ -1,11 +1,12 @@
 //! Why a network could not be built, and what would have worked.
 
+use espalier_blame::Blame;
 use thiserror::Error;
 
 use crate::EdgeListError;
 
-/// A network, partition or file that cannot be had. The caller's fault except for
-/// [`TopologyError::Open`] (the environment's); nothing was changed.
+/// A network, partition or file that cannot be had. The caller's fault, or that of whoever wrote
+/// an edge list; nothing was changed.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum TopologyError {
@@ -50,7 +51,7 @@ pub enum TopologyError {
         /// What would be right.
         wants: String,
     },
-    /// No rows × columns with both at least 3.
+    /// A torus of so many nodes has no rows × columns with both at least 3.
     #[error(
         "torus needs rows x columns, both at least 3; {nodes} nodes have none: use {}",
         either(below, above)
@@ -63,7 +64,7 @@ pub enum TopologyError {
         /// The nearest larger number that works.
         above: usize,
     },
-    /// Not a power of two.
+    /// The nodes of a hypercube are not a power of two.
     #[error("hypercube needs a power of two, and {nodes} is none; the nearest is {nearest}")]
     Hypercube {
         /// The number of nodes asked for.
@@ -71,7 +72,7 @@ pub enum TopologyError {
         /// The nearest power of two.
         nearest: usize,
     },
-    /// Every draw fell into pieces.
+    /// Every network that was drawn fell into pieces.
     #[error("{topology} with {nodes} nodes was not connected in {draws} draws; {hint}")]
     NotConnected {
         /// The topology's text.
@@ -110,6 +111,44 @@ pub enum TopologyError {
         /// The number of parts asked for.
         parts: usize,
     },
+}
+
+impl TopologyError {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::TooFewNodes { .. }
+            | Self::TooManyNodes { .. }
+            | Self::TooManyEdges { .. }
+            | Self::Parameter { .. }
+            | Self::Torus { .. }
+            | Self::Hypercube { .. }
+            | Self::NotConnected { .. }
+            | Self::Disconnected { .. }
+            | Self::Open { .. }
+            | Self::Parts { .. } => Blame::Caller,
+            Self::EdgeList(error) => error.blame(),
+        }
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TooFewNodes { .. } => "network-too-small",
+            Self::TooManyNodes { .. } => "network-too-large",
+            Self::TooManyEdges { .. } => "network-edges",
+            Self::Parameter { .. } => "network-parameter",
+            Self::Torus { .. } => "network-torus",
+            Self::Hypercube { .. } => "network-hypercube",
+            Self::NotConnected { .. } => "network-not-connected",
+            Self::Disconnected { .. } => "edges-disconnected",
+            Self::EdgeList(error) => error.code(),
+            Self::Open { .. } => "edge-list-not-read",
+            Self::Parts { .. } => "partition-parts",
+        }
+    }
 }
 
 fn either(below: &Option<usize>, above: &usize) -> String {

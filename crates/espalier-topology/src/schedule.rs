@@ -1,6 +1,7 @@
 //! Who exchanges with whom in a round when nothing is left to chance, and the names of the
 //! ways to run a round.
 
+use espalier_blame::Blame;
 use std::fmt;
 use std::str::FromStr;
 
@@ -32,13 +33,27 @@ pub enum Order {
     Synchronous,
 }
 
-/// A word that is none of the two names. The caller's fault.
+/// A word that is none of the two names.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("unknown name {given:?}; use {first} or {second}")]
 pub struct ParseNameError {
     given: String,
     first: &'static str,
     second: &'static str,
+}
+
+impl ParseNameError {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        Blame::Caller
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        "name-unknown"
+    }
 }
 
 macro_rules! two_names {

@@ -1,5 +1,6 @@
 //! The names of the networks: parsing, printing, and errors that say what would be right.
 
+use espalier_blame::Blame;
 use std::fmt;
 use std::str::FromStr;
 
@@ -121,6 +122,24 @@ pub enum ParseTopologyError {
         /// What would be right.
         wants: &'static str,
     },
+}
+
+impl ParseTopologyError {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        Blame::Caller
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unknown { .. } => "topology-unknown",
+            Self::Parameters { .. } => "topology-parameters",
+            Self::Value { .. } => "topology-value",
+        }
+    }
 }
 
 fn suggestion(nearest: &Option<&'static str>) -> String {

@@ -3,6 +3,7 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use espalier::blame::Blame;
 use serde::Serialize;
 
 /// Why a request is refused, or a run failed.
@@ -29,6 +30,19 @@ impl Problem {
     ) -> Self {
         let field = Some(field.into());
         Self { field, ..Self::new(StatusCode::BAD_REQUEST, code, message) }
+    }
+
+    /// What a library refuses: the status follows from whoever has to do something about it.
+    pub(crate) fn blamed(
+        blame: Blame,
+        field: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        match blame {
+            Blame::Peer | Blame::Caller => Self::field("bad-config", field, message),
+            Blame::Environment => Self::new(StatusCode::INSUFFICIENT_STORAGE, "no-disk", message),
+            Blame::Nobody => Self::defect(message),
+        }
     }
 
     pub(crate) fn not_found(message: impl Into<String>) -> Self {

@@ -174,7 +174,7 @@ fn check(path: &Path) -> Result<(u64, u64), Problem> {
             TensorError::Format { problem, .. } => {
                 format!("this is no safetensors file: {problem}")
             }
-            TensorError::Io { source, .. } => format!("it cannot be read: {}", source.kind()),
+            TensorError::Read { source, .. } => format!("it cannot be read: {}", source.kind()),
             error => error.to_string(),
         })
     })?;

@@ -211,18 +211,10 @@ fn weight(report: &Report) -> usize {
 
 /// A configuration that cannot be run: which field, and what would be right.
 pub(crate) fn refusal(error: &SimError) -> Problem {
-    let text = error.to_string();
-    let Some((flag, message)) = text.split_once(": ").filter(|(flag, _)| flag.starts_with("--"))
-    else {
-        return Problem::defect(text);
-    };
-    let name = flag.trim_start_matches('-').split(' ').next().unwrap_or_default();
-    let field = match name {
-        "param" => "parameters".to_owned(),
-        "no-attest" => "attest".to_owned(),
-        name => name.replace('-', "_"),
-    };
-    Problem::field("bad-config", field, message)
+    match error.field() {
+        Some(field) => Problem::blamed(error.blame(), field, error.problem()),
+        None => Problem::defect(error.to_string()),
+    }
 }
 
 /// The address of the page that makes this run again: the fields that differ from the defaults.

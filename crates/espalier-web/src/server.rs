@@ -4,6 +4,7 @@ use crate::api::{App, router};
 use crate::assets;
 use crate::guard::Guard;
 use crate::limits::Limits;
+use espalier_blame::Blame;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -46,22 +47,22 @@ impl Default for Settings {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServerError {
-    /// The caller: others could reach the server, and nothing would keep them out.
+    /// Others could reach the server, and nothing would keep them out.
     #[error("{address} can be reached by others: it needs a token")]
     NoToken {
         /// Where it was to listen.
         address: SocketAddr,
     },
-    /// The caller: a token that can be guessed, or cannot stand in a header.
+    /// A token that can be guessed, or cannot stand in a header.
     #[error("a token is {MIN_TOKEN} or more letters, digits, `-` and `_`")]
     BadToken,
-    /// The environment: something listens there already.
+    /// Something listens there already.
     #[error("{address} is taken by another program")]
     Taken {
         /// Where it was to listen.
         address: SocketAddr,
     },
-    /// The environment.
+    /// The system refused what a server needs.
     #[error("cannot {action}: {source}")]
     Io {
         /// What was tried.
@@ -69,6 +70,28 @@ pub enum ServerError {
         /// Why not.
         source: io::Error,
     },
+}
+
+impl ServerError {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::NoToken { .. } | Self::BadToken => Blame::Caller,
+            Self::Taken { .. } | Self::Io { .. } => Blame::Environment,
+        }
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoToken { .. } => "server-without-token",
+            Self::BadToken => "server-token",
+            Self::Taken { .. } => "server-address-taken",
+            Self::Io { .. } => "server-io",
+        }
+    }
 }
 
 /// A server that is bound and not yet serving.

@@ -4,7 +4,7 @@
 
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use espalier::node::{Config, Input, Node, Output};
+use espalier::node::{Node, NodeConfig, NodeInput, NodeOutput};
 use espalier::prelude::*;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -17,12 +17,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let policy = Policy::new(spec)?;
     let mut nodes: Vec<Node> = keys
         .into_iter()
-        .map(|key| Replica::new(key, MergeState::new(policy.clone()), Exchange::Delta))
-        .map(|replica| Node::new(replica, Config::default()))
+        .map(|key| Replica::new(key, MergeState::new(policy.clone()), ExchangeMode::Delta))
+        .map(|replica| Node::new(replica, NodeConfig::default()))
         .collect();
 
     // What is to be done, and by whom.
-    let mut work: VecDeque<(usize, Output)> = VecDeque::new();
+    let mut work: VecDeque<(usize, NodeOutput)> = VecDeque::new();
     for (i, node) in nodes.iter_mut().enumerate() {
         let draft = Draft::new(format!("node {i}"), model(i)?);
         let (_, outputs) = node.change(|state, key| state.add(key, draft))?;
@@ -32,7 +32,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let now = Duration::from_secs(second);
         for i in 0..nodes.len() {
             let up = ids.iter().filter(|id| second == 0 && **id != ids[i]);
-            let inputs: Vec<_> = up.map(|id| Input::PeerUp(*id)).chain([Input::Tick]).collect();
+            let inputs: Vec<_> =
+                up.map(|id| NodeInput::PeerUp(*id)).chain([NodeInput::Tick]).collect();
             for input in inputs {
                 work.extend(nodes[i].handle(input, now).into_iter().map(|output| (i, output)));
             }
@@ -50,18 +51,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn deliver(
     nodes: &mut [Node],
     ids: &[PeerId],
-    work: &mut VecDeque<(usize, Output)>,
+    work: &mut VecDeque<(usize, NodeOutput)>,
     now: Duration,
 ) -> usize {
     let mut bytes = 0;
     while let Some((from, output)) = work.pop_front() {
         let (at, input) = match output {
             // A program that keeps its states would write the operations to its disk first.
-            Output::Persist { number, .. } => (from, Input::Persisted(number)),
-            Output::Send { to, frame } => {
+            NodeOutput::Persist { number, .. } => (from, NodeInput::Persisted(number)),
+            NodeOutput::Send { to, frame } => {
                 bytes += frame.len();
                 let Some(at) = ids.iter().position(|id| *id == to) else { continue };
-                (at, Input::Frame { from: ids[from], frame })
+                (at, NodeInput::Frame { from: ids[from], frame })
             }
             // Tensors as small as these travel inside frames.
             _ => continue,

@@ -29,8 +29,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         for (name, states) in
             [("which starts", [&state, &whole]), ("which answers", [&whole, &state])]
         {
-            let mut pair = [0, 1]
-                .map(|i: usize| Replica::new(keys[i].clone(), states[i].clone(), Exchange::Delta));
+            let mut pair = [0, 1].map(|i: usize| {
+                Replica::new(keys[i].clone(), states[i].clone(), ExchangeMode::Delta)
+            });
             let (bytes, frames) = exchange(&mut pair)?;
             assert!(pair[0].state() == pair[1].state());
             let bytes = bytes - state.gain(&whole)?.op_bytes as usize;

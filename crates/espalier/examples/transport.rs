@@ -7,7 +7,7 @@
 #![expect(clippy::disallowed_methods, reason = "a real node goes by a real clock")]
 
 use espalier::identity::canonical;
-use espalier::node::{Config, Input, Node, Output};
+use espalier::node::{Node, NodeConfig, NodeInput, NodeOutput};
 use espalier::prelude::*;
 use espalier::replica::{Blob, Envelope};
 use serde::{Deserialize, Serialize};
@@ -34,7 +34,7 @@ enum Packet {
 }
 
 /// Reads packets, each with its length before it and its sender, until the other side ends.
-fn listen(mut stream: TcpStream, inputs: &Sender<Input>) -> Result {
+fn listen(mut stream: TcpStream, inputs: &Sender<NodeInput>) -> Result {
     loop {
         let (mut len, mut from) = ([0; 4], [0; 32]);
         stream.read_exact(&mut len)?;
@@ -43,10 +43,10 @@ fn listen(mut stream: TcpStream, inputs: &Sender<Input>) -> Result {
         let mut bytes = Vec::new();
         (&stream).take(len.min(LONGEST).into()).read_to_end(&mut bytes)?;
         inputs.send(match canonical::decode(&bytes)? {
-            Packet::Frame(frame) => Input::Frame { from, frame },
+            Packet::Frame(frame) => NodeInput::Frame { from, frame },
             Packet::Tensors(envelope, tensors) => {
                 let tensors = tensors.into_iter().map(|(at, blob)| (at, blob.0.into())).collect();
-                Input::Tensors { from, envelope, tensors }
+                NodeInput::Tensors { from, envelope, tensors }
             }
         })?;
     }
@@ -65,35 +65,35 @@ fn send(to: SocketAddr, from: PeerId, packet: &Packet) {
 /// Carries out what a node wants, until it has known everybody's operation for a while.
 fn drive(
     mut node: Node,
-    mut outputs: Vec<Output>,
+    mut outputs: Vec<NodeOutput>,
     peers: &BTreeMap<PeerId, SocketAddr>,
-    inputs: &Receiver<Input>,
+    inputs: &Receiver<NodeInput>,
     log: &Path,
 ) -> Result<Digest> {
     let (own, start, mut log) = (node.id(), Instant::now(), File::create(log)?);
     let mut wake = Duration::ZERO;
     let mut quiet = Instant::now();
     for peer in peers.keys() {
-        outputs.extend(node.handle(Input::PeerUp(*peer), start.elapsed()));
+        outputs.extend(node.handle(NodeInput::PeerUp(*peer), start.elapsed()));
     }
     loop {
         for output in std::mem::take(&mut outputs) {
             match output {
-                Output::Persist { number, ops } => {
+                NodeOutput::Persist { number, ops } => {
                     ops.ops().try_for_each(|op| log.write_all(&canonical::encode(op.signed())))?;
                     log.sync_data()?;
-                    outputs.extend(node.handle(Input::Persisted(number), start.elapsed()));
+                    outputs.extend(node.handle(NodeInput::Persisted(number), start.elapsed()));
                     quiet = Instant::now();
                 }
-                Output::Send { to, frame } => send(peers[&to], own, &Packet::Frame(frame)),
-                Output::Provide { to, contents } => {
+                NodeOutput::Send { to, frame } => send(peers[&to], own, &Packet::Frame(frame)),
+                NodeOutput::Provide { to, contents } => {
                     let sent: Vec<_> = contents.iter().map(|digest| (*digest, *digest)).collect();
                     let store = node.state().arena().store();
                     let bytes = |digest| Some((digest, Blob(store.get(&digest)?.to_vec())));
                     let tensors = contents.into_iter().filter_map(bytes).collect();
                     send(peers[&to], own, &Packet::Tensors(node.replica().seal(&sent), tensors));
                 }
-                Output::WakeAt(time) => wake = time,
+                NodeOutput::WakeAt(time) => wake = time,
                 _ => {}
             }
         }
@@ -105,7 +105,7 @@ fn drive(
         }
         let input = match inputs.recv_timeout(wake.saturating_sub(start.elapsed())) {
             Ok(input) => input,
-            Err(RecvTimeoutError::Timeout) => Input::Tick,
+            Err(RecvTimeoutError::Timeout) => NodeInput::Tick,
             Err(error) => return Err(error.into()),
         };
         outputs = node.handle(input, start.elapsed());
@@ -130,9 +130,9 @@ fn main() -> Result {
     std::fs::create_dir_all(&folder)?;
     let mut running = Vec::new();
     for (i, (key, listener)) in keys.into_iter().zip(listeners).enumerate() {
-        let config = Config { tick: Duration::from_millis(50), ..Config::default() };
+        let config = NodeConfig { tick: Duration::from_millis(50), ..NodeConfig::default() };
         let state = MergeState::new(policy.clone());
-        let mut node = Node::new(Replica::new(key, state, Exchange::Delta), config);
+        let mut node = Node::new(Replica::new(key, state, ExchangeMode::Delta), config);
         let (sender, inputs) = channel();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {

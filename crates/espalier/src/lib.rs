@@ -18,6 +18,7 @@
 //! | find what two sets do not share | [`reconcile`] |
 //! | see a federation run | `sim`, with the feature of this name |
 //! | write files that are whole or not there | [`file`](mod@file) |
+//! | know who has to do something about an error | [`blame`] |
 //!
 //! The way of a contribution: a model is described by a [`tensor::Manifest`], signed into an
 //! operation, joined into a [`MergeState`], spread by [`replica::Replica`], heard by every state as
@@ -43,6 +44,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub use espalier_blame as blame;
 pub use espalier_file as file;
 pub use espalier_identity as identity;
 pub use espalier_lattice as lattice;
@@ -65,7 +67,7 @@ pub mod prelude {
     pub use espalier_identity::{Digest, Keypair, PeerId};
     pub use espalier_lattice::{Dot, Join};
     pub use espalier_replica::{
-        Arena, Draft, Effect, Exchange, MergeState, Policy, PolicySpec, Replica, Tensors,
+        Arena, Draft, Effect, ExchangeMode, MergeState, Policy, PolicySpec, Replica, Tensors,
     };
     pub use espalier_tensor::{Model, open_safetensors, write_safetensors};
 }

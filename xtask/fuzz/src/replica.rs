@@ -4,8 +4,8 @@ use crate::samples::{self, key};
 use crate::{within, within_and};
 use espalier_identity::{Digest, PeerId, canonical};
 use espalier_replica::{
-    Effect, Exchange, Fault, MergeState, Op, Policy, PolicySpec, ReceiveError, Received, Replica,
-    Tensors,
+    Effect, ExchangeMode, Fault, MergeState, Op, Policy, PolicySpec, ReceiveError, Received,
+    Replica, Tensors,
 };
 use std::cell::OnceCell;
 
@@ -32,7 +32,7 @@ thread_local! {
 /// A replica that has something, of one of three kinds.
 fn node(kind: u8) -> Replica {
     let at = usize::from(kind % 3);
-    let exchange = [Exchange::Delta, Exchange::FullState, Exchange::Intervals][at];
+    let exchange = [ExchangeMode::Delta, ExchangeMode::FullState, ExchangeMode::Intervals][at];
     NODES.with(|nodes| {
         let make = || Replica::new(key(1), samples::state(), exchange);
         nodes[at].get_or_init(make).clone()

@@ -7,8 +7,8 @@ use espalier_orset::OrSet;
 use espalier_provenance::{ContentProof, MerkleMap};
 use espalier_reconcile::{Encoder, Salt};
 use espalier_replica::{
-    Body, Draft, Effect, Exchange, Fault, HEADER_LEN, MergeState, Op, Policy, PolicySpec, Replica,
-    Tensors,
+    Body, Draft, Effect, ExchangeMode, Fault, HEADER_LEN, MergeState, Op, Policy, PolicySpec,
+    Replica, Tensors,
 };
 use espalier_tensor::{Model, write_safetensors};
 use espalier_trust::{Dimension, Q16};
@@ -60,8 +60,9 @@ fn forked() -> MergeState {
 /// The frames of an exchange of each kind, without their headers.
 pub(crate) fn messages() -> Samples {
     let mut samples = Vec::new();
-    for (kind, exchange) in
-        [Exchange::Delta, Exchange::FullState, Exchange::Intervals].into_iter().enumerate()
+    for (kind, exchange) in [ExchangeMode::Delta, ExchangeMode::FullState, ExchangeMode::Intervals]
+        .into_iter()
+        .enumerate()
     {
         let mut nodes =
             [Replica::new(key(0), forked(), exchange), Replica::new(key(1), state(), exchange)];

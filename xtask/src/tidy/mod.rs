@@ -1,6 +1,7 @@
 //! What the compiler does not check: a list of named checks, each a pure function over data.
 
 mod documents;
+mod errors;
 mod folders;
 mod layers;
 mod manifests;
@@ -33,6 +34,16 @@ const CHECKS: &[Check] = &[
         name: "folders",
         rule: "modules of a crate that has layers use lower ones only; see tidy/folders.rs",
         violations: |workspace| folders::arrows(&workspace.files),
+    },
+    Check {
+        name: "names",
+        rule: "a public type is called as no public type of another library crate",
+        violations: |workspace| errors::names(&workspace.files),
+    },
+    Check {
+        name: "errors",
+        rule: "public errors say who has to do something, and have codes of their own",
+        violations: |workspace| errors::errors(&workspace.files),
     },
     Check {
         name: "headers",

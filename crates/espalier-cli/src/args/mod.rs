@@ -2,6 +2,7 @@
 
 mod byzantine;
 mod checks;
+mod fields;
 mod network;
 pub(crate) mod rules;
 mod run;
@@ -11,6 +12,7 @@ mod words;
 
 pub(crate) use byzantine::ByzantineArgs;
 pub(crate) use checks::{SwarmArgs, VerifyArgs};
+pub(crate) use fields::told;
 pub(crate) use network::{ExchangesArgs, MaelstromArgs, RoundsArgs};
 pub(crate) use run::{EndArgs, MemoryArgs, RunArgs};
 pub(crate) use serve::ServeArgs;

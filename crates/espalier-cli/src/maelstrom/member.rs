@@ -4,8 +4,8 @@ use super::element::{Elements, canonical, model};
 use super::message::{Cargo, Gossip, Refusal, line};
 use super::node::Output;
 use espalier::identity::{Digest, Domain, Keypair, PeerId};
-use espalier::node::{self, Event, Input};
-use espalier::replica::{Blob, Draft, Exchange, MergeState, Policy, PolicySpec, Replica};
+use espalier::node::{self, NodeEvent, NodeInput};
+use espalier::replica::{Blob, Draft, ExchangeMode, MergeState, Policy, PolicySpec, Replica};
 use espalier::tensor::Content;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -46,10 +46,10 @@ impl Member {
         let peers: BTreeMap<_, _> = names.iter().map(peer).collect();
         let roster: Vec<_> = peers.values().copied().collect();
         let policy = Policy::new(PolicySpec { roster, ..PolicySpec::any_schema() }).ok()?;
-        let mut replica = Replica::new(key, MergeState::new(policy), Exchange::Delta);
+        let mut replica = Replica::new(key, MergeState::new(policy), ExchangeMode::Delta);
         // Its tensors are sixteen bytes long.
         replica.set_bare_pulls(false);
-        let node = node::Node::new(replica, node::Config::default());
+        let node = node::Node::new(replica, node::NodeConfig::default());
         let names = peers.iter().map(|(name, peer)| (*peer, name.clone())).collect();
         let (name, elements, now) = (name.to_owned(), Elements::default(), Duration::ZERO);
         Some(Self { name, names, peers, node, elements, now })
@@ -58,7 +58,7 @@ impl Member {
     /// Says that everybody can be reached, as far as the network goes.
     pub(super) fn begin(&mut self, out: &mut Vec<Output>) {
         for peer in self.names.keys().copied().collect::<Vec<_>>() {
-            self.handle(Input::PeerUp(peer), out);
+            self.handle(NodeInput::PeerUp(peer), out);
         }
     }
 
@@ -111,8 +111,8 @@ impl Member {
 
     /// Lets a period pass: a tick of the node.
     pub(super) fn tick(&mut self, out: &mut Vec<Output>) {
-        self.now += node::Config::default().tick;
-        self.handle(Input::Tick, out);
+        self.now += node::NodeConfig::default().tick;
+        self.handle(NodeInput::Tick, out);
     }
 
     /// Takes a message of a peer.
@@ -121,38 +121,38 @@ impl Member {
         let mut outputs = Vec::new();
         if let Some(Cargo { envelope, tensors }) = cargo {
             let tensors = tensors.into_iter().map(|(at, bytes)| (at, Content::from(bytes.0)));
-            let input = Input::Tensors { from, envelope, tensors: tensors.collect() };
+            let input = NodeInput::Tensors { from, envelope, tensors: tensors.collect() };
             outputs.extend(self.node.handle(input, self.now));
         }
         for frame in frames {
-            let input = Input::Frame { from, frame: frame.0.to_vec() };
+            let input = NodeInput::Frame { from, frame: frame.0.to_vec() };
             outputs.extend(self.node.handle(input, self.now));
         }
         self.carry_out(outputs, out);
     }
 
-    fn handle(&mut self, input: Input, out: &mut Vec<Output>) {
+    fn handle(&mut self, input: NodeInput, out: &mut Vec<Output>) {
         let outputs = self.node.handle(input, self.now);
         self.carry_out(outputs, out);
     }
 
     /// Carries out what the node wants: one message for each peer. Nothing is kept over a restart,
     /// so what is to be durable is so at once.
-    fn carry_out(&mut self, outputs: Vec<node::Output>, out: &mut Vec<Output>) {
+    fn carry_out(&mut self, outputs: Vec<node::NodeOutput>, out: &mut Vec<Output>) {
         let (mut parcels, mut todo) = (BTreeMap::<PeerId, Parcel>::new(), VecDeque::from(outputs));
         while let Some(output) = todo.pop_front() {
             match output {
-                node::Output::Persist { number, ops } => {
+                node::NodeOutput::Persist { number, ops } => {
                     ops.ops().for_each(|op| self.elements.take(op));
-                    todo.extend(self.node.handle(Input::Persisted(number), self.now));
+                    todo.extend(self.node.handle(NodeInput::Persisted(number), self.now));
                 }
-                node::Output::Send { to, frame } => {
+                node::NodeOutput::Send { to, frame } => {
                     parcels.entry(to).or_default().frames.push(frame.into());
                 }
-                node::Output::Provide { to, contents } => {
+                node::NodeOutput::Provide { to, contents } => {
                     parcels.entry(to).or_default().contents.extend(contents);
                 }
-                node::Output::Tell(Event::Refused { from, error }) => {
+                node::NodeOutput::Tell(NodeEvent::Refused { from, error }) => {
                     let from = self.names.get(&from).map_or("?", String::as_str);
                     out.push(Output::Complaint(format!("{}: from {from}: {error}", self.name)));
                 }

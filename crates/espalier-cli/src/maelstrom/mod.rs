@@ -17,7 +17,6 @@ mod tests;
 pub(crate) use node::Workload;
 
 use crate::args::MaelstromArgs;
-use crate::escape::line;
 use crate::{Failure, console};
 use lines::Lines;
 use node::{Node, Output};
@@ -62,7 +61,7 @@ fn serve(mut node: Node, period: Duration, lines: &Receiver<Read>) -> Result<(),
         }
         match lines.recv_timeout(due - now) {
             Ok(Ok(Ok(line))) => say(node.line(&line))?,
-            Ok(Ok(Err(bad))) => console::complain(&line(&bad.to_string())),
+            Ok(Ok(Err(bad))) => console::complain(&bad.to_string()),
             Ok(Err(error)) => {
                 let error = anyhow::Error::new(error).context("cannot read standard input");
                 return Err(Failure::environment(error));
@@ -82,7 +81,7 @@ fn say(outputs: Vec<Output>) -> Result<(), Failure> {
     for output in outputs {
         match output {
             Output::Line(line) => writeln!(out, "{line}")?,
-            Output::Complaint(text) => console::complain(&line(&text)),
+            Output::Complaint(text) => console::complain(&text),
         }
     }
     Ok(out.flush()?)

@@ -22,7 +22,10 @@ const WRONG: &[(&[&str], &[&str])] = &[
     (&["--schedule", "planned"], &["--schedule", "use random or scheduled"]),
     (&["--order", "parallel"], &["--order", "use sequential or synchronous"]),
     (&["--exchange", "full"], &["--exchange", "delta, full-state, intervals or broadcast"]),
-    (&["--exchange", "broadcast"], &["--exchange broadcast", "such as a periodic clock"]),
+    (
+        &["--exchange", "broadcast"],
+        &["--exchange: broadcast needs virtual time", "such as a periodic clock"],
+    ),
     (&["--metrics", "smple:3"], &["--metrics", "did you mean `sample`?"]),
     (&["--nodes", "1"], &["--nodes", "2 to 100000"]),
     (&["--nodes", "-3"], &["--nodes", "whole number"]),

@@ -1,7 +1,8 @@
 //! What becomes of every kind of path.
 
 use espalier_file::{
-    Output, Target, WriteError, check, check_folder, clash, make_folder, same, write, write_all,
+    Destination, Output, WriteError, check, check_folder, clash, make_folder, same, write,
+    write_all,
 };
 use std::fs::{self, Permissions};
 use std::io::{Read as _, Write as _};
@@ -157,7 +158,7 @@ fn pipes_are_written_through() {
     let place = Place::new();
     let path = place.pipe("pipe");
     symlink("pipe", place.at("link")).unwrap();
-    assert!(Target::of(&path).unwrap().waits_for_reader());
+    assert!(Destination::of(&path).unwrap().waits_for_reader());
     check(&path, false).unwrap();
     let reader = std::thread::spawn({
         let path = path.clone();
@@ -199,9 +200,9 @@ fn an_open_file_is_not_replaced() {
     let name = format!("/dev/fd/{}", open.as_raw_fd());
     write(&name, b"after", false).unwrap();
     assert_eq!(fs::read(&path).unwrap(), b"before after");
-    assert!(matches!(Target::of("/dev/stdout"), Ok(Target::Stdout)));
-    assert!(matches!(Target::of("/dev/fd/2"), Ok(Target::Stderr)));
-    assert!(matches!(Target::of("/proc/self/fd/1"), Ok(Target::Stdout)));
+    assert!(matches!(Destination::of("/dev/stdout"), Ok(Destination::Stdout)));
+    assert!(matches!(Destination::of("/dev/fd/2"), Ok(Destination::Stderr)));
+    assert!(matches!(Destination::of("/proc/self/fd/1"), Ok(Destination::Stdout)));
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! A small world: nodes with disks, and mail that is lost, doubled, reordered and late.
 
 use espalier_identity::{Digest, Keypair, PeerId};
-use espalier_node::{Config, Event, Input, Node, Output};
-use espalier_replica::{Draft, Exchange, MergeState, Policy, PolicySpec, Replica, SignedOp};
+use espalier_node::{Node, NodeConfig, NodeEvent, NodeInput, NodeOutput};
+use espalier_replica::{Draft, ExchangeMode, MergeState, Policy, PolicySpec, Replica, SignedOp};
 use espalier_tensor::{Content, Model};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -60,12 +60,12 @@ enum Mail {
 pub(crate) struct World {
     pub(crate) machines: Vec<Machine>,
     policy: Policy,
-    config: Config,
+    config: NodeConfig,
     pub(crate) dice: Dice,
     pub(crate) weather: Weather,
     mail: VecDeque<(usize, usize, Mail)>,
     pub(crate) now: Duration,
-    pub(crate) events: Vec<(usize, Event)>,
+    pub(crate) events: Vec<(usize, NodeEvent)>,
     /// How many frames were sent.
     pub(crate) frames: usize,
     /// Whether drivers say `Persisted` before it is true: the mistake that the gate is there for.
@@ -73,14 +73,14 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(count: u8, config: Config, seed: u64) -> Self {
+    pub(crate) fn new(count: u8, config: NodeConfig, seed: u64) -> Self {
         let keys: Vec<_> = (0..count).map(|i| Keypair::from_seed([i + 1; 32])).collect();
         let roster = keys.iter().map(Keypair::peer_id).collect();
         let spec = PolicySpec { roster, ..PolicySpec::any_schema() };
         let policy = Policy::new(spec).expect("a policy");
         let machine = |key: Keypair| {
             let replica =
-                Replica::new(key.clone(), MergeState::new(policy.clone()), Exchange::Delta);
+                Replica::new(key.clone(), MergeState::new(policy.clone()), ExchangeMode::Delta);
             let node = Node::new(replica, config);
             let (disk, written, tensors) = (Vec::new(), VecDeque::new(), BTreeMap::new());
             Machine { key, node, disk, written, tensors, models: 0 }
@@ -110,13 +110,13 @@ impl World {
     fn wake(&mut self, at: usize) {
         for peer in 0..self.machines.len() {
             if peer != at {
-                self.handle(at, Input::PeerUp(self.id(peer)));
+                self.handle(at, NodeInput::PeerUp(self.id(peer)));
             }
         }
-        self.handle(at, Input::Tick);
+        self.handle(at, NodeInput::Tick);
     }
 
-    pub(crate) fn handle(&mut self, at: usize, input: Input) {
+    pub(crate) fn handle(&mut self, at: usize, input: NodeInput) {
         let outputs = self.machines[at].node.handle(input, self.now);
         self.carry_out(at, outputs);
     }
@@ -137,27 +137,27 @@ impl World {
         self.carry_out(at, outputs);
     }
 
-    fn carry_out(&mut self, at: usize, outputs: Vec<Output>) {
+    fn carry_out(&mut self, at: usize, outputs: Vec<NodeOutput>) {
         for output in outputs {
             match output {
-                Output::Persist { number, ops } => {
+                NodeOutput::Persist { number, ops } => {
                     let ops = ops.ops().map(|op| op.signed().clone()).collect();
                     self.machines[at].written.push_back((number, ops));
                     if self.hasty {
-                        self.handle(at, Input::Persisted(number));
+                        self.handle(at, NodeInput::Persisted(number));
                     }
                 }
-                Output::Send { to, frame } => {
+                NodeOutput::Send { to, frame } => {
                     self.frames += 1;
                     self.post(at, to, &Mail::Frame(frame));
                 }
-                Output::Provide { to, contents } => {
+                NodeOutput::Provide { to, contents } => {
                     let store = self.machines[at].node.state().arena().store().clone();
                     let bytes = |digest| Some((digest, store.get(&digest)?));
                     let tensors = contents.into_iter().filter_map(bytes).collect();
                     self.post(at, to, &Mail::Tensors(tensors));
                 }
-                Output::Tell(event) => self.events.push((at, event)),
+                NodeOutput::Tell(event) => self.events.push((at, event)),
                 _ => {}
             }
         }
@@ -178,7 +178,7 @@ impl World {
         let machine = &mut self.machines[at];
         let Some((number, ops)) = machine.written.pop_front() else { return };
         machine.disk.extend(ops);
-        self.handle(at, Input::Persisted(number));
+        self.handle(at, NodeInput::Persisted(number));
     }
 
     /// Takes the power away and brings it back: the node knows what its disk holds.
@@ -190,13 +190,13 @@ impl World {
             state.arena().store().put(content.clone());
         }
         state.apply(machine.disk.clone()).expect("what was durable");
-        let replica = Replica::new(machine.key.clone(), state, Exchange::Delta);
+        let replica = Replica::new(machine.key.clone(), state, ExchangeMode::Delta);
         machine.node = Node::new(replica, self.config);
         self.mail.retain(|(_, to, _)| *to != at);
         for peer in (0..self.machines.len()).filter(|peer| *peer != at) {
             let peer_id = self.id(at);
-            self.handle(peer, Input::PeerDown(peer_id));
-            self.handle(peer, Input::PeerUp(peer_id));
+            self.handle(peer, NodeInput::PeerDown(peer_id));
+            self.handle(peer, NodeInput::PeerUp(peer_id));
         }
         self.wake(at);
     }
@@ -220,20 +220,20 @@ impl World {
             self.deliver(from, to, mail);
         }
         self.now += self.config.tick;
-        (0..self.machines.len()).for_each(|at| self.handle(at, Input::Tick));
+        (0..self.machines.len()).for_each(|at| self.handle(at, NodeInput::Tick));
     }
 
     fn deliver(&mut self, from: usize, to: usize, mail: Mail) {
         let sender = self.id(from);
         match mail {
-            Mail::Frame(frame) => self.handle(to, Input::Frame { from: sender, frame }),
+            Mail::Frame(frame) => self.handle(to, NodeInput::Frame { from: sender, frame }),
             Mail::Tensors(tensors) => {
                 let addresses = tensors.iter().map(|(digest, _)| *digest).collect();
                 for (digest, content) in tensors {
                     self.machines[to].node.state().arena().store().put(content.clone());
                     self.machines[to].tensors.insert(digest, content);
                 }
-                self.handle(to, Input::TensorsStored(addresses));
+                self.handle(to, NodeInput::TensorsStored(addresses));
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use crate::driver::{Weather, World};
 use espalier_identity::Keypair;
-use espalier_node::{Config, Input, Node, Output};
-use espalier_replica::{Draft, Exchange, MergeState, Policy, PolicySpec, Replica};
+use espalier_node::{Node, NodeConfig, NodeInput, NodeOutput};
+use espalier_replica::{Draft, ExchangeMode, MergeState, Policy, PolicySpec, Replica};
 use espalier_tensor::Model;
 use proptest::prelude::*;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use std::time::Duration;
 /// Machines that contribute, crash and lose what was not durable; whether all ended equal, and how
 /// many were convicted.
 fn run(seed: u64, hasty: bool) -> (bool, usize) {
-    let mut world = World::new(4, Config::default(), seed);
+    let mut world = World::new(4, NodeConfig::default(), seed);
     world.hasty = hasty;
     world.weather = Weather { loss: 10, double: 10, late: 20, slow: 97 };
     for _ in 0..30 {
@@ -55,7 +55,10 @@ fn policy() -> Policy {
 
 fn node() -> Node {
     let key = Keypair::from_seed([1; 32]);
-    Node::new(Replica::new(key, MergeState::new(policy()), Exchange::Delta), Config::default())
+    Node::new(
+        Replica::new(key, MergeState::new(policy()), ExchangeMode::Delta),
+        NodeConfig::default(),
+    )
 }
 
 /// What a node is told at random: how far it says itself to have come must be durable.
@@ -91,7 +94,7 @@ proptest! {
         let (mut node, own) = (node(), Keypair::from_seed([1; 32]).peer_id());
         let key = Keypair::from_seed([2; 32]);
         let (peer, mut other) =
-            (key.peer_id(), Replica::new(key, MergeState::new(policy()), Exchange::Delta));
+            (key.peer_id(), Replica::new(key, MergeState::new(policy()), ExchangeMode::Delta));
         let (mut now, mut made, mut inbox) = (Duration::ZERO, 0_u64, Vec::new());
         // By number, up to which sequence number of the node's own it goes.
         let (mut written, mut durable) = (vec![0_u64], 0);
@@ -112,14 +115,14 @@ proptest! {
                     // A disk never says more than it was given.
                     let number = number.min(written.len() as u64 - 1);
                     durable = durable.max(written[number as usize]);
-                    Input::Persisted(number)
+                    NodeInput::Persisted(number)
                 }
                 Act::Tick => {
                     now += Duration::from_secs(1);
-                    Input::Tick
+                    NodeInput::Tick
                 }
-                Act::Up => Input::PeerUp(peer),
-                Act::Down => Input::PeerDown(peer),
+                Act::Up => NodeInput::PeerUp(peer),
+                Act::Down => NodeInput::PeerDown(peer),
                 Act::Talk => {
                     if inbox.is_empty() {
                         continue;
@@ -129,7 +132,7 @@ proptest! {
                     prop_assert!(other.state().last_seq(&own) <= durable);
                     for effect in received.effects {
                         let espalier_replica::Effect::Send { frame, .. } = effect else { continue };
-                        let outputs = node.handle(Input::Frame { from: peer, frame }, now);
+                        let outputs = node.handle(NodeInput::Frame { from: peer, frame }, now);
                         take(outputs, &own, &mut written, &mut inbox);
                     }
                     continue;
@@ -144,20 +147,20 @@ proptest! {
 
 /// Splits outputs into what is written and what is sent.
 fn take(
-    outputs: Vec<Output>,
+    outputs: Vec<NodeOutput>,
     own: &espalier_identity::PeerId,
     written: &mut Vec<u64>,
     inbox: &mut Vec<Vec<u8>>,
 ) {
     for output in outputs {
         match output {
-            Output::Persist { number, ops } => {
+            NodeOutput::Persist { number, ops } => {
                 assert_eq!(number, written.len() as u64, "numbers count");
                 let ops = ops.ops().map(|op| op.op()).filter(|op| op.author == *own);
                 let top = ops.map(|op| op.seq).max().unwrap_or(0);
                 written.push(top.max(*written.last().expect("zero")));
             }
-            Output::Send { frame, .. } => inbox.push(frame),
+            NodeOutput::Send { frame, .. } => inbox.push(frame),
             _ => {}
         }
     }

@@ -4,7 +4,7 @@ mod hostile;
 mod overhead;
 mod twin;
 
-use espalier_reconcile::{Decoder, Difference, Encoder, Salt, Short, enough_symbols};
+use espalier_reconcile::{Decoder, Encoder, Salt, SetDifference, Short, enough_symbols};
 use std::collections::BTreeSet;
 
 fn salt(seed: u64) -> Salt {
@@ -24,9 +24,9 @@ fn ids(salt: &Salt, numbers: impl IntoIterator<Item = u64>) -> BTreeSet<Short> {
 }
 
 /// What the slow way finds.
-fn plain(theirs: &BTreeSet<Short>, ours: &BTreeSet<Short>) -> Difference {
+fn plain(theirs: &BTreeSet<Short>, ours: &BTreeSet<Short>) -> SetDifference {
     let minus = |a: &BTreeSet<Short>, b: &BTreeSet<Short>| a.difference(b).copied().collect();
-    Difference { theirs: minus(theirs, ours), ours: minus(ours, theirs) }
+    SetDifference { theirs: minus(theirs, ours), ours: minus(ours, theirs) }
 }
 
 /// What decoding finds, and how many symbols it took if they come `step` at a time.
@@ -35,7 +35,7 @@ fn decoded(
     theirs: &BTreeSet<Short>,
     ours: &BTreeSet<Short>,
     step: usize,
-) -> (Difference, usize) {
+) -> (SetDifference, usize) {
     let mut encoder = Encoder::new(salt, theirs.iter().copied());
     let limit = enough_symbols(ours.len(), theirs.len()) + step;
     let mut decoder = Decoder::new(salt, ours.iter().copied(), limit);

@@ -4,6 +4,7 @@ use crate::error::ApplyError;
 use crate::state::Delta;
 use crate::wire::layouts::BatchError;
 use crate::wire::message::{MAX_IDS, Message, MessageError, Step};
+use espalier_blame::Blame;
 use espalier_identity::{Digest, PeerId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -11,7 +12,7 @@ use std::collections::BTreeSet;
 /// What an exchange sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Exchange {
+pub enum ExchangeMode {
     /// What the other side lacks.
     #[default]
     Delta,
@@ -69,17 +70,18 @@ impl Received {
 
 /// Why a frame was refused. The state is unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ReceiveError {
-    /// The sender or the link is at fault: the bytes are not a message.
+    /// The bytes are not a message.
     #[error(transparent)]
     Message(#[from] MessageError),
-    /// The sender or the link is at fault: operations are not packed as they have to be.
+    /// Operations are not packed as they have to be.
     #[error(transparent)]
     Batch(#[from] BatchError),
-    /// The sender is at fault, or for a gap nobody: operations cannot be taken in.
+    /// Operations cannot be taken in.
     #[error(transparent)]
     Apply(#[from] ApplyError),
-    /// The sender or the link is at fault: tensors do not hash to the address they come under.
+    /// Tensors do not hash to the address they come under.
     #[error("bytes that came as {address} hash to {found}")]
     Content {
         /// The address they came under.
@@ -87,9 +89,34 @@ pub enum ReceiveError {
         /// The hash of the bytes.
         found: Digest,
     },
-    /// The sender is at fault: a message carries too many identifiers.
+    /// A message carries too many identifiers.
     #[error("a message lists more than {MAX_IDS} identifiers")]
     TooMany,
+}
+
+impl ReceiveError {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Message(error) => error.blame(),
+            Self::Batch(error) => error.blame(),
+            Self::Apply(error) => error.blame(),
+            Self::Content { .. } | Self::TooMany => Blame::Peer,
+        }
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Message(error) => error.code(),
+            Self::Batch(error) => error.code(),
+            Self::Apply(error) => error.code(),
+            Self::Content { .. } => "content-hash",
+            Self::TooMany => "message-identifiers",
+        }
+    }
 }
 
 pub(crate) fn send(to: PeerId, message: &Message<'_>) -> Effect {

@@ -43,7 +43,7 @@ pub(crate) mod wishes;
 use crate::error::{ApplyError, ChangeError};
 use crate::gossip::budget::{BUDGET, Budget};
 use crate::gossip::comparisons::Comparisons;
-use crate::gossip::effect::{Effect, Exchange, ReceiveError, Received, bounded, provide, send};
+use crate::gossip::effect::{Effect, ExchangeMode, ReceiveError, Received, bounded, provide, send};
 use crate::gossip::eviction::Dead;
 use crate::gossip::in_flight::InFlight;
 use crate::gossip::links::Intervals;
@@ -75,7 +75,7 @@ pub(crate) const MAX_COUNTED: usize = 4096;
 pub struct Replica {
     pub(crate) key: Keypair,
     pub(crate) state: MergeState,
-    exchange: Exchange,
+    exchange: ExchangeMode,
     /// How many bytes the tensors of a contribution may have that travel inside a batch.
     pub(crate) inside: usize,
     /// Whether it asks for operations without their tensors while others may bring them.
@@ -103,7 +103,7 @@ pub struct Replica {
 impl Replica {
     /// A replica with this state, all of whose tensors are here.
     #[must_use]
-    pub fn new(key: Keypair, state: MergeState, exchange: Exchange) -> Self {
+    pub fn new(key: Keypair, state: MergeState, exchange: ExchangeMode) -> Self {
         let held = state.live_contents().collect();
         Self::recover(key, state, exchange, held)
     }
@@ -118,10 +118,10 @@ impl Replica {
     pub fn recover(
         key: Keypair,
         state: MergeState,
-        exchange: Exchange,
+        exchange: ExchangeMode,
         held: BTreeSet<Digest>,
     ) -> Self {
-        let intervals = (exchange == Exchange::Intervals).then(|| Intervals::new(&state));
+        let intervals = (exchange == ExchangeMode::Intervals).then(|| Intervals::new(&state));
         let mut replica = Self {
             key,
             state,
@@ -201,7 +201,7 @@ impl Replica {
     /// Begins an exchange with `peer`.
     #[must_use]
     pub fn start(&self, peer: PeerId) -> Vec<Effect> {
-        if self.exchange == Exchange::FullState {
+        if self.exchange == ExchangeMode::FullState {
             return self.whole(peer, true);
         }
         // What is still lacking comes first: then it is there when how far this replica has seen is

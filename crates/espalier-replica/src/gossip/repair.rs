@@ -31,7 +31,7 @@ use crate::signed::op::{OpId, VerifiedOp};
 use crate::wire::batch::Packed;
 use crate::wire::message::{Message, Scope, Seen, Symbols};
 use espalier_identity::{Domain, PeerId};
-use espalier_reconcile::{Decoder, Difference, Encoder, Salt, Short, enough_symbols};
+use espalier_reconcile::{Decoder, Encoder, Salt, SetDifference, Short, enough_symbols};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
@@ -173,7 +173,7 @@ impl Replica {
         ops.map(|op| scope.salt.short(op.id().as_bytes())).collect()
     }
 
-    fn settle(&self, from: PeerId, salt: Salt, difference: &Difference) -> Vec<Effect> {
+    fn settle(&self, from: PeerId, salt: Salt, difference: &SetDifference) -> Vec<Effect> {
         let want = difference.theirs.iter().copied().collect();
         self.repair(from, salt, &difference.ours, want).into_iter().collect()
     }
@@ -243,7 +243,7 @@ impl Replica {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gossip::effect::Exchange;
+    use crate::gossip::effect::ExchangeMode;
     use crate::signed::op::{Body, SignedOp};
     use crate::signed::policy::{Policy, PolicySpec};
     use crate::state::MergeState;
@@ -269,7 +269,7 @@ mod tests {
         [1, 2].map(|side| {
             let policy = Policy::new(PolicySpec::any_schema()).expect("legal");
             let key = Keypair::from_seed([100 + side; 32]);
-            let mut replica = Replica::new(key, MergeState::new(policy), Exchange::Delta);
+            let mut replica = Replica::new(key, MergeState::new(policy), ExchangeMode::Delta);
             let ops = (0..4).flat_map(|author| statements(author, u64::from(side), length));
             let taken = replica.change(|state, _| {
                 state.apply(ops.collect()).expect("well formed");

@@ -10,6 +10,7 @@ use crate::signed::legal::{self, MAX_LAMPORT};
 use crate::signed::op::{
     Body, Contribution, MAX_OP_LEN, Op, OpError, RECORD_ROOM, SignedOp, VerifiedOp,
 };
+use espalier_blame::Blame;
 use espalier_identity::{Digest, Domain, PeerId, SignatureError, bounded, canonical};
 use espalier_provenance::{
     CHUNK_LEN, ContentProof, ContentProofError, InclusionProof, MerkleMap, ProofError,
@@ -110,6 +111,7 @@ pub enum Fault {
 
 /// Why a record proves nothing. Whoever supplied it is at fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum FaultError {
     /// An operation in the record is refused.
     #[error("an operation inside the record is refused: {0}")]
@@ -126,6 +128,32 @@ pub enum FaultError {
     /// Everything in the record is true, and none of it is a fault.
     #[error("what the record shows is not a fault")]
     NoFault,
+}
+
+impl FaultError {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Op(error) => error.blame(),
+            Self::Content(error) => error.blame(),
+            Self::Envelope(error) => error.blame(),
+            Self::Inclusion(error) => error.blame(),
+            Self::NoFault => Blame::Peer,
+        }
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Op(error) => error.code(),
+            Self::Content(error) => error.code(),
+            Self::Envelope(error) => error.code(),
+            Self::Inclusion(error) => error.code(),
+            Self::NoFault => "no-fault",
+        }
+    }
 }
 
 /// A verified record.

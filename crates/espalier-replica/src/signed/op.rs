@@ -8,6 +8,7 @@
 use crate::signed::bound::Bound;
 use crate::signed::fault::{Fault, MAX_READ_PATH};
 use crate::signed::legal::MAX_TARGETS;
+use espalier_blame::Blame;
 use espalier_identity::canonical::{self, CanonicalError};
 use espalier_identity::{Digest, Domain, Keypair, PeerId, Signature, SignatureError, bounded};
 use espalier_lattice::Dot;
@@ -237,8 +238,9 @@ pub struct SignedOp {
 /// Why bytes or a signed operation are refused. Always the fault of whoever sent them; nothing was
 /// changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum OpError {
-    /// The encoding is too long.
+    /// The encoding of an operation is too long.
     #[error("an operation of {len} bytes is longer than the limit of {MAX_OP_LEN}")]
     TooLong {
         /// Its length.
@@ -256,16 +258,43 @@ pub enum OpError {
         /// Its sequence number.
         seq: u64,
     },
-    /// A list in it is longer than anybody reads.
+    /// A list in an operation is longer than anybody reads.
     #[error(
         "an operation names at most {MAX_READ_TARGETS} dots and sizes of {MAX_RANK} dimensions, \
          and \
          a path in it has at most {MAX_READ_PATH} steps"
     )]
     Unreadable,
-    /// It names too many heads, or not in strictly ascending order.
+    /// An operation names too many heads, or not in strictly ascending order.
     #[error("an operation names at most {MAX_DEPS} heads, strictly ascending")]
     Deps,
+}
+
+impl OpError {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::TooLong { .. } | Self::Chain { .. } | Self::Unreadable | Self::Deps => {
+                Blame::Peer
+            }
+            Self::Encoding(error) => error.blame(),
+            Self::Signature(error) => error.blame(),
+        }
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TooLong { .. } => "operation-too-long",
+            Self::Encoding(error) => error.code(),
+            Self::Signature(error) => error.code(),
+            Self::Chain { .. } => "operation-chain",
+            Self::Unreadable => "operation-lists",
+            Self::Deps => "operation-heads",
+        }
+    }
 }
 
 impl SignedOp {

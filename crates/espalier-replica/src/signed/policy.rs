@@ -1,5 +1,6 @@
 //! Everything that changes the result of `resolve`, as one value with a hash.
 
+use espalier_blame::Blame;
 use espalier_identity::{Digest, Domain, PeerId, bounded};
 use espalier_resolve::{Strategy, StrategyError};
 use espalier_tensor::Model;
@@ -111,6 +112,7 @@ fn read_parameters<'de, D: Deserializer<'de>>(
 
 /// Why a policy is not valid. Whoever wrote it is at fault.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PolicyError {
     /// The strategy or its parameters are not valid.
     #[error(transparent)]
@@ -125,6 +127,27 @@ pub enum PolicyError {
     /// The roster has too many keys.
     #[error("a roster holds at most {MAX_ROSTER} keys")]
     Roster,
+}
+
+impl PolicyError {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Strategy(error) => error.blame(),
+            Self::Constants | Self::Roster => Blame::Caller,
+        }
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Strategy(error) => error.code(),
+            Self::Constants => "policy-constants",
+            Self::Roster => "policy-roster",
+        }
+    }
 }
 
 #[derive(Debug)]

@@ -8,6 +8,7 @@
 
 use crate::arena::entry::Entry;
 use crate::signed::policy::Policy;
+use espalier_blame::Blame;
 use espalier_identity::Digest;
 use espalier_tensor::{Manifest, Mismatch, schema_mismatch};
 use espalier_trust::majority;
@@ -50,6 +51,23 @@ pub enum Incomparable {
         /// How many have to share them for them to count: a majority of the roster.
         needed: usize,
     },
+}
+
+impl Incomparable {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        Blame::Nobody
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Layouts { .. } => "incomparable-layouts",
+            Self::Integers { .. } => "incomparable-integers",
+        }
+    }
 }
 
 /// How a contribution stands to what counts.

@@ -7,6 +7,7 @@ use crate::signed::policy::Policy;
 use crate::view::View;
 use crate::view::comparable::{Fit, Incomparable, Layout};
 use crate::view::round_distances::{Track, with_distances};
+use espalier_blame::Blame;
 use espalier_identity::{Digest, PeerId};
 use espalier_resolve::{Input, Plan, ResolveError};
 use espalier_tensor::{Model, TensorError};
@@ -46,6 +47,7 @@ impl Deref for TrustTable {
 
 /// Why a state does not resolve to a model. Nothing is changed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ResolutionError {
     /// Nobody has contributed, or nobody who did is trusted.
     #[error("no contribution is left to merge: {visible} visible, {isolated} of them isolated")]
@@ -58,7 +60,7 @@ pub enum ResolutionError {
     /// No majority has contributed alike yet.
     #[error(transparent)]
     Incomparable(#[from] Incomparable),
-    /// The environment is at fault: a tensor is not in the arena.
+    /// A tensor is not in the arena.
     #[error("the contribution {op} cannot be read: {source}")]
     Tensor {
         /// The operation that contributes it.
@@ -66,7 +68,7 @@ pub enum ResolutionError {
         /// The tensor that is missing.
         source: TensorError,
     },
-    /// The caller is at fault: the strategy needs the base model, which is not in the arena.
+    /// The strategy needs the base model, which is not in the arena.
     #[error("the base model {root} is not in the arena; put it there before resolving")]
     BaseMissing {
         /// The root of the base model.
@@ -75,6 +77,32 @@ pub enum ResolutionError {
     /// The strategy refuses the inputs.
     #[error(transparent)]
     Merge(#[from] ResolveError),
+}
+
+impl ResolutionError {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Nothing { .. } => Blame::Nobody,
+            Self::Incomparable(error) => error.blame(),
+            Self::Tensor { .. } => Blame::Environment,
+            Self::BaseMissing { .. } => Blame::Caller,
+            Self::Merge(error) => error.blame(),
+        }
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Nothing { .. } => "nothing-to-merge",
+            Self::Incomparable(error) => error.code(),
+            Self::Tensor { source, .. } => source.code(),
+            Self::BaseMissing { .. } => "base-missing",
+            Self::Merge(error) => error.code(),
+        }
+    }
 }
 
 /// A contribution as `resolve` hears it.

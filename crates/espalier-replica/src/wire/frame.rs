@@ -8,6 +8,7 @@
 //!
 //! The checksum finds damage, not malice: what matters is signed inside.
 
+use espalier_blame::Blame;
 use espalier_identity::Digest;
 
 /// The first four bytes.
@@ -21,6 +22,7 @@ pub const MAX_MESSAGE_LEN: usize = 64 << 20;
 
 /// Why bytes are not a frame. The sender or the link is at fault; nothing was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum FrameError {
     /// The bytes end before the frame does.
     #[error("the bytes end before the frame that they begin: {len}")]
@@ -28,7 +30,7 @@ pub enum FrameError {
         /// The number of bytes there are.
         len: usize,
     },
-    /// The bytes are something else.
+    /// The bytes do not begin as a frame does.
     #[error("the bytes do not begin with ESPL")]
     Magic,
     /// The version is not known here.
@@ -48,6 +50,27 @@ pub enum FrameError {
     /// The payload was damaged.
     #[error("the checksum does not match the payload")]
     Checksum,
+}
+
+impl FrameError {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        Blame::Peer
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Short { .. } => "frame-short",
+            Self::Magic => "frame-magic",
+            Self::Version(_) => "frame-version",
+            Self::TooLong { .. } => "frame-too-long",
+            Self::Trailing(_) => "frame-trailing",
+            Self::Checksum => "frame-checksum",
+        }
+    }
 }
 
 fn checksum(payload: &[u8]) -> [u8; 8] {

@@ -5,6 +5,7 @@ use crate::signed::op::{Body, Op};
 use crate::signed::policy::Policy;
 use crate::wire::frame::MAX_MESSAGE_LEN;
 use crate::wire::packing::{Malformed, Writer};
+use espalier_blame::Blame;
 use espalier_identity::canonical;
 use espalier_tensor::Manifest;
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ const MAX_INSIDE_TENSORS: usize = 128;
 
 /// Why a batch is refused. The sender or the link is at fault; nothing was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum BatchError {
     /// Something is cut off or impossible, such as a position beyond the roster's end.
     #[error("operations in a message do not unpack under this policy")]
@@ -25,9 +27,27 @@ pub enum BatchError {
     /// The same operations have another form, which is the only one allowed.
     #[error("operations in a message are not packed as they have to be")]
     NotCanonical,
-    /// It would take too much memory.
+    /// Operations would unpack to too many bytes.
     #[error("operations in a message unpack to more than {MAX_MESSAGE_LEN} bytes")]
     TooLong,
+}
+
+impl BatchError {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        Blame::Peer
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Malformed => "batch-malformed",
+            Self::NotCanonical => "batch-not-canonical",
+            Self::TooLong => "batch-too-long",
+        }
+    }
 }
 
 impl From<Malformed> for BatchError {

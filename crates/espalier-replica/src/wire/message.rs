@@ -5,6 +5,7 @@ use crate::signed::policy::{MAX_ROSTER, Policy};
 use crate::wire::batch::Packed;
 use crate::wire::frame::{self, FrameError, MAX_MESSAGE_LEN};
 use crate::wire::packing::{bits, read_number};
+use espalier_blame::Blame;
 use espalier_identity::canonical::{self, CanonicalError};
 use espalier_identity::{Digest, PeerId, bounded};
 use espalier_reconcile::{Salt, Short, Symbol};
@@ -307,6 +308,7 @@ pub(crate) fn inside_len(payload: &[u8]) -> u64 {
 
 /// Why bytes are not a message. The sender or the link is at fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum MessageError {
     /// The bytes are not a frame.
     #[error(transparent)]
@@ -314,4 +316,24 @@ pub enum MessageError {
     /// The payload is not a message.
     #[error(transparent)]
     Encoding(#[from] CanonicalError),
+}
+
+impl MessageError {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Frame(error) => error.blame(),
+            Self::Encoding(error) => error.blame(),
+        }
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Frame(error) => error.code(),
+            Self::Encoding(error) => error.code(),
+        }
+    }
 }

@@ -3,14 +3,14 @@
 use crate::driver::{address, replica};
 use crate::{key, model};
 use espalier_identity::Digest;
-use espalier_replica::{Draft, Effect, Exchange, Received, Replica};
+use espalier_replica::{Draft, Effect, ExchangeMode, Received, Replica};
 
 /// Long enough for one contribution, and not for two.
 const ONE: usize = 330;
 
 /// A replica of author 0 that has contributed `count` times, and its announcements.
 fn speaker(count: u8) -> (Replica, Vec<Vec<u8>>) {
-    let mut speaker = replica(key(0), 3, Exchange::Delta);
+    let mut speaker = replica(key(0), 3, ExchangeMode::Delta);
     for value in 0..count {
         let draft = Draft::new("model", model(f32::from(value), 1.0));
         speaker.change(|state, key| state.add(key, draft)).expect("legal");
@@ -20,7 +20,7 @@ fn speaker(count: u8) -> (Replica, Vec<Vec<u8>>) {
 }
 
 fn listener(i: u8) -> Replica {
-    replica(key(i), 3, Exchange::Delta)
+    replica(key(i), 3, ExchangeMode::Delta)
 }
 
 /// The one frame that is to be sent to `to`.

@@ -2,7 +2,7 @@
 
 use crate::{Dice, key, policy};
 use espalier_identity::{Digest, Keypair, PeerId};
-use espalier_replica::{Effect, Exchange, MergeState, Replica};
+use espalier_replica::{Effect, ExchangeMode, MergeState, Replica};
 use std::collections::VecDeque;
 
 /// What may happen to a message, in percent.
@@ -48,12 +48,12 @@ pub(crate) fn address(i: usize) -> PeerId {
 }
 
 /// A replica of a federation of `n`, with an arena of its own.
-pub(crate) fn replica(key: Keypair, n: u8, exchange: Exchange) -> Replica {
+pub(crate) fn replica(key: Keypair, n: u8, exchange: ExchangeMode) -> Replica {
     Replica::new(key, MergeState::new(policy(n)), exchange)
 }
 
 impl Net {
-    pub(crate) fn new(n: u8, seed: u64, exchange: Exchange) -> Self {
+    pub(crate) fn new(n: u8, seed: u64, exchange: ExchangeMode) -> Self {
         let replicas = (0..n).map(|i| replica(key(i), n, exchange)).collect();
         Self::of(replicas, seed)
     }

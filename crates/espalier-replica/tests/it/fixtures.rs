@@ -3,7 +3,7 @@
 use crate::driver::{Net, replica};
 use crate::{add, key, model, policy};
 use espalier_lattice::Dot;
-use espalier_replica::{Draft, Exchange, HEADER_LEN, MergeState, Tensors};
+use espalier_replica::{Draft, ExchangeMode, HEADER_LEN, MergeState, Tensors};
 use espalier_testkit::snapshots;
 use espalier_trust::{Dimension, Q16};
 
@@ -29,7 +29,7 @@ fn fixture_json_of_a_small_state() {
 fn fixture_frames_of_an_exchange() {
     const NAMES: [&str; 9] =
         ["Hello", "Same", "Differs", "Delta", "Symbols", "More", "Repair", "Want", "Whole"];
-    let mut net = Net::of((0..2).map(|i| replica(key(i), 2, Exchange::Delta)).collect(), 1);
+    let mut net = Net::of((0..2).map(|i| replica(key(i), 2, ExchangeMode::Delta)).collect(), 1);
     for (i, name) in ["ada's", "bob's"].into_iter().enumerate() {
         let draft = Draft::new(name, model(i as f32, 1.0));
         net.replicas[i].change(|state, key| state.add(key, draft)).expect("legal");

@@ -7,7 +7,7 @@ use crate::{add, cases, contribution, key, model, pack, policy, say};
 use espalier_identity::{Digest, PeerId, canonical};
 use espalier_lattice::Dot;
 use espalier_replica::{
-    Arena, Body, Draft, Exchange, INSIDE, MergeState, OpId, Policy, Replica, VerifiedOp,
+    Arena, Body, Draft, ExchangeMode, INSIDE, MergeState, OpId, Policy, Replica, VerifiedOp,
     counting::{self, Gain},
 };
 use espalier_tensor::{Model, TensorMeta};
@@ -104,7 +104,7 @@ fn is_known_to_one(nodes: &[&MergeState]) -> bool {
 /// either side.
 fn sent(a: &MergeState, b: &MergeState) -> [(u64, u64); 2] {
     let replica = |i, state: &MergeState| {
-        let mut replica = Replica::new(key(i), state.clone(), Exchange::Delta);
+        let mut replica = Replica::new(key(i), state.clone(), ExchangeMode::Delta);
         replica.tensors_stored(&all_contents(state));
         replica
     };

@@ -6,7 +6,7 @@ use crate::{cases, contribution, force, key, model, policy, say};
 use espalier_identity::Keypair;
 use espalier_lattice::Dot;
 use espalier_replica::{
-    Body, ChangeError, Draft, Effect, Exchange, MergeState, Replica, ResolutionError,
+    Body, ChangeError, Draft, Effect, ExchangeMode, MergeState, Replica, ResolutionError,
 };
 use espalier_tensor::{Dtype, Model};
 use espalier_trust::{Dimension, FaultKind, Q16};
@@ -35,8 +35,12 @@ pub(crate) fn act(net: &mut Net, kind: u8, who: usize, value: u8) {
     assert!(done.is_ok() || refused, "{done:?}");
 }
 
-fn any_exchange() -> impl Strategy<Value = Exchange> {
-    prop_oneof![Just(Exchange::Delta), Just(Exchange::FullState), Just(Exchange::Intervals),]
+fn any_exchange() -> impl Strategy<Value = ExchangeMode> {
+    prop_oneof![
+        Just(ExchangeMode::Delta),
+        Just(ExchangeMode::FullState),
+        Just(ExchangeMode::Intervals),
+    ]
 }
 
 proptest! {
@@ -71,10 +75,10 @@ proptest! {
         }
         let (moved, sent) = (net.moved, net.sent.len());
         net.rounds(1);
-        if exchange != Exchange::FullState {
+        if exchange != ExchangeMode::FullState {
             prop_assert_eq!(net.moved, moved, "equal replicas move no tensors");
         }
-        if exchange == Exchange::Delta {
+        if exchange == ExchangeMode::Delta {
             let exchanges = usize::from(n) * usize::from(n - 1);
             prop_assert_eq!(net.sent.len() - sent, 2 * exchanges, "a root and an answer each");
         }
@@ -153,7 +157,7 @@ fn provided(effects: &[Effect]) -> usize {
 
 #[test]
 fn tensors_move_once_and_only_those_still_needed() {
-    let mut net = Net::new(2, 1, Exchange::Delta);
+    let mut net = Net::new(2, 1, ExchangeMode::Delta);
     net.replicas.iter_mut().for_each(|replica| replica.set_inline_limit(0));
     for value in 0..5 {
         act(&mut net, 0, 0, value);
@@ -172,7 +176,7 @@ fn tensors_move_once_and_only_those_still_needed() {
 
 #[test]
 fn an_operation_waits_for_its_tensors_and_comes_with_the_next_exchange_if_they_are_lost() {
-    let mut net = Net::new(2, 1, Exchange::Delta);
+    let mut net = Net::new(2, 1, ExchangeMode::Delta);
     net.replicas[0].set_inline_limit(0);
     act(&mut net, 0, 0, 1);
     // By hand: the tensors are lost.
@@ -197,8 +201,8 @@ fn an_operation_waits_for_its_tensors_and_comes_with_the_next_exchange_if_they_a
 
 #[test]
 fn a_contribution_that_replaces_itself_is_not_taken_without_its_tensors() {
-    let mut liar = replica(key(0), 2, Exchange::Delta);
-    let mut honest = replica(key(1), 2, Exchange::Delta);
+    let mut liar = replica(key(0), 2, ExchangeMode::Delta);
+    let mut honest = replica(key(1), 2, ExchangeMode::Delta);
     let itself = vec![Dot::new(key(0).peer_id(), 1)];
     let body = Body::Contribute(contribution(&model(1.0, 1.0), 0, itself));
     let said = liar.change(|state, key| {
@@ -225,7 +229,7 @@ fn a_contribution_that_replaces_itself_is_not_taken_without_its_tensors() {
 fn an_equivocator_locks_nobody_out() {
     // Two faces of author 0 reach one node, which never gets the second one's tensors. Whoever
     // joins through that node gets everything else.
-    for exchange in [Exchange::Delta, Exchange::FullState, Exchange::Intervals] {
+    for exchange in [ExchangeMode::Delta, ExchangeMode::FullState, ExchangeMode::Intervals] {
         let keys = [1, 0, 0, 2].map(key);
         let mut net = Net::of(keys.map(|key| replica(key, 3, exchange)).into(), 1);
         for face in [1, 2] {
@@ -246,7 +250,7 @@ fn an_equivocator_locks_nobody_out() {
 #[test]
 fn a_state_longer_than_a_message_comes_in_several() {
     // Eighteen operations of nearly 4 MiB are more than one message may carry.
-    for exchange in [Exchange::Delta, Exchange::FullState, Exchange::Intervals] {
+    for exchange in [ExchangeMode::Delta, ExchangeMode::FullState, ExchangeMode::Intervals] {
         let mut source = replica(key(0), 2, exchange);
         for big in 0..18_u8 {
             let tensor = |i: usize| (format!("{big}-{i:0>490}"), Dtype::U8, vec![1], vec![1]);
@@ -267,8 +271,8 @@ fn a_state_longer_than_a_message_comes_in_several() {
 
 #[test]
 fn full_state_exchanges_respect_the_policy() {
-    let mut a = replica(key(0), 2, Exchange::FullState);
-    let mut b = Replica::new(key(1), MergeState::new(policy(3)), Exchange::FullState);
+    let mut a = replica(key(0), 2, ExchangeMode::FullState);
+    let mut b = Replica::new(key(1), MergeState::new(policy(3)), ExchangeMode::FullState);
     a.change(|state, key| state.add(key, Draft::new("model", model(1.0, 1.0)))).expect("legal");
     let before = look(b.state());
     for effect in a.start(address(1)) {

@@ -7,7 +7,7 @@ use crate::{add, bound, cases, contribution, key, model, policy, say};
 use espalier_identity::{Digest, PeerId, canonical};
 use espalier_lattice::Dot;
 use espalier_replica::{
-    Arena, Blob, Body, Bound, ChangeError, Contribution, Draft, Exchange, Fault, FaultError,
+    Arena, Blob, Body, Bound, ChangeError, Contribution, Draft, ExchangeMode, Fault, FaultError,
     MAX_PATH, MergeState, Op, Replica, SignedOp, Tensors, legal,
 };
 use espalier_tensor::{Dtype, Model};
@@ -95,8 +95,9 @@ proptest! {
         loss in 0..30_u64
     ) {
         let kinds = &kinds[..kinds.len().min(usize::from(n) - 1)];
-        let mut replicas: Vec<_> = (0..n).map(|i| replica(key(i), n, Exchange::Delta)).collect();
-        replicas.extend((0..kinds.len() as u8).map(|i| replica(key(i), n, Exchange::Delta)));
+        let own = |i| replica(key(i), n, ExchangeMode::Delta);
+        let mut replicas: Vec<_> = (0..n).map(own).collect();
+        replicas.extend((0..kinds.len() as u8).map(own));
         let mut net = Net::of(replicas, seed);
         net.replicas.truncate(n.into());
         for who in 0..n {
@@ -281,8 +282,8 @@ fn copied(between: usize) -> (MergeState, SignedOp, Vec<SignedOp>) {
 
 /// What a replica that receives all of it publishes.
 fn published(state: &MergeState) -> Vec<(PeerId, FaultKind)> {
-    let sender = Replica::new(key(50), state.clone(), Exchange::FullState);
-    let mut net = Net::of(vec![sender, replica(key(51), 0, Exchange::FullState)], 1);
+    let sender = Replica::new(key(50), state.clone(), ExchangeMode::FullState);
+    let mut net = Net::of(vec![sender, replica(key(51), 0, ExchangeMode::FullState)], 1);
     net.exchange(0, 1);
     net.replicas[1].publish();
     verdicts(net.replicas[1].state())

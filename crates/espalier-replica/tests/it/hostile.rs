@@ -6,15 +6,15 @@ use crate::driver::{Net, address, replica};
 use crate::histories::look;
 use crate::{Dice, add, cases, contribution, key, model, policy};
 use espalier_identity::canonical;
-use espalier_replica::{Body, Draft, Exchange, HEADER_LEN, MergeState, ReceiveError, Replica};
+use espalier_replica::{Body, Draft, ExchangeMode, HEADER_LEN, MergeState, ReceiveError, Replica};
 use proptest::prelude::*;
 
 /// Every frame of a few exchanges between honest nodes, forks among them.
 fn frames() -> (Vec<Vec<u8>>, Replica) {
-    let mut replicas: Vec<_> = (0..3).map(|i| replica(key(i), 3, Exchange::Delta)).collect();
-    replicas.push(replica(key(0), 3, Exchange::Delta));
-    replicas.push(replica(key(1), 3, Exchange::FullState));
-    replicas.extend((0..2).map(|i| replica(key(i), 3, Exchange::Intervals)));
+    let mut replicas: Vec<_> = (0..3).map(|i| replica(key(i), 3, ExchangeMode::Delta)).collect();
+    replicas.push(replica(key(0), 3, ExchangeMode::Delta));
+    replicas.push(replica(key(1), 3, ExchangeMode::FullState));
+    replicas.extend((0..2).map(|i| replica(key(i), 3, ExchangeMode::Intervals)));
     let mut net = Net::of(replicas, 5);
     for who in [0, 1, 2, 3, 5] {
         let draft = Draft::new("model", model(who as f32, 1.0));
@@ -40,7 +40,7 @@ proptest! {
     ) {
         let (frames, mut node) = frames();
         if intervals {
-            node = Replica::new(key(2), node.state().clone(), Exchange::Intervals);
+            node = Replica::new(key(2), node.state().clone(), ExchangeMode::Intervals);
         }
         let before = look(node.state());
         let mut dice = Dice(seed);
@@ -68,7 +68,7 @@ proptest! {
     #[test]
     fn frames_in_the_wrong_phase_do_no_harm(seed in any::<u64>(), intervals: bool) {
         let (frames, node) = frames();
-        let exchange = if intervals { Exchange::Intervals } else { Exchange::Delta };
+        let exchange = if intervals { ExchangeMode::Intervals } else { ExchangeMode::Delta };
         let mut fresh = replica(key(2), 3, exchange);
         let mut dice = Dice(seed);
         for _ in 0..60 {
@@ -88,8 +88,8 @@ proptest! {
 
 #[test]
 fn other_policies_are_refused_by_name() {
-    let ours = Replica::new(key(0), MergeState::new(policy(2)), Exchange::Delta);
-    let mut theirs = Replica::new(key(1), MergeState::new(policy(3)), Exchange::Delta);
+    let ours = Replica::new(key(0), MergeState::new(policy(2)), ExchangeMode::Delta);
+    let mut theirs = Replica::new(key(1), MergeState::new(policy(3)), ExchangeMode::Delta);
     let [espalier_replica::Effect::Send { frame, .. }] = &ours.start(address(1))[..] else {
         panic!("a hello")
     };
@@ -177,7 +177,7 @@ fn promises(n: u8) -> Vec<Vec<u8>> {
 
 #[test]
 fn promises_do_not_pile_up_nor_push_out_those_of_others() {
-    let mut node = Replica::new(key(0), MergeState::new(policy(0)), Exchange::Delta);
+    let mut node = Replica::new(key(0), MergeState::new(policy(0)), ExchangeMode::Delta);
     let mut honest = MergeState::new(policy(0));
     let op = add(&mut honest, &key(1), 1.0);
     let content = honest.live_contents().next().expect("one tensor");

@@ -5,7 +5,7 @@ use crate::driver::{CALM, Net, Weather, address, replica};
 use crate::gossip::act;
 use crate::histories::honest;
 use crate::{cases, key};
-use espalier_replica::{Effect, Exchange, MergeState, Replica};
+use espalier_replica::{Effect, ExchangeMode, MergeState, Replica};
 use proptest::prelude::*;
 
 /// A network, and of each node what a crash leaves it: what it held when it last signed something.
@@ -15,7 +15,7 @@ struct Durable {
 }
 
 impl Durable {
-    fn new(n: u8, seed: u64, exchange: Exchange) -> Self {
+    fn new(n: u8, seed: u64, exchange: ExchangeMode) -> Self {
         let net = Net::new(n, seed, exchange);
         let disks = net.replicas.iter().map(|replica| replica.state().clone()).collect();
         Self { net, disks }
@@ -25,7 +25,7 @@ impl Durable {
         self.disks[who] = self.net.replicas[who].state().clone();
     }
 
-    fn crash(&mut self, who: usize, exchange: Exchange) {
+    fn crash(&mut self, who: usize, exchange: ExchangeMode) {
         self.net.replicas[who] = Replica::new(key(who as u8), self.disks[who].clone(), exchange);
     }
 }
@@ -44,7 +44,7 @@ proptest! {
         (loss, double, reorder) in (0..60_u64, 0..40_u64, 0..60_u64),
         (seed, crash) in (any::<u64>(), 0..40_u64),
     ) {
-        let mut all = Durable::new(n, seed, Exchange::Intervals);
+        let mut all = Durable::new(n, seed, ExchangeMode::Intervals);
         all.net.weather = Weather { loss, double, reorder };
         for (kind, who, whom, value) in steps {
             let (who, whom) = (usize::from(who % n), usize::from(whom % n));
@@ -59,7 +59,7 @@ proptest! {
                 all.persist(who);
             }
             if all.net.dice.percent(crash) {
-                all.crash(whom, Exchange::Intervals);
+                all.crash(whom, ExchangeMode::Intervals);
             }
         }
         all.net.weather = CALM;
@@ -103,7 +103,7 @@ proptest! {
                 all.net.replicas.iter().map(|replica| replica.state().bound_root()).collect();
             roots
         };
-        prop_assert_eq!(run(Exchange::Intervals), run(Exchange::Delta));
+        prop_assert_eq!(run(ExchangeMode::Intervals), run(ExchangeMode::Delta));
     }
 
     #[test]
@@ -111,7 +111,7 @@ proptest! {
         n in 2..6_u8, kinds in any::<u8>(), seed in any::<u64>()
     ) {
         let kind = |i: u8| {
-            if kinds >> i & 1 == 1 { Exchange::Intervals } else { Exchange::Delta }
+            if kinds >> i & 1 == 1 { ExchangeMode::Intervals } else { ExchangeMode::Delta }
         };
         let mut net = Net::of((0..n).map(|i| replica(key(i), n, kind(i))).collect(), seed);
         for round in 0..4 {
@@ -126,7 +126,7 @@ proptest! {
 }
 
 /// Two that know each other, of a federation of `n` who all said something.
-fn acquainted(n: u8, exchange: Exchange) -> Net {
+fn acquainted(n: u8, exchange: ExchangeMode) -> Net {
     let mut net = Net::new(n, 1, exchange);
     for who in 0..usize::from(n) {
         act(&mut net, 0, who, who as u8 + 2);
@@ -147,10 +147,10 @@ fn a_quiet_exchange_is_one_short_message_whatever_there_is() {
         (1..16).for_each(|_| net.exchange(0, 1));
         (one, bytes(&net))
     };
-    let (one, sixteen) = quiet(4, Exchange::Intervals);
+    let (one, sixteen) = quiet(4, ExchangeMode::Intervals);
     assert_eq!((one, sixteen), (40, 16 * 40 + 2 * (82 + 18)), "two of them compare roots too");
-    assert_eq!(quiet(60, Exchange::Intervals), (one, sixteen), "no matter how many authors");
-    assert_eq!(quiet(60, Exchange::Delta).1, 16 * (82 + 18));
+    assert_eq!(quiet(60, ExchangeMode::Intervals), (one, sixteen), "no matter how many authors");
+    assert_eq!(quiet(60, ExchangeMode::Delta).1, 16 * (82 + 18));
 }
 
 #[test]
@@ -161,14 +161,14 @@ fn news_cost_themselves_and_an_acknowledgement() {
         net.exchange(0, 1);
         (net.sent.len(), bytes(&net))
     };
-    let (intervals, delta) = (news(Exchange::Intervals), news(Exchange::Delta));
+    let (intervals, delta) = (news(ExchangeMode::Intervals), news(ExchangeMode::Delta));
     assert!(intervals.1 + 50 < delta.1, "{intervals:?} {delta:?}");
     assert_eq!(intervals.0, 3, "an interval, its answer, an acknowledgement");
 }
 
 #[test]
 fn nothing_goes_back_where_it_came_from() {
-    let mut net = Net::new(3, 1, Exchange::Intervals);
+    let mut net = Net::new(3, 1, ExchangeMode::Intervals);
     (0..3).for_each(|who| act(&mut net, 0, who, who as u8 + 2));
     for (a, b) in [(0, 1), (1, 2), (2, 0)] {
         // Whoever met as equals would not know how far the other is.
@@ -192,7 +192,7 @@ fn nothing_goes_back_where_it_came_from() {
 
 #[test]
 fn what_is_lost_comes_again_once_an_exchange_until_it_is_acknowledged() {
-    let mut net = acquainted(3, Exchange::Intervals);
+    let mut net = acquainted(3, ExchangeMode::Intervals);
     act(&mut net, 0, 0, 88);
     net.weather.loss = 100;
     // The driver does not keep what it loses, so it is looked at before.
@@ -212,13 +212,13 @@ fn what_is_lost_comes_again_once_an_exchange_until_it_is_acknowledged() {
 #[test]
 fn whoever_forgot_something_hears_of_it_in_the_next_exchange() {
     for (starter, other) in [(0, 1), (1, 0)] {
-        let mut net = acquainted(4, Exchange::Intervals);
+        let mut net = acquainted(4, ExchangeMode::Intervals);
         let disk = net.replicas[1].state().clone();
         act(&mut net, 0, 0, 88);
         net.exchange(0, 1);
         act(&mut net, 0, 0, 89);
         net.exchange(1, 0);
-        net.replicas[1] = Replica::new(key(1), disk, Exchange::Intervals);
+        net.replicas[1] = Replica::new(key(1), disk, ExchangeMode::Intervals);
         net.exchange(starter, other);
         assert_eq!(net.replicas[0].state(), net.replicas[1].state());
         net.sent.clear();
@@ -229,7 +229,7 @@ fn whoever_forgot_something_hears_of_it_in_the_next_exchange() {
 
 #[test]
 fn where_much_is_new_it_is_asked_first_what_of_it_is_lacking() {
-    let mut net = acquainted(3, Exchange::Intervals);
+    let mut net = acquainted(3, ExchangeMode::Intervals);
     for value in 20..60 {
         act(&mut net, 0, 0, value);
     }

@@ -6,7 +6,7 @@ use crate::codec::reframe;
 use crate::driver::{address, replica};
 use crate::{key, model, pack, policy};
 use espalier_identity::{Digest, PeerId, Signature, canonical};
-use espalier_replica::{Body, Exchange, Fault, MergeState, Op, Policy, PolicySpec, SignedOp};
+use espalier_replica::{Body, ExchangeMode, Fault, MergeState, Op, Policy, PolicySpec, SignedOp};
 use espalier_testkit::alloc::allocated;
 use espalier_trust::CausalTrustClock;
 use std::collections::BTreeMap;
@@ -32,7 +32,7 @@ pub(crate) fn message(kind: u8, fields: &impl serde::Serialize) -> Vec<u8> {
 }
 
 /// Hands a frame to a node that exchanges in this way. It takes nothing in.
-fn receive_by(what: &str, exchange: Exchange, frame: &[u8]) {
+fn receive_by(what: &str, exchange: ExchangeMode, frame: &[u8]) {
     let mut node = replica(key(0), 4, exchange);
     let _ = take(what, frame.len(), || node.receive(address(9), frame));
     assert_eq!(node.state().op_count(), 0, "{what}");
@@ -42,8 +42,8 @@ fn receive_by(what: &str, exchange: Exchange, frame: &[u8]) {
 
 /// The same for both ways.
 fn receive(what: &str, frame: &[u8]) {
-    receive_by(what, Exchange::Delta, frame);
-    receive_by(what, Exchange::Intervals, frame);
+    receive_by(what, ExchangeMode::Delta, frame);
+    receive_by(what, ExchangeMode::Intervals, frame);
 }
 
 fn zeros() -> Signature {
@@ -72,9 +72,9 @@ fn batch(inside: u64, layouts: &[Vec<u8>], ops: &[u8]) -> Vec<u8> {
 fn with_batch(what: &str, batch: &[u8]) {
     let mark = [0_u8; 8];
     let none: Option<(u64, [u8; 8])> = None;
-    receive_by(what, Exchange::Delta, &pack::delta(batch));
+    receive_by(what, ExchangeMode::Delta, &pack::delta(batch));
     let interval = message(12, &(batch, none, none, (0_u64, mark), 0_u8));
-    receive_by(what, Exchange::Intervals, &interval);
+    receive_by(what, ExchangeMode::Intervals, &interval);
 }
 
 /// The others.
@@ -236,7 +236,7 @@ fn frontiers() {
     let count = roster.len();
     let spec = PolicySpec { roster, ..PolicySpec::any_schema() };
     let state = MergeState::new(Policy::new(spec).expect("legal"));
-    let mut node = espalier_replica::Replica::new(key(0), state, Exchange::Delta);
+    let mut node = espalier_replica::Replica::new(key(0), state, ExchangeMode::Delta);
     let all = vec![0xff; count / 8];
     let frame = differs(1, &all, &[]);
     take("a long roster", frame.len(), || node.receive(address(9), &frame)).expect("in order");

@@ -4,17 +4,17 @@
 use crate::driver::{address, replica};
 use crate::{key, model};
 use espalier_identity::{Digest, PeerId};
-use espalier_replica::{Draft, Effect, Exchange, HEADER_LEN, Received, Replica, counting};
+use espalier_replica::{Draft, Effect, ExchangeMode, HEADER_LEN, Received, Replica, counting};
 
 /// The number of the message that asks for tensors.
 const WANT: u8 = 7;
 
 /// Replicas 1 and 2 with what author 0 contributed, and replica 3 with nothing.
 fn scene(inside: usize) -> ([Replica; 2], Replica) {
-    let mut author = replica(key(0), 4, Exchange::Delta);
+    let mut author = replica(key(0), 4, ExchangeMode::Delta);
     author.change(|state, key| state.add(key, Draft::new("m", model(1.0, 2.0)))).expect("legal");
     let informed = [1, 2].map(|i| {
-        let mut source = replica(key(i), 4, Exchange::Delta);
+        let mut source = replica(key(i), 4, ExchangeMode::Delta);
         source.set_inline_limit(inside);
         source.absorb(author.clone()).expect("one policy");
         for digest in contents(&author) {
@@ -23,7 +23,7 @@ fn scene(inside: usize) -> ([Replica; 2], Replica) {
         }
         source
     });
-    (informed, replica(key(3), 4, Exchange::Delta))
+    (informed, replica(key(3), 4, ExchangeMode::Delta))
 }
 
 fn contents(replica: &Replica) -> Vec<Digest> {
@@ -112,7 +112,7 @@ fn while_operations_are_under_way_others_send_theirs_without_tensors() {
     assert_eq!((received.admitted.len(), wants(&received.effects)), (1, 0));
     let received = node.receive(address(2), &bare).expect("in order");
     assert_eq!((received.admitted.len(), wants(&received.effects)), (0, 0), "all is here");
-    let hello = frames(&replica(key(0), 4, Exchange::Delta).start(address(3))).remove(0);
+    let hello = frames(&replica(key(0), 4, ExchangeMode::Delta).start(address(3))).remove(0);
     assert!(!is_bare(&answer(&mut node, address(1), &hello)), "nothing is under way");
     node.tick();
     assert!(is_bare(&answer(&mut node, address(2), &hello)));

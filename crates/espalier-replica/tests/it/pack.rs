@@ -6,8 +6,8 @@ use crate::histories::{any_steps, play};
 use crate::{add, cases, key, model, policy, signed};
 use espalier_identity::{Keypair, PeerId, Signature, canonical};
 use espalier_replica::{
-    BatchError, Body, Draft, Effect, Envelope, Exchange, HEADER_LEN, INSIDE, MergeState, Policy,
-    ReceiveError, Replica, SignedOp, counting,
+    BatchError, Body, Draft, Effect, Envelope, ExchangeMode, HEADER_LEN, INSIDE, MergeState,
+    Policy, ReceiveError, Replica, SignedOp, counting,
 };
 use espalier_tensor::{Dtype, Model};
 use proptest::prelude::*;
@@ -217,7 +217,7 @@ fn twin(replica: &Replica, key: &Keypair) -> Vec<u8> {
 
 /// Small operations of all kinds.
 fn sample() -> Replica {
-    let mut source = replica(key(0), 4, Exchange::Delta);
+    let mut source = replica(key(0), 4, ExchangeMode::Delta);
     let (a, b) = (model(1.0, 2.0), Model::from_f32(&[("v", &[1], &[3.0])]).expect("legal"));
     for (name, model) in [("first", a), ("second", b)] {
         source.change(|state, key| state.add(key, Draft::new(name, model))).expect("legal");
@@ -238,11 +238,11 @@ proptest! {
     #[test]
     fn what_is_packed_is_unpacked_to_the_same_operations(steps in any_steps(40), small: bool) {
         for node in play(&steps, true).iter().step_by(2) {
-            let mut source = Replica::new(key(0), node.state.clone(), Exchange::Delta);
+            let mut source = Replica::new(key(0), node.state.clone(), ExchangeMode::Delta);
             source.set_inline_limit(if small { INSIDE } else { 0 });
             let Some(frame) = told(&mut source) else { continue };
             let empty = MergeState::new(node.state.policy().clone());
-            let mut sink = Replica::new(key(1), empty, Exchange::Delta);
+            let mut sink = Replica::new(key(1), empty, ExchangeMode::Delta);
             prop_assert!(sink.receive(address(0), &frame).is_ok());
             // Once its tensors are here, everything is in that was sent and has a place.
             let contents: Vec<_> = source.state().ops().flat_map(|op| {
@@ -277,7 +277,7 @@ proptest! {
             2 => drop(bytes.splice(at..at, noise)),
             _ => bytes[at] = noise.first().copied().unwrap_or(0xff),
         }
-        let mut sink = replica(key(2), 4, Exchange::Delta);
+        let mut sink = replica(key(2), 4, ExchangeMode::Delta);
         let known: BTreeSet<_> = source.state().ops().map(|op| op.id()).collect();
         let _ = sink.receive(address(0), &delta(&bytes));
         prop_assert!(sink.state().ops().all(|op| known.contains(&op.id())), "all else is unsigned");
@@ -290,7 +290,7 @@ fn replicas_pack_as_the_twin_does() {
     let frame = told(&mut source).expect("operations");
     assert_eq!(batch_of(&frame), twin(&source, &key(0)));
     assert_eq!(counting::inside_len(&frame), 12, "one is replaced");
-    let mut sink = replica(key(2), 4, Exchange::Delta);
+    let mut sink = replica(key(2), 4, ExchangeMode::Delta);
     let received = sink.receive(address(0), &frame).expect("in order");
     assert_eq!(received.effects.len(), 1, "nothing is asked for, only its own side is sent");
     assert_eq!(sink.state().state_hash(), source.state().state_hash());
@@ -308,7 +308,7 @@ fn a_batch_has_one_form() {
     let (relay, signature) = (key(1).peer_id(), Signature::from_bytes([3; 64]));
     let good = batch(&under, relay, signature, &loaded);
     let refused =
-        |bytes: &[u8]| replica(key(2), 4, Exchange::Delta).receive(address(1), &delta(bytes));
+        |bytes: &[u8]| replica(key(2), 4, ExchangeMode::Delta).receive(address(1), &delta(bytes));
     assert!(refused(&good).is_ok());
     let head = |inside: u8, relay: &[u8]| [&[inside], relay, signature.as_bytes()].concat();
     let (key_one, ops_of) = (key_bytes(&under, &relay), |goes_on: bool| {
@@ -354,21 +354,21 @@ fn layouts_are_no_bombs() {
     let loaded: Vec<Loaded> = vec![(op.sign(&key(0)), Some(vec![Vec::new(); 128])); 2000];
     let bytes = batch(&under, key(1).peer_id(), Signature::from_bytes([3; 64]), &loaded);
     assert!(bytes.len() < 1 << 19);
-    let mut sink = replica(key(2), 0, Exchange::Delta);
+    let mut sink = replica(key(2), 0, ExchangeMode::Delta);
     let refused = sink.receive(address(1), &delta(&bytes));
     assert_eq!(refused, Err(ReceiveError::Batch(BatchError::TooLong)));
 }
 
 #[test]
 fn other_bytes_inside_are_another_operation_that_nobody_signed() {
-    let mut source = replica(key(0), 3, Exchange::Delta);
+    let mut source = replica(key(0), 3, ExchangeMode::Delta);
     source.change(|state, key| state.add(key, Draft::new("m", model(1.0, 2.0)))).expect("legal");
     let good = batch_of(&told(&mut source).expect("an operation"));
     let tensor = model(1.0, 2.0).content(0).to_vec();
     let at = good.windows(tensor.len()).position(|bytes| bytes == &tensor[..]).expect("inside");
     let mut bytes = good;
     bytes[at] ^= 1;
-    let mut sink = replica(key(1), 3, Exchange::Delta);
+    let mut sink = replica(key(1), 3, ExchangeMode::Delta);
     assert!(matches!(sink.receive(address(0), &delta(&bytes)), Err(ReceiveError::Apply(_))));
     sink.publish();
     assert_eq!(sink.state().op_count(), 0, "whoever put them in had no envelope for them");

@@ -7,7 +7,7 @@ use crate::pack::sealed;
 use crate::{key, model, policy, say, signed};
 use espalier_identity::{Digest, PeerId};
 use espalier_replica::{
-    Arena, Body, Delta, Draft, Effect, Exchange, MergeState, Replica, SignedOp, Tensors,
+    Arena, Body, Delta, Draft, Effect, ExchangeMode, MergeState, Replica, SignedOp, Tensors,
 };
 use espalier_tensor::Model;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -36,7 +36,7 @@ fn read_back(state: &MergeState, tensors: &[Digest]) -> MergeState {
 /// offers none before, and does not forget what it has signed.
 #[test]
 fn a_replica_asks_for_what_a_torn_store_lost() {
-    for exchange in [Exchange::Delta, Exchange::Intervals, Exchange::FullState] {
+    for exchange in [ExchangeMode::Delta, ExchangeMode::Intervals, ExchangeMode::FullState] {
         for torn in 0..4 {
             let mut net = Net::new(4, 7, exchange);
             (0..4).for_each(|i| contribute(&mut net.replicas[i], large(1.0 + i as f32)));
@@ -67,15 +67,15 @@ fn a_replica_asks_for_what_a_torn_store_lost() {
 /// Nothing is asked for that was replaced meanwhile, nor what came back by another way.
 #[test]
 fn what_nobody_needs_any_more_is_not_asked_for() {
-    let mut source = replica(key(1), 2, Exchange::Delta);
+    let mut source = replica(key(1), 2, ExchangeMode::Delta);
     contribute(&mut source, large(1.0));
     let back = read_back(source.state(), &[]);
-    let mut torn = Replica::recover(key(1), back, Exchange::Delta, BTreeSet::new());
+    let mut torn = Replica::recover(key(1), back, ExchangeMode::Delta, BTreeSet::new());
     assert_eq!(torn.start(address(0)).len(), 2, "a request and a greeting");
     contribute(&mut torn, large(1.0));
     assert_eq!(torn.start(address(0)).len(), 1, "it was made again");
     let back = read_back(source.state(), &[]);
-    let mut torn = Replica::recover(key(1), back, Exchange::Delta, BTreeSet::new());
+    let mut torn = Replica::recover(key(1), back, ExchangeMode::Delta, BTreeSet::new());
     contribute(&mut torn, large(2.0));
     torn.tick();
     let lacks =
@@ -110,9 +110,9 @@ fn converse(node: &mut Replica, peer: PeerId, other: &mut Replica, came: &mut im
 /// A log of what was admitted, changed, absorbed and published holds exactly the state.
 #[test]
 fn what_came_in_is_the_state() {
-    let mut net = Net::new(3, 1, Exchange::Delta);
+    let mut net = Net::new(3, 1, ExchangeMode::Delta);
     (0..3).for_each(|i| contribute(&mut net.replicas[i], large(1.0 + i as f32)));
-    let (mut log, mut node) = (Vec::<SignedOp>::new(), replica(key(9), 3, Exchange::Delta));
+    let (mut log, mut node) = (Vec::<SignedOp>::new(), replica(key(9), 3, ExchangeMode::Delta));
     let empty = node.state().clone();
     let mut append = |delta: &Delta| {
         log.extend(delta.ops().map(|op| op.signed().clone()));
@@ -162,7 +162,7 @@ fn mentions(replica: &Replica, peer: PeerId) -> BTreeSet<String> {
 fn nothing_stays_of_a_peer_that_is_forgotten() {
     let peer = address(9);
     let (mut node, mut other) =
-        (replica(key(0), 2, Exchange::Intervals), replica(key(1), 2, Exchange::Intervals));
+        (replica(key(0), 2, ExchangeMode::Intervals), replica(key(1), 2, ExchangeMode::Intervals));
     let hear = |node: &mut Replica, frame: &[u8]| node.receive(peer, frame).expect("well formed");
     // Two who know how far they are.
     contribute(&mut other, model(1.0, 2.0));

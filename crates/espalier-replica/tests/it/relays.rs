@@ -7,8 +7,8 @@ use crate::pack::{message, sealed};
 use crate::{add, key, model, policy, say};
 use espalier_identity::{Digest, PeerId, Signature, canonical};
 use espalier_replica::{
-    Body, Draft, Effect, Envelope, Exchange, Fault, HEADER_LEN, MergeState, OpError, ReceiveError,
-    Received, Replica, SignedOp,
+    Body, Draft, Effect, Envelope, ExchangeMode, Fault, HEADER_LEN, MergeState, OpError,
+    ReceiveError, Received, Replica, SignedOp,
 };
 use espalier_tensor::{Content, Dtype, Model};
 use espalier_trust::FaultKind;
@@ -21,7 +21,7 @@ fn nothing() -> Body {
 fn scene() -> (Replica, SignedOp, SignedOp) {
     let honest = add(&mut MergeState::new(policy(4)), &key(0), 1.0);
     let forged = SignedOp { signature: Signature::from_bytes([9; 64]), ..honest.clone() };
-    (replica(key(3), 4, Exchange::Delta), honest, forged)
+    (replica(key(3), 4, ExchangeMode::Delta), honest, forged)
 }
 
 fn convicted(replica: &mut Replica) -> Vec<(PeerId, FaultKind)> {
@@ -102,7 +102,7 @@ fn what_only_this_replica_refuses_convicts_nobody() {
 
 #[test]
 fn an_honest_relay_beside_a_lying_one_brings_what_that_one_spoilt() {
-    let mut net = Net::new(4, 3, Exchange::Delta);
+    let mut net = Net::new(4, 3, ExchangeMode::Delta);
     for who in 0..3 {
         let draft = Draft::new("model", model(who as f32, 1.0));
         net.replicas[who].change(|state, key| state.add(key, draft)).expect("legal");
@@ -124,10 +124,10 @@ fn an_honest_relay_beside_a_lying_one_brings_what_that_one_spoilt() {
 
 /// A replica that waits for the tensor of an operation of another one.
 fn waiting() -> (Replica, Replica, Digest) {
-    let mut source = replica(key(0), 3, Exchange::Delta);
+    let mut source = replica(key(0), 3, ExchangeMode::Delta);
     let draft = Draft::new("model", model(4.0, 4.0));
     source.change(|state, key| state.add(key, draft)).expect("legal");
-    let mut receiver = replica(key(1), 3, Exchange::Delta);
+    let mut receiver = replica(key(1), 3, ExchangeMode::Delta);
     let ops: Vec<_> = source.state().ops().map(|op| op.signed().clone()).collect();
     let frame = sealed(source.state().policy(), &key(0), &ops);
     let received = receiver.receive(address(0), &frame).expect("in order");
@@ -200,7 +200,7 @@ const BUDGET: usize = 100 << 10;
 
 /// Author 0 has signed much more than a tick's worth, authors 1 and 2 a little; replica 0 has it
 /// all.
-fn flooded(exchange: Exchange) -> (Net, usize) {
+fn flooded(exchange: ExchangeMode) -> (Net, usize) {
     let mut net = Net::of((0..4).map(|i| replica(key(i), 4, exchange)).collect(), 1);
     net.replicas.iter_mut().for_each(|replica| replica.set_budget(BUDGET));
     for number in 0..60 {
@@ -233,7 +233,7 @@ fn tick(net: &mut Net) -> usize {
 
 #[test]
 fn a_flood_slows_only_its_author_and_costs_a_bounded_amount_a_tick() {
-    let (mut net, flood) = flooded(Exchange::Delta);
+    let (mut net, flood) = flooded(ExchangeMode::Delta);
     let mut ticks = 0;
     while own_bytes(&net.replicas[3], 0) < flood {
         let len = format!("{:?}", net.replicas[3]).len();
@@ -250,7 +250,7 @@ fn a_flood_slows_only_its_author_and_costs_a_bounded_amount_a_tick() {
 #[test]
 fn a_chain_whose_earlier_tensors_are_gone_grows_until_it_can_be_taken_whole() {
     // In full-state exchanges only live tensors are sent, and of the flood only the last is live.
-    let (mut net, flood) = flooded(Exchange::FullState);
+    let (mut net, flood) = flooded(ExchangeMode::FullState);
     let mut ticks = 0;
     while own_bytes(&net.replicas[3], 0) < flood {
         tick(&mut net);
@@ -289,7 +289,7 @@ fn deliver(net: &mut Net, from: usize, effects: Vec<Effect>) {
 
 #[test]
 fn one_operation_is_always_taken_however_long() {
-    let mut net = Net::new(2, 1, Exchange::Delta);
+    let mut net = Net::new(2, 1, ExchangeMode::Delta);
     net.replicas[1].set_budget(10);
     for number in 0..3 {
         let draft = Draft::new("long", long(number, 4));
@@ -322,7 +322,7 @@ fn forged_operations_do_not_spend_the_budget_of_whom_they_name() {
 #[test]
 fn whoever_never_falls_silent_hides_no_fork() {
     for talker in [2, 3] {
-        let mut net = Net::new(4, 5, Exchange::Delta);
+        let mut net = Net::new(4, 5, ExchangeMode::Delta);
         let mut talk = MergeState::new(policy(4));
         for to in [0, 1] {
             let mut op = MergeState::new(policy(4)).next_op(key(2).peer_id(), nothing());

@@ -3,7 +3,7 @@
 
 use crate::driver::{Net, address};
 use crate::{key, pack, policy};
-use espalier_replica::{Body, Exchange, HEADER_LEN, MergeState, Replica, SignedOp};
+use espalier_replica::{Body, ExchangeMode, HEADER_LEN, MergeState, Replica, SignedOp};
 
 /// `n` operations, dealt out among eight authors.
 fn history(n: u64) -> MergeState {
@@ -32,7 +32,7 @@ fn forks(state: &MergeState, count: usize, run: u64) -> Vec<SignedOp> {
 }
 
 fn pair(states: [MergeState; 2]) -> Net {
-    let replica = |(i, state): (u8, _)| Replica::new(key(100 + i), state, Exchange::Delta);
+    let replica = |(i, state): (u8, _)| Replica::new(key(100 + i), state, ExchangeMode::Delta);
     Net::of((0..).zip(states).map(replica).collect(), 1)
 }
 

@@ -3,7 +3,7 @@
 
 use crate::driver::{address, replica};
 use crate::key;
-use espalier_replica::{Draft, Effect, Exchange, MergeState, Policy, PolicySpec, Replica};
+use espalier_replica::{Draft, Effect, ExchangeMode, MergeState, Policy, PolicySpec, Replica};
 use espalier_tensor::Model;
 use espalier_testkit::alloc::allocated;
 use std::collections::VecDeque;
@@ -65,7 +65,7 @@ fn train(nodes: &mut [Replica; 2], from: u64, rounds: u64) {
 
 #[test]
 fn a_thousand_rounds_take_the_memory_of_a_few_models() {
-    for exchange in [Exchange::Delta, Exchange::Intervals] {
+    for exchange in [ExchangeMode::Delta, ExchangeMode::Intervals] {
         let mut nodes = [replica(key(0), 2, exchange), replica(key(1), 2, exchange)];
         let ((), first) = allocated(|| train(&mut nodes, 0, 200));
         let ((), rest) = allocated(|| train(&mut nodes, 200, 800));
@@ -87,7 +87,8 @@ fn a_thousand_rounds_take_the_memory_of_a_few_models() {
 /// What somebody else in the arena may need stays: a state of an earlier time resolves.
 #[test]
 fn a_shared_arena_forgets_nothing() {
-    let mut nodes = [replica(key(0), 2, Exchange::Delta), replica(key(1), 2, Exchange::Delta)];
+    let mut nodes =
+        [replica(key(0), 2, ExchangeMode::Delta), replica(key(1), 2, ExchangeMode::Delta)];
     train(&mut nodes, 0, 3);
     let earlier = nodes[0].state().clone();
     let root = earlier.resolve().expect("held").root();
@@ -110,7 +111,7 @@ fn the_base_stays() {
     let spec = PolicySpec { strategy: "task-arithmetic".into(), ..spec };
     let state = MergeState::new(Policy::new(spec).expect("legal"));
     state.arena().put_model(base.clone());
-    let mut node = Replica::new(key(0), state, Exchange::Delta);
+    let mut node = Replica::new(key(0), state, ExchangeMode::Delta);
     for round in 0..100_u16 {
         // It contributes the base itself first, and that does not stay live.
         let round = u64::from(round);

@@ -6,7 +6,8 @@ use crate::{Dice, add, cases, contribution, key, model, policy, say, signed};
 use espalier_identity::{PeerId, canonical};
 use espalier_lattice::Dot;
 use espalier_replica::{
-    ApplyError, Body, ChangeError, Draft, Exchange, Fault, MergeState, Replica, SignedOp, Tensors,
+    ApplyError, Body, ChangeError, Draft, ExchangeMode, Fault, MergeState, Replica, SignedOp,
+    Tensors,
 };
 use espalier_trust::{Dimension, FaultKind, Q16};
 use proptest::prelude::*;
@@ -160,7 +161,7 @@ fn strangers_wait_outside_until_they_are_admitted_and_spoil_nothing() {
     let model = model(1.0, 1.0);
     let op = say(&mut guest, &key(9), Body::Contribute(contribution(&model, 0, Vec::new())));
     let strangers = |n: u8| (0..n).map(|i| add(&mut MergeState::new(policy(0)), &key(60 + i), 1.0));
-    let mut node = replica(key(4), 5, Exchange::Delta);
+    let mut node = replica(key(4), 5, ExchangeMode::Delta);
     let content = model.put(&node);
     let empty = format!("{node:?}").len();
     assert_eq!(node.receive(address(1), &delta(vec![op])).expect("well formed").admitted.len(), 0);
@@ -193,7 +194,7 @@ fn guests_are_not_taken_in_without_tensors_on_a_record_that_may_go() {
     let record = Fault::IllegalField { op: canonical::encode(&illegal.sign(&key(9))).into() };
     let mut liar = MergeState::new(policy(5));
     let accuses = say(&mut liar, &key(4), Body::Evidence(record));
-    let mut node = replica(key(0), 5, Exchange::Delta);
+    let mut node = replica(key(0), 5, ExchangeMode::Delta);
     let mut ops = signed(&voted(3, 9, true));
     ops.push(accuses.clone());
     node.receive(address(1), &delta(ops)).expect("well formed");
@@ -235,8 +236,8 @@ fn delta(ops: Vec<SignedOp>) -> Vec<u8> {
 
 #[test]
 fn newcomers_reach_everybody_by_gossip() {
-    let mut net = Net::new(5, 3, Exchange::Delta);
-    net.replicas.push(replica(key(9), 5, Exchange::Delta));
+    let mut net = Net::new(5, 3, ExchangeMode::Delta);
+    net.replicas.push(replica(key(9), 5, ExchangeMode::Delta));
     for who in 0..3 {
         let vote = |state: &mut MergeState, voter: &_| state.vote(voter, key(9).peer_id(), true);
         net.replicas[who].change(vote).expect("of the genesis");

@@ -2,7 +2,9 @@
 //! names it.
 
 use espalier_identity::Digest;
-use espalier_resolve::{Input, Note, Plan, ResolveError, SelectionCache, Strategy, WriteError};
+use espalier_resolve::{
+    Input, MergeWriteError, Note, Plan, ResolveError, SelectionCache, Strategy,
+};
 use espalier_tensor::{Dtype, Model, read_f64, write_f64};
 use proptest::{prelude::*, strategy::Strategy as _};
 
@@ -89,7 +91,7 @@ fn outcome(plan: &Plan<'_>) -> Result<Vec<f64>, ResolveError> {
     let path = folder.path().join("out.safetensors");
     match (plan.write_safetensors(&Default::default(), &path, false), error) {
         (Ok(()), None) => {}
-        (Err(WriteError::Merge(written)), Some(error)) => {
+        (Err(MergeWriteError::Merge(written)), Some(error)) => {
             assert_eq!(&written, error);
             assert_eq!(std::fs::read_dir(folder.path()).expect("folder").count(), 0);
         }

@@ -13,7 +13,7 @@ impl Config {
     /// A report is of a configuration that ran, so that it need not pass this.
     ///
     /// # Errors
-    /// [`SimError::Flag`].
+    /// [`SimError::Field`].
     pub fn check_asked(&self) -> Result<(), SimError> {
         self.check()?;
         self.without_effect().into_iter().next().map_or(Ok(()), Err)
@@ -181,42 +181,39 @@ mod tests {
         assert_eq!(problems(|_| ()), Vec::<String>::new());
         type Case = (fn(&mut Config), &'static str);
         let cases: [Case; 13] = [
-            (|c| c.attack = vec!["nan".parse().expect("an attack")], "--attack: nobody is there"),
+            (|c| c.attack = vec!["nan".parse().expect("an attack")], "attack: nobody is there"),
             (
                 |c| {
                     c.byzantine = Share::Count(1);
                     c.attack = ["nan", "inf"].map(|a| a.parse().expect("an attack")).to_vec();
                 },
-                "--attack: 2 attacks for 1 liar, so that nobody does inf",
+                "attack: 2 attacks for 1 liar, so that nobody does inf",
             ),
-            (|c| c.byzantine = Share::Percent(2.0), "--byzantine: 2% of 8 nodes is nobody"),
-            (|c| c.period = Span(5_000_000), "--period: needs virtual time"),
-            (|c| c.attest = false, "--no-attest: only nodes with data"),
-            (|c| c.metrics = Metrics::Sample(9), "--metrics: there are only 8 nodes"),
-            (
-                |c| c.outage = vec!["0@21..30".parse().expect("rounds")],
-                "--outage: round 21 is after",
-            ),
-            (|c| c.late_joiners = "2@21".parse().ok(), "--late-joiners: round 21 is after"),
-            (|c| c.retrain = Some(21), "--retrain: round 21 is after"),
-            (|c| c.partition = "2@21..22".parse().ok(), "--partition: round 21 is after"),
+            (|c| c.byzantine = Share::Percent(2.0), "byzantine: 2% of 8 nodes is nobody"),
+            (|c| c.period = Span(5_000_000), "period: needs virtual time"),
+            (|c| c.attest = false, "attest: only nodes with data"),
+            (|c| c.metrics = Metrics::Sample(9), "metrics: there are only 8 nodes"),
+            (|c| c.outage = vec!["0@21..30".parse().expect("rounds")], "outage: round 21 is after"),
+            (|c| c.late_joiners = "2@21".parse().ok(), "late_joiners: round 21 is after"),
+            (|c| c.retrain = Some(21), "retrain: round 21 is after"),
+            (|c| c.partition = "2@21..22".parse().ok(), "partition: round 21 is after"),
             (
                 |c| {
                     c.outage = vec!["3@2..5".parse().expect("rounds")];
                     c.retract = vec!["3@4".parse().expect("a node")];
                 },
-                "--retract: node 3 is not there in round 4",
+                "retract: node 3 is not there in round 4",
             ),
             (
                 |c| {
                     c.late_joiners = "2@5".parse().ok();
                     c.retract = vec!["6@4".parse().expect("a node")];
                 },
-                "--retract: node 6 is not there in round 4",
+                "retract: node 6 is not there in round 4",
             ),
             (
                 |c| c.retract = ["3@4", "3@6"].map(|r| r.parse().expect("a node")).to_vec(),
-                "--retract: node 3 has nothing to retract a second time",
+                "retract: node 3 has nothing to retract a second time",
             ),
         ];
         for (change, expected) in cases {

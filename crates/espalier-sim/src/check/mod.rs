@@ -31,7 +31,7 @@ impl Config {
     /// single flag shows, and what a program may have put together itself.
     ///
     /// # Errors
-    /// [`SimError::Flag`].
+    /// [`SimError::Field`].
     pub fn check(&self) -> Result<(), SimError> {
         check_ranges(self)?;
         check_clock(self)?;

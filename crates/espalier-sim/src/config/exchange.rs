@@ -33,11 +33,11 @@ const COMPARES: u64 = 16;
 
 impl Exchange {
     /// What the replicas are to do in an exchange.
-    pub(crate) fn of_replicas(self) -> espalier_replica::Exchange {
+    pub(crate) fn of_replicas(self) -> espalier_replica::ExchangeMode {
         match self {
-            Self::Delta | Self::Broadcast => espalier_replica::Exchange::Delta,
-            Self::FullState => espalier_replica::Exchange::FullState,
-            Self::Intervals => espalier_replica::Exchange::Intervals,
+            Self::Delta | Self::Broadcast => espalier_replica::ExchangeMode::Delta,
+            Self::FullState => espalier_replica::ExchangeMode::FullState,
+            Self::Intervals => espalier_replica::ExchangeMode::Intervals,
         }
     }
 

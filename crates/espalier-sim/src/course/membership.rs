@@ -91,7 +91,7 @@ pub(crate) struct Membership {
 
 impl Membership {
     /// # Errors
-    /// [`SimError::Flag`] if a trace cannot be used.
+    /// [`SimError::Field`] if a trace cannot be used.
     pub(crate) fn open(config: &Config) -> Result<Self, SimError> {
         let mut new = Self::of_outages(config);
         match &config.churn {
@@ -177,7 +177,7 @@ impl Membership {
     /// away: chance takes the last one never.
     ///
     /// # Errors
-    /// [`SimError::Flag`].
+    /// [`SimError::Field`].
     pub(crate) fn somebody_is_there(
         &self,
         name: &'static str,
@@ -258,7 +258,7 @@ impl Opening {
     /// `late` join together.
     ///
     /// # Errors
-    /// [`SimError::Flag`] if a file of comings and goings cannot be used.
+    /// [`SimError::Field`] if a file of comings and goings cannot be used.
     pub(crate) fn new(config: &Config, mut late: Vec<usize>) -> Result<Self, SimError> {
         let membership = Membership::open(config)?;
         late.sort_unstable_by(|a, b| b.cmp(a));

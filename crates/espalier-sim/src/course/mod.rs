@@ -92,7 +92,7 @@ impl<'a, P: Stage> Course<'a, P> {
     /// `peers` have those who are not absent up.
     ///
     /// # Errors
-    /// [`SimError::Flag`] if a file that describes the links cannot be used.
+    /// [`SimError::Field`] if a file that describes the links cannot be used.
     pub(crate) fn new(
         config: &'a Config,
         peers: P,

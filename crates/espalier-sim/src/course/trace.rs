@@ -21,7 +21,7 @@ pub(crate) struct Line {
 /// Reads lines `ROUND NODE CHANGE`, in the order of time; what follows a `#` is for people.
 ///
 /// # Errors
-/// [`SimError::Flag`] with the number of the line.
+/// [`SimError::Field`] with the number of the line.
 pub(crate) fn read(text: &str, path: &str, config: &Config) -> Result<Vec<Line>, SimError> {
     let mut lines = Vec::new();
     for (number, words) in espalier_file::lines(text) {
@@ -183,7 +183,7 @@ mod tests {
             ("20.5 2 leave", "trace.txt, line 1: round 20.5 is after the last one, 20"),
             ("21 2 join", "trace.txt, line 1: round 21 is after the last one, 20"),
         ] {
-            assert_eq!(found(text, &config), Some(format!("--churn: {problem}")), "{text}");
+            assert_eq!(found(text, &config), Some(format!("churn: {problem}")), "{text}");
         }
         for text in [
             "1 1 leave\n1 1 join\n20 1 leave",

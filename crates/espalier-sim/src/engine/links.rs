@@ -56,7 +56,7 @@ enum Delays {
 
 impl Links {
     /// # Errors
-    /// [`SimError::Flag`] if the file of latencies cannot be used.
+    /// [`SimError::Field`] if the file of latencies cannot be used.
     pub(crate) fn open(config: &Config) -> Result<Self, SimError> {
         let latency = match &config.latency {
             Latency::File(path) => matrix(path, config.nodes as usize)?,
@@ -286,7 +286,7 @@ mod tests {
             ("1 -2\n3 4", "`-2`"),
         ] {
             let error = matrix(&file(text), 8).expect_err(text).to_string();
-            assert!(error.contains(problem) && error.starts_with("--latency"), "{error}");
+            assert!(error.contains(problem) && error.starts_with("latency"), "{error}");
         }
     }
 }

@@ -231,7 +231,7 @@ pub(crate) struct Engine<'a, P: Population> {
 
 impl<'a, P: Population> Engine<'a, P> {
     /// # Errors
-    /// [`SimError::Flag`] if a file that describes the links cannot be used.
+    /// [`SimError::Field`] if a file that describes the links cannot be used.
     pub(crate) fn new(
         peers: P,
         config: &Config,

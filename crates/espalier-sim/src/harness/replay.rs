@@ -12,6 +12,7 @@ use crate::error::SimError;
 use crate::report::Report;
 use crate::report::node_view::{Last, NodeView};
 use crate::run::progress::Progress;
+use espalier_blame::Blame;
 use espalier_identity::{Digest, PeerId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -39,11 +40,12 @@ struct End {
 
 /// Why a log cannot be replayed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ReplayError {
-    /// It cannot be read.
+    /// The event log cannot be read.
     #[error("cannot read the event log: {0}")]
     Io(#[from] io::Error),
-    /// It is no event log.
+    /// A text that is no event log.
     #[error("line {line} of the event log: {problem}")]
     Format {
         /// From 1.
@@ -54,6 +56,28 @@ pub enum ReplayError {
     /// Its configuration does not run.
     #[error("the configuration of the event log cannot be run: {0}")]
     Run(#[from] SimError),
+}
+
+impl ReplayError {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Io(_) => Blame::Caller,
+            Self::Format { .. } => Blame::Peer,
+            Self::Run(error) => error.blame(),
+        }
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Io(_) => "log-not-read",
+            Self::Format { .. } => "log-line",
+            Self::Run(error) => error.code(),
+        }
+    }
 }
 
 /// Where a run does something else than the log says.

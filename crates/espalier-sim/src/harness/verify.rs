@@ -5,6 +5,7 @@ use crate::config::Family;
 use crate::error::SimError;
 use crate::report::Report;
 use crate::run::progress::Progress;
+use espalier_blame::Blame;
 use serde_json::Value;
 use std::ops::ControlFlow;
 
@@ -17,16 +18,38 @@ const MAX_PER_FIELD: usize = 4;
 
 /// Why a report cannot be checked.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum VerifyError {
-    /// It is too long to be a report.
+    /// A text that is too long to be a report.
     #[error("a report of {0} bytes is over the limit of 1 GiB")]
     TooLong(usize),
-    /// It is no report.
+    /// A text that is no report.
     #[error("not a report: {0}")]
     Parse(#[from] serde_json::Error),
     /// Its configuration does not run.
     #[error("its configuration cannot be run again: {0}")]
     Run(#[from] SimError),
+}
+
+impl VerifyError {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::TooLong(_) | Self::Parse(_) => Blame::Peer,
+            Self::Run(error) => error.blame(),
+        }
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TooLong(_) => "report-too-long",
+            Self::Parse(_) => "report-json",
+            Self::Run(error) => error.code(),
+        }
+    }
 }
 
 /// A place where the report says something else than the run.

@@ -1,13 +1,13 @@
 //! A face of a node: the driver that real nodes run, commanded by the simulator.
 
 use espalier_identity::{Keypair, PeerId};
-use espalier_node::{Command, Config, Input, Node as Driver, Output, Schedule};
+use espalier_node::{Command, Node as Driver, NodeConfig, NodeInput, NodeOutput, NodeSchedule};
 use espalier_replica::{ApplyError, ChangeError, Delta, Effect, MergeState, Replica};
 use std::time::Duration;
 
 /// Exchanges begin when the engine says so, and a tick is whenever it gives one.
-const COMMANDED: Config = Config {
-    schedule: Schedule::Commanded,
+const COMMANDED: NodeConfig = NodeConfig {
+    schedule: NodeSchedule::Commanded,
     tick: Duration::ZERO,
     fanout: usize::MAX,
     patience: 1,
@@ -53,16 +53,16 @@ impl Face {
 
     /// Signs what it found out about others.
     pub(crate) fn publish(&mut self) {
-        self.handle(Input::Command(Command::Publish));
+        self.handle(NodeInput::Command(Command::Publish));
     }
 
     /// Begins an exchange.
     pub(crate) fn start(&mut self, peer: PeerId) -> Vec<Effect> {
-        self.handle(Input::Command(Command::Exchange(peer))).0
+        self.handle(NodeInput::Command(Command::Exchange(peer))).0
     }
 
     /// Takes something in; what it sends, and how many operations were new.
-    pub(crate) fn handle(&mut self, input: Input) -> (Vec<Effect>, usize) {
+    pub(crate) fn handle(&mut self, input: NodeInput) -> (Vec<Effect>, usize) {
         let outputs = self.driver.handle(input, Duration::ZERO);
         self.sort(outputs)
     }
@@ -91,23 +91,25 @@ impl Face {
     /// Everything that was to be written is durable. Nodes write before anybody speaks, so nothing
     /// was held back until now.
     pub(crate) fn persisted(&mut self) {
-        let (effects, _) = self.handle(Input::Persisted(self.number));
+        let (effects, _) = self.handle(NodeInput::Persisted(self.number));
         debug_assert!(effects.is_empty(), "held back: {effects:?}");
     }
 
-    fn sort(&mut self, outputs: Vec<Output>) -> (Vec<Effect>, usize) {
+    fn sort(&mut self, outputs: Vec<NodeOutput>) -> (Vec<Effect>, usize) {
         let (mut effects, mut admitted) = (Vec::new(), 0);
         for output in outputs {
             match output {
-                Output::Persist { number, ops } => {
+                NodeOutput::Persist { number, ops } => {
                     admitted += ops.len();
                     self.number = number;
                     if self.logs {
                         self.unwritten.push(ops);
                     }
                 }
-                Output::Send { to, frame } => effects.push(Effect::Send { to, frame }),
-                Output::Provide { to, contents } => effects.push(Effect::Provide { to, contents }),
+                NodeOutput::Send { to, frame } => effects.push(Effect::Send { to, frame }),
+                NodeOutput::Provide { to, contents } => {
+                    effects.push(Effect::Provide { to, contents })
+                }
                 _ => {}
             }
         }

@@ -24,7 +24,7 @@ impl Config {
     /// Checks that a run is small enough to be judged: each event is looked at by all checkers.
     ///
     /// # Errors
-    /// [`SimError::Flag`].
+    /// [`SimError::Field`].
     pub fn check_swarm(&self) -> Result<(), SimError> {
         let (nodes, rounds, elements) = MOST;
         if self.nodes > nodes {

@@ -3,6 +3,7 @@
 
 pub(crate) mod suggest;
 
+use espalier_blame::Blame;
 use suggest::nearest;
 
 /// How many names a note lists at most.
@@ -15,6 +16,20 @@ pub struct ParseError {
     given: String,
     expected: String,
     nearest: Option<&'static str>,
+}
+
+impl ParseError {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        Blame::Caller
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        "value-unreadable"
+    }
 }
 
 pub(crate) fn wrong(given: &str, expected: impl Into<String>) -> ParseError {

@@ -13,7 +13,7 @@ use crate::node::behaviour::{Behaviour, Parcel, Turn};
 use crate::node::face::Face;
 use crate::seeds::Dice;
 use espalier_identity::{Digest, Domain, Keypair, PeerId};
-use espalier_node::Input;
+use espalier_node::NodeInput;
 use espalier_replica::{
     Arena, ChangeError, Draft, Effect, HEADER_LEN, MergeState, Policy, Replica, counting,
 };
@@ -203,15 +203,15 @@ impl Population for World {
         let input = match message {
             Payload::Frame(frame) => {
                 self.behaviours[to].overhear(&frame);
-                Input::Frame { from: sender, frame }
+                NodeInput::Frame { from: sender, frame }
             }
             Payload::Tensors(mut contents) => {
                 // What nobody has does not arrive, whoever named it.
                 contents.retain(|digest| self.arena.store().get(digest).is_some());
-                Input::TensorsStored(contents)
+                NodeInput::TensorsStored(contents)
             }
             Payload::Parcel(Parcel { envelope, tensors }) => {
-                Input::Tensors { from: sender, envelope, tensors }
+                NodeInput::Tensors { from: sender, envelope, tensors }
             }
             Payload::Gossip(message) => return self.hear(from, to, &message, out),
         };
@@ -334,7 +334,7 @@ impl Stage for World {
     fn begin_round(&mut self, round: u32) {
         self.round = round;
         let faces = self.nodes.iter_mut().flat_map(|node| &mut node.faces);
-        faces.for_each(|face| drop(face.handle(Input::Tick)));
+        faces.for_each(|face| drop(face.handle(NodeInput::Tick)));
     }
 
     fn crash(&mut self, node: usize, dice: &mut Dice) {

@@ -215,7 +215,7 @@ fn a_report_of_a_changed_file_is_not_checked() {
         other => panic!("{other:?}"),
     }
     fs::remove_file(&path).unwrap();
-    assert!(matches!(verify(), Err(espalier_sim::VerifyError::Run(SimError::Flag { .. }))));
+    assert!(matches!(verify(), Err(espalier_sim::VerifyError::Run(SimError::Field { .. }))));
 }
 
 #[test]

@@ -52,5 +52,5 @@ fn a_watcher_can_stop_a_run_and_needs_frames() {
     assert_eq!((report.rounds.len(), report.config.rounds), (4, 3));
     let counted = Config { wire: Wire::Counted, nodes: 4, ..Config::default() };
     let refused = simulate_watched(&counted, None, &mut |_| ControlFlow::Continue(()));
-    assert!(matches!(refused, Err(SimError::Flag { flag: "--wire", .. })));
+    assert!(matches!(refused, Err(SimError::Field { field: "wire", .. })));
 }

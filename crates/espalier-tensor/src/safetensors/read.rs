@@ -96,7 +96,7 @@ impl core::fmt::Debug for SafetensorsModel {
 ///
 /// # Errors
 /// [`TensorError::Format`] names the file, what is wrong with it and what would be right;
-/// [`TensorError::Io`] if the system refuses.
+/// [`TensorError::Read`] if the system refuses.
 pub fn open_safetensors(path: impl AsRef<Path>) -> Result<SafetensorsModel, TensorError> {
     let path = path.as_ref();
     let about = fs::metadata(path).map_err(|source| io_error("open", path, source))?;
@@ -165,7 +165,7 @@ const OTHERS: [&str; 10] =
 /// Lists the models in a folder, without those in folders below it.
 ///
 /// # Errors
-/// [`TensorError::Io`] if it cannot be listed, [`FormatError::Shard`] if it has shards and no
+/// [`TensorError::Read`] if it cannot be listed, [`FormatError::Shard`] if it has shards and no
 /// index: together they may be one model, and nothing says whether all are there.
 pub fn models_in(folder: impl AsRef<Path>) -> Result<ModelFolder, TensorError> {
     let folder = folder.as_ref();
@@ -310,7 +310,7 @@ fn open_sharded(path: &Path) -> Result<SafetensorsModel, TensorError> {
 }
 
 fn io_error(action: &'static str, path: &Path, source: io::Error) -> TensorError {
-    TensorError::Io { action, path: path.to_owned(), source }
+    TensorError::Read { action, path: path.to_owned(), source }
 }
 
 fn format_error(path: &Path, problem: FormatError) -> TensorError {

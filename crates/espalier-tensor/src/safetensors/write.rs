@@ -21,7 +21,7 @@ use crate::{FormatError, Manifest, Model, TensorError, TensorShape};
 /// to disk (`fsync`).
 ///
 /// # Errors
-/// [`TensorError::Exists`] if `path` exists and `force` is false, [`TensorError::Io`] if the
+/// [`TensorError::Exists`] if `path` exists and `force` is false, [`TensorError::Write`] if the
 /// system refuses. On any error nothing is left behind and an existing file is unchanged.
 pub fn write_safetensors(
     model: &Model,
@@ -73,11 +73,11 @@ impl SafetensorsWriter {
             let key = |i: usize| (core::cmp::Reverse(shapes[i].dtype.size()), &shapes[i].name);
             key(a).cmp(&key(b))
         });
-        let header = header(shapes, &order, metadata)
-            .map_err(|source| io_error("write", &path, source.into()))?;
+        let header =
+            header(shapes, &order, metadata).map_err(|source| not_written(&path, source.into()))?;
         file.write_all(&(header.len() as u64).to_le_bytes())
             .and_then(|()| file.write_all(&header))
-            .map_err(|source| io_error("write", &path, source))?;
+            .map_err(|source| not_written(&path, source))?;
         Ok(Self { file, path, order, expected, written: 0 })
     }
 
@@ -90,21 +90,21 @@ impl SafetensorsWriter {
     /// Appends bytes.
     ///
     /// # Errors
-    /// [`TensorError::Io`] if the system refuses, [`TensorError::Unfinished`] if there are more
+    /// [`TensorError::Write`] if the system refuses, [`TensorError::Unfinished`] if there are more
     /// bytes than the shapes have: the caller's fault.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), TensorError> {
         self.written += bytes.len() as u64;
         if self.written > self.expected {
             return Err(self.unfinished());
         }
-        self.file.write_all(bytes).map_err(|source| io_error("write", &self.path, source))
+        self.file.write_all(bytes).map_err(|source| not_written(&self.path, source))
     }
 
     /// Gives the file its name.
     ///
     /// # Errors
     /// [`TensorError::Unfinished`] if bytes are missing, [`TensorError::Exists`] if the name was
-    /// taken meanwhile and overwriting was not asked for, [`TensorError::Io`] as ever.
+    /// taken meanwhile and overwriting was not asked for, [`TensorError::Write`] as ever.
     pub fn finish(self) -> Result<(), TensorError> {
         if self.written != self.expected {
             return Err(self.unfinished());
@@ -172,10 +172,10 @@ fn header(
 fn failed(error: WriteError) -> TensorError {
     match error {
         WriteError::Exists(path) => TensorError::Exists { path },
-        WriteError::Io { path, source } => TensorError::Io { action: "write", path, source },
+        error => TensorError::Write(error),
     }
 }
 
-fn io_error(action: &'static str, path: &Path, source: io::Error) -> TensorError {
-    TensorError::Io { action, path: path.to_owned(), source }
+fn not_written(path: &Path, source: io::Error) -> TensorError {
+    TensorError::Write(WriteError::Io { path: path.to_owned(), source })
 }

@@ -187,7 +187,7 @@ fn folders_and_things_that_are_not_files() {
     assert!(text.contains("2 files *.safetensors"), "{text}");
     fs::create_dir(path.join("c.safetensors")).expect("made");
     assert!(open_safetensors(path.join("c.safetensors")).is_err());
-    assert!(matches!(open_safetensors(path.join("none")), Err(TensorError::Io { .. })));
+    assert!(matches!(open_safetensors(path.join("none")), Err(TensorError::Read { .. })));
     #[cfg(unix)]
     assert!(open_safetensors("/dev/zero").is_err());
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::gossip::MAX_COUNTED;
-use crate::gossip::effect::Exchange;
+use crate::gossip::effect::ExchangeMode;
 use crate::signed::op::Body;
 use crate::signed::policy::Policy;
 use crate::signed::policy::PolicySpec;
@@ -17,7 +17,7 @@ fn key(i: u8) -> Keypair {
 /// A replica that has signed so many operations without tensors.
 fn replica(author: u8, operations: u64) -> Replica {
     let policy = Policy::new(PolicySpec::any_schema()).expect("legal");
-    let mut replica = Replica::new(key(author), MergeState::new(policy), Exchange::Intervals);
+    let mut replica = Replica::new(key(author), MergeState::new(policy), ExchangeMode::Intervals);
     (0..operations).for_each(|_| say(&mut replica));
     replica
 }
@@ -201,7 +201,7 @@ fn copies_that_are_joined_forget_and_count_together() {
     }
     assert_eq!(compared, 3);
     // The second has another log now. The first hears of it on a copy.
-    pair[1] = Replica::new(key(2), replica(2, 3).state().clone(), Exchange::Intervals);
+    pair[1] = Replica::new(key(2), replica(2, 3).state().clone(), ExchangeMode::Intervals);
     let mut copies = pair.clone();
     let sent = exchange(&mut copies);
     assert!(matches!(sent[1], Message::Lost { .. }), "{sent:?}");

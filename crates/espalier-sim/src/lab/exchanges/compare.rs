@@ -187,7 +187,7 @@ impl ExchangesConfig {
     /// Checks what can be known before anything runs.
     ///
     /// # Errors
-    /// [`SimError::Flag`] if there is nothing to run, or something that does not go with a
+    /// [`SimError::Field`] if there is nothing to run, or something that does not go with a
     /// comparison.
     pub fn check(&self) -> Result<(), SimError> {
         if self.seeds.is_empty() {

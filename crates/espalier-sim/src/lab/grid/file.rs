@@ -2,6 +2,7 @@
 
 use super::{CellResult, Grid, GridConfig};
 use crate::report::output::write_into;
+use espalier_blame::Blame;
 use espalier_file::WriteError;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
@@ -22,11 +23,12 @@ const MAX_LINE: u64 = 1 << 20;
 
 /// A journal that cannot be read or written.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum GridFileError {
-    /// The environment: it cannot be begun.
+    /// It cannot be begun.
     #[error(transparent)]
     Write(#[from] WriteError),
-    /// The environment.
+    /// The system refused to read or write the journal.
     #[error("{}: {source}", .path.display())]
     Io {
         /// Which file.
@@ -34,12 +36,34 @@ pub enum GridFileError {
         /// Why.
         source: io::Error,
     },
-    /// The caller: it belongs to a grid of other axes.
+    /// The journal belongs to a grid of other axes.
     #[error("{} is of a grid with other axes", .path.display())]
     OtherGrid {
         /// Which file.
         path: PathBuf,
     },
+}
+
+impl GridFileError {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Write(error) => error.blame(),
+            Self::Io { .. } => Blame::Environment,
+            Self::OtherGrid { .. } => Blame::Caller,
+        }
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Write(error) => error.code(),
+            Self::Io { .. } => "journal-io",
+            Self::OtherGrid { .. } => "journal-other-grid",
+        }
+    }
 }
 
 /// The results of a grid as they come, one line each, so that an interrupted grid goes on where it

@@ -232,7 +232,7 @@ impl GridConfig {
     /// Checks every cell's configuration before anything is run.
     ///
     /// # Errors
-    /// [`SimError::Flag`].
+    /// [`SimError::Field`].
     pub fn check(&self) -> Result<(), SimError> {
         if let Family::Path(_) = self.model {
             return Err(flag("--model", "the grid needs digits or synthetic:SHAPE"));

@@ -163,7 +163,7 @@ impl RoundsConfig {
     /// Checks what can be known before anything runs.
     ///
     /// # Errors
-    /// [`SimError::Flag`] if there is nothing to run, or too much.
+    /// [`SimError::Field`] if there is nothing to run, or too much.
     pub fn check(&self) -> Result<(), SimError> {
         if self.topologies.as_ref().is_some_and(Vec::is_empty) {
             return Err(flag("--topology", "name at least one"));
@@ -318,7 +318,7 @@ impl Place {
 /// minutes.
 ///
 /// # Errors
-/// [`SimError::Flag`] as [`RoundsConfig::check`]; [`SimError::Topology`] if there is no network at
+/// [`SimError::Field`] as [`RoundsConfig::check`]; [`SimError::Topology`] if there is no network at
 /// all, or one that the first seed drew cannot be drawn with another.
 pub fn run_rounds(
     config: &RoundsConfig,

@@ -103,11 +103,11 @@ fn what_cannot_be_measured_is_refused() {
         |config: RoundsConfig| run_rounds(&config, &watch).expect_err("nothing to run").to_string();
     let default = RoundsConfig::default;
     let wrong = [
-        (RoundsConfig { nodes: vec![8, 1], ..default() }, "--nodes: must be 2 to 10000, not 1"),
-        (RoundsConfig { nodes: vec![], ..default() }, "--nodes: name at least one"),
-        (RoundsConfig { seeds: vec![], ..default() }, "--seeds: must be 1 to 100000, not 0"),
-        (RoundsConfig { orders: vec![], ..default() }, "--order: name at least one"),
-        (RoundsConfig { topologies: Some(vec![]), ..default() }, "--topology: name at least one"),
+        (RoundsConfig { nodes: vec![8, 1], ..default() }, "nodes: must be 2 to 10000, not 1"),
+        (RoundsConfig { nodes: vec![], ..default() }, "nodes: name at least one"),
+        (RoundsConfig { seeds: vec![], ..default() }, "seeds: must be 1 to 100000, not 0"),
+        (RoundsConfig { orders: vec![], ..default() }, "order: name at least one"),
+        (RoundsConfig { topologies: Some(vec![]), ..default() }, "topology: name at least one"),
     ];
     for (config, problem) in wrong {
         let error = refused(config);
@@ -115,7 +115,7 @@ fn what_cannot_be_measured_is_refused() {
     }
     let torus = vec![Topology::Torus];
     let error = refused(RoundsConfig { topologies: Some(torus), nodes: vec![8], ..default() });
-    assert!(error.starts_with("--topology: ") && error.contains("torus"), "{error}");
+    assert!(error.starts_with("topology: ") && error.contains("torus"), "{error}");
 }
 
 proptest! {

@@ -1,12 +1,14 @@
 //! Why a scenario is not run.
 
 use crate::error::SimError;
+use espalier_blame::Blame;
 use std::path::PathBuf;
 
 /// A scenario that cannot be run. Nothing was written.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ScenarioError {
-    /// The file cannot be read: the user's fault.
+    /// The file cannot be read.
     #[error("cannot read {}: {source}", .path.display())]
     Read {
         /// Which file.
@@ -14,7 +16,7 @@ pub enum ScenarioError {
         /// Why.
         source: espalier_file::ReadError,
     },
-    /// Something in the file is wrong: the user's fault.
+    /// Something in the file of a scenario is wrong.
     #[error("{}, line {line}: {problem}", .path.display())]
     Wrong {
         /// Which file.
@@ -24,13 +26,13 @@ pub enum ScenarioError {
         /// The key, what is wrong, and what would be right.
         problem: String,
     },
-    /// A text that is no `scenario.json`: the user's fault.
+    /// A text that is no `scenario.json`.
     #[error("not what a scenario found: {0}")]
     Parse(serde_json::Error),
-    /// Too much or nothing to run: the user's fault.
+    /// A scenario has too much or nothing to run.
     #[error("{0}")]
     Limit(String),
-    /// One of its runs cannot be made. As far as known the user's fault; `error` says more.
+    /// One of its runs cannot be made. `error` says more.
     #[error("run `{run}`{}: {error}", with_seed(*.seed))]
     Run {
         /// Which run.
@@ -40,6 +42,31 @@ pub enum ScenarioError {
         /// Why.
         error: Box<SimError>,
     },
+}
+
+impl ScenarioError {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Read { source, .. } => source.blame(),
+            Self::Wrong { .. } | Self::Limit(_) => Blame::Caller,
+            Self::Parse(_) => Blame::Peer,
+            Self::Run { error, .. } => error.blame(),
+        }
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Read { source, .. } => source.code(),
+            Self::Wrong { .. } => "scenario-line",
+            Self::Parse(_) => "scenario-json",
+            Self::Limit(_) => "scenario-limit",
+            Self::Run { error, .. } => error.code(),
+        }
+    }
 }
 
 fn with_seed(seed: Option<u64>) -> String {

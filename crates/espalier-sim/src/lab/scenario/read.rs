@@ -67,9 +67,9 @@ struct Made {
     at: usize,
 }
 
-/// Flags whose settings may have no effect in some runs, if they have one in others: a default for
+/// Settings that may have no effect in some runs, if they have one in others: a default for
 /// all, or beside a setting that varies.
-const HERE_OR_THERE: [&str; 4] = ["--attack", "--no-attest", "--period", "--spread"];
+const HERE_OR_THERE: [&str; 4] = ["attack", "attest", "period", "spread"];
 
 /// A setting of which every value makes a run.
 struct Axis {
@@ -324,9 +324,9 @@ impl Reader<'_> {
             let mut seen = BTreeSet::new();
             for error in run.config.without_effect() {
                 let wrong = self.place(&error, layer, *at);
-                let SimError::Flag { flag, .. } = error else { return Err(wrong) };
-                let place = layer.places.get(&key_of(flag));
-                let Some(place) = place.filter(|_| HERE_OR_THERE.contains(&flag)) else {
+                let SimError::Field { field, .. } = error else { return Err(wrong) };
+                let place = layer.places.get(field);
+                let Some(place) = place.filter(|_| HERE_OR_THERE.contains(&field)) else {
                     return Err(wrong);
                 };
                 if seen.insert(*place) {
@@ -339,22 +339,12 @@ impl Reader<'_> {
         nowhere.map_or(Ok(()), |(_, (_, wrong))| Err(wrong))
     }
 
-    /// What a check of flags found, at the key that stands for the flag.
+    /// What a check of the configuration found, at the key of the field.
     fn place(&self, error: &SimError, layer: &Layer, at: usize) -> ScenarioError {
-        let SimError::Flag { flag, problem } = error else {
+        let SimError::Field { field, problem } = error else {
             return self.wrong(at, error.to_string());
         };
-        let key = key_of(flag);
-        let at = layer.places.get(&key).copied().unwrap_or(at);
-        self.wrong(at, format!("`{key}`: {problem}"))
-    }
-}
-
-/// The setting that stands for a flag.
-fn key_of(flag: &str) -> String {
-    match flag.trim_start_matches('-').split(' ').next().unwrap_or_default() {
-        "param" => "parameters".to_owned(),
-        "no-attest" => "attest".to_owned(),
-        name => name.replace('-', "_"),
+        let at = layer.places.get(*field).copied().unwrap_or(at);
+        self.wrong(at, format!("`{field}`: {problem}"))
     }
 }

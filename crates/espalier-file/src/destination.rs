@@ -10,7 +10,7 @@ pub(crate) const MAX_LINKS: usize = 40;
 /// What is written to if a path is.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub enum Target {
+pub enum Destination {
     /// A regular file, or none yet.
     File {
         /// Where it is or will be, with all links followed.
@@ -26,7 +26,7 @@ pub enum Target {
     Stderr,
 }
 
-impl Target {
+impl Destination {
     /// Finds out where `path` leads, and opens nothing.
     ///
     /// # Errors
@@ -95,7 +95,7 @@ fn ends_as_a_folder(path: &Path) -> bool {
 
 /// What is open already, if `path` is one of the names that the system gives to it: these look like
 /// links to files, but what they lead to must not be replaced.
-fn descriptor(path: &Path) -> Option<Target> {
+fn descriptor(path: &Path) -> Option<Destination> {
     let number = path.file_name()?.to_str()?;
     if !number.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -105,9 +105,11 @@ fn descriptor(path: &Path) -> Option<Target> {
     let own = text == "/dev/fd" || text == format!("/proc/{}/fd", std::process::id());
     let others = text.starts_with("/proc/") && text.ends_with("/fd");
     match number {
-        "1" if own => Some(Target::Stdout),
-        "2" if own => Some(Target::Stderr),
-        _ if own || others => fs::metadata(path).is_ok().then(|| Target::Through(path.to_owned())),
+        "1" if own => Some(Destination::Stdout),
+        "2" if own => Some(Destination::Stderr),
+        _ if own || others => {
+            fs::metadata(path).is_ok().then(|| Destination::Through(path.to_owned()))
+        }
         _ => None,
     }
 }
@@ -156,17 +158,17 @@ pub fn clash(paths: &[&Path]) -> Option<(usize, usize)> {
 }
 
 fn identity(path: &Path) -> Option<Identity> {
-    match Target::of(path).ok()? {
-        Target::File { path, existing } => {
+    match Destination::of(path).ok()? {
+        Destination::File { path, existing } => {
             let node = existing.and_then(|about| node_of(&about));
             Some(Identity { path: Some(absolute(&path)?), node })
         }
-        Target::Through(path) => {
+        Destination::Through(path) => {
             let about = fs::metadata(path).ok()?;
             Some(Identity { path: None, node: Some(node_of(&about)?) })
         }
-        Target::Stdout => standard(io::stdout()),
-        Target::Stderr => standard(io::stderr()),
+        Destination::Stdout => standard(io::stdout()),
+        Destination::Stderr => standard(io::stderr()),
     }
 }
 

@@ -1,0 +1,40 @@
+//! Who has to do something about an error.
+//!
+//! Every public error of the library crates says so by `blame()`, and names itself by `code()`, a
+//! word that is stable and of no other error. What a program does with an error follows from these
+//! two; its text is for people. All of them are listed in `docs/ERRORS.md`.
+
+use std::fmt;
+
+/// Who has to do something about an error. Not who is guilty: only evidence says that of a peer.
+///
+/// Exhaustive on purpose: whoever maps it to something else has to decide about each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Blame {
+    /// Whoever sent or wrote what was read: a peer, the link to it, the author of a file. The same
+    /// bytes are refused again.
+    Peer,
+    /// Whoever called: with another argument, name of a file or configuration it works.
+    Caller,
+    /// Whoever runs the machine: its disk, memory, permissions or network refuse.
+    Environment,
+    /// Nobody: it is over when more has arrived, or it is a defect of this library.
+    Nobody,
+}
+
+/// In one lower-case word.
+impl fmt::Display for Blame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Peer => "peer",
+            Self::Caller => "caller",
+            Self::Environment => "environment",
+            Self::Nobody => "nobody",
+        })
+    }
+}
+
+/// The program of the README, compiled and run by the tests of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
