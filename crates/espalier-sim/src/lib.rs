@@ -31,98 +31,78 @@
 //! ```
 
 mod attack;
-mod behaviour;
 mod check;
 mod config;
-mod counted;
 mod course;
-mod digits;
-mod disk;
-mod effect;
 mod engine;
 mod error;
-mod estimate;
-mod family;
-mod grid;
 mod harness;
-mod inputs;
-mod measure;
-mod measure_peers;
-mod membership;
-mod memory;
+mod lab;
 #[cfg(feature = "mutants")]
 mod mutants;
-mod opening;
-mod outcome;
-mod output;
-mod pairing;
-mod protocols;
-mod replay;
+mod node;
 mod report;
-mod rounds;
 mod run;
-mod scenario;
 mod seeds;
-mod suggest;
-mod summary;
 mod swarm;
+mod task;
 mod tensors;
-mod threads;
-mod trace;
-mod vectors;
-mod verify;
-mod watch;
+mod text;
 mod world;
 
 pub use attack::{Attack, Scene, Target};
 pub use check::{MAX_NODES, MAX_ROUNDS};
 pub use config::{
     Buffers, Churn, Clock, Config, Cut, Exchange, Family, LateJoiners, Latency, MAX_SYNTHETIC,
-    Metrics, Outage, ParseError, PartitionSpec, Rate, RetractSpec, Share, Span, Spread, Wire,
+    MemoryLeft, Metrics, Outage, PartitionSpec, Rate, RetractSpec, Share, Span, Spread, Wire,
+    memory_left, memory_side_by_side,
 };
+pub use course::event::EventKind;
 pub use engine::{Happening, Logged};
-pub use error::SimError;
-pub use estimate::{Estimate, Frequency, Interval, Sample};
-pub use family::nodes_of_folder;
-pub use grid::{
+pub use error::{BadElement, DifferentIntegers, SimError};
+pub use harness::replay::{
+    Divergence, ReplayError, Replayed, config_of_log, replay, simulate_logged,
+};
+pub use harness::verify::{Difference, MAX_REPORT_LEN, VerifyError, verify_report};
+pub use harness::watch::{Moment, NodeMoment, Passed, Sight, Watched};
+pub use harness::{simulate, simulate_watched};
+pub use lab::configs::configs_of_report;
+pub use lab::estimate::{Estimate, Frequency, Interval, Sample};
+pub use lab::exchanges::{
+    Exchanges, ExchangesConfig, LeftOut, Protocol, ProtocolResult, ProtocolRun, run_exchanges,
+};
+pub use lab::grid::{
     Accuracy, Cell, CellResult, GRID_CSV, GRID_FILES, GRID_HTML, GRID_JSON, Grid, GridConfig,
     GridFileError, GroupKey, GroupSummary, Journal, ProtocolSummary, Retrain, SEEDS_WITHOUT_LIARS,
     grid_html, rule_names, run_grid, write_grid,
 };
-pub use harness::{Progress, simulate, simulate_watched};
-pub use inputs::{BadElement, DifferentIntegers};
-pub use memory::{MemoryLeft, memory_left, memory_side_by_side};
-#[cfg(feature = "mutants")]
-pub use mutants::SimMutant;
-pub use output::{
-    AUDIT_FILE, HTML_FILE, JSON_FILE, REPORT_FILES, audit_csv, report_html, write_report,
-};
-pub use protocols::{
-    Exchanges, ExchangesConfig, LeftOut, Protocol, ProtocolResult, ProtocolRun, run_exchanges,
-};
-pub use replay::{
-    Divergence, NodeView, ReplayError, Replayed, config_of_log, replay, simulate_logged,
-};
-pub use report::{
-    AuditEntry, Detection, Event, EventKind, ModelInfo, NodeInfo, Outcome, Report, Round,
-    RoundTrip, Summary, TopologyInfo, TraceEntry, TrustRow,
-};
-pub use rounds::{
+pub use lab::rounds::{
     Comparison, NoNetwork, Rounds, RoundsCell, RoundsConfig, Scheduled, Source, Theory, run_rounds,
 };
-pub use scenario::{
+pub use lab::scenario::{
     Curve, MAX_RUNS, MAX_SEEDS, MAX_SIMULATIONS, RunCurves, RunResult, RunSummary, SCENARIO_CSV,
     SCENARIO_FILES, SCENARIO_HTML, SCENARIO_JSON, SUMMARY_CSV, Scenario, ScenarioError,
     ScenarioReport, ScenarioRun, SummaryCurves, is_scenario_report, run_scenario, verify_scenario,
     write_scenario,
 };
+pub use lab::vectors::{Vector, golden_vectors, vectors};
+#[cfg(feature = "mutants")]
+pub use mutants::SimMutant;
+pub use report::node_view::{HeldOp, NodeView};
+pub use report::output::{
+    AUDIT_FILE, HTML_FILE, JSON_FILE, REPORT_FILES, audit_csv, report_html, write_report,
+};
+pub use report::{
+    AuditEntry, Detection, Event, ModelInfo, NodeInfo, Outcome, Report, Round, RoundTrip, Summary,
+    TopologyInfo, TraceEntry, TrustRow,
+};
+pub use run::progress::Progress;
 pub use swarm::{
     Coverage, Failure, Judged, MAX_REGRESSION_LEN, Regression, Shrunk, Tally, Violation, judge,
     judge_by, run_swarm, shrink, swarm_config,
 };
-pub use vectors::{Vector, golden_vectors, vectors};
-pub use verify::{Difference, MAX_REPORT_LEN, VerifyError, configs_of_report, verify_report};
-pub use watch::{HeldOp, Moment, NodeMoment, Passed, Sight, Watched};
+pub use task::nodes_of_folder;
+pub use text::ParseError;
 
 /// The program of the README, compiled and run by the tests of the documentation.
 #[cfg(doctest)]

@@ -60,3 +60,23 @@ pub(crate) fn model_of(like: &Model, base: Option<&Model>, row: &[f64]) -> Model
         }
     })
 }
+
+/// `model` with the opposite delta.
+pub(crate) fn flipped(model: &Model, base: Option<&Model>) -> Model {
+    let own = row_of(model, base);
+    let row: Vec<f32> = own.iter().map(|x| -x).collect();
+    with_row(model, base, &own, &row)
+}
+
+/// base + `row`, but for the elements that are as in `own`, which keep those of `model`.
+pub(crate) fn with_row(model: &Model, base: Option<&Model>, own: &[f32], row: &[f32]) -> Model {
+    let mut at = 0;
+    map_floats(model, base, |values, base| {
+        for (i, value) in values.iter_mut().enumerate() {
+            if row[at].to_bits() != own[at].to_bits() {
+                *value = base.map_or(0.0, |base| base[i]) + f64::from(row[at]);
+            }
+            at += 1;
+        }
+    })
+}

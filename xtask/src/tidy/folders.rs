@@ -13,16 +13,34 @@ struct Layered {
     layers: &'static [&'static [&'static str]],
 }
 
-const CRATES: &[Layered] = &[Layered {
-    src: "crates/espalier-replica/src/",
-    layers: &[
-        &["mutants", "signed"],
-        &["wire", "arena"],
-        &["view", "counting", "error"],
-        &["state"],
-        &["gossip"],
-    ],
-}];
+const CRATES: &[Layered] = &[
+    Layered {
+        src: "crates/espalier-replica/src/",
+        layers: &[
+            &["mutants", "signed"],
+            &["wire", "arena"],
+            &["view", "counting", "error"],
+            &["state"],
+            &["gossip"],
+        ],
+    },
+    Layered {
+        src: "crates/espalier-sim/src/",
+        layers: &[
+            &["mutants", "seeds", "tensors", "text", "error"],
+            &["node"],
+            &["attack"],
+            &["config"],
+            &["engine", "task"],
+            &["course"],
+            &["check", "world"],
+            &["report"],
+            &["run"],
+            &["harness"],
+            &["lab", "swarm"],
+        ],
+    },
+];
 
 /// The file that declares the modules. It stands above all of them.
 const ROOT: &str = "lib";

@@ -1,6 +1,5 @@
 //! What the compiler does not check: a list of named checks, each a pure function over data.
 
-mod boundary;
 mod documents;
 mod errors;
 mod folders;
@@ -55,11 +54,6 @@ const CHECKS: &[Check] = &[
         name: "sizes",
         rule: "source files and lines stay short",
         violations: |workspace| sources::sizes(&workspace.files),
-    },
-    Check {
-        name: "labels",
-        rule: "only the harness of the simulator and its report know who lies",
-        violations: |workspace| boundary::labels(&workspace.files),
     },
     Check {
         name: "manifests",

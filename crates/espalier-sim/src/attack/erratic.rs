@@ -2,10 +2,10 @@
 //! that
 //! nobody thought of. Some are sly: they do nothing that convicts them, and are heard.
 
-use crate::behaviour::{Behaviour, Turn};
+use crate::node::Node;
+use crate::node::behaviour::{Behaviour, Turn};
 use crate::seeds::{Dice, Seeds};
 use crate::tensors::map_floats;
-use crate::world::Node;
 use espalier_identity::{Digest, PeerId, canonical};
 use espalier_lattice::Dot;
 use espalier_replica::{

@@ -6,23 +6,19 @@
 
 mod crowd;
 mod erratic;
-mod models;
 mod protocol;
 mod search;
 #[cfg(test)]
 mod tests;
 mod vectors;
 
-use crate::config::{ParseError, text_serde, unknown, wrong};
+use crate::text::{ParseError, text_serde, unknown, wrong};
 use espalier_identity::Digest;
 
 use std::fmt;
 use std::str::FromStr;
 
-pub(crate) use models::{Trained, forge_models};
 pub(crate) use protocol::Gang;
-
-use models::flipped;
 
 /// An attack by name. In what follows m is the mean of the honest deltas and s their standard
 /// deviation, per coordinate; a parameter called noise is in units of s.

@@ -1,10 +1,11 @@
 //! Liars who break the protocol, as behaviours around real replicas. What they sign they sign with
 //! their own keys, and what they send travels as frames like everybody else's.
 
+use super::Attack;
 use super::erratic::Erratic;
-use super::{Attack, flipped};
-use crate::behaviour::{Behaviour, Parcel, Turn};
-use crate::world::Node;
+use crate::node::Node;
+use crate::node::behaviour::{Behaviour, Parcel, Turn};
+use crate::tensors::flipped;
 use espalier_identity::{Digest, PeerId, canonical};
 use espalier_lattice::Dot;
 use espalier_provenance::ContentProof;

@@ -1,6 +1,7 @@
 //! What nodes send each other.
 
-use super::{Config, Metrics, ParseError, text_serde, unknown};
+use super::{Config, Metrics};
+use crate::text::{ParseError, text_serde, unknown};
 use espalier_trust::Profile;
 use std::fmt;
 use std::str::FromStr;

@@ -2,12 +2,11 @@
 
 mod exchange;
 mod flags;
+mod memory;
 mod network;
 mod values;
 
 use crate::attack::Attack;
-use crate::suggest::nearest;
-use espalier_blame::Blame;
 use espalier_identity::Digest;
 use espalier_topology::{Order, Schedule, Topology};
 use espalier_trust::Profile;
@@ -15,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 pub use exchange::{Exchange, Wire};
+pub use memory::{MemoryLeft, memory_left, memory_side_by_side};
 pub(crate) use network::text_of_file;
 pub use network::{Churn, Clock, Cut, Latency, Outage, PartitionSpec, Rate, Span};
 pub use values::{
@@ -151,67 +151,6 @@ impl Config {
         all
     }
 }
-
-/// The text of a value that cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{given}` is not {expected}{}", did_you_mean(*.nearest))]
-pub struct ParseError {
-    given: String,
-    expected: String,
-    nearest: Option<&'static str>,
-}
-
-impl ParseError {
-    /// Who has to do something about it.
-    #[must_use]
-    pub fn blame(&self) -> Blame {
-        Blame::Caller
-    }
-
-    /// What it is, for programs: stable, and of no other error.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        "value-unreadable"
-    }
-}
-
-pub(crate) fn wrong(given: &str, expected: impl Into<String>) -> ParseError {
-    ParseError { given: given.into(), expected: expected.into(), nearest: None }
-}
-
-/// The same for a word that is none of some names.
-pub(crate) fn unknown(
-    given: &str,
-    expected: impl Into<String>,
-    names: &[&'static str],
-) -> ParseError {
-    let name = given.split(':').next().unwrap_or(given);
-    // A known name is not what is wrong.
-    let near = nearest(name, names).filter(|near| *near != name);
-    ParseError { nearest: near, ..wrong(given, expected) }
-}
-
-pub(crate) fn did_you_mean(nearest: Option<&str>) -> String {
-    nearest.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default()
-}
-
-/// Text on the command line and in JSON.
-macro_rules! text_serde {
-    ($($name:ty),*) => {$(
-        impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-        impl<'de> serde::Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = <String as serde::Deserialize>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
-            }
-        }
-    )*};
-}
-pub(crate) use text_serde;
 
 #[cfg(test)]
 mod tests {

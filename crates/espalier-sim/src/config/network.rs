@@ -1,8 +1,8 @@
 //! Values of flags that say how the network and its nodes behave: time, links, cuts and churn.
 
 use super::values::at;
-use super::{ParseError, text_serde, unknown, wrong};
 use crate::error::{SimError, flag};
+use crate::text::{ParseError, text_serde, unknown, wrong};
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;

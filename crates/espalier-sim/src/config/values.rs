@@ -1,6 +1,6 @@
 //! Values of flags that say what is merged, by whom, and what is looked at.
 
-use super::{ParseError, text_serde, unknown, wrong};
+use crate::text::{ParseError, text_serde, unknown, wrong};
 use std::fmt;
 use std::str::FromStr;
 

@@ -1,5 +1,5 @@
-//! Who lies. Visible in the harness and the report that it writes, and nowhere else: `cargo xtask
-//! tidy` refuses any other file of this crate that names the type.
+//! Who lies. Visible in the harness alone: the type cannot be named outside, and the harness
+//! forbids the lints by which it could be let out.
 
 use crate::attack::Attack;
 use crate::config::Config;
@@ -34,6 +34,13 @@ impl Labels {
     /// The honest nodes, ascending.
     pub(super) fn honest(&self) -> Vec<usize> {
         (0..self.0.len()).filter(|&node| self.is_honest(node)).collect()
+    }
+
+    /// The nodes that join late: the last of those that may.
+    pub(super) fn late(&self, config: &Config) -> Vec<usize> {
+        let count = config.late_joiners.map_or(0, |late| late.count as usize);
+        let honest = self.honest();
+        honest[honest.len() - count..].to_vec()
     }
 
     /// Each attack with its liars, ascending.

@@ -1,56 +1,37 @@
 //! The harness: deals out who lies, lets the nodes run, and has a report written.
 //!
-//! This is the only place that knows the liars. What leaves it is how nodes behave, as objects that
-//! say what a node does and not what it is; the rest of the simulator, the replicas and the network
-//! cannot ask. The type that holds the labels is visible in this module alone.
+//! This is the only place that knows the liars. A run gets a [`Cast`] from it: how nodes behave, as
+//! objects that say what a node does and not what it is. The rest of the simulator, the replicas
+//! and the network cannot ask. The type that holds the labels is private to this module.
 
-mod drill;
-mod forgery;
+// A type that is private to this module cannot be part of anything that leaves it.
+#![forbid(private_interfaces, private_bounds)]
+
+mod company;
 mod labels;
+mod models;
 mod observe;
 mod play;
+pub(crate) mod replay;
+pub(crate) mod verify;
+pub(crate) mod watch;
 
-use crate::attack::Gang;
-use crate::behaviour::{Behaviour, Honest};
 use crate::config::{Config, Family, Wire};
-use crate::counted;
 use crate::engine::Listener;
 use crate::error::{SimError, flag};
-use crate::family::Task;
-use crate::inputs;
 use crate::report::Report;
 use crate::run::Run;
-use crate::seeds::Seeds;
-use crate::watch::{Notes, Sight};
-use espalier_replica::Arena;
-use espalier_tensor::Model;
-use espalier_topology::Network;
+use crate::run::cast::Cast;
+use crate::run::counted;
+use crate::run::progress::Progress;
+use company::Company;
 use labels::Labels;
 use observe::Observer;
 use std::ops::ControlFlow;
 use std::path::Path;
+use watch::{Notes, Sight};
 
-pub(crate) use drill::{Drilled, drill};
-pub(crate) use forgery::Forgery;
-pub(crate) use play::{Ended, Last, play, play_until, tally};
-
-/// How far a run has come.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Progress {
-    /// The nodes train.
-    Training,
-    /// Something about the models that a user should know before the run goes on.
-    Note(String),
-    /// So many of so many rounds are done; the honest active nodes hold so many distinct states.
-    Round {
-        /// Rounds done.
-        done: u32,
-        /// Rounds at most.
-        of: u32,
-        /// Distinct states.
-        distinct: u32,
-    },
-}
+pub(crate) use play::{Ended, play, play_until, tally};
 
 /// Runs a simulation. The report depends on the configuration alone: not on the number of threads,
 /// not on the machine.
@@ -74,8 +55,8 @@ pub(crate) fn simulate_heard<'a>(
 ) -> Result<Report, SimError> {
     config.check()?;
     if config.is_counted() {
-        let harness = Harness::new(config);
-        return counted::simulate(config, harness.late(config), listener, watch);
+        let late = Labels::deal(config).late(config);
+        return counted::simulate(config, late, listener, watch);
     }
     run_to_end([config; 2], listener, None, &mut |step| match step {
         Step::Training(notes) => {
@@ -134,12 +115,11 @@ fn run_to_end<'a>(
     notes: Option<Notes>,
     look: &mut dyn FnMut(Step<'_>) -> ControlFlow<()>,
 ) -> Result<Report, SimError> {
-    let harness = Harness::new(config);
+    let labels = &Labels::deal(config);
     // Nobody can stop a run before its first round.
-    let mut run = Run::new(config, &harness, listener, &mut |notes| {
+    let mut run = Run::new(config, Company::cast(labels), listener, &mut |notes| {
         let _ = look(Step::Training(notes));
     })?;
-    let labels = &harness.labels;
     let mut observer =
         Observer::new(shown, &run.course.network, &run.task, &run.policy, labels, notes);
     for (kind, nodes) in run.course.happened.drain(..) {
@@ -165,66 +145,9 @@ fn run_to_end<'a>(
     Ok(observer.finish(&run.course.engine, &run.task))
 }
 
-/// The harness as a run sees it: it casts the nodes and says nothing about them.
-#[derive(Debug)]
-pub(crate) struct Harness {
-    labels: Labels,
-}
-
-impl Harness {
-    /// Deals out who lies.
-    fn new(config: &Config) -> Self {
-        Self { labels: Labels::deal(config) }
-    }
-
-    /// Refuses models that an honest node cannot contribute; liars may bring what they want.
-    pub(crate) fn check_inputs(
-        &self,
-        config: &Config,
-        task: &Task,
-        arena: &Arena,
-    ) -> Result<(), SimError> {
-        inputs::check(config, task, arena, &|node| self.labels.is_honest(node))
-    }
-
-    /// Refuses what a node trained before the first round if it is honest and cannot contribute it.
-    pub(crate) fn check_trained(
-        &self,
-        task: &Task,
-        node: usize,
-        model: &Model,
-        arena: &Arena,
-    ) -> Result<(), SimError> {
-        if self.labels.is_honest(node) {
-            inputs::check_trained(task, node, model, arena)?;
-        }
-        Ok(())
-    }
-
-    /// How each node behaves.
-    pub(crate) fn cast(&self, config: &Config, network: &Network) -> Vec<Box<dyn Behaviour>> {
-        let honest = self.labels.honest();
-        let victim = honest[Seeds(config.seed).rng("victim", 0).below(honest.len())];
-        let mut cast: Vec<Box<dyn Behaviour>> = Vec::new();
-        cast.resize_with(config.nodes as usize, || Box::new(Honest));
-        for (attack, members) in self.labels.gangs() {
-            let gang = Gang { members, victim, rounds: config.rounds };
-            for node in &gang.members {
-                cast[*node] = attack.behaviour(*node, &gang, network);
-            }
-        }
-        cast
-    }
-
-    /// What liars make of the models of a round.
-    pub(crate) fn forgery(&self) -> Forgery {
-        Forgery::new(self.labels.clone())
-    }
-
-    /// The nodes that join late: the last of those that may.
-    pub(crate) fn late(&self, config: &Config) -> Vec<usize> {
-        let count = config.late_joiners.map_or(0, |late| late.count as usize);
-        let honest = self.labels.honest();
-        honest[honest.len() - count..].to_vec()
-    }
+/// The cast of a run, and whether each node is honest, for those who judge whole runs.
+pub(crate) fn deal(config: &Config) -> (Box<dyn Cast>, Vec<bool>) {
+    let labels = Labels::deal(config);
+    let honest = (0..config.nodes as usize).map(|node| labels.is_honest(node)).collect();
+    (Company::cast(&labels), honest)
 }

@@ -2,18 +2,18 @@
 //! never changes them.
 
 use super::labels::Labels;
+use super::watch::{Notes, Passed, Watched};
 use crate::config::Config;
+use crate::course::event::EventKind;
 use crate::engine::{Engine, Exchanged};
-use crate::family::{Finished, Task};
-use crate::measure::{Gallery, wire_bytes};
-use crate::outcome;
-use crate::report::{
-    AuditEntry, Event, EventKind, NodeInfo, Outcome, Report, Round, Summary, TrustRow,
-};
+use crate::node::Node;
+use crate::report::measure::{Gallery, wire_bytes};
+use crate::report::outcome;
+use crate::report::summary;
+use crate::report::{AuditEntry, Event, NodeInfo, Outcome, Report, Round, Summary, TrustRow};
 use crate::seeds::Seeds;
-use crate::summary;
-use crate::watch::{Notes, Passed, Watched};
-use crate::world::{Look, Node, World};
+use crate::task::{Finished, Task};
+use crate::world::{Look, World};
 use espalier_identity::{Digest, PeerId};
 use espalier_replica::{MergeState, Policy, TrustTable};
 use espalier_topology::Network;

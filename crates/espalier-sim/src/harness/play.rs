@@ -1,14 +1,16 @@
 //! A run for the harness alone, without a report.
 
-use super::{Harness, Labels};
+use super::company::Company;
+use super::labels::Labels;
 use crate::config::Config;
-use crate::counted;
 use crate::engine::Listener;
 use crate::error::SimError;
-use crate::family::Task;
-use crate::protocols::Tally;
+use crate::node::Node;
+use crate::report::node_view::Last;
+use crate::report::tally::Tally;
 use crate::run::Run;
-use crate::world::Node;
+use crate::run::counted;
+use crate::task::Task;
 use espalier_identity::PeerId;
 use espalier_replica::MergeState;
 use std::collections::BTreeSet;
@@ -46,12 +48,12 @@ pub(crate) fn play(
     look: &mut dyn FnMut(&[&MergeState]),
 ) -> Result<Ended, SimError> {
     config.check()?;
-    let harness = Harness::new(config);
-    let mut run = Run::new(config, &harness, None, &mut |_| {})?;
-    look(&honest(&run.course.engine.peers.nodes, &harness.labels));
+    let labels = Labels::deal(config);
+    let mut run = Run::new(config, Company::cast(&labels), None, &mut |_| {})?;
+    look(&honest(&run.course.engine.peers.nodes, &labels));
     for round in 1..=config.rounds {
         run.round(round)?;
-        let states = honest(&run.course.engine.peers.nodes, &harness.labels);
+        let states = honest(&run.course.engine.peers.nodes, &labels);
         look(&states);
         let hashes: BTreeSet<_> = states.iter().map(|state| state.state_hash()).collect();
         if hashes.len() <= 1 && round >= least && run.course.is_quiet() {
@@ -59,7 +61,7 @@ pub(crate) fn play(
         }
     }
     let Run { task, course, .. } = run;
-    Ok(Ended { task, nodes: course.engine.peers.nodes, labels: harness.labels })
+    Ok(Ended { task, nodes: course.engine.peers.nodes, labels })
 }
 
 /// Runs a simulation of honest nodes until those who are there hold the same operations and nothing
@@ -69,12 +71,12 @@ pub(crate) fn play(
 /// As [`super::simulate`].
 pub(crate) fn tally(config: &Config) -> Result<Tally, SimError> {
     config.check()?;
-    let harness = Harness::new(config);
-    let mut run = Run::new(config, &harness, None, &mut |_| {})?;
+    let labels = Labels::deal(config);
+    let mut run = Run::new(config, Company::cast(&labels), None, &mut |_| {})?;
     let mut ended = false;
     for round in 1..=config.rounds {
         run.round(round)?;
-        let states = honest(&run.course.engine.peers.nodes, &harness.labels);
+        let states = honest(&run.course.engine.peers.nodes, &labels);
         let equal = states.windows(2).all(|pair| pair[0].ops_root() == pair[1].ops_root());
         ended = equal && round >= run.course.last_event && run.course.is_whole();
         if ended {
@@ -82,14 +84,6 @@ pub(crate) fn tally(config: &Config) -> Result<Tally, SimError> {
         }
     }
     Ok(Tally { exact: ended, ..Tally::of(&run.course.engine, config, ended) })
-}
-
-/// A node at the end of a run.
-#[derive(Debug)]
-pub(crate) struct Last {
-    pub(crate) id: PeerId,
-    pub(crate) active: bool,
-    pub(crate) state: MergeState,
 }
 
 /// Runs a simulation to its last round or until `listener` has heard enough, and hands over the
@@ -102,11 +96,11 @@ pub(crate) fn play_until<'a>(
     listener: Listener<'a>,
 ) -> Result<Vec<Last>, SimError> {
     config.check()?;
-    let harness = Harness::new(config);
+    let labels = Labels::deal(config);
     if config.is_counted() {
-        return counted::play_until(config, harness.late(config), listener);
+        return counted::play_until(config, labels.late(config), listener);
     }
-    let mut run = Run::new(config, &harness, Some(listener), &mut |_| {})?;
+    let mut run = Run::new(config, Company::cast(&labels), Some(listener), &mut |_| {})?;
     for round in 1..=config.rounds {
         run.round(round)?;
         if run.course.engine.log.is_stopped() {

@@ -1,12 +1,12 @@
 //! Many runs: in parallel over seeds, with results that do not depend on the threads.
 
 use super::draw::draw;
+use super::drill::{Drilled, drill};
 use super::jury::Coverage;
 use super::look::Violation;
 use crate::config::{Config, Family};
 use crate::engine::Logged;
 use crate::error::{SimError, flag};
-use crate::harness::{Drilled, drill};
 use espalier_identity::Digest;
 use rayon::prelude::*;
 use std::ops::ControlFlow;

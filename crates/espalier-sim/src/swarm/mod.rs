@@ -13,6 +13,7 @@
 mod campaign;
 mod checks;
 mod draw;
+mod drill;
 mod facts;
 mod jury;
 mod look;
@@ -21,11 +22,8 @@ mod regression;
 mod shrink;
 
 pub use campaign::{Failure, Judged, Tally, judge, judge_by, run_swarm};
-pub(crate) use checks::convergence;
 pub use jury::Coverage;
-pub(crate) use jury::Jury;
 pub use look::Violation;
-pub(crate) use look::{Scene, Seen, Setting};
 pub use regression::{MAX_REGRESSION_LEN, Regression};
 pub use shrink::{Shrunk, shrink};
 

@@ -1,0 +1,15 @@
+//! Other ways to spread contributions than exchanges between neighbours, and a comparison of all.
+//!
+//! * [`broadcast`](crate::world::broadcast): fresh operations over PlumTree and HyParView, with
+//!   exchanges for repair. A part of the world: its nodes are the replicas.
+//! * [`mean`]: partial sums up a tree and the mean down, a population of its own; [`drive`] runs
+//!   it.
+//! * [`compare`]: all of them on one network.
+
+mod compare;
+mod drive;
+mod mean;
+
+pub use compare::{
+    Exchanges, ExchangesConfig, LeftOut, Protocol, ProtocolResult, ProtocolRun, run_exchanges,
+};

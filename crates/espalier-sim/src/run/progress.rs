@@ -1,0 +1,19 @@
+//! What somebody who waits for a run hears.
+
+/// How far a run has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// The nodes train.
+    Training,
+    /// Something about the models that a user should know before the run goes on.
+    Note(String),
+    /// So many of so many rounds are done; the honest active nodes hold so many distinct states.
+    Round {
+        /// Rounds done.
+        done: u32,
+        /// Rounds at most.
+        of: u32,
+        /// Distinct states.
+        distinct: u32,
+    },
+}

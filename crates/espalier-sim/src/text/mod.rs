@@ -1,0 +1,95 @@
+//! Words that a user gives and reads: values with a text form, what is wrong with them, and lists
+//! in a sentence.
+
+pub(crate) mod suggest;
+
+use espalier_blame::Blame;
+use suggest::nearest;
+
+/// How many names a note lists at most.
+const NAMES: usize = 8;
+
+/// The text of a value that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{given}` is not {expected}{}", did_you_mean(*.nearest))]
+pub struct ParseError {
+    given: String,
+    expected: String,
+    nearest: Option<&'static str>,
+}
+
+impl ParseError {
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        Blame::Caller
+    }
+
+    /// What it is, for programs: stable, and of no other error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        "value-unreadable"
+    }
+}
+
+pub(crate) fn wrong(given: &str, expected: impl Into<String>) -> ParseError {
+    ParseError { given: given.into(), expected: expected.into(), nearest: None }
+}
+
+/// The same for a word that is none of some names.
+pub(crate) fn unknown(
+    given: &str,
+    expected: impl Into<String>,
+    names: &[&'static str],
+) -> ParseError {
+    let name = given.split(':').next().unwrap_or(given);
+    // A known name is not what is wrong.
+    let near = nearest(name, names).filter(|near| *near != name);
+    ParseError { nearest: near, ..wrong(given, expected) }
+}
+
+pub(crate) fn did_you_mean(nearest: Option<&str>) -> String {
+    nearest.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default()
+}
+
+/// Text on the command line and in JSON.
+macro_rules! text_serde {
+    ($($name:ty),*) => {$(
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <String as serde::Deserialize>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    )*};
+}
+pub(crate) use text_serde;
+
+/// Names for a sentence; long lists are cut.
+pub(crate) fn some_of(names: &[String]) -> String {
+    let shown = names.iter().take(NAMES).map(String::as_str).collect::<Vec<_>>();
+    match (names.len().saturating_sub(NAMES), shown.split_last()) {
+        (0, Some((last, []))) => (*last).to_owned(),
+        (0, Some((last, rest))) => format!("{} and {last}", rest.join(", ")),
+        (more, _) => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_cut_and_joined() {
+        let names = |count: usize| (0..count).map(|i| i.to_string()).collect::<Vec<_>>();
+        assert_eq!(some_of(&names(1)), "0");
+        assert_eq!(some_of(&names(2)), "0 and 1");
+        assert_eq!(some_of(&names(3)), "0, 1 and 2");
+        assert_eq!(some_of(&names(10)), "0, 1, 2, 3, 4, 5, 6, 7 and 2 more");
+    }
+}
