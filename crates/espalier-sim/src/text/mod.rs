@@ -9,7 +9,7 @@ use suggest::nearest;
 /// How many names a note lists at most.
 const NAMES: usize = 8;
 
-/// A value on the command line that cannot be read. The user's fault.
+/// The text of a value that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{given}` is not {expected}{}", did_you_mean(*.nearest))]
 pub struct ParseError {
