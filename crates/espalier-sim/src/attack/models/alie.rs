@@ -1,6 +1,6 @@
-//! `alie`: m + T s. Baruch, Baruch, Goldberg, *A Little Is Enough*, NeurIPS 2019. Their z for n and f
-//! hardly moves anything where f is small, so T is a parameter and 1.5 its default. `optimal-alie`:
-//! with the T that moves the aggregate most.
+//! `alie`: m + T s. Baruch, Baruch, Goldberg, *A Little Is Enough*, NeurIPS 2019. Their z for n
+//! and f hardly moves anything where f is small, so T is a parameter and 1.5 its default.
+//! `optimal-alie`: with the T that moves the aggregate most.
 
 use crate::attack::Attack;
 use crate::attack::crowd::Crowd;

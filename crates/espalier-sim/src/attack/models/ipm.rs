@@ -1,5 +1,5 @@
-//! `ipm`: −T m. Xie, Koyejo, Gupta, *Fall of Empires*, UAI 2020. `optimal-ipm`: with the T that moves
-//! the aggregate most.
+//! `ipm`: −T m. Xie, Koyejo, Gupta, *Fall of Empires*, UAI 2020. `optimal-ipm`: with the T that
+//! moves the aggregate most.
 
 use crate::attack::Attack;
 use crate::attack::forger::Forger;

@@ -1,10 +1,10 @@
-//! Attacks on the model: what liars contribute in place of what they trained, as rows of deltas from
-//! the base.
+//! Attacks on the model: what liars contribute in place of what they trained, as rows of deltas
+//! from the base.
 //!
-//! The attacker is omniscient, as in the literature: it knows all honest rows of the round, and the
-//! liars of one attack collude. m is the mean of the honest deltas and s their standard deviation,
-//! per coordinate and over the population, not the sample. Where several liars would be equal, noise
-//! of S times s, drawn per liar, makes them look apart.
+//! The attacker is omniscient, as in the literature: it knows all honest rows of the round, and
+//! the liars of one attack collude. m is the mean of the honest deltas and s their standard
+//! deviation, per coordinate and over the population, not the sample. Where several liars would be
+//! equal, noise of S times s, drawn per liar, makes them look apart.
 
 pub(super) mod alie;
 pub(super) mod block;

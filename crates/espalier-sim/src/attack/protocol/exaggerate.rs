@@ -1,4 +1,5 @@
-//! `overweight` and `future-round`: more weight than it has, and a training round that has not come.
+//! `overweight` and `future-round`: more weight than it has, and a training round that has not
+//! come.
 
 use super::Liar;
 use crate::attack::registry::{AttackInfo, Kind};
