@@ -34,7 +34,7 @@ pub enum Effect {
         frame: Vec<u8>,
     },
     /// Move tensors by content hash; this replica holds them all. Where the bytes travel they do so
-    /// with the envelope of [`Replica::seal`].
+    /// with the envelope of [`Replica::seal`](crate::Replica::seal).
     Provide {
         /// The peer to move them to.
         to: PeerId,
