@@ -31,9 +31,9 @@ pub enum SimError {
         .first.display(), .second.display()
     )]
     Mismatch {
-        /// One.
+        /// The file of the first model.
         first: PathBuf,
-        /// The other.
+        /// The file of the second model.
         second: PathBuf,
         /// Where they differ.
         mismatch: Box<Mismatch>,
@@ -43,7 +43,7 @@ pub enum SimError {
     Element {
         /// The file, or which node trained it.
         model: String,
-        /// Which element.
+        /// The element and its value.
         element: Box<BadElement>,
     },
     /// Integers differ, and no rule says how to merge them.
@@ -52,7 +52,7 @@ pub enum SimError {
     /// A flag is out of range or does not go with another.
     #[error("{flag}: {problem}")]
     Flag {
-        /// Which.
+        /// The name of the flag.
         flag: &'static str,
         /// What is wrong and what would be right.
         problem: String,
@@ -60,9 +60,9 @@ pub enum SimError {
     /// The model file is not the one that the report was made from.
     #[error("--model: the base model's root is {found}, the report was made with {expected}")]
     BaseChanged {
-        /// In the report.
+        /// The root in the report.
         expected: espalier_identity::Digest,
-        /// Now.
+        /// The root of the file as it is now.
         found: espalier_identity::Digest,
     },
     /// A defect: a node could not sign what it should.

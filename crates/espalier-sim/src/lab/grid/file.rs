@@ -29,15 +29,15 @@ pub enum GridFileError {
     /// The environment.
     #[error("{}: {source}", .path.display())]
     Io {
-        /// Which file.
+        /// The file that cannot be read or written.
         path: PathBuf,
-        /// Why.
+        /// What the system says.
         source: io::Error,
     },
     /// The caller: it belongs to a grid of other axes.
     #[error("{} is of a grid with other axes", .path.display())]
     OtherGrid {
-        /// Which file.
+        /// The file of the other grid.
         path: PathBuf,
     },
 }
