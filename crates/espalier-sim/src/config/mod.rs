@@ -32,9 +32,9 @@ pub struct Config {
     /// Stop at the first round after which all honest active nodes are equal and nothing is still
     /// to happen.
     pub until_converged: bool,
-    /// Who knows whom.
+    /// The topology: which nodes are neighbours.
     pub topology: Topology,
-    /// Whom a node asks.
+    /// How a node chooses the neighbours that it asks.
     pub schedule: Schedule,
     /// Whether exchanges of a round see each other.
     pub order: Order,
@@ -79,7 +79,7 @@ pub struct Config {
     pub latency: Latency,
     /// How many bytes a link carries per second in each direction.
     pub bandwidth: Option<Rate>,
-    /// Who retracts when.
+    /// The nodes that retract their contributions, each with the round.
     pub retract: Vec<RetractSpec>,
     /// How many nodes are Byzantine.
     pub byzantine: Share,

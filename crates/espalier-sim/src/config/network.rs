@@ -32,7 +32,7 @@ pub enum Cut {
 /// `[one-way:|bridge:]PARTS@FROM..UNTIL`: the network is cut in rounds `from` to `until - 1`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartitionSpec {
-    /// In which way.
+    /// The way in which the network is cut.
     pub cut: Cut,
     /// How many parts, 2 or more.
     pub parts: u32,

@@ -95,9 +95,9 @@ impl fmt::Display for Buffers {
 /// `COUNT@ROUND`: the last `count` honest nodes join in `round`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LateJoiners {
-    /// How many.
+    /// The number of nodes that join.
     pub count: u32,
-    /// When; at least 1.
+    /// The round in which they join; at least 1.
     pub round: u32,
 }
 
@@ -127,7 +127,7 @@ impl fmt::Display for LateJoiners {
 pub struct RetractSpec {
     /// Which node, from 0.
     pub node: u32,
-    /// When; at least 1.
+    /// The round in which they join; at least 1.
     pub round: u32,
 }
 
@@ -151,7 +151,7 @@ impl fmt::Display for RetractSpec {
 /// `COUNT` or `PERCENT%` of the nodes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Share {
-    /// So many.
+    /// This number of nodes.
     Count(u32),
     /// So many percent, rounded to the nearest; but what is below 50 % never amounts to half of the
     /// nodes, so that rounding does not make a minority into a tie.
@@ -253,11 +253,11 @@ impl fmt::Display for Spread {
 pub enum Metrics {
     /// All up to 256 nodes, a sample of 64 above.
     Auto,
-    /// All.
+    /// All nodes.
     Full,
     /// A seeded sample.
     Sample(u32),
-    /// None.
+    /// No nodes.
     Off,
 }
 

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 /// A line of a trace.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Line {
-    /// Which, from 1.
+    /// The number of the line, from 1.
     number: usize,
     /// As it is written.
     round: f64,

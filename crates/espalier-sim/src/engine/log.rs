@@ -53,7 +53,7 @@ pub enum Happening {
 pub struct Logged {
     /// Virtual time in microseconds.
     pub time: u64,
-    /// What.
+    /// The kind of event.
     pub what: Happening,
     /// Whose doing: the sender of a message.
     pub node: u32,

@@ -48,7 +48,7 @@ pub enum ReplayError {
     /// A text that is no event log.
     #[error("line {line} of the event log: {problem}")]
     Format {
-        /// From 1.
+        /// The number of the line, from 1.
         line: u64,
         /// What is wrong.
         problem: String,

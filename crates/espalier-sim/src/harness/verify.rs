@@ -55,7 +55,7 @@ impl VerifyError {
 /// A place where the report says something else than the run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// Where, as a path of field names and indices.
+    /// The place, as a path of field names and indices.
     pub place: String,
     /// What the report says.
     pub reported: String,

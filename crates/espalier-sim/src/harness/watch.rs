@@ -57,7 +57,7 @@ pub struct Passed {
     pub from: u32,
     /// Number of the node that received.
     pub to: u32,
-    /// How it ended.
+    /// How the exchange ended.
     pub outcome: Outcome,
     /// Operations that were new to the receiver.
     pub ops: u32,

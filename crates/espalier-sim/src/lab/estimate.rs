@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 /// Values that differ by chance alone.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Sample {
-    /// How many.
+    /// The number of values.
     pub n: u32,
     /// Their mean.
     pub mean: f64,

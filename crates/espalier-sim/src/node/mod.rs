@@ -26,7 +26,7 @@ pub(crate) struct Node {
     pub(crate) disk: Disk,
     /// Its own last sequence number when it was last looked at.
     pub(crate) own_seq: u64,
-    /// Whose contributions it has measured.
+    /// The authors whose contributions it has measured.
     pub(crate) measured: Measured,
     /// Accuracy of what it trained before the first round, on the common test part and on its own
     /// validation part.

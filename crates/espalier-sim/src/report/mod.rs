@@ -90,7 +90,7 @@ impl NodeInfo {
 pub struct TopologyInfo {
     /// The topology as on the command line.
     pub name: String,
-    /// How many edges.
+    /// The number of edges.
     pub edge_count: u64,
     /// The edges as pairs of node indices; `None` above 5,000.
     pub edges: Option<Vec<(u32, u32)>>,
@@ -139,11 +139,11 @@ pub struct ModelInfo {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Event {
-    /// When.
+    /// The round in which it happened.
     pub round: u32,
-    /// What.
+    /// The kind of event.
     pub kind: EventKind,
-    /// To whom; empty for the whole network.
+    /// The nodes that it happened to; empty for the whole network.
     pub nodes: Vec<String>,
 }
 
@@ -157,9 +157,9 @@ pub struct Round {
     pub mean_pairwise_l2: Option<f64>,
     /// How many different states the active honest nodes hold, all of them counted.
     pub distinct_states: u32,
-    /// Per node.
+    /// The state hash of each sampled node.
     pub state_hash: Vec<Digest>,
-    /// Per node.
+    /// The bound root of each sampled node.
     pub bound_root: Vec<Digest>,
     /// Per node: whether it takes part.
     pub active: Vec<bool>,
@@ -173,7 +173,7 @@ pub struct Round {
     pub wire_bytes: Vec<u64>,
     /// Bytes sent in this round by all nodes, lost ones included.
     pub sent_bytes: u64,
-    /// Per node.
+    /// The number of tombstones that each sampled node holds.
     pub tombstones: Vec<u64>,
     /// Per node: sequence numbers by author name; −1 stands for a forked author. Equal states share
     /// one.
@@ -202,15 +202,15 @@ pub struct TrustRow {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AuditEntry {
-    /// When.
+    /// The round of the exchange.
     pub round: u32,
-    /// Who sent.
+    /// The name of the node that sent.
     pub from: String,
-    /// Who received.
+    /// The name of the node that received.
     pub to: String,
     /// The receiver's state hash before.
     pub hash_before: Digest,
-    /// And after.
+    /// The receiver's state hash after.
     pub hash_after: Digest,
     /// L2 distance between the receiver's resolved models before and after; `None` where a side
     /// has no model.
@@ -221,7 +221,7 @@ pub struct AuditEntry {
     pub ops: u32,
     /// Bytes sent towards the receiver in this exchange.
     pub bytes: u64,
-    /// How it ended.
+    /// How the exchange ended.
     pub outcome: Outcome,
 }
 
@@ -243,7 +243,7 @@ pub enum Outcome {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RoundTrip {
-    /// Whose state.
+    /// The name of the node whose state it is.
     pub node: String,
     /// `binary` or `json`.
     pub form: String,

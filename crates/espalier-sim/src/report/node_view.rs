@@ -17,15 +17,15 @@ pub(crate) struct Last {
 /// What can be seen of a node at a moment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct NodeView {
-    /// Its name.
+    /// The name of the node.
     pub name: String,
-    /// Its key.
+    /// The public key of the node.
     pub id: PeerId,
     /// Whether it took part.
     pub active: bool,
     /// How many operations it held.
     pub operations: u64,
-    /// Whose contributions were visible.
+    /// The authors whose contributions were visible.
     pub visible: Vec<String>,
     /// How many contributions were made and are gone.
     pub tombstones: u64,

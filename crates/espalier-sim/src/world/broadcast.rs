@@ -293,7 +293,7 @@ impl World {
 
     /// A node that lost all its neighbours in the trees asks its partner in an exchange to be let
     /// in.
-    pub(crate) fn rejoin(&mut self, node: usize, partner: PeerId, out: &mut Outbox<Payload>) {
+    pub(crate) fn rejoin_trees(&mut self, node: usize, partner: PeerId, out: &mut Outbox<Payload>) {
         if let Some(trees) = &mut self.broadcast
             && trees.members[node].settled
             && !trees.is_connected(node)

@@ -188,7 +188,7 @@ impl Population for World {
         let besides = self.behaviours[from].besides().into_iter();
         effects.extend(besides.map(|frame| Effect::Send { to: peer, frame }));
         self.let_out(from, effects, out);
-        self.rejoin(from, peer, out);
+        self.rejoin_trees(from, peer, out);
     }
 
     fn receive(

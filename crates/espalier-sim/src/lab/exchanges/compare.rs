@@ -99,7 +99,7 @@ pub struct ExchangesConfig {
     /// By which clock all run; without one each by its own: broadcast once a period, the others in
     /// rounds.
     pub clock: Option<Clock>,
-    /// Which protocols.
+    /// The protocols that are compared.
     pub protocols: Vec<Protocol>,
     /// A run of each for each seed.
     pub seeds: Vec<u64>,
@@ -124,9 +124,9 @@ pub struct Exchanges {
 /// A protocol that was not run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LeftOut {
-    /// Which.
+    /// The protocol that is left out.
     pub protocol: Protocol,
-    /// Why.
+    /// The reason, in words.
     pub reason: String,
 }
 
@@ -134,7 +134,7 @@ pub struct LeftOut {
 /// when the last of them learnt the last thing.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ProtocolResult {
-    /// Which.
+    /// The protocol that was run.
     pub protocol: Protocol,
     /// By which clock it ran.
     pub clock: Clock,
@@ -163,7 +163,7 @@ pub struct ProtocolResult {
 /// A run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ProtocolRun {
-    /// Its seed.
+    /// The seed of the run.
     pub seed: u64,
     /// Whether all nodes ended equal.
     pub ended: bool,

@@ -20,7 +20,7 @@ const HARM: f64 = 0.1;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CellResult {
-    /// Which cell.
+    /// The cell that was run.
     pub cell: Cell,
     /// How many nodes lied.
     pub liars: u32,

@@ -31,15 +31,15 @@ pub enum GridFileError {
     /// The system refused to read or write the journal.
     #[error("{}: {source}", .path.display())]
     Io {
-        /// Which file.
+        /// The file that cannot be read or written.
         path: PathBuf,
-        /// Why.
+        /// What the system says.
         source: io::Error,
     },
     /// The journal belongs to a grid of other axes.
     #[error("{} is of a grid with other axes", .path.display())]
     OtherGrid {
-        /// Which file.
+        /// The file of the other grid.
         path: PathBuf,
     },
 }

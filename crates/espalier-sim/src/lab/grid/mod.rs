@@ -42,9 +42,9 @@ pub struct GridConfig {
     pub attacks: Vec<Attack>,
     /// Shares of liars. A share without liars makes one cell for all attacks.
     pub shares: Vec<Share>,
-    /// How honest data differ.
+    /// Ways in which the data of honest nodes differ.
     pub spreads: Vec<Spread>,
-    /// Who knows whom.
+    /// Topologies of the network.
     pub topologies: Vec<Topology>,
     /// Numbers of nodes.
     pub nodes: Vec<u32>,
@@ -288,13 +288,13 @@ const MAX_CELLS: usize = 1 << 20;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cell {
-    /// How many nodes.
+    /// The number of nodes.
     pub nodes: u32,
-    /// How their data differ.
+    /// How the data of the nodes differ.
     pub spread: Spread,
-    /// Who knows whom.
+    /// The topology of the network.
     pub topology: Topology,
-    /// How many lie.
+    /// The share of nodes that lie.
     pub share: Share,
     /// What the liars do.
     pub attack: Attack,
@@ -337,7 +337,7 @@ impl Cell {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Grid {
-    /// Its axes.
+    /// The axes of the grid.
     pub config: GridConfig,
     /// Its cells, in the order of [`GridConfig::cells`].
     pub cells: Vec<CellResult>,

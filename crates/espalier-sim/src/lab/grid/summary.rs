@@ -10,13 +10,13 @@ use std::collections::BTreeMap;
 /// What the cells of a group share.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct GroupKey {
-    /// How many nodes.
+    /// The number of nodes.
     pub nodes: u32,
-    /// How their data differ.
+    /// How the data of the nodes differ.
     pub spread: Spread,
-    /// Who knows whom.
+    /// The topology of the network.
     pub topology: Topology,
-    /// How many lie.
+    /// The share of nodes that lie.
     pub share: Share,
 }
 
@@ -24,11 +24,11 @@ pub struct GroupKey {
 /// seeds first; `mean` and `worst` are then over the attacks.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct GroupSummary {
-    /// Which group.
+    /// The group of cells.
     pub key: GroupKey,
     /// How many nodes lied.
     pub liars: u32,
-    /// How many attacks.
+    /// The number of attacks in the group.
     pub attacks: usize,
     /// Mean error over the attacks.
     pub mean: f64,
@@ -61,7 +61,7 @@ pub struct GroupSummary {
 pub struct ProtocolSummary {
     /// The attack.
     pub attack: String,
-    /// How many runs.
+    /// The number of runs.
     pub runs: usize,
     /// Mean and greatest error.
     pub error: (f64, f64),

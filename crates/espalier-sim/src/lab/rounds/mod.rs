@@ -83,20 +83,20 @@ pub struct Rounds {
 /// A topology that does not exist with a number of nodes.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct NoNetwork {
-    /// Which.
+    /// The topology that cannot be built.
     pub topology: Topology,
-    /// With how many nodes.
+    /// The number of nodes with which it cannot.
     pub nodes: u32,
-    /// Why not.
+    /// The reason, in words.
     pub reason: String,
 }
 
 /// Runs that differ in their seed only.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RoundsCell {
-    /// Who knows whom.
+    /// The topology of the network.
     pub topology: Topology,
-    /// How many.
+    /// The number of nodes.
     pub nodes: u32,
     /// Whether exchanges of one round see each other.
     pub order: Order,
@@ -118,7 +118,7 @@ pub struct RoundsCell {
 /// Rounds with partners by schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Scheduled {
-    /// How many.
+    /// The number of rounds.
     pub rounds: u32,
     /// How many are promised: ⌈log₂ n⌉ on complete networks and hypercubes, else the diameter.
     pub promised: u32,

@@ -25,7 +25,7 @@ const EARLIER_RUNS: f64 = 100.0;
 /// By how many standard errors of the difference two means may differ.
 const ERRORS: f64 = 3.0;
 
-/// Whose figure.
+/// Where a reference figure comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
@@ -38,7 +38,7 @@ pub enum Source {
 /// Our mean beside another.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Comparison {
-    /// Whose.
+    /// Where the figure comes from.
     pub source: Source,
     /// Their mean.
     pub mean: f64,

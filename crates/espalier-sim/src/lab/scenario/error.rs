@@ -11,17 +11,17 @@ pub enum ScenarioError {
     /// The file cannot be read.
     #[error("cannot read {}: {source}", .path.display())]
     Read {
-        /// Which file.
+        /// The scenario file.
         path: PathBuf,
-        /// Why.
+        /// What kept it from being read.
         source: espalier_file::ReadError,
     },
     /// Something in the file of a scenario is wrong.
     #[error("{}, line {line}: {problem}", .path.display())]
     Wrong {
-        /// Which file.
+        /// The scenario file.
         path: PathBuf,
-        /// Where, from 1.
+        /// The number of the line, from 1.
         line: usize,
         /// The key, what is wrong, and what would be right.
         problem: String,
@@ -35,11 +35,11 @@ pub enum ScenarioError {
     /// One of its runs cannot be made. `error` says more.
     #[error("run `{run}`{}: {error}", with_seed(*.seed))]
     Run {
-        /// Which run.
+        /// The name of the run.
         run: String,
         /// With which seed, if it was started.
         seed: Option<u64>,
-        /// Why.
+        /// What kept it from being run.
         error: Box<SimError>,
     },
 }

@@ -28,7 +28,7 @@ pub(super) const FIGURES: [(&str, Look); 9] = [
 pub struct RunSummary {
     /// Name of the run.
     pub run: String,
-    /// How many seeds.
+    /// The number of seeds.
     pub seeds: u32,
     /// With how many of them it converged. `rounds_to_converge` and `bytes_over_optimum` are over
     /// these alone.
