@@ -155,19 +155,19 @@ fn comparisons_that_make_no_sense_are_refused() {
     let good = all_of(network(6, "ring"), None, 1);
     let with = |network: Config| ExchangesConfig { network, ..good.clone() };
     let liars = with(Config { byzantine: Share::Count(1), ..good.network.clone() });
-    assert!(refused(liars).starts_with("--byzantine: does not go"));
+    assert!(refused(liars).starts_with("byzantine: does not go"));
     let late = with(Config { late_joiners: "1@3".parse().ok(), ..good.network.clone() });
-    assert!(refused(late).starts_with("--late-joiners"));
+    assert!(refused(late).starts_with("late_joiners"));
     let slow = with(Config { latency: "constant:1s".parse().unwrap(), ..good.network.clone() });
-    assert!(refused(slow).contains("--latency: needs virtual time"));
+    assert!(refused(slow).contains("latency: needs virtual time"));
     let nobody = ExchangesConfig { seeds: Vec::new(), ..good.clone() };
-    assert!(refused(nobody).starts_with("--seeds"));
+    assert!(refused(nobody).starts_with("seeds"));
     let never = ExchangesConfig {
         clock: Some(Clock::Rounds),
         protocols: vec![Protocol::Broadcast],
         ..good
     };
-    assert!(refused(never).starts_with("--clock"));
+    assert!(refused(never).starts_with("clock"));
 }
 
 /// A run of broadcast, in virtual time.
@@ -225,7 +225,7 @@ fn broadcast_is_refused_where_it_cannot_be() {
     let error = |config: Config| config.check().expect_err("refused").to_string();
     let latency: espalier_sim::Latency = "none".parse().unwrap();
     let rounds = Config { clock: Clock::Rounds, latency: latency.clone(), ..broadcast() };
-    assert_eq!(error(rounds), "--exchange broadcast: needs virtual time, such as a periodic clock");
+    assert_eq!(error(rounds), "exchange: broadcast needs virtual time, such as a periodic clock");
     let silent = Config { clock: Clock::None, latency, ..broadcast() };
     assert!(error(silent).contains("needs a clock for its repairs"));
 }

@@ -123,11 +123,11 @@ fn a_folder_of_models_gives_each_node_one() {
 
         let problem = refused(&Config { nodes: 5, ..config.clone() });
         assert!(
-            problem.starts_with("--nodes: ") && problem.contains("must be 4, one for each"),
+            problem.starts_with("nodes: ") && problem.contains("must be 4, one for each"),
             "{problem}"
         );
         let problem = refused(&Config { retrain: Some(3), ..config.clone() });
-        assert!(problem.starts_with("--retrain: "), "{problem}");
+        assert!(problem.starts_with("retrain: "), "{problem}");
         let ties = Config { strategy: "ties".into(), ..config };
         if with_base {
             assert_one_model(&run(&ties), "ties");
@@ -162,7 +162,7 @@ fn models_that_do_not_fit_are_refused_from_their_headers() {
         other => panic!("{other:?}"),
     }
     let problem = refused(&config);
-    for part in ["--model: ", "a.safetensors", "b.safetensors", "block.weight", "[15, 20]"] {
+    for part in ["model: ", "a.safetensors", "b.safetensors", "block.weight", "[15, 20]"] {
         assert!(problem.contains(part), "{part}: {problem}");
     }
 }
@@ -187,7 +187,7 @@ fn what_is_no_model_is_refused_by_name() {
     let names = ["garbage.safetensors", "empty.safetensors", "nothing", "integers.safetensors"];
     for name in names {
         let problem = refused(&of(Path::new(&at(name))));
-        assert!(problem.starts_with("--model: ") && problem.contains(name), "{problem}");
+        assert!(problem.starts_with("model: ") && problem.contains(name), "{problem}");
     }
     let problem = refused(&of(Path::new(&at("absent.safetensors"))));
     assert!(problem.contains("there is no file or folder"), "{problem}");

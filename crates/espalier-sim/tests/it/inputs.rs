@@ -83,7 +83,7 @@ fn integers_that_no_rule_merges_are_refused_by_file_and_tensor() {
         let folder = folder(counters, base);
         let config = of(folder.path(), counters.len() as u32);
         let problem = refused(&config);
-        assert!(problem.starts_with("--buffers: tensor `bn.num_batches_tracked` (i64)"));
+        assert!(problem.starts_with("buffers: tensor `bn.num_batches_tracked` (i64)"));
         holds(&problem, &parts);
         holds(&problem, &["element 0", "`mean` would take"]);
         assert_eq!(problem.contains("`base` would keep"), base.is_some(), "{problem}");
@@ -112,9 +112,9 @@ fn integers_are_merged_by_the_rule_that_is_asked_for() {
     }
     let folder = folder(&[1, 2], None);
     let config = Config { buffers: Some(Buffers::Base), ..of(folder.path(), 2) };
-    holds(&refused(&config), &["--buffers: base needs a base model", "base.safetensors"]);
+    holds(&refused(&config), &["buffers: base needs a base model", "base.safetensors"]);
     let parameters = [("buffers".to_owned(), "mean".to_owned())].into();
-    holds(&refused(&Config { parameters, ..config }), &["--buffers: base, but", "is mean"]);
+    holds(&refused(&Config { parameters, ..config }), &["buffers: base, but", "is mean"]);
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn elements_that_no_honest_node_can_contribute_are_refused_where_they_are() {
             format!("{}/m0.safetensors: element 3 of tensor `w` {text}; ", folder.path().display());
         for wire in [Wire::Frames, Wire::Counted] {
             let problem = refused(&Config { wire, ..of(folder.path(), 4) });
-            holds(&problem, &["--model: ", &bad]);
+            holds(&problem, &["model: ", &bad]);
         }
         // As a base, in a folder and alone, and sharded.
         fs::rename(folder.path().join("m0.safetensors"), folder.path().join("base.safetensors"))
@@ -196,7 +196,7 @@ fn what_nodes_train_beyond_all_numbers_is_refused_before_the_first_round() {
         Config { late_joiners: Some("5@3".parse().unwrap()), ..config.clone() },
     ] {
         let problem = refused(&config);
-        holds(&problem, &["--model: what node_", " trained from ", "m.safetensors: element "]);
+        holds(&problem, &["model: what node_", " trained from ", "m.safetensors: element "]);
         holds(&problem, &["of tensor `w` is infinity"]);
     }
 }

@@ -178,7 +178,7 @@ fn the_last_node_up_obeys_or_the_run_is_refused() {
         assert!((0..3).any(|node| active(&report, node, round)), "{round}");
     }
     let error = config(&["0@2..6", "1@3..7", "2@5..9"]).check().unwrap_err().to_string();
-    assert!(error.starts_with("--outage: in round 5 nobody"), "{error}");
+    assert!(error.starts_with("outage: in round 5 nobody"), "{error}");
     // One after the other is not together.
     config(&["0@1..3", "1@3..5", "2@5..9"]).check().unwrap();
     let liars = Config { byzantine: "1".parse().unwrap(), ..config(&["0@2..6", "1@3..7"]) };

@@ -63,7 +63,7 @@ fn a_configuration_that_cannot_run_is_a_violation() {
     let judged = judge(&Config { nodes: 1, ..Config::default() });
     let violation = judged.violation.expect("one node is no federation");
     assert_eq!(violation.checker, "runs");
-    assert!(violation.problem.contains("--nodes"), "{violation}");
+    assert!(violation.problem.contains("nodes"), "{violation}");
 }
 
 fn regressions() -> Vec<(PathBuf, Regression)> {

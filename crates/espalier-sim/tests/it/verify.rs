@@ -164,5 +164,5 @@ fn a_report_that_cannot_be_true_fails_without_its_run() {
     assert_eq!(with(&[larger]), ["model.parameters"]);
     // Beyond what can run there is a limit, too.
     let beyond = report.to_string().replace("\"rounds\":12", "\"rounds\":4000000000");
-    assert!(verify(&beyond).unwrap_err().to_string().contains("--rounds"));
+    assert!(verify(&beyond).unwrap_err().to_string().contains("rounds"));
 }
