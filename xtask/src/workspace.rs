@@ -8,20 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// All that may be seen at the top level.
-pub(crate) const TOP_LEVEL: &[&str] = &[
-    "Cargo.toml",
-    "Cargo.lock",
-    "crates",
-    "xtask",
-    "benches",
-    "fixtures",
-    "docs",
-    "README.md",
-    "CONTRIBUTING.md",
-    "CHANGELOG.md",
-    "LICENSE-MIT",
-    "LICENSE-APACHE",
-];
+pub(crate) const TOP_LEVEL: &[&str] =
+    &["Cargo.toml", "Cargo.lock", "crates", "xtask", "benches", "fixtures", "docs", "README.md"];
 
 /// Where things are.
 #[derive(Debug, Clone)]

@@ -18,7 +18,7 @@ pub struct NodeConfig {
     /// Who decides when an exchange begins.
     pub schedule: NodeSchedule,
     /// How long a tick is. In a tick at most one exchange begins over each link, and the budgets
-    /// for what others send are filled again once.
+    /// for what others send are filled again once. If it is zero, every input `Tick` begins one.
     pub tick: Duration,
     /// How many exchanges a node begins in a tick at most.
     pub fanout: usize,

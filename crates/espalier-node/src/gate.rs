@@ -7,12 +7,13 @@
 
 use crate::io::{NodeEvent, NodeOutput};
 use espalier_identity::PeerId;
+use espalier_replica::Effect;
 use std::collections::VecDeque;
 
-/// How many bytes of instructions may wait. What is beyond that is dropped like a lost message.
+/// How many bytes of effects may wait. What is beyond that is dropped like a lost message.
 const MAX_WAITING: usize = 64 << 20;
 
-/// Bytes of an instruction besides what it carries.
+/// Bytes of an effect besides what it carries.
 const EACH: usize = 64;
 
 /// Numbers what is to be written, and holds back what must not leave before it.
@@ -24,7 +25,7 @@ pub(crate) struct Gate {
     durable: u64,
     /// The last number that holds own operations.
     own: u64,
-    waiting: VecDeque<NodeOutput>,
+    waiting: VecDeque<Effect>,
     /// Bytes of what waits.
     len: usize,
 }
@@ -43,19 +44,19 @@ impl Gate {
         self.durable >= self.own
     }
 
-    /// Lets an instruction to send pass, or holds it back.
-    pub(crate) fn pass(&mut self, output: NodeOutput, out: &mut Vec<NodeOutput>) {
+    /// Lets an effect pass, or holds it back.
+    pub(crate) fn pass(&mut self, effect: Effect, out: &mut Vec<NodeOutput>) {
         if self.is_open() {
-            out.push(output);
+            out.push(NodeOutput::Effect(effect));
             return;
         }
-        let len = len(&output);
+        let len = len(&effect);
         if self.len + len > MAX_WAITING {
             out.push(NodeOutput::Tell(NodeEvent::Dropped));
             return;
         }
         self.len += len;
-        self.waiting.push_back(output);
+        self.waiting.push_back(effect);
     }
 
     /// Notes that everything up to a number is durable. Numbers that were never given count for
@@ -66,25 +67,23 @@ impl Gate {
         }
         if self.is_open() {
             self.len = 0;
-            out.extend(self.waiting.drain(..));
+            out.extend(self.waiting.drain(..).map(NodeOutput::Effect));
         }
     }
 
     /// Drops what waits for a peer that is gone.
     pub(crate) fn forget(&mut self, peer: &PeerId) {
-        let goes = |output: &NodeOutput| match output {
-            NodeOutput::Send { to, .. } | NodeOutput::Provide { to, .. } => to == peer,
-            _ => false,
-        };
-        self.waiting.retain(|output| !goes(output));
+        self.waiting.retain(|effect| {
+            let (Effect::Send { to, .. } | Effect::Provide { to, .. }) = effect;
+            to != peer
+        });
         self.len = self.waiting.iter().map(len).sum();
     }
 }
 
-fn len(output: &NodeOutput) -> usize {
-    EACH + match output {
-        NodeOutput::Send { frame, .. } => frame.len(),
-        NodeOutput::Provide { contents, .. } => contents.len() * 32,
-        _ => 0,
+fn len(effect: &Effect) -> usize {
+    EACH + match effect {
+        Effect::Send { frame, .. } => frame.len(),
+        Effect::Provide { contents, .. } => contents.len() * 32,
     }
 }

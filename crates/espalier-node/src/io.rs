@@ -1,7 +1,7 @@
 //! What goes into a node and what comes out of it.
 
 use espalier_identity::{Digest, PeerId};
-use espalier_replica::{Delta, Envelope, ReceiveError};
+use espalier_replica::{Delta, Effect, Envelope, ReceiveError};
 use espalier_tensor::Content;
 use std::time::Duration;
 
@@ -62,21 +62,8 @@ pub enum NodeOutput {
         /// New operations, each of them verified.
         ops: Delta,
     },
-    /// Send a frame. It may be lost.
-    Send {
-        /// The receiver.
-        to: PeerId,
-        /// The bytes of one frame.
-        frame: Vec<u8>,
-    },
-    /// Send tensors that are here, in the envelope of
-    /// [`Replica::seal`](espalier_replica::Replica::seal). They may be lost.
-    Provide {
-        /// The receiver.
-        to: PeerId,
-        /// The addresses of the tensors.
-        contents: Vec<Digest>,
-    },
+    /// Send a frame, or tensors that are here. Both may be lost.
+    Effect(Effect),
     /// Give the node a [`NodeInput::Tick`] at this time. A later instruction replaces an earlier
     /// one.
     WakeAt(Duration),

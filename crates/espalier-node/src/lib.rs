@@ -6,7 +6,7 @@
 //! ```text
 //!               NodeInput                                NodeOutput
 //!
-//!  transport ── Frame, Tensors ──►┌────────────────┐──► Send, Provide ──► transport
+//!  transport ── Frame, Tensors ──►┌────────────────┐──► Effect: send ───► transport
 //!            ── PeerUp, PeerDown ►│      Node      │        ▲
 //!                                 │                │        │ held back while anything that
 //!    storage ── Persisted(n) ────►│  replica       │        │ this node signed is not durable

@@ -92,6 +92,9 @@ pub(crate) struct Links {
 
 impl Links {
     pub(crate) fn new(own: PeerId, config: NodeConfig) -> Self {
+        let [patience, probe, longest_pause] =
+            [config.patience, config.probe, config.longest_pause].map(|ticks| ticks.max(1));
+        let config = NodeConfig { patience, probe, longest_pause, ..config };
         Self {
             own,
             config,
@@ -136,7 +139,7 @@ impl Links {
         self.begun = 0;
         self.give_up(now, out);
         let NodeConfig { probe, patience, .. } = self.config;
-        if !self.tick.is_multiple_of(u64::from(probe.max(1))) || self.turns.is_empty() {
+        if !self.tick.is_multiple_of(u64::from(probe)) || self.turns.is_empty() {
             return None;
         }
         let peer = self.turns[self.probes % self.turns.len()];
@@ -159,7 +162,7 @@ impl Links {
             }
             link.failures = link.failures.saturating_add(1);
             let pause = 1_u64 << (link.failures - 1).min(MAX_DOUBLINGS);
-            let pause = pause.min(u64::from(longest_pause)).max(1);
+            let pause = pause.min(u64::from(longest_pause));
             // From a half to the whole of it, so that nodes that lost the same peer at the same
             // time do not all come back to it at the same time.
             let hash = JITTER.fields().field(own.as_bytes()).field(peer.as_bytes());
@@ -167,7 +170,8 @@ impl Links {
             let part = u64::from(hash.as_bytes()[0]) * (pause - pause / 2) / 256;
             let pause = pause / 2 + part;
             link.not_before = tick + pause;
-            let until = now + length * u32::try_from(pause).unwrap_or(u32::MAX);
+            let pause = length.saturating_mul(u32::try_from(pause).unwrap_or(u32::MAX));
+            let until = now.saturating_add(pause);
             let (peer, failures) = (*peer, link.failures);
             out.push(NodeOutput::Tell(NodeEvent::Silent { peer, failures, until }));
         }

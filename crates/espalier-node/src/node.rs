@@ -170,7 +170,7 @@ impl Node {
         if due {
             self.replica.tick();
             // A node that was held up does not catch up on ticks.
-            self.next_tick = Some(now + self.config.tick);
+            self.next_tick = Some(now.saturating_add(self.config.tick));
             if self.config.schedule == NodeSchedule::Own {
                 self.publish(out);
                 if let Some(peer) = self.links.tick(now, out) {
@@ -199,11 +199,7 @@ impl Node {
 
     fn send(&mut self, effects: Vec<Effect>, out: &mut Vec<NodeOutput>) {
         for effect in effects {
-            let output = match effect {
-                Effect::Send { to, frame } => NodeOutput::Send { to, frame },
-                Effect::Provide { to, contents } => NodeOutput::Provide { to, contents },
-            };
-            self.gate.pass(output, out);
+            self.gate.pass(effect, out);
         }
     }
 

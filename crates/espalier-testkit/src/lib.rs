@@ -3,6 +3,7 @@
 //! * [`laws`]: checks that an operation is the join of a semilattice and fits its order.
 //! * [`snapshots`]: `insta` settings that write into the top-level `fixtures/snapshots/`.
 //! * [`check_fixture`]: golden text files under `fixtures/`.
+//! * [`Dice`]: random numbers from a seed.
 //! * [`alloc`]: an allocator that counts, for bounds on memory.
 //!
 //! Every test that touches a fixture has `fixture` in its name, because `cargo xtask fixtures`
@@ -11,8 +12,10 @@
 //! This crate knows no other crate of Espalier, so each of them can use it in its tests.
 
 pub mod alloc;
+mod dice;
 mod golden;
 pub mod laws;
 pub mod snapshots;
 
+pub use dice::Dice;
 pub use golden::{check_fixture, fixture_path};

@@ -59,7 +59,7 @@ fn deliver(
         let (at, input) = match output {
             // A program that keeps its states would write the operations to its disk first.
             NodeOutput::Persist { number, .. } => (from, NodeInput::Persisted(number)),
-            NodeOutput::Send { to, frame } => {
+            NodeOutput::Effect(Effect::Send { to, frame }) => {
                 bytes += frame.len();
                 let Some(at) = ids.iter().position(|id| *id == to) else { continue };
                 (at, NodeInput::Frame { from: ids[from], frame })

@@ -53,8 +53,9 @@ fn listen(mut stream: TcpStream, inputs: &Sender<NodeInput>) -> Result {
 }
 
 /// Sends a packet over a connection of its own. Whatever goes wrong, the message is lost, and the
-/// exchanges repair that.
-fn send(to: SocketAddr, from: PeerId, packet: &Packet) {
+/// exchanges repair that. A stranger may have asked, whose address nobody knows.
+fn send(to: Option<&SocketAddr>, from: PeerId, packet: &Packet) {
+    let Some(to) = to else { return };
     let bytes = canonical::encode(packet);
     let head = [&(bytes.len() as u32).to_le_bytes()[..], from.as_bytes()].concat();
     let sent = TcpStream::connect(to)
@@ -85,13 +86,19 @@ fn drive(
                     outputs.extend(node.handle(NodeInput::Persisted(number), start.elapsed()));
                     quiet = Instant::now();
                 }
-                NodeOutput::Send { to, frame } => send(peers[&to], own, &Packet::Frame(frame)),
-                NodeOutput::Provide { to, contents } => {
+                NodeOutput::Effect(Effect::Send { to, frame }) => {
+                    send(peers.get(&to), own, &Packet::Frame(frame));
+                }
+                NodeOutput::Effect(Effect::Provide { to, contents }) => {
                     let sent: Vec<_> = contents.iter().map(|digest| (*digest, *digest)).collect();
                     let store = node.state().arena().store();
                     let bytes = |digest| Some((digest, Blob(store.get(&digest)?.to_vec())));
                     let tensors = contents.into_iter().filter_map(bytes).collect();
-                    send(peers[&to], own, &Packet::Tensors(node.replica().seal(&sent), tensors));
+                    send(
+                        peers.get(&to),
+                        own,
+                        &Packet::Tensors(node.replica().seal(&sent), tensors),
+                    );
                 }
                 NodeOutput::WakeAt(time) => wake = time,
                 _ => {}

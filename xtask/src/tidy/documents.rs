@@ -187,7 +187,7 @@ pub(super) fn code_map(files: &[File], members: &[Member]) -> Vec<String> {
     let missing = members.difference(&named).map(|name| format!("{CODE_MAP} lacks {name}"));
     let unknown = listed.difference(&members).filter(ours);
     missing
-        .chain(unknown.map(|name| format!("{CODE_MAP} lists {name}, which is no crate")))
+        .chain(unknown.map(|name| format!("{CODE_MAP} lists {name}, which is not a crate")))
         .collect()
 }
 
@@ -277,7 +277,7 @@ mod tests {
         let missing = code_map(&files, &members(&["espalier", "espalier-lattice", "espalier-sim"]));
         assert_eq!(missing, ["docs/ARCHITECTURE.md lacks espalier-sim"]);
         let unknown = code_map(&files, &members(&["espalier"]));
-        assert_eq!(unknown, ["docs/ARCHITECTURE.md lists espalier-lattice, which is no crate"]);
+        assert_eq!(unknown, ["docs/ARCHITECTURE.md lists espalier-lattice, which is not a crate"]);
     }
 
     #[test]

@@ -58,8 +58,11 @@ fn faults(found: &PublicType) -> impl Iterator<Item = &'static str> {
         (found.blame.is_none(), "has no method blame"),
         (found.code.is_none(), "has no method code"),
         (found.variants.is_some() && !found.non_exhaustive, "is not #[non_exhaustive]"),
-        (unclear(&found.blame), "has a blame that is no variant and of no error inside"),
-        (unclear(&found.code), "has a code that is no text and of no error inside"),
+        (
+            unclear(&found.blame),
+            "has a blame that is neither a variant nor that of an error inside",
+        ),
+        (unclear(&found.code), "has a code that is neither a text nor that of an error inside"),
     ]
     .into_iter()
     .filter_map(|(lacking, fault)| lacking.then_some(fault))

@@ -5,7 +5,9 @@ use super::message::{Cargo, Gossip, Refusal, line};
 use super::node::Output;
 use espalier::identity::{Digest, Domain, Keypair, PeerId};
 use espalier::node::{self, NodeEvent, NodeInput};
-use espalier::replica::{Blob, Draft, ExchangeMode, MergeState, Policy, PolicySpec, Replica};
+use espalier::replica::{
+    Blob, Draft, Effect, ExchangeMode, MergeState, Policy, PolicySpec, Replica,
+};
 use espalier::tensor::Content;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -146,10 +148,10 @@ impl Member {
                     ops.ops().for_each(|op| self.elements.take(op));
                     todo.extend(self.node.handle(NodeInput::Persisted(number), self.now));
                 }
-                node::NodeOutput::Send { to, frame } => {
+                node::NodeOutput::Effect(Effect::Send { to, frame }) => {
                     parcels.entry(to).or_default().frames.push(frame.into());
                 }
-                node::NodeOutput::Provide { to, contents } => {
+                node::NodeOutput::Effect(Effect::Provide { to, contents }) => {
                     parcels.entry(to).or_default().contents.extend(contents);
                 }
                 node::NodeOutput::Tell(NodeEvent::Refused { from, error }) => {

@@ -2,38 +2,23 @@
 
 use espalier_identity::{Digest, Keypair, PeerId};
 use espalier_node::{Node, NodeConfig, NodeEvent, NodeInput, NodeOutput};
-use espalier_replica::{Draft, ExchangeMode, MergeState, Policy, PolicySpec, Replica, SignedOp};
+use espalier_replica::{
+    Draft, Effect, ExchangeMode, MergeState, Policy, PolicySpec, Replica, SignedOp,
+};
 use espalier_tensor::{Content, Model};
+use espalier_testkit::Dice;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
-
-/// Seeded dice (SplitMix64).
-#[derive(Debug, Clone)]
-pub(crate) struct Dice(pub(crate) u64);
-
-impl Dice {
-    pub(crate) fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % n as u64) as usize
-    }
-
-    pub(crate) fn percent(&mut self, percent: usize) -> bool {
-        self.below(100) < percent
-    }
-}
 
 /// What may go wrong, in percent.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Weather {
-    pub(crate) loss: usize,
-    pub(crate) double: usize,
+    pub(crate) loss: u64,
+    pub(crate) double: u64,
     /// Of a message to come later than those after it.
-    pub(crate) late: usize,
+    pub(crate) late: u64,
     /// Of a disk to take its time at a step.
-    pub(crate) slow: usize,
+    pub(crate) slow: u64,
 }
 
 /// A machine: a node while it runs, and what its disk holds.
@@ -127,10 +112,8 @@ impl World {
         machine.models += 1;
         let values = [at as f32, machine.models as f32, self.dice.below(1 << 20) as f32];
         let model = Model::from_f32(&[("w", &[3], &values)]).expect("a model");
-        for index in 0..1 {
-            let content = model.content(index).clone();
-            machine.tensors.insert(content.digest(), content);
-        }
+        let content = model.content(0).clone();
+        machine.tensors.insert(content.digest(), content);
         let draft = Draft::new("model", model);
         let done = machine.node.change(|state, key| state.add(key, draft));
         let (_, outputs) = done.expect("legal");
@@ -147,11 +130,11 @@ impl World {
                         self.handle(at, NodeInput::Persisted(number));
                     }
                 }
-                NodeOutput::Send { to, frame } => {
+                NodeOutput::Effect(Effect::Send { to, frame }) => {
                     self.frames += 1;
                     self.post(at, to, &Mail::Frame(frame));
                 }
-                NodeOutput::Provide { to, contents } => {
+                NodeOutput::Effect(Effect::Provide { to, contents }) => {
                     let store = self.machines[at].node.state().arena().store().clone();
                     let bytes = |digest| Some((digest, store.get(&digest)?));
                     let tensors = contents.into_iter().filter_map(bytes).collect();

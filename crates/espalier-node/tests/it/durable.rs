@@ -3,7 +3,7 @@
 use crate::driver::{Weather, World};
 use espalier_identity::Keypair;
 use espalier_node::{Node, NodeConfig, NodeInput, NodeOutput};
-use espalier_replica::{Draft, ExchangeMode, MergeState, Policy, PolicySpec, Replica};
+use espalier_replica::{Draft, Effect, ExchangeMode, MergeState, Policy, PolicySpec, Replica};
 use espalier_tensor::Model;
 use proptest::prelude::*;
 use std::time::Duration;
@@ -131,7 +131,7 @@ proptest! {
                     let received = other.receive(own, &frame).unwrap_or_default();
                     prop_assert!(other.state().last_seq(&own) <= durable);
                     for effect in received.effects {
-                        let espalier_replica::Effect::Send { frame, .. } = effect else { continue };
+                        let Effect::Send { frame, .. } = effect else { continue };
                         let outputs = node.handle(NodeInput::Frame { from: peer, frame }, now);
                         take(outputs, &own, &mut written, &mut inbox);
                     }
@@ -160,7 +160,7 @@ fn take(
                 let top = ops.map(|op| op.seq).max().unwrap_or(0);
                 written.push(top.max(*written.last().expect("zero")));
             }
-            NodeOutput::Send { frame, .. } => inbox.push(frame),
+            NodeOutput::Effect(Effect::Send { frame, .. }) => inbox.push(frame),
             _ => {}
         }
     }

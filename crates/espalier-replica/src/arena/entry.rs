@@ -55,7 +55,7 @@ impl Entry {
     }
 }
 
-/// Commits to the tensors that are no floats: they are passed on and never merged.
+/// Commits to the tensors that are not floats: they are passed on and never merged.
 fn integers(manifest: &Manifest) -> Digest {
     let others = manifest.tensors().iter().filter(|meta| !meta.dtype.is_float());
     others.fold(INTEGERS.fields(), |hash, meta| hash.digest(&meta.content)).finish()

@@ -16,9 +16,9 @@
 //!
 //! Counts are those of [`Gain`], which `MergeState::merge_counted` makes; frontiers are those of
 //! `MergeState::frontier_len`. Operations that do not fit into one message come with later
-//! exchanges; then these lengths are no longer those of one. A replica that admits somebody while
-//! it takes operations in asks for that one's tensors apart. Exchanges do not overlap here, and
-//! small tensors travel inside, as a new replica sends them.
+//! exchanges, and then these are not the lengths of one exchange. A replica that admits somebody
+//! while it takes operations in asks for that one's tensors apart. Exchanges do not overlap here,
+//! and small tensors travel inside, as a new replica sends them.
 
 pub(crate) mod gain;
 pub(crate) mod lengths;

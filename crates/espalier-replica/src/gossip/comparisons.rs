@@ -48,7 +48,7 @@ pub(crate) enum Comparison {
 pub(crate) enum Arrived {
     /// All symbols so far.
     Next(Symbols),
-    /// Some are missing before these: so many more are to be sent from this index on.
+    /// Symbols before these are missing: `count` more are to be sent, from index `first` on.
     Gap { first: u64, count: u64 },
     /// Nothing new.
     Stale,

@@ -36,7 +36,8 @@ const MAX_READ_DEPS: usize = 4 * MAX_DEPS;
 
 /// The most dots of one operation that are read: more than
 /// [`MAX_TARGETS`](crate::signed::legal::MAX_TARGETS) are illegal, and up to here they convict.
-/// Beyond it there is no operation: in a message a dot can be twenty times as short as in memory.
+/// An operation with more is refused: a dot takes up to twenty times as many bytes in memory as
+/// in a message.
 pub(crate) const MAX_READ_TARGETS: usize = 4 * MAX_TARGETS;
 
 /// Identifies a signed operation: a hash over its canonical bytes and its signature.

@@ -59,7 +59,7 @@ impl Delta {
         self.0.len()
     }
 
-    /// Whether there are no operations.
+    /// Whether it holds no operation.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

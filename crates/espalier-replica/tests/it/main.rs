@@ -38,6 +38,7 @@ use espalier_replica::{
     Weight,
 };
 use espalier_tensor::{Dtype, Model};
+use espalier_testkit::Dice;
 use espalier_testkit::alloc::CountingAllocator;
 use proptest::test_runner::Config;
 
@@ -121,25 +122,4 @@ fn signed(state: &MergeState) -> Vec<SignedOp> {
 /// How many random cases, without files for those that failed.
 fn cases(cases: u32) -> Config {
     Config { cases, failure_persistence: None, ..Config::default() }
-}
-
-/// Random numbers from a seed (SplitMix64; Steele, Lea, Flood, OOPSLA 2014).
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
-    }
-
-    fn percent(&mut self, p: u64) -> bool {
-        self.next() % 100 < p
-    }
 }

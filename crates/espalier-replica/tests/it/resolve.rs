@@ -299,7 +299,7 @@ fn every_replica_resolves_to_the_same_bits() {
 fn looking_at_every_step_gives_the_same_trust_as_looking_once() {
     let mut dice = crate::Dice(7);
     let mut random = |spread: f32| {
-        let value = |_| (dice.next() >> 40) as f32 / (1 << 24) as f32 * spread;
+        let value = |_| (dice.draw() >> 40) as f32 / (1 << 24) as f32 * spread;
         let values: Vec<f32> = (0..5000).map(value).collect();
         Model::from_f32(&[("w", &[5000], &values)]).expect("legal")
     };

@@ -3,7 +3,7 @@
 use crate::config::{Clock, Config, Cut, Family, Metrics, Share, Span, Spread};
 use crate::course::membership::{Membership, Named, time_of};
 use crate::engine::Links;
-use crate::error::{SimError, flag};
+use crate::error::{SimError, field};
 use crate::task::nodes_of_folder;
 use espalier_file::count;
 use std::collections::BTreeSet;
@@ -19,7 +19,7 @@ impl Config {
         self.without_effect().into_iter().next().map_or(Ok(()), Err)
     }
 
-    /// Every flag that is away from its default and changes nothing, with the reason and what
+    /// Every field that is away from its default and changes nothing, with the reason and what
     /// would be right; also those of which a part would never happen.
     pub(crate) fn without_effect(&self) -> Vec<SimError> {
         let mut found: Vec<SimError> = self.after_the_end().collect();
@@ -32,16 +32,16 @@ impl Config {
 
     /// What is to happen after the last round.
     fn after_the_end(&self) -> impl Iterator<Item = SimError> {
-        let late = self.late_joiners.map(|late| ("--late-joiners", late.round));
-        let split = self.partition.as_ref().map(|split| ("--partition", split.rounds.start));
-        let retract = self.retract.iter().map(|retract| ("--retract", retract.round));
-        let outage = self.outage.iter().map(|outage| ("--outage", outage.rounds.start));
-        let retrain = self.retrain.map(|every| ("--retrain", every));
+        let late = self.late_joiners.map(|late| ("late_joiners", late.round));
+        let split = self.partition.as_ref().map(|split| ("partition", split.rounds.start));
+        let retract = self.retract.iter().map(|retract| ("retract", retract.round));
+        let outage = self.outage.iter().map(|outage| ("outage", outage.rounds.start));
+        let retrain = self.retrain.map(|every| ("retrain", every));
         let events = late.into_iter().chain(split).chain(retract).chain(outage).chain(retrain);
         let last = self.rounds;
         events.filter(move |(_, round)| *round > last).map(move |(name, round)| {
             let right = format!("use {round} rounds or more");
-            flag(name, format!("round {round} is after the last one, {last}; {right}"))
+            field(name, format!("round {round} is after the last one, {last}; {right}"))
         })
     }
 }
@@ -53,13 +53,13 @@ fn of_liars(config: &Config) -> Vec<SimError> {
     match config.byzantine {
         Share::Percent(percent) if percent > 0.0 && liars == 0 => {
             let problem = format!("{percent}% of {nodes} nodes is nobody; use more of either");
-            found.push(flag("--byzantine", problem));
+            found.push(field("byzantine", problem));
         }
         _ => {}
     }
     if liars == 0 && config.attack != Config::default().attack {
         let problem = "nobody is there to do it without liars, such as a share of 34%";
-        found.push(flag("--attack", problem));
+        found.push(field("attack", problem));
     }
     let (attacks, last) = (config.attack.len(), config.attack.last());
     if let Some(last) = last.filter(|_| liars > 0 && attacks > liars) {
@@ -68,7 +68,7 @@ fn of_liars(config: &Config) -> Vec<SimError> {
             count(attacks, "attack"),
             count(liars, "liar")
         );
-        found.push(flag("--attack", problem));
+        found.push(field("attack", problem));
     }
     found
 }
@@ -77,17 +77,17 @@ fn of_liars(config: &Config) -> Vec<SimError> {
 fn of_time(config: &Config) -> Vec<SimError> {
     let mut found = Vec::new();
     if config.clock == Clock::Rounds && config.period != Span::SECOND {
-        found.push(flag("--period", "needs virtual time, such as a periodic clock"));
+        found.push(field("period", "needs virtual time, such as a periodic clock"));
     }
     if let Some(split) = &config.partition
         && (split.cut, config.nodes) == (Cut::Bridge, 2)
     {
-        found.push(flag("--partition", "a bridge between two nodes cuts nothing; use more nodes"));
+        found.push(field("partition", "a bridge between two nodes cuts nothing; use more nodes"));
     }
     match config.metrics {
         Metrics::Sample(count) if count > config.nodes => {
             let problem = format!("there are only {} nodes to sample", config.nodes);
-            found.push(flag("--metrics", problem));
+            found.push(field("metrics", problem));
         }
         _ => {}
     }
@@ -106,13 +106,13 @@ fn of_models(config: &Config) -> Vec<SimError> {
     if !config.attest && config.model != Family::Digits {
         let problem =
             "only nodes with data measure each other: leave it out, or use the model digits";
-        found.push(flag("--no-attest", problem));
+        found.push(field("attest", problem));
     }
     if let Spread::Clusters(k) = config.spread
         && k > config.nodes
     {
         let problem = format!("{k} clusters need as many nodes, not {}", config.nodes);
-        found.push(flag("--spread", problem));
+        found.push(field("spread", problem));
     }
     if config.spread != Spread::Iid || config.retrain.is_some() {
         let finished = match nodes_of_folder(&config.model) {
@@ -121,11 +121,11 @@ fn of_models(config: &Config) -> Vec<SimError> {
         };
         if finished && config.spread != Spread::Iid {
             let problem = "finished models differ as they do: leave it out for a folder of them";
-            found.push(flag("--spread", problem));
+            found.push(field("spread", problem));
         }
         if finished && config.retrain.is_some() {
             let problem = "a folder of finished models cannot be trained again";
-            found.push(flag("--retrain", problem));
+            found.push(field("retrain", problem));
         }
     }
     found
@@ -145,11 +145,11 @@ fn of_retractions(config: &Config) -> Vec<SimError> {
         let again = config.retrain.map_or(0, |every| round / every.max(1));
         if !seen.insert((node, again)) {
             let problem = format!("node {node} has nothing to retract a second time");
-            found.push(flag("--retract", problem));
+            found.push(field("retract", problem));
         }
         if is_away(&named, config, node, round) {
             let problem = format!("node {node} is not there in round {round}; choose another");
-            found.push(flag("--retract", problem));
+            found.push(field("retract", problem));
         }
     }
     found

@@ -4,7 +4,7 @@ mod effect;
 
 use crate::config::{Buffers, Churn, Clock, Config, Exchange, Latency, Span, Wire};
 use crate::course::membership::Membership;
-use crate::error::{SimError, flag};
+use crate::error::{SimError, field};
 use crate::text::ParseError;
 use espalier_resolve::{Strategy, StrategyError, registry};
 use espalier_topology::{Order, Schedule};
@@ -28,7 +28,7 @@ impl Config {
     }
 
     /// Checks all that can be known before models are opened and the network is drawn: what no
-    /// single flag shows, and what a program may have put together itself.
+    /// single field shows, and what a program may have put together itself.
     ///
     /// # Errors
     /// [`SimError::Field`].
@@ -45,25 +45,25 @@ impl Config {
 /// Plain numbers.
 fn check_ranges(config: &Config) -> Result<(), SimError> {
     if !(2..=MAX_NODES).contains(&config.nodes) {
-        return Err(flag("--nodes", format!("must be 2 to {MAX_NODES}, not {}", config.nodes)));
+        return Err(field("nodes", format!("must be 2 to {MAX_NODES}, not {}", config.nodes)));
     }
     if !(1..=MAX_ROUNDS).contains(&config.rounds) {
         let right = format!("must be at least 1 and at most {MAX_ROUNDS}, not {}", config.rounds);
-        return Err(flag("--rounds", right));
+        return Err(field("rounds", right));
     }
     let chances = [
-        ("--loss", config.loss),
-        ("--duplicate", config.duplicate),
-        ("--reorder", config.reorder),
-        ("--crash", config.crash),
+        ("loss", config.loss),
+        ("duplicate", config.duplicate),
+        ("reorder", config.reorder),
+        ("crash", config.crash),
     ];
     for (name, p) in chances {
         if !(0.0..=1.0).contains(&p) {
-            return Err(flag(name, format!("is a probability from 0 to 1, not {p}")));
+            return Err(field(name, format!("is a probability from 0 to 1, not {p}")));
         }
     }
     if config.retrain == Some(0) {
-        return Err(flag("--retrain", "must be at least 1"));
+        return Err(field("retrain", "must be at least 1"));
     }
     Ok(())
 }
@@ -71,30 +71,31 @@ fn check_ranges(config: &Config) -> Result<(), SimError> {
 /// What goes with rounds and what with virtual time.
 fn check_clock(config: &Config) -> Result<(), SimError> {
     if config.period.0 < 1_000 || config.period > MAX_PERIOD {
-        return Err(flag("--period", "must be 1ms to 24h"));
+        return Err(field("period", "must be 1ms to 24h"));
     }
     if config.clock == Clock::Rounds {
+        let problem = "needs virtual time, such as a periodic clock";
         let only_there = [
-            ("--latency", config.latency != Latency::None),
-            ("--bandwidth", config.bandwidth.is_some()),
-            ("--exchange broadcast", config.exchange == Exchange::Broadcast),
+            ("latency", "", config.latency != Latency::None),
+            ("bandwidth", "", config.bandwidth.is_some()),
+            ("exchange", "broadcast ", config.exchange == Exchange::Broadcast),
         ];
-        return match only_there.into_iter().find(|(_, given)| *given) {
+        return match only_there.into_iter().find(|(.., given)| *given) {
             None => Ok(()),
-            Some((name, _)) => Err(flag(name, "needs virtual time, such as a periodic clock")),
+            Some((name, value, _)) => Err(field(name, format!("{value}{problem}"))),
         };
     }
     if config.clock == Clock::None && config.exchange == Exchange::Broadcast {
-        let problem = "needs a clock for its repairs, periodic or poisson";
-        return Err(flag("--exchange broadcast", problem));
+        let problem = "broadcast needs a clock for its repairs, periodic or poisson";
+        return Err(field("exchange", problem));
     }
     let rounds = [
-        ("--schedule", config.schedule == Schedule::Scheduled),
-        ("--order", config.order == Order::Synchronous),
+        ("schedule", config.schedule == Schedule::Scheduled),
+        ("order", config.order == Order::Synchronous),
     ];
     match rounds.into_iter().find(|(_, given)| *given) {
         None => Ok(()),
-        Some((name, _)) => Err(flag(name, "is about rounds, and there are none with this clock")),
+        Some((name, _)) => Err(field(name, "is about rounds, and there are none with this clock")),
     }
 }
 
@@ -103,7 +104,7 @@ fn check_wire(config: &Config) -> Result<(), SimError> {
     match config.needs_frames().filter(|_| config.wire == Wire::Counted) {
         None => Ok(()),
         Some((name, why)) => {
-            Err(flag(name, format!("{why}; let the wire be auto or frames with it")))
+            Err(field(name, format!("{why}; let the wire be auto or frames with it")))
         }
     }
 }
@@ -111,18 +112,18 @@ fn check_wire(config: &Config) -> Result<(), SimError> {
 /// Values with a text form of their own.
 fn check_texts(config: &Config) -> Result<(), SimError> {
     let Config { model, late_joiners, partition, byzantine, spread, metrics, .. } = config;
-    reads_back("--model", Some(model))?;
-    reads_back("--late-joiners", late_joiners.as_ref())?;
-    reads_back("--partition", partition.as_ref())?;
-    config.retract.iter().try_for_each(|retract| reads_back("--retract", Some(retract)))?;
-    reads_back("--byzantine", Some(byzantine))?;
-    config.outage.iter().try_for_each(|outage| reads_back("--outage", Some(outage)))?;
-    reads_back("--churn", config.churn.as_ref())?;
-    reads_back("--period", Some(&config.period))?;
-    reads_back("--latency", Some(&config.latency))?;
-    reads_back("--bandwidth", config.bandwidth.as_ref())?;
-    reads_back("--spread", Some(spread))?;
-    reads_back("--metrics", Some(metrics))
+    reads_back("model", Some(model))?;
+    reads_back("late_joiners", late_joiners.as_ref())?;
+    reads_back("partition", partition.as_ref())?;
+    config.retract.iter().try_for_each(|retract| reads_back("retract", Some(retract)))?;
+    reads_back("byzantine", Some(byzantine))?;
+    config.outage.iter().try_for_each(|outage| reads_back("outage", Some(outage)))?;
+    reads_back("churn", config.churn.as_ref())?;
+    reads_back("period", Some(&config.period))?;
+    reads_back("latency", Some(&config.latency))?;
+    reads_back("bandwidth", config.bandwidth.as_ref())?;
+    reads_back("spread", Some(spread))?;
+    reads_back("metrics", Some(metrics))
 }
 
 /// Numbers of nodes that must fit together.
@@ -130,43 +131,43 @@ fn check_counts(config: &Config) -> Result<(), SimError> {
     let liars = config.byzantine.of(config.nodes);
     if liars >= config.nodes {
         let problem = format!("{liars} of {} nodes leaves nobody honest", config.nodes);
-        return Err(flag("--byzantine", problem));
+        return Err(field("byzantine", problem));
     }
     if config.attack.is_empty() {
-        return Err(flag("--attack", "needs at least one name"));
+        return Err(field("attack", "needs at least one name"));
     }
     if let Some(late) = config.late_joiners
         && late.count >= config.nodes - liars
     {
         let problem =
             format!("at least one of {} honest nodes must be there", config.nodes - liars);
-        return Err(flag("--late-joiners", problem));
+        return Err(field("late_joiners", problem));
     }
     if let Some(split) = &config.partition
         && split.parts > config.nodes
     {
         let problem = format!("{} nodes cannot form {} parts", config.nodes, split.parts);
-        return Err(flag("--partition", problem));
+        return Err(field("partition", problem));
     }
     if let Some(outage) = config.outage.iter().find(|outage| outage.node >= config.nodes) {
         let problem = format!("nodes are numbered 0 to {}, not {}", config.nodes - 1, outage.node);
-        return Err(flag("--outage", problem));
+        return Err(field("outage", problem));
     }
-    Membership::of_outages(config).somebody_is_there("--outage", config)?;
+    Membership::of_outages(config).somebody_is_there("outage", config)?;
     if let Some(retract) = config.retract.iter().find(|retract| retract.node >= config.nodes) {
         let problem = format!("nodes are numbered 0 to {}, not {}", config.nodes - 1, retract.node);
-        return Err(flag("--retract", problem));
+        return Err(field("retract", problem));
     }
     Ok(())
 }
 
-/// A value that its own text form does not describe could not have come from a flag.
+/// A value that its own text form does not describe could not have been read from text.
 fn reads_back<T: Display + FromStr<Err = ParseError>>(
     name: &'static str,
     value: Option<&T>,
 ) -> Result<(), SimError> {
     let read = value.map(|value| value.to_string().parse::<T>()).transpose();
-    read.map(drop).map_err(|error| flag(name, error.to_string()))
+    read.map(drop).map_err(|error| field(name, error.to_string()))
 }
 
 fn check_strategy(config: &Config) -> Result<(), SimError> {
@@ -174,14 +175,14 @@ fn check_strategy(config: &Config) -> Result<(), SimError> {
         && rule.to_string() != *other
     {
         let problem = format!("{rule}, but the parameter `buffers` is {other}; give one of them");
-        return Err(flag("--buffers", problem));
+        return Err(field("buffers", problem));
     }
     match Strategy::new(&config.strategy, &config.strategy_parameters()) {
         Ok(_) => Ok(()),
         Err(error @ StrategyError::Unknown { .. }) => {
             let names: Vec<_> = registry().iter().map(|info| info.name).collect();
-            Err(flag("--strategy", format!("{error}; there are {}", names.join(", "))))
+            Err(field("strategy", format!("{error}; there are {}", names.join(", "))))
         }
-        Err(error) => Err(flag("--param", error.to_string())),
+        Err(error) => Err(field("parameters", error.to_string())),
     }
 }

@@ -101,24 +101,24 @@ pub enum Wire {
 }
 
 impl Config {
-    /// What of this run only frames can do, if anything: a flag, and why.
+    /// What of this run only frames can do, if anything: a field, and why.
     pub(crate) fn needs_frames(&self) -> Option<(&'static str, &'static str)> {
         let liars = self.byzantine.of(self.nodes) > 0;
         let judged = self.metrics != Metrics::Auto && self.metrics.count(self.nodes) > 0;
         let merged = self.strategy != Self::default().strategy;
         let models = "counted replicas merge no models";
         let needs = [
-            ("--strategy", merged, models),
-            ("--param", !self.parameters.is_empty(), models),
-            ("--profile", self.profile != Profile::Strict, "counted replicas trust everybody"),
-            ("--no-attest", !self.attest, "counted replicas measure nothing"),
-            ("--byzantine", liars, "needs frames that liars can tamper with"),
-            ("--exchange", self.exchange != Exchange::Delta, "only delta exchanges can be counted"),
-            ("--retract", !self.retract.is_empty(), "counted replicas only contribute"),
-            ("--retrain", self.retrain.is_some(), "counted replicas only contribute"),
-            ("--metrics", judged, "counted replicas have no figures of their own"),
+            ("strategy", merged, models),
+            ("parameters", !self.parameters.is_empty(), models),
+            ("profile", self.profile != Profile::Strict, "counted replicas trust everybody"),
+            ("attest", !self.attest, "counted replicas measure nothing"),
+            ("byzantine", liars, "needs frames that liars can tamper with"),
+            ("exchange", self.exchange != Exchange::Delta, "only delta exchanges can be counted"),
+            ("retract", !self.retract.is_empty(), "counted replicas only contribute"),
+            ("retrain", self.retrain.is_some(), "counted replicas only contribute"),
+            ("metrics", judged, "counted replicas have no figures of their own"),
         ];
-        needs.into_iter().find(|(_, needs, _)| *needs).map(|(flag, _, why)| (flag, why))
+        needs.into_iter().find(|(_, needs, _)| *needs).map(|(field, _, why)| (field, why))
     }
 
     /// Whether sets are joined as they are.

@@ -1,7 +1,7 @@
 //! Values of flags that say how the network and its nodes behave: time, links, cuts and churn.
 
 use super::values::at;
-use crate::error::{SimError, flag};
+use crate::error::{SimError, field};
 use crate::text::{ParseError, text_serde, unknown, wrong};
 use std::fmt;
 use std::ops::Range;
@@ -12,10 +12,10 @@ text_serde!(PartitionSpec, Outage, Churn, Clock, Span, Latency, Rate);
 /// The longest file of latencies or of comings and goings, in bytes.
 const MAX_FILE: u64 = 64 << 20;
 
-/// Reads a text file that a flag names.
+/// Reads a text file that a field names.
 pub(crate) fn text_of_file(name: &'static str, path: &str) -> Result<String, SimError> {
     let text = espalier_file::read_text(path, MAX_FILE);
-    text.map_err(|error| flag(name, format!("cannot read {path}: {error}")))
+    text.map_err(|error| field(name, format!("cannot read {path}: {error}")))
 }
 
 /// How a partition cuts the network.

@@ -3,7 +3,7 @@
 use super::trace::{self, Line};
 use crate::config::{Churn, Config, text_of_file};
 use crate::engine::{Queue, Time};
-use crate::error::{SimError, flag};
+use crate::error::{SimError, field};
 use crate::seeds::{Dice, Seeds};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -97,9 +97,9 @@ impl Membership {
         match &config.churn {
             None => {}
             Some(Churn::File(path)) => {
-                let text = text_of_file("--churn", path)?;
+                let text = text_of_file("churn", path)?;
                 new.follow(trace::read(&text, path, config)?);
-                new.somebody_is_there("--churn", config)?;
+                new.somebody_is_there("churn", config)?;
             }
             Some(Churn::Poisson { leave, join }) => {
                 let period = config.period.0 as f64;
@@ -205,7 +205,7 @@ impl Membership {
                      {late} still to join, {liars} perhaps lying",
                     config.nodes
                 );
-                return Err(flag(name, problem));
+                return Err(field(name, problem));
             }
         }
         Ok(())

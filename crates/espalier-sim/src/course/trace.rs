@@ -3,7 +3,7 @@
 use super::membership::{Change, time_of};
 use crate::config::{Clock, Config};
 use crate::engine::Time;
-use crate::error::{SimError, flag};
+use crate::error::{SimError, field};
 use std::collections::BTreeMap;
 
 /// A line of a trace.
@@ -51,7 +51,7 @@ pub(crate) fn read(text: &str, path: &str, config: &Config) -> Result<Vec<Line>,
 }
 
 fn in_line(path: &str, number: usize, problem: &str) -> SimError {
-    flag("--churn", format!("{path}, line {number}: {problem}"))
+    field("churn", format!("{path}, line {number}: {problem}"))
 }
 
 /// Where a trace has a node, and since which line.
@@ -67,7 +67,7 @@ enum Place {
 pub(crate) fn without_effect(lines: &[Line], path: &str, config: &Config) -> Option<SimError> {
     if lines.is_empty() {
         let problem = format!("nobody comes or goes in {path}; name nodes in it, or leave it out");
-        return Some(flag("--churn", problem));
+        return Some(field("churn", problem));
     }
     let mut places = BTreeMap::new();
     lines.iter().find_map(|line| {

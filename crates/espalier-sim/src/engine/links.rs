@@ -3,7 +3,7 @@
 
 use super::queue::Time;
 use crate::config::{Clock, Config, Cut, Latency, text_of_file};
-use crate::error::{SimError, flag};
+use crate::error::{SimError, field};
 use crate::seeds::Dice;
 use espalier_file::count;
 use std::collections::BTreeMap;
@@ -160,21 +160,21 @@ impl Links {
 /// Reads a matrix of latencies: a line per region, milliseconds as
 /// [fields](espalier_file::fields).
 fn matrix(path: &str, nodes: usize) -> Result<Delays, SimError> {
-    let name = "--latency";
+    let name = "latency";
     let text = text_of_file(name, path)?;
     let mut rows: Vec<Vec<Time>> = Vec::new();
     for (number, words) in espalier_file::lines(&text) {
-        let wrong = |problem: String| flag(name, format!("{path}, line {number}: {problem}"));
+        let wrong = |problem: String| field(name, format!("{path}, line {number}: {problem}"));
         let words = words.map_err(|error| wrong(error.to_string()))?;
         let row: Result<Vec<_>, _> = words.into_iter().map(millis).collect();
         rows.push(row.map_err(|word| wrong(format!("`{word}` is no number of milliseconds")))?);
         if rows.len() > MAX_REGIONS {
-            return Err(flag(name, format!("{path} has more than {MAX_REGIONS} regions")));
+            return Err(field(name, format!("{path} has more than {MAX_REGIONS} regions")));
         }
     }
     let regions = rows.len();
     if regions == 0 {
-        return Err(flag(name, format!("{path} has no regions; give it a line for each of them")));
+        return Err(field(name, format!("{path} has no regions; give it a line for each of them")));
     }
     if let Some(row) = rows.iter().position(|row| row.len() != regions) {
         let problem = format!(
@@ -183,10 +183,10 @@ fn matrix(path: &str, nodes: usize) -> Result<Delays, SimError> {
             count(rows[row].len(), "number"),
             count(regions, "row")
         );
-        return Err(flag(name, problem));
+        return Err(field(name, problem));
     }
     if regions > nodes {
-        return Err(flag(name, format!("{path} has {regions} regions for {nodes} nodes")));
+        return Err(field(name, format!("{path} has {regions} regions for {nodes} nodes")));
     }
     Ok(Delays::Matrix { regions, micros: rows.concat(), nodes })
 }

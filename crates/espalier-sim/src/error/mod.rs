@@ -141,18 +141,7 @@ impl SimError {
     }
 }
 
-/// A field that is wrong, by the flag that sets it; a value may stand behind the flag.
-pub(crate) fn flag(flag: &'static str, problem: impl Into<String>) -> SimError {
-    let problem = problem.into();
-    let (flag, problem) = match flag.split_once(' ') {
-        Some((flag, value)) => (flag, format!("{value} {problem}")),
-        None => (flag, problem),
-    };
-    let field = match flag {
-        "--late-joiners" => "late_joiners",
-        "--no-attest" => "attest",
-        "--param" => "parameters",
-        flag => flag.trim_start_matches('-'),
-    };
-    SimError::Field { field, problem }
+/// A field that is wrong, as the configuration names it.
+pub(crate) fn field(field: &'static str, problem: impl Into<String>) -> SimError {
+    SimError::Field { field, problem: problem.into() }
 }

@@ -18,7 +18,7 @@ pub(crate) mod watch;
 
 use crate::config::{Config, Family, Wire};
 use crate::engine::Listener;
-use crate::error::{SimError, flag};
+use crate::error::{SimError, field};
 use crate::report::Report;
 use crate::run::Run;
 use crate::run::cast::Cast;
@@ -85,7 +85,7 @@ pub fn simulate_watched(
 ) -> Result<Report, SimError> {
     config.check()?;
     if config.wire == Wire::Counted {
-        return Err(flag("--wire", "what is watched needs frames: use auto or frames"));
+        return Err(field("wire", "what is watched needs frames: use auto or frames"));
     }
     let family = model.map(|file| Family::Path(file.to_string_lossy().into_owned()));
     let actual = Config { model: family.unwrap_or(config.model.clone()), ..config.clone() };

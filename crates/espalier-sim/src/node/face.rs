@@ -106,10 +106,7 @@ impl Face {
                         self.unwritten.push(ops);
                     }
                 }
-                NodeOutput::Send { to, frame } => effects.push(Effect::Send { to, frame }),
-                NodeOutput::Provide { to, contents } => {
-                    effects.push(Effect::Provide { to, contents })
-                }
+                NodeOutput::Effect(effect) => effects.push(effect),
                 _ => {}
             }
         }

@@ -10,7 +10,7 @@ use crate::course::event::EventKind;
 use crate::course::membership::Opening;
 use crate::course::{Course, Done};
 use crate::engine::{Happening, Listener};
-use crate::error::{SimError, flag};
+use crate::error::{SimError, field};
 use crate::node::Node;
 use crate::node::disk::Disk;
 use crate::node::face::Face;
@@ -48,7 +48,7 @@ impl<'a> Run<'a> {
         let network = config.topology.build(count, config.seed)?;
         let task = Task::open(config)?;
         if config.retrain.is_some() && !task.retrains() {
-            return Err(flag("--retrain", "a folder of finished models cannot be trained again"));
+            return Err(field("retrain", "a folder of finished models cannot be trained again"));
         }
         let arena = Arena::default();
         cast.check_inputs(config, &task, &arena)?;
@@ -293,11 +293,11 @@ pub(crate) fn agree(
     if policy.strategy().needs_base() && base.is_none() {
         let strategy = policy.strategy();
         let (name, what) = match strategy.info().needs_base {
-            true => ("--strategy", strategy.name()),
-            false => ("--buffers", "base"),
+            true => ("strategy", strategy.name()),
+            false => ("buffers", "base"),
         };
         let problem = format!("{what} needs a base model: put base.safetensors into the folder");
-        return Err(flag(name, problem));
+        return Err(field(name, problem));
     }
     Ok(policy)
 }

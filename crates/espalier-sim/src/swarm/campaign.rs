@@ -6,7 +6,7 @@ use super::jury::Coverage;
 use super::look::Violation;
 use crate::config::{Config, Family};
 use crate::engine::Logged;
-use crate::error::{SimError, flag};
+use crate::error::{SimError, field};
 use espalier_identity::Digest;
 use rayon::prelude::*;
 use std::ops::ControlFlow;
@@ -28,14 +28,14 @@ impl Config {
     pub fn check_swarm(&self) -> Result<(), SimError> {
         let (nodes, rounds, elements) = MOST;
         if self.nodes > nodes {
-            return Err(flag("--nodes", format!("a jury judges at most {nodes}")));
+            return Err(field("nodes", format!("a jury judges at most {nodes}")));
         }
         if self.rounds > rounds {
-            return Err(flag("--rounds", format!("a jury judges at most {rounds}")));
+            return Err(field("rounds", format!("a jury judges at most {rounds}")));
         }
         match &self.model {
             Family::Synthetic(shape) if shape.iter().product::<u64>() > elements => {
-                Err(flag("--model", format!("a jury judges at most {elements} elements")))
+                Err(field("model", format!("a jury judges at most {elements} elements")))
             }
             _ => Ok(()),
         }

@@ -3,7 +3,7 @@
 
 use super::Task;
 use crate::config::Config;
-use crate::error::{BadElement, DifferentIntegers, SimError, flag};
+use crate::error::{BadElement, DifferentIntegers, SimError, field};
 use crate::text::some_of;
 use espalier_identity::Digest;
 use espalier_replica::Arena;
@@ -63,7 +63,7 @@ fn check_integers(
     honest: &(dyn Fn(usize) -> bool + Sync),
 ) -> Result<(), SimError> {
     let strategy = Strategy::new(&config.strategy, &config.strategy_parameters());
-    let strategy = strategy.map_err(|error| flag("--strategy", error.to_string()))?;
+    let strategy = strategy.map_err(|error| field("strategy", error.to_string()))?;
     if !strategy.compares_integers() {
         return Ok(());
     }

@@ -4,7 +4,7 @@ mod digits;
 pub(crate) mod inputs;
 
 use crate::config::{Config, Family, Spread};
-use crate::error::{SimError, flag};
+use crate::error::{SimError, field};
 use crate::seeds::{Dice, Seeds};
 use crate::tensors::{map_floats, row_of};
 use crate::text::did_you_mean;
@@ -93,7 +93,7 @@ fn folder(path: &Path) -> Result<Option<Folder>, SimError> {
 fn no_model(path: &str) -> SimError {
     let hint = did_you_mean(nearest(path, &["digits", "synthetic:16x16"]));
     let forms = "it is digits, synthetic:SHAPE such as synthetic:16x16, or a path";
-    flag("--model", format!("there is no file or folder `{path}`{hint}; {forms}"))
+    field("model", format!("there is no file or folder `{path}`{hint}; {forms}"))
 }
 
 /// Opens models by their headers and checks that they fit together before any data is read.
@@ -126,7 +126,7 @@ impl Task {
                     }
                     let model = open_safetensors(path)?.into_model()?;
                     if model.manifest.float_elements() == 0 {
-                        return Err(flag("--model", format!("{path} holds no float tensor")));
+                        return Err(field("model", format!("{path} holds no float tensor")));
                     }
                     base_file = Some(PathBuf::from(path));
                     let size = DELTA * rms(&model);
@@ -138,7 +138,7 @@ impl Task {
                     if files.len() != config.nodes as usize {
                         let (path, count) = (path.as_str(), files.len());
                         let problem = format!("must be {count}, one for each model in {path}");
-                        return Err(flag("--nodes", problem));
+                        return Err(field("nodes", problem));
                     }
                     let schema = opened[0].manifest_shapes().schema();
                     let (base, base_file) = match base {
@@ -200,7 +200,7 @@ impl Task {
             (Kind::Deltas(size), Some(start)) => Some(self.perturb(node, round, start, *size)),
             (_, None) => None,
         };
-        model.ok_or_else(|| flag("--model", "the model is not one that this family can train"))
+        model.ok_or_else(|| field("model", "the model is not one that this family can train"))
     }
 
     /// The same on wrong labels; `None` in families without labels.

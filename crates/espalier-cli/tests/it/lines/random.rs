@@ -4,28 +4,8 @@ use super::{commands, flags, sample, understand, words};
 use crate::Place;
 use clap::Command;
 use espalier_cli::Understood;
+use espalier_testkit::Dice;
 use std::collections::BTreeSet;
-
-/// SplitMix64: the lines of a seed are the same everywhere.
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
-    }
-
-    fn one<'a, T>(&mut self, all: &'a [T]) -> &'a T {
-        &all[self.below(all.len())]
-    }
-}
 
 /// Values that some flag takes and most do not.
 const ODD: &[&str] = &[

@@ -1,9 +1,11 @@
 //! What a network does to messages, from a seed.
 
+use espalier_testkit::Dice;
+
 /// Seeded faults of the network between nodes.
 #[derive(Debug, Clone)]
 pub(crate) struct Faults {
-    state: u64,
+    dice: Dice,
     /// Percentage of messages that are lost.
     pub(crate) loss: u64,
     /// Percentage of messages that come twice.
@@ -17,16 +19,12 @@ pub(crate) struct Faults {
 impl Faults {
     /// A network without faults.
     pub(crate) fn new(seed: u64, nodes: usize) -> Self {
-        Self { state: seed, loss: 0, twice: 0, delay: 0, parts: vec![0; nodes] }
+        Self { dice: Dice(seed), loss: 0, twice: 0, delay: 0, parts: vec![0; nodes] }
     }
 
-    /// A number below `end`, by SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).
+    /// A number below `end`.
     pub(crate) fn below(&mut self, end: u64) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.state;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ z >> 31) % end
+        self.dice.draw() % end
     }
 
     /// Cuts the network into up to `parts` parts.

@@ -2,7 +2,7 @@
 
 use super::drive::TreeRun;
 use crate::config::{Clock, Config, Exchange, Metrics, Share, Wire};
-use crate::error::{SimError, flag};
+use crate::error::{SimError, field};
 use crate::harness::tally;
 use crate::lab::estimate::Estimate;
 use crate::report::tally::Tally;
@@ -191,23 +191,23 @@ impl ExchangesConfig {
     /// comparison.
     pub fn check(&self) -> Result<(), SimError> {
         if self.seeds.is_empty() {
-            return Err(flag("--seeds", "must be at least 1"));
+            return Err(field("seeds", "must be at least 1"));
         }
         let Config { late_joiners, crash, retract, byzantine, retrain, .. } = &self.network;
         let others = [
-            ("--late-joiners", late_joiners.is_some()),
-            ("--crash", *crash > 0.0),
-            ("--retract", !retract.is_empty()),
-            ("--byzantine", *byzantine != Share::Count(0)),
-            ("--retrain", retrain.is_some()),
+            ("late_joiners", late_joiners.is_some()),
+            ("crash", *crash > 0.0),
+            ("retract", !retract.is_empty()),
+            ("byzantine", *byzantine != Share::Count(0)),
+            ("retrain", retrain.is_some()),
         ];
         if let Some((name, _)) = others.into_iter().find(|(_, given)| *given) {
-            return Err(flag(name, "does not go with a comparison of exchanges"));
+            return Err(field(name, "does not go with a comparison of exchanges"));
         }
         let seed = self.seeds[0];
         let mut running = self.protocols.iter().filter(|p| self.left_out(**p).is_none()).peekable();
         if running.peek().is_none() {
-            return Err(flag("--clock", "none of these protocols runs by this clock"));
+            return Err(field("clock", "none of these protocols runs by this clock"));
         }
         running.try_for_each(|protocol| self.run_of(*protocol, seed, None).check())
     }

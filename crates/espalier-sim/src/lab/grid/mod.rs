@@ -19,7 +19,7 @@ pub use summary::{GroupKey, GroupSummary, ProtocolSummary};
 
 use crate::attack::Attack;
 use crate::config::{Config, Family, Metrics, Share, Spread};
-use crate::error::{SimError, flag};
+use crate::error::{SimError, field};
 use crate::lab::threads::beside;
 use crate::text::{ParseError, wrong};
 use espalier_topology::Topology;
@@ -235,30 +235,30 @@ impl GridConfig {
     /// [`SimError::Field`].
     pub fn check(&self) -> Result<(), SimError> {
         if let Family::Path(_) = self.model {
-            return Err(flag("--model", "the grid needs digits or synthetic:SHAPE"));
+            return Err(field("model", "the grid needs digits or synthetic:SHAPE"));
         }
         let axes = [
-            ("--attack", self.attacks.len()),
-            ("--byzantine", self.shares.len()),
-            ("--spread", self.spreads.len()),
-            ("--topology", self.topologies.len()),
-            ("--nodes", self.nodes.len()),
-            ("--seeds", self.seeds.len().max(self.seeds_without_liars.len())),
+            ("attack", self.attacks.len()),
+            ("byzantine", self.shares.len()),
+            ("spread", self.spreads.len()),
+            ("topology", self.topologies.len()),
+            ("nodes", self.nodes.len()),
+            ("seeds", self.seeds.len().max(self.seeds_without_liars.len())),
         ];
         let axis_without_values = axes.iter().find(|(_, len)| *len == 0).map(|(name, _)| *name);
-        let no_seeds = self.seeds.is_empty().then_some("--seeds");
+        let no_seeds = self.seeds.is_empty().then_some("seeds");
         if let Some(name) = axis_without_values.or(no_seeds) {
-            return Err(flag(name, "needs at least one value"));
+            return Err(field(name, "needs at least one value"));
         }
         let cells = axes.iter().fold(1_usize, |cells, (_, len)| cells.saturating_mul(*len));
         if cells > MAX_CELLS {
             let problem = format!("{cells} runs are more than {MAX_CELLS}; ask for fewer");
-            return Err(flag("--seeds", problem));
+            return Err(field("seeds", problem));
         }
         self.check_axes()?;
         if !self.attest && self.model != Family::Digits {
             let problem = "only nodes with data measure each other: leave it out, or use digits";
-            return Err(flag("--no-attest", problem));
+            return Err(field("attest", problem));
         }
         self.cells().iter().try_for_each(|cell| cell.config(self).check())
     }
@@ -269,15 +269,15 @@ impl GridConfig {
             let mut seen = BTreeSet::new();
             match axis.iter().map(T::to_string).find(|text| !seen.insert(text.clone())) {
                 None => Ok(()),
-                Some(text) => Err(flag(name, format!("{text} is named twice"))),
+                Some(text) => Err(field(name, format!("{text} is named twice"))),
             }
         }
-        check("--attack", &self.attacks)?;
-        check("--byzantine", &self.shares)?;
-        check("--spread", &self.spreads)?;
-        check("--topology", &self.topologies)?;
-        check("--nodes", &self.nodes)?;
-        check("--seeds", &self.seeds)
+        check("attack", &self.attacks)?;
+        check("byzantine", &self.shares)?;
+        check("spread", &self.spreads)?;
+        check("topology", &self.topologies)?;
+        check("nodes", &self.nodes)?;
+        check("seeds", &self.seeds)
     }
 }
 

@@ -28,7 +28,7 @@ mod theory;
 pub use reference::{Comparison, Source};
 pub use theory::Theory;
 
-use crate::error::{SimError, flag};
+use crate::error::{SimError, field};
 use crate::lab::estimate::Sample;
 use espalier_topology::{Network, Order, Topology};
 use play::Crowds;
@@ -166,28 +166,28 @@ impl RoundsConfig {
     /// [`SimError::Field`] if there is nothing to run, or too much.
     pub fn check(&self) -> Result<(), SimError> {
         if self.topologies.as_ref().is_some_and(Vec::is_empty) {
-            return Err(flag("--topology", "name at least one"));
+            return Err(field("topology", "name at least one"));
         }
         if self.orders.is_empty() {
-            return Err(flag("--order", "name at least one"));
+            return Err(field("order", "name at least one"));
         }
         if self.seeds.is_empty() || self.seeds.len() > MAX_SEEDS {
             let problem = format!("must be 1 to {MAX_SEEDS}, not {}", self.seeds.len());
-            return Err(flag("--seeds", problem));
+            return Err(field("seeds", problem));
         }
         let mut seen = BTreeSet::new();
         if let Some(nodes) = self.nodes.iter().find(|nodes| !seen.insert(**nodes)) {
-            return Err(flag("--nodes", format!("{nodes} is named twice")));
+            return Err(field("nodes", format!("{nodes} is named twice")));
         }
         let mut seen = BTreeSet::new();
         let mut named = self.topologies.iter().flatten().map(ToString::to_string);
         if let Some(name) = named.find(|name| !seen.insert(name.clone())) {
-            return Err(flag("--topology", format!("{name} is named twice")));
+            return Err(field("topology", format!("{name} is named twice")));
         }
         let allowed = 2..=MAX_NODES;
         match self.nodes.iter().find(|nodes| !allowed.contains(nodes)) {
-            Some(nodes) => Err(flag("--nodes", format!("must be 2 to {MAX_NODES}, not {nodes}"))),
-            None if self.nodes.is_empty() => Err(flag("--nodes", "name at least one number")),
+            Some(nodes) => Err(field("nodes", format!("must be 2 to {MAX_NODES}, not {nodes}"))),
+            None if self.nodes.is_empty() => Err(field("nodes", "name at least one number")),
             None => Ok(()),
         }
     }

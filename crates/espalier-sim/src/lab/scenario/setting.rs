@@ -151,7 +151,7 @@ fn rooted(key: &str, value: Value, folder: &Path) -> Result<Value, String> {
         let hint = if named.is_none() { hint } else { String::new() };
         return Err(format!("there is no file or folder {}{hint}", joined.display()));
     }
-    let joined = joined.to_str().ok_or("the scenario's folder has a name that is no text")?;
+    let joined = joined.to_str().ok_or("the scenario's folder has a name that is not text")?;
     let prefix = if named.is_some() { "file:" } else { "" };
     Ok(Value::String(format!("{prefix}{joined}")))
 }
