@@ -110,9 +110,6 @@ impl Layout {
             // A rule merges them, so that they need not be the same.
             return Self { schema, integers: None, undecided: None };
         }
-        if !policy.strategy().compares_integers() {
-            return Self { schema, integers: None, undecided: None };
-        }
         let same = entries.iter().filter_map(|e| Some((found(e)?, e)));
         let same = same.filter(|((own, _), _)| Some(*own) == schema);
         let (integers, undecided) = match shared(same.map(|((_, own), e)| (own, e)), needed) {

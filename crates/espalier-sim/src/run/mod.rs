@@ -175,6 +175,9 @@ impl<'a> Run<'a> {
     /// Nodes that heard of nothing new in this round measure the contributions that they have not
     /// measured yet, and publish what is not neutral.
     fn measure(&mut self) -> Result<(), SimError> {
+        if !self.task.measures() {
+            return Ok(());
+        }
         let world = self.world();
         let nodes = &world.nodes;
         let measure = |i: usize| {

@@ -319,6 +319,11 @@ impl Task {
         Some(contributions.iter().map(value).collect())
     }
 
+    /// Whether nodes have private data, on which they can measure what others contributed.
+    pub(crate) fn measures(&self) -> bool {
+        matches!(self.kind, Kind::Digits(_))
+    }
+
     /// Whether a node can train again from a merged model.
     pub(crate) fn retrains(&self) -> bool {
         !matches!(self.kind, Kind::Files(_))

@@ -6,6 +6,7 @@
 mod leading;
 mod noise;
 mod split;
+mod tridiagonal;
 mod verdict;
 
 use crate::{Geometry, NEUTRAL, Q16};
