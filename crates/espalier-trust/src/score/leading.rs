@@ -6,7 +6,7 @@
 //! leading one, and which a method returns is chance; so the result is the direction within their
 //! span that points to the point farthest out.
 
-use super::tridiagonal::eigen;
+use super::tridiagonal::Spectrum;
 
 /// At most this many steps, each of m² multiply-adds.
 const MOST_STEPS: usize = 64;
@@ -25,17 +25,13 @@ pub(super) fn leading(m: usize, gram: &[f64]) -> Option<(f64, Vec<f64>)> {
     let farthest = (1..m).fold(0, first);
     let start = unit(&gram[farthest * m..(farthest + 1) * m])?;
     let (basis, diagonal, off) = lanczos(m, gram, start);
-    let steps = basis.len();
-    let (values, vectors) = eigen(diagonal, off);
-    let strongest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let spectrum = Spectrum::of(diagonal, off);
+    let strongest = spectrum.values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     if !(strongest > 0.0 && strongest.is_finite()) {
         return None;
     }
     // The start, which points to the farthest, projected on the strongest directions.
-    let mut within = vec![0.0; steps];
-    for (vector, _) in vectors.iter().zip(&values).filter(|(_, v)| **v >= AS_STRONG * strongest) {
-        within.iter_mut().zip(vector).for_each(|(sum, x)| *sum += vector[0] * x);
-    }
+    let within = spectrum.first_within(|value| value >= AS_STRONG * strongest);
     let mut direction = vec![0.0; m];
     for (factor, row) in within.iter().zip(&basis) {
         direction.iter_mut().zip(row).for_each(|(sum, x)| *sum += factor * x);
