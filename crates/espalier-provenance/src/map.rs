@@ -179,6 +179,27 @@ impl MerkleMap {
         true
     }
 
+    /// Sets every key to its value; of the values of one key the last. Each branch is hashed once,
+    /// however many entries come below it: O(d) hashes for d entries that come close together or
+    /// into a map that is smaller, at most O(d log n).
+    pub fn insert_all(&mut self, entries: impl IntoIterator<Item = (Digest, Digest)>) {
+        let mut entries: Vec<_> = entries.into_iter().collect();
+        // Stable, so that the last of a key stands last.
+        entries.sort_by_key(|(key, _)| *key);
+        entries.dedup_by(|later, earlier| {
+            let same = later.0 == earlier.0;
+            if same {
+                earlier.1 = later.1;
+            }
+            same
+        });
+        self.0 = match &self.0 {
+            Some(root) if !entries.is_empty() => Some(insert_all_at(root, &entries)),
+            Some(root) => Some(root.clone()),
+            None => build(&entries),
+        };
+    }
+
     /// Removes `key`; true if it was there. O(log n) hashes.
     pub fn remove(&mut self, key: &Digest) -> bool {
         if self.get(key).is_none() {
@@ -225,10 +246,57 @@ impl MerkleMap {
 impl FromIterator<(Digest, Digest)> for MerkleMap {
     fn from_iter<I: IntoIterator<Item = (Digest, Digest)>>(iter: I) -> Self {
         let mut map = Self::default();
-        for (key, value) in iter {
-            map.insert(key, value);
-        }
+        map.insert_all(iter);
         map
+    }
+}
+
+/// The tree of these entries, ascending and different. O(n) hashes.
+fn build(entries: &[(Digest, Digest)]) -> Option<Arc<Node>> {
+    let ((first, value), (last, _)) = (entries.first()?, entries.last()?);
+    let Some(bit) = first_difference(first, last) else { return Some(Node::leaf(*first, *value)) };
+    let (low, high) = part(entries, bit);
+    match (build(low), build(high)) {
+        (Some(left), Some(right)) => Some(Node::branch(bit, left, right)),
+        (one, other) => one.or(other),
+    }
+}
+
+/// Those entries whose keys lack a bit, and those whose keys have it. They share all bits before.
+fn part(entries: &[(Digest, Digest)], bit: u8) -> (&[(Digest, Digest)], &[(Digest, Digest)]) {
+    entries.split_at(entries.partition_point(|(key, _)| !bit_of(key, bit)))
+}
+
+/// A tree with these entries, ascending and different, set.
+fn insert_all_at(node: &Arc<Node>, entries: &[(Digest, Digest)]) -> Arc<Node> {
+    let (Some((first, value)), Some((last, _))) = (entries.first(), entries.last()) else {
+        return node.clone();
+    };
+    let some = node.some_key();
+    // Between the first and the last all keys share what these two do.
+    let splits = [first_difference(some, first), first_difference(some, last)];
+    let split = splits.into_iter().flatten().min();
+    match (&**node, split) {
+        (Node::Branch { bit, left, right, .. }, split) if split.is_none_or(|s| *bit <= s) => {
+            let (low, high) = part(entries, *bit);
+            let (low, high) = (insert_all_at(left, low), insert_all_at(right, high));
+            if Arc::ptr_eq(left, &low) && Arc::ptr_eq(right, &high) {
+                node.clone()
+            } else {
+                Node::branch(*bit, low, high)
+            }
+        }
+        (Node::Leaf { value: old, .. }, None) if old == value => node.clone(),
+        (_, None) => Node::leaf(*first, *value),
+        (_, Some(bit)) => {
+            let (low, high) = part(entries, bit);
+            let (with, without) = if bit_of(some, bit) { (high, low) } else { (low, high) };
+            let with = insert_all_at(node, with);
+            // One of them differs in this bit, so there is a tree on the other side.
+            let Some(without) = build(without) else { return with };
+            let (left, right) = if bit_of(some, bit) { (without, with) } else { (with, without) };
+            Node::branch(bit, left, right)
+        }
     }
 }
 
@@ -330,122 +398,4 @@ fn diff_at(ours: &Node, theirs: &Node, visit: &mut impl FnMut(&Digest, KeyDiffer
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use std::collections::BTreeMap;
-
-    /// Keys with long shared prefixes and suffixes, to visit every kind of split.
-    fn key() -> impl Strategy<Value = Digest> {
-        (0u8..4, 0u8..4, 0u8..4).prop_map(|(a, b, c)| {
-            let mut bytes = [0; 32];
-            (bytes[0], bytes[13], bytes[31]) = (a << 6, b, c << 3);
-            Digest::from_bytes(bytes)
-        })
-    }
-
-    fn value() -> impl Strategy<Value = Digest> {
-        (0u8..3).prop_map(|v| Digest::from_bytes([v; 32]))
-    }
-
-    fn entries() -> impl Strategy<Value = Vec<(Digest, Option<Digest>)>> {
-        prop::collection::vec((key(), prop::option::of(value())), 0..40)
-    }
-
-    fn apply(steps: &[(Digest, Option<Digest>)]) -> (MerkleMap, BTreeMap<Digest, Digest>) {
-        let (mut map, mut twin) = (MerkleMap::default(), BTreeMap::new());
-        for (key, value) in steps {
-            match value {
-                Some(value) => {
-                    assert_eq!(map.insert(*key, *value), twin.insert(*key, *value) != Some(*value));
-                }
-                None => assert_eq!(map.remove(key), twin.remove(key).is_some()),
-            }
-        }
-        (map, twin)
-    }
-
-    proptest! {
-        #[test]
-        fn agrees_with_a_plain_map_and_forgets_its_history(steps in entries()) {
-            let (map, twin) = apply(&steps);
-            let mut seen = BTreeMap::new();
-            map.for_each(|k, v| { seen.insert(*k, *v); });
-            prop_assert_eq!(&seen, &twin);
-            prop_assert_eq!(map.len(), twin.len());
-            let keys: Vec<_> = twin.keys().copied().collect();
-            let set: MerkleMap = keys.iter().map(|key| (*key, Digest::ZERO)).collect();
-            prop_assert_eq!(MerkleMap::root_of_set(&keys), set.root());
-            let rebuilt: MerkleMap = twin.into_iter().rev().collect();
-            prop_assert_eq!(rebuilt.root(), map.root());
-        }
-
-        #[test]
-        fn different_maps_have_different_roots(a in entries(), b in entries()) {
-            let ((a, twin_a), (b, twin_b)) = (apply(&a), apply(&b));
-            prop_assert_eq!(a.root() == b.root(), twin_a == twin_b);
-        }
-
-        #[test]
-        fn diff_is_the_symmetric_difference(a in entries(), b in entries()) {
-            let ((a, twin_a), (b, twin_b)) = (apply(&a), apply(&b));
-            let mut expected = BTreeMap::new();
-            for key in twin_a.keys().chain(twin_b.keys()) {
-                match (twin_a.get(key), twin_b.get(key)) {
-                    (Some(x), None) => { expected.insert(*key, KeyDifference::Ours(*x)); }
-                    (None, Some(y)) => { expected.insert(*key, KeyDifference::Theirs(*y)); }
-                    (Some(x), Some(y)) if x != y => {
-                        expected.insert(*key, KeyDifference::Both(*x, *y));
-                    }
-                    _ => {}
-                }
-            }
-            let mut found = Vec::new();
-            a.diff(&b, |key, difference| found.push((*key, difference)));
-            prop_assert_eq!(found, expected.into_iter().collect::<Vec<_>>());
-        }
-
-        #[test]
-        fn proofs_verify_and_any_change_breaks_them(
-            steps in entries(),
-            pick in any::<prop::sample::Index>(),
-        ) {
-            let (map, twin) = apply(&steps);
-            prop_assume!(!twin.is_empty());
-            let key = *twin.keys().nth(pick.index(twin.len())).expect("in range");
-            let proof = map.prove(&key).expect("present");
-            prop_assert!(proof.verify(&map.root()).is_ok());
-            let mut wrong = proof.clone();
-            wrong.value = Digest::from_bytes([9; 32]);
-            prop_assert!(wrong.verify(&map.root()).is_err());
-            for i in 0..proof.path.len() {
-                let mut wrong = proof.clone();
-                wrong.path[i].sibling = Digest::from_bytes([9; 32]);
-                prop_assert!(wrong.verify(&map.root()).is_err());
-                let mut wrong = proof.clone();
-                wrong.path[i].bit ^= 1;
-                prop_assert!(wrong.verify(&map.root()).is_err());
-                let mut wrong = proof.clone();
-                wrong.path.remove(i);
-                prop_assert!(wrong.verify(&map.root()).is_err());
-            }
-        }
-    }
-
-    fn hashed(i: u32) -> Digest {
-        Digest::of_content(&i.to_le_bytes())
-    }
-
-    #[test]
-    fn paths_and_differences_stay_logarithmic() {
-        let map: MerkleMap = (0..20_000).map(|i| (hashed(i), Digest::ZERO)).collect();
-        let longest = (0..20_000).step_by(97).filter_map(|i| map.prove(&hashed(i)));
-        let longest = longest.map(|proof| proof.path.len()).max().unwrap_or(0);
-        assert!(longest <= 40, "{longest} steps for 20,000 entries");
-        let mut other = map.clone();
-        other.insert(hashed(20_001), Digest::ZERO);
-        let mut differences = 0;
-        map.diff(&other, |_, _| differences += 1);
-        assert_eq!(differences, 1);
-    }
-}
+mod tests;

@@ -47,6 +47,8 @@ pub(crate) struct View {
     /// From here on: of accepted authors only.
     tops: BTreeMap<PeerId, u64>,
     ops: MerkleMap,
+    /// Those that are read and not in `ops` yet: they go in together.
+    fresh: BTreeSet<OpId>,
     heads: Heads,
     contributions: OrSet<PeerId, OpId>,
     /// How many dots have a contribution that took effect, live or not.
@@ -55,6 +57,8 @@ pub(crate) struct View {
     evidence_tree: MerkleMap,
     attestations: Attestations,
     attestation_tree: MerkleMap,
+    /// What is to be put there.
+    measured: BTreeMap<Digest, Digest>,
     /// Of the attestations of one occasion the latest in their author's chain.
     occasions: BTreeMap<Occasion, Arc<Entry>>,
     /// Contributions by the root of their tensors.
@@ -133,8 +137,9 @@ impl View {
         }
         self.trust = OnceLock::new();
         self.encoded_len += entry.op.encoded_len();
-        self.ops.insert(id, Digest::ZERO);
-        self.heads.insert(&entry.op, |id| self.ops.get(id).is_some());
+        self.fresh.insert(id);
+        let holds = |id: &OpId| self.fresh.contains(id) || self.ops.get(id).is_some();
+        self.heads.insert(&entry.op, holds);
         let top = self.tops.entry(dot.actor).or_default();
         *top = (*top).max(dot.seq);
         if let Some(twin) = twin {
@@ -203,8 +208,12 @@ impl View {
 
     /// Counts the votes if there are new ones or a voter was convicted, and brings up to date who
     /// is heard with what: those who said something or were convicted, and everybody if the roster
-    /// or the round up to which contributions are visible is another.
+    /// or the round up to which contributions are visible is another. Puts what is new into the
+    /// trees.
     fn settle(&mut self, policy: &Policy) {
+        self.ops
+            .insert_all(std::mem::take(&mut self.fresh).into_iter().map(|id| (id, Digest::ZERO)));
+        self.attestation_tree.insert_all(std::mem::take(&mut self.measured));
         let mut authors: Vec<_> = std::mem::take(&mut self.touched).into_iter().collect();
         let everybody = |view: &Self| view.tops.keys().copied().collect();
         if std::mem::take(&mut self.voted) {
@@ -219,6 +228,7 @@ impl View {
             authors = everybody(self);
         }
         authors.into_iter().for_each(|author| self.choose(policy, author));
+        self.visible.settle();
     }
 
     fn take_effect(&mut self, policy: &Policy, entry: &Entry) {
@@ -249,7 +259,7 @@ impl View {
                     let key = canonical::encode(&(observer, subject, dimension));
                     let value = canonical::encode(&measured);
                     let (key, value) = (ATTESTATION_KEY.hash(&key), ATTESTATION.hash(&value));
-                    self.attestation_tree.insert(key, value);
+                    self.measured.insert(key, value);
                 }
             }
             Body::Vote { subject, admit } => {
@@ -279,7 +289,9 @@ impl View {
         for (subject, dimension, observer, ..) in self.attestations.iter() {
             if observer == accused {
                 let key = canonical::encode(&(observer, subject, dimension));
-                self.attestation_tree.remove(&ATTESTATION_KEY.hash(&key));
+                let key = ATTESTATION_KEY.hash(&key);
+                self.measured.remove(&key);
+                self.attestation_tree.remove(&key);
             }
         }
     }

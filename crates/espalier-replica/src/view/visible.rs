@@ -21,6 +21,8 @@ pub(crate) struct Visible {
     past: BTreeMap<PeerId, Vec<Arc<Entry>>>,
     /// The visible ones and those before them.
     tree: MerkleMap,
+    /// What is to be put there.
+    chosen: Vec<(Digest, Digest)>,
 }
 
 impl Visible {
@@ -33,6 +35,7 @@ impl Visible {
         self.past.get(author).map_or(&[], Vec::as_slice)
     }
 
+    /// Commits to what was chosen last, once it is settled.
     pub(crate) fn root(&self) -> Digest {
         self.tree.root()
     }
@@ -73,7 +76,7 @@ impl Visible {
 
     /// Chooses among the live contributions of an author, none if it may not be heard: the latest
     /// that is not from a round beyond the majority's next. Those of the `history` rounds before,
-    /// one each, speak for it.
+    /// one each, speak for it. For each author once, then [`Visible::settle`].
     pub(crate) fn choose(&mut self, author: PeerId, live: &[Arc<Entry>], history: u64) {
         let mut chosen: Vec<Arc<Entry>> =
             live.iter().filter(|e| round_of(e) <= self.frontier + 1).cloned().collect();
@@ -92,7 +95,7 @@ impl Visible {
         }
         for entry in &chosen {
             let root = entry.roots.map_or(Digest::ZERO, |(root, ..)| root);
-            self.tree.insert(entry.op.id(), root);
+            self.chosen.push((entry.op.id(), root));
         }
         let mut chosen = chosen.into_iter();
         if let Some(visible) = chosen.next() {
@@ -101,6 +104,11 @@ impl Visible {
         if chosen.len() > 0 {
             self.past.insert(author, chosen.collect());
         }
+    }
+
+    /// Puts what was chosen into the tree.
+    pub(crate) fn settle(&mut self) {
+        self.tree.insert_all(std::mem::take(&mut self.chosen));
     }
 }
 
