@@ -210,17 +210,17 @@ pub(crate) fn summary(report: &Report) -> String {
         let (sampled, all) = (report.sampled_nodes.len(), report.nodes.len());
         line(
             "figures",
-            format!("mean L2, accuracy and isolated above are of {sampled} of {all} nodes"),
+            format!("mean L2, accuracy and isolated above are for {sampled} of {all} nodes"),
         );
     }
     line("isolated", isolated(report));
     if let Some(detection) = summary.detection {
         let recall = percent(detection.recall);
         let precision = match detection.precision {
-            Some(precision) => format!("of those isolated, liars: {}", percent(precision)),
+            Some(precision) => format!("{} of the isolated are liars", percent(precision)),
             None => "nobody is isolated".into(),
         };
-        line("of the liars found", format!("{recall}; {precision}"));
+        line("liars found", format!("{recall}; {precision}"));
     }
     let notes = report.notes();
     notes.iter().take(NOTES_SHOWN).for_each(|note| line("note", note.clone()));

@@ -18,7 +18,7 @@ fn a_few_seeds_pass_and_it_says_what_happened() {
     let place = Place::new();
     let text = place.ok(&["swarm", "--seed", "5", "--seeds", "10"]);
     assert!(text.starts_with("swarm: seeds from 5\n10 seeds, "), "{text}");
-    for part in ["rounds", " heard, ", "cuts", "crashes", "convictions", "seeds a second"] {
+    for part in ["rounds", " heard, ", "cuts", "crashes", "convictions", "seeds per second"] {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(place.files(".").is_empty(), "nothing was found, nothing is written");
