@@ -15,13 +15,13 @@ use std::io::{BufReader, BufWriter};
 use std::ops::ControlFlow;
 use std::path::Path;
 
-/// How many nodes are shown if none was asked for.
+/// The number of nodes shown if none is asked for.
 const NODES_SHOWN: usize = 16;
 /// So many nodes are set up for the shortest of logs.
 const FEW_NODES: u64 = 64;
 /// An event takes no fewer bytes in a log.
 const LEAST_LINE: u64 = 24;
-/// How many names a line lists at most.
+/// The largest number of names that a line lists.
 const NAMES_SHOWN: usize = 12;
 
 /// Runs a simulation and writes its event log. Beside the report: whether the log was written.

@@ -98,7 +98,7 @@ type Column = (&'static str, bool, Vec<String>);
 /// Writes the middle of an estimate or half of its interval.
 type Write = fn(f64) -> String;
 
-/// How many notes are listed at most.
+/// The largest number of notes listed.
 const NOTES_SHOWN: usize = 12;
 
 const MISSING: &str = "–";

@@ -15,13 +15,13 @@ use std::fmt::Write as _;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-/// How many rounds the summary lists at most.
+/// The largest number of rounds that the summary lists.
 const ROUNDS_SHOWN: usize = 12;
-/// How many notes the summary lists at most.
+/// The largest number of notes that the summary lists.
 const NOTES_SHOWN: usize = 8;
 /// What stands in the place of a figure that nobody computed.
 const NOT_COMPUTED: &str = "not computed";
-/// How many names a line lists at most.
+/// The largest number of names that a line lists.
 const NAMES_SHOWN: usize = 6;
 
 pub(crate) fn run(args: &SimulateArgs, quiet: bool) -> Result<(), Failure> {

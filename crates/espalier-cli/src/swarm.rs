@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-/// How many seeds are tried if nothing else is said.
+/// The number of seeds tried by default.
 const SEEDS: u64 = 1_000;
 
 pub(crate) fn run(args: &SwarmArgs, quiet: bool) -> Result<(), Failure> {

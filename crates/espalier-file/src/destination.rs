@@ -61,7 +61,7 @@ impl Destination {
                 Err(error) => return Err(error),
             }
         }
-        Err(io::Error::other("it leads through too many links, or in a circle"))
+        Err(io::Error::other("it goes through too many links, or in a circle"))
     }
 
     /// Whether this is a named pipe that nobody reads from yet: opening it waits for a reader, as

@@ -1,4 +1,4 @@
-//! Files that are whole or not there, and text that strangers wrote.
+//! Files that are complete or absent, and text that strangers wrote.
 //!
 //! **Writing.** [`Output`] is the one way in which this workspace writes a file:
 //!

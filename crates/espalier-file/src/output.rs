@@ -12,7 +12,7 @@ use tempfile::NamedTempFile;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WriteError {
-    /// The output exists, and overwriting it was not asked for.
+    /// The output exists, and overwriting was not asked for.
     #[error("{} exists", .0.display())]
     Exists(PathBuf),
     /// The system refused to write.
@@ -26,7 +26,7 @@ pub enum WriteError {
 }
 
 impl WriteError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
@@ -35,7 +35,7 @@ impl WriteError {
         }
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {

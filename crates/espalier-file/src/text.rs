@@ -32,7 +32,7 @@ pub enum ReadError {
 }
 
 impl ReadError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
@@ -41,7 +41,7 @@ impl ReadError {
         }
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -122,19 +122,19 @@ pub fn is_utf16(bytes: &[u8]) -> bool {
     }
 }
 
-/// Two commas with nothing between, or one at an end of a line.
+/// Two commas with nothing between them, or a comma at an end of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a comma without a value before or after it")]
 pub struct EmptyField;
 
 impl EmptyField {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         Blame::Peer
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         "empty-field"

@@ -40,13 +40,13 @@ pub struct InvalidSeq {
 }
 
 impl InvalidSeq {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         Blame::Peer
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         "event-number"
@@ -55,17 +55,17 @@ impl InvalidSeq {
 
 /// An actor has used all of its event numbers, or a peer has claimed that it did. Nothing changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the actor has no event number left: all from 1 to 2^64 - 2 are used")]
+#[error("the actor has no event numbers left: 1 to 2^64 - 2 are all used")]
 pub struct Exhausted;
 
 impl Exhausted {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         Blame::Caller
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         "event-numbers-exhausted"

@@ -39,7 +39,7 @@ impl SelectionCache {
         Self::default()
     }
 
-    /// How many selections are remembered.
+    /// The number of selections that are remembered.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.read().unwrap_or_else(PoisonError::into_inner).len()

@@ -13,7 +13,7 @@ pub enum Note {
     KeptOne {
         /// The tensor.
         tensor: String,
-        /// How many elements it has.
+        /// The number of elements it has.
         elements: usize,
     },
     /// A direction could not be averaged on the sphere.
@@ -27,7 +27,7 @@ pub enum Note {
     Liars {
         /// The rule or the step before it.
         step: &'static str,
-        /// How many rows it has: fewer than inputs after `bucketing`.
+        /// The number of rows it has: fewer than inputs after `bucketing`.
         rows: usize,
         /// How many the parameter `f` means.
         asked: usize,
@@ -43,7 +43,7 @@ pub enum Note {
     StillMoving {
         /// What was sought.
         what: String,
-        /// How many steps were taken.
+        /// The number of steps taken.
         steps: usize,
     },
     /// Weights were too small beside the largest.
@@ -62,12 +62,12 @@ pub enum Note {
     },
     /// There was too much free text in the header of the base or of the first input.
     Metadata {
-        /// How many bytes it has.
+        /// Its length in bytes.
         bytes: usize,
     },
     /// The set of least diameter was too hard to find.
     Approximate {
-        /// How many rows there are.
+        /// The number of rows.
         rows: usize,
         /// How many are left out.
         liars: usize,
@@ -121,7 +121,7 @@ fn plural(count: usize) -> &'static str {
     if count == 1 { "" } else { "s" }
 }
 
-/// How many tensors a line names.
+/// The largest number of tensors that a line names.
 const NAMED: usize = 3;
 
 impl Note {

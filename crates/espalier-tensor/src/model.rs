@@ -109,7 +109,7 @@ impl Model {
         self.manifest.root()
     }
 
-    /// How many tensors there are.
+    /// The number of tensors.
     #[must_use]
     pub fn len(&self) -> usize {
         self.contents.len()

@@ -92,7 +92,7 @@ pub enum Topology {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ParseTopologyError {
-    /// The word before the first colon is no topology.
+    /// The word before the first colon is not a topology.
     #[error("unknown topology {name:?}; {}", suggestion(nearest))]
     Unknown {
         /// The word that was given.
@@ -105,7 +105,7 @@ pub enum ParseTopologyError {
     Parameters {
         /// What was given.
         text: String,
-        /// How many parameters that has.
+        /// The number of parameters in it.
         given: usize,
         /// The form it must have.
         form: &'static str,
@@ -125,13 +125,13 @@ pub enum ParseTopologyError {
 }
 
 impl ParseTopologyError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         Blame::Caller
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {

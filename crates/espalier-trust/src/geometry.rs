@@ -38,7 +38,7 @@ struct Row {
 /// ```
 #[derive(Debug, Clone)]
 pub struct Geometry {
-    /// How many elements a contribution has.
+    /// The number of elements in a contribution.
     elements: u64,
     /// By layer, then by point: the whole first, then the blocks if there is more than one.
     layers: Vec<Vec<Row>>,
@@ -128,7 +128,7 @@ impl Geometry {
         self.layers.len()
     }
 
-    /// How many elements a contribution has in a layer: all, or those of its smallest block.
+    /// The number of elements a contribution has in a layer: all, or those of its smallest block.
     pub(crate) fn elements(&self, layer: usize) -> u64 {
         if layer == 0 { self.elements } else { self.elements / BLOCKS as u64 }
     }

@@ -55,7 +55,7 @@ impl App {
     pub(crate) fn watch(&self, log: &Arc<Log>, headers: &HeaderMap) -> Answer {
         let seen = last_seen(headers)?;
         let permit = self.viewers.clone().try_acquire_owned().map_err(|_| {
-            Problem::busy(format!("{} viewers are all there can be", self.limits.viewers))
+            Problem::busy(format!("at most {} viewers are served at once", self.limits.viewers))
         })?;
         Ok(stream_from(log.clone(), seen, self.stop.clone(), permit))
     }
@@ -66,7 +66,7 @@ impl App {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Problem> {
         let done = tokio::task::spawn_blocking(work).await;
-        done.map_err(|_| Problem::defect("a defect of the server ended this request"))
+        done.map_err(|_| Problem::defect("this request failed because of a defect in the server"))
     }
 }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// Sequence numbers by author.
 type Clock = BTreeMap<String, i64>;
 
-/// How many exchanges an event tells at most, per node.
+/// The largest number of exchanges in an event, per node.
 const TOLD: usize = 4;
 
 /// The run before its first exchange.

@@ -47,17 +47,17 @@ impl Default for Settings {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServerError {
-    /// Others could reach the server, and nothing would keep them out.
-    #[error("{address} can be reached by others: it needs a token")]
+    /// Other machines could reach the server, and no token would keep them out.
+    #[error("{address} can be reached from other machines, so it needs a token")]
     NoToken {
         /// Where it was to listen.
         address: SocketAddr,
     },
-    /// A token that can be guessed, or cannot stand in a header.
-    #[error("a token is {MIN_TOKEN} or more letters, digits, `-` and `_`")]
+    /// The token is too easy to guess, or cannot be put into a header.
+    #[error("a token must be {MIN_TOKEN} or more letters, digits, `-` and `_`")]
     BadToken,
-    /// Something listens there already.
-    #[error("{address} is taken by another program")]
+    /// Another program already listens on the address.
+    #[error("another program listens on {address} already")]
     Taken {
         /// Where it was to listen.
         address: SocketAddr,
@@ -73,7 +73,7 @@ pub enum ServerError {
 }
 
 impl ServerError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
@@ -82,7 +82,7 @@ impl ServerError {
         }
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {

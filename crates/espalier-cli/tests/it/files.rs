@@ -41,9 +41,7 @@ fn json_goes_through_pipes_and_open_files() {
     pipe(&place, "pipe");
     let line = format!("(sleep 0.3; cat pipe > got.txt) & {RUN} --force --quiet --json pipe; wait");
     let ran = shell(&place, &line);
-    assert!(
-        String::from_utf8_lossy(&ran.stderr).contains("--json: waiting for a reader of")
-    );
+    assert!(String::from_utf8_lossy(&ran.stderr).contains("--json: waiting for a reader of"));
     assert_eq!(place.read("got.txt"), report);
     assert!(fs::metadata(place.path().join("pipe")).unwrap().file_type().is_fifo());
     assert!(!place.files(".").iter().any(|name| name.starts_with('.')));

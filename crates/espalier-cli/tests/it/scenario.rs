@@ -125,7 +125,7 @@ fn a_scenario_is_verified_by_running_it_again() {
 fn a_wrong_file_is_named_with_line_and_key() {
     let cases = [
         ("nodes = 5", "nodes = 1", "in/two.toml, line 6: `nodes`: must be 2 to 100000"),
-        ("nodes = 5", "nodez = 5", "in/two.toml, line 6: `nodez` is no setting"),
+        ("nodes = 5", "nodez = 5", "in/two.toml, line 6: `nodez` is not a setting"),
         ("pairs.edges", "absent.edges", "in/two.toml, line 13: `topology`: there is no file"),
         ("nodes = 5", "late_joiners = \"1@30\"", "in/two.toml, line 6: `late_joiners`: round 30"),
     ];

@@ -61,7 +61,7 @@ pub fn tensors_len(contents: u64, bytes: u64) -> u64 {
     bytes + contents * (HEADER + DIGEST)
 }
 
-/// How many bytes of tensors travel inside a frame, with the operations that name them.
+/// The number of bytes of tensors that travel inside a frame, with the operations that name them.
 #[must_use]
 pub fn inside_len(frame: &[u8]) -> u64 {
     message::inside_len(frame.get(HEADER_LEN..).unwrap_or_default())

@@ -253,7 +253,7 @@ impl MergeState {
         self.view().ops().root()
     }
 
-    /// How many operations there are. O(words) if all authors are of the genesis, otherwise the
+    /// The number of operations. O(words) if all authors are of the genesis, otherwise the
     /// views are made.
     #[must_use]
     pub fn op_count(&self) -> usize {
@@ -290,8 +290,8 @@ impl MergeState {
         self.view().visible().values()
     }
 
-    /// How many contributions were made and are gone. A retraction of what was never made is none.
-    /// O(n).
+    /// The number of contributions that were made and are gone. A retraction of what was never made
+    /// is none. O(n).
     #[must_use]
     pub fn tombstones(&self) -> u64 {
         self.view().tombstones()

@@ -10,11 +10,11 @@ use espalier_identity::canonical;
 use espalier_tensor::Manifest;
 use std::collections::BTreeMap;
 
-/// How many bytes all tensors of a contribution may have that travel with their operation. Larger
-/// ones are asked for: then they come once, whoever sends the operation.
+/// The number of bytes all tensors of a contribution may have that travel with their operation.
+/// Larger ones are asked for: then they come once, whoever sends the operation.
 pub const INSIDE: usize = 4096;
 
-/// How many tensors that may be.
+/// The largest number of these tensors.
 const MAX_INSIDE_TENSORS: usize = 128;
 
 /// Why a batch is refused. The sender or the link is at fault; nothing was changed.
@@ -24,8 +24,8 @@ pub enum BatchError {
     /// Something is cut off or impossible, such as a position beyond the roster's end.
     #[error("operations in a message do not unpack under this policy")]
     Malformed,
-    /// The same operations have another form, which is the only one allowed.
-    #[error("operations in a message are not packed as they have to be")]
+    /// The batch is not in the canonical form of its operations.
+    #[error("operations in a message are not packed in canonical form")]
     NotCanonical,
     /// Operations would unpack to too many bytes.
     #[error("operations in a message unpack to more than {MAX_MESSAGE_LEN} bytes")]
@@ -33,13 +33,13 @@ pub enum BatchError {
 }
 
 impl BatchError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         Blame::Peer
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {

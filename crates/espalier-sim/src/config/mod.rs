@@ -77,11 +77,11 @@ pub struct Config {
     pub period: Span,
     /// How long a message is under way.
     pub latency: Latency,
-    /// How many bytes a link carries per second in each direction.
+    /// The number of bytes a link carries per second in each direction.
     pub bandwidth: Option<Rate>,
     /// The nodes that retract their contributions, each with the round.
     pub retract: Vec<RetractSpec>,
-    /// How many nodes are Byzantine.
+    /// The number of Byzantine nodes.
     pub byzantine: Share,
     /// What they do, dealt out among them in turn.
     pub attack: Vec<Attack>,

@@ -38,7 +38,7 @@ pub(crate) struct Absence {
     pub(crate) chance: bool,
     /// It crashed in a trace.
     pub(crate) traced: bool,
-    /// How many outages it is in.
+    /// The number of outages it is in.
     pub(crate) outages: u32,
     /// Whether it has never been there. That is no reason, but says how it comes.
     pub(crate) new: bool,

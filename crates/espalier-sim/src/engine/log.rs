@@ -134,7 +134,7 @@ impl<'a> EventLog<'a> {
         self.stopped
     }
 
-    /// How many records there are.
+    /// The number of records.
     pub(crate) fn count(&self) -> u64 {
         self.count
     }

@@ -85,7 +85,7 @@ pub fn simulate_watched(
 ) -> Result<Report, SimError> {
     config.check()?;
     if config.wire == Wire::Counted {
-        return Err(field("wire", "what is watched needs frames: use auto or frames"));
+        return Err(field("wire", "a watched run needs frames; use auto or frames"));
     }
     let family = model.map(|file| Family::Path(file.to_string_lossy().into_owned()));
     let actual = Config { model: family.unwrap_or(config.model.clone()), ..config.clone() };

@@ -43,7 +43,7 @@ pub struct Report {
     pub rounds: Vec<Round>,
     /// The exchanges. Above 1,000 nodes only the last 100,000.
     pub audit: Vec<AuditEntry>,
-    /// How many exchanges there were.
+    /// The number of exchanges.
     pub audit_total: u64,
     /// Encoding and decoding each node's final state, really done.
     pub round_trip: Vec<RoundTrip>,
@@ -155,7 +155,7 @@ pub struct Round {
     pub round: u32,
     /// Mean L2 distance between the resolved models over all pairs of sampled active honest nodes.
     pub mean_pairwise_l2: Option<f64>,
-    /// How many different states the active honest nodes hold, all of them counted.
+    /// The number of different states the active honest nodes hold, all of them counted.
     pub distinct_states: u32,
     /// The state hash of each sampled node.
     pub state_hash: Vec<Digest>,
@@ -269,7 +269,7 @@ pub struct TraceEntry {
     pub seq: u64,
     /// Logical time.
     pub lamport: u64,
-    /// How many heads it had seen.
+    /// The number of heads it had seen.
     pub deps: u32,
     /// What it says, in words.
     pub text: String,

@@ -1,4 +1,4 @@
-//! Writing a report: three files, each complete or not there.
+//! Writing a report: three files, each complete or absent.
 
 use super::{AuditEntry, Report};
 use espalier_file::WriteError;

@@ -148,7 +148,7 @@ struct Bench<'j, 'a> {
     honest: &'j [bool],
     /// Whether states can be looked at. Not while exchanges work on copies.
     states: bool,
-    /// How many operations each node held.
+    /// The number of operations each node held.
     counts: Vec<usize>,
 }
 

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::AddAssign;
 use std::sync::Arc;
 
-/// How many records of the event log are kept.
+/// The number of records of the event log that are kept.
 const LAST: usize = 24;
 
 /// How much happened, so that one sees what was tried.

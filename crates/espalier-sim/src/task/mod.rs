@@ -63,7 +63,7 @@ impl Finished {
     }
 }
 
-/// How many nodes a folder of models is for; `None` for every other family.
+/// The number of nodes a folder of models is for; `None` for every other family.
 ///
 /// # Errors
 /// [`SimError`] if the folder cannot be read.
@@ -92,7 +92,7 @@ fn folder(path: &Path) -> Result<Option<Folder>, SimError> {
 
 fn no_model(path: &str) -> SimError {
     let hint = did_you_mean(nearest(path, &["digits", "synthetic:16x16"]));
-    let forms = "it is digits, synthetic:SHAPE such as synthetic:16x16, or a path";
+    let forms = "use digits, synthetic:SHAPE such as synthetic:16x16, or a path";
     field("model", format!("there is no file or folder `{path}`{hint}; {forms}"))
 }
 

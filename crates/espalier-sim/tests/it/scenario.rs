@@ -301,7 +301,7 @@ const WRONG: &[(&str, usize, &[&str])] = &[
 
 /// Lines of a run, in the fifth line of a file, and what the message must say.
 const WRONG_SETTINGS: &[(&str, &[&str])] = &[
-    ("nodez = 3", &["`nodez` is no setting", "did you mean `nodes`?"]),
+    ("nodez = 3", &["`nodez` is not a setting", "did you mean `nodes`?"]),
     ("late-joiners = \"2@3\"", &["did you mean `late_joiners`?"]),
     ("nme = \"b\"", &["did you mean `name`?"]),
     ("seed = 3", &["seeds of all runs stand at the top"]),
@@ -333,8 +333,8 @@ const WRONG_SETTINGS: &[(&str, &[&str])] = &[
     ("vary.nodes = []", &["`nodes` needs a list"]),
     ("vary.nodes = [8, 1]", &["`nodes`", "2 to 100000"]),
     ("vary.nodes = [8, \"x\"]", &["`nodes`", "whole number"]),
-    ("vary.nodes = [8, 8]", &["two runs are called `a, nodes 8`"]),
-    ("vary.nodez = [8]", &["`nodez` is no setting"]),
+    ("vary.nodes = [8, 8]", &["two runs have the name `a, nodes 8`"]),
+    ("vary.nodez = [8]", &["`nodez` is not a setting"]),
     ("vary.seed = [8]", &["stand at the top"]),
 ];
 
@@ -349,7 +349,7 @@ fn what_is_wrong_is_named_with_its_line() {
     for (text, line, parts) in cases.chain(settings) {
         let error = parse(&text).err().unwrap_or_else(|| panic!("read: {text}")).to_string();
         // What is wrong with a whole run stands at its beginning.
-        let line = if error.contains("two runs are called `a, ") { 3 } else { line };
+        let line = if error.contains("two runs have the name `a, ") { 3 } else { line };
         let place = format!("folder/file.toml, line {line}: ");
         assert!(error.starts_with(&place), "{text}\n{error}");
         for part in parts {

@@ -40,7 +40,10 @@ fn faults_have_their_line() {
 fn a_list_without_edges_says_so() {
     for text in ["", "\n", "# 0 1\n"] {
         let error = parse_edge_list(text, 4).unwrap_err().to_string();
-        assert_eq!(error, "edge list: no edges; give it a line for each of them, as in \"0 1\"");
+        assert_eq!(
+            error,
+            "edge list: no edges; give each of them a line for each of them, as in \"0 1\""
+        );
     }
 }
 

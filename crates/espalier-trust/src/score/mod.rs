@@ -32,7 +32,7 @@ pub struct Constants {
     /// How much stronger than the mean of the others the leading direction of a collusion split
     /// has to be. In 1/64.
     pub split_64ths: u32,
-    /// How many pooled deviations apart the sides of a split have to lie. In 1/64.
+    /// The number of pooled deviations apart the sides of a split have to lie. In 1/64.
     pub gap_64ths: u32,
     /// By how much, divided by h − 1, the gap is raised where there are few authors. In 1/64.
     pub few_gap_64ths: u32,
@@ -41,7 +41,7 @@ pub struct Constants {
     /// How much of what the leading direction explains of the inner products within the smaller
     /// side of a split has to be there, in percent.
     pub shared_percent: u32,
-    /// How many splits are followed, one after the other.
+    /// The number of splits that are followed, one after the other.
     pub splits: u32,
     /// Whether a split convicts only if the majority side does not split again: where groups are
     /// natural there are more than two.
@@ -218,19 +218,19 @@ pub enum Judgement {
     Judged,
     /// A majority of the roster has not contributed anything comparable yet.
     NoMajority {
-        /// How many comparable contributions there are.
+        /// The number of comparable contributions.
         comparable: usize,
         /// The smallest majority of the roster.
         needed: usize,
     },
     /// With fewer than four authors a majority holds no liar that distances could show.
     FewAuthors {
-        /// How many authors are on the roster.
+        /// The number of authors on the roster.
         roster: usize,
     },
     /// Contributions have so few elements that honest ones differ by chance as much as any others.
     FewElements {
-        /// How many float elements a contribution has.
+        /// The number of float elements in a contribution.
         elements: u64,
     },
 }

@@ -22,7 +22,7 @@ const HARM: f64 = 0.1;
 pub struct CellResult {
     /// The cell that was run.
     pub cell: Cell,
-    /// How many nodes lied.
+    /// The number of nodes that lied.
     pub liars: u32,
     /// The round from which all honest replicas held one state; null if they never did.
     pub converged: Option<u32>,
@@ -43,9 +43,9 @@ pub struct CellResult {
     pub recall: Option<f64>,
     /// The liars' share of the final weight, 0 to 1.
     pub weight: f64,
-    /// How many honest nodes were isolated.
+    /// The number of honest nodes that were isolated.
     pub honest_isolated: u32,
-    /// How many authors were convicted by evidence, and how many of them were honest.
+    /// The number of authors that were convicted by evidence, and how many of them were honest.
     pub convicted: (u32, u32),
     /// Bytes of operations other than contributions over bytes of contributed tensors.
     pub trust_bytes: f64,

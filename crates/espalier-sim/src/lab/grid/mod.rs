@@ -68,7 +68,7 @@ pub struct GridConfig {
 pub struct Retrain {
     /// Gossip rounds between two trainings.
     pub every: u32,
-    /// How many trainings after the first.
+    /// The number of trainings after the first.
     pub times: u32,
 }
 
@@ -252,12 +252,13 @@ impl GridConfig {
         }
         let cells = axes.iter().fold(1_usize, |cells, (_, len)| cells.saturating_mul(*len));
         if cells > MAX_CELLS {
-            let problem = format!("{cells} runs are more than {MAX_CELLS}; ask for fewer");
+            let problem =
+                format!("{cells} runs are more than the limit of {MAX_CELLS}; ask for fewer");
             return Err(field("seeds", problem));
         }
         self.check_axes()?;
         if !self.attest && self.model != Family::Digits {
-            let problem = "only nodes with data measure each other: leave it out, or use digits";
+            let problem = "only nodes with data measure each other; leave it out, or use digits";
             return Err(field("attest", problem));
         }
         self.cells().iter().try_for_each(|cell| cell.config(self).check())

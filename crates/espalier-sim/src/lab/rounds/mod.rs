@@ -192,7 +192,7 @@ impl RoundsConfig {
         }
     }
 
-    /// How many networks are drawn at most, those that there are not included.
+    /// The largest number of networks drawn, counting combinations for which none exists.
     #[must_use]
     pub fn draws(&self) -> usize {
         self.topologies.as_ref().map_or(11, Vec::len) * self.nodes.len() * self.seeds.len()

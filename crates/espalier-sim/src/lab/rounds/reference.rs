@@ -17,7 +17,7 @@ const EARLIER: [(Topology, [(f64, f64); 2]); 5] = [
     (Topology::Star, [(2.0, 0.5), (2.0, 0.5)]),
     (Topology::Hypercube, [(10.1, 0.05), (14.1, 0.05)]),
 ];
-/// How many nodes these are of.
+/// The number of nodes that these figures are for.
 const EARLIER_NODES: u32 = 1_024;
 /// How often they were measured is not known. They are judged as means of this many runs.
 const EARLIER_RUNS: f64 = 100.0;

@@ -108,7 +108,7 @@ impl Scenario {
         let first = first.or(self.seeds.first().copied()).unwrap_or(1);
         limit("seeds", count, MAX_SEEDS)?;
         if first.checked_add(count as u64).is_none() {
-            let problem = format!("seeds beyond 2^64 - 1: {count} from {first} on");
+            let problem = format!("{count} seeds from {first} go beyond 2^64 - 1");
             return Err(ScenarioError::Limit(problem));
         }
         self.seeds = (first..first + count as u64).collect();
@@ -129,7 +129,7 @@ impl Scenario {
                 return Err(ScenarioError::Limit(format!("the name of a run {problem}")));
             }
             if !names.insert(&run.name) {
-                return Err(ScenarioError::Limit(format!("two runs are called `{}`", run.name)));
+                return Err(ScenarioError::Limit(format!("two runs have the name `{}`", run.name)));
             }
             run.config.check().map_err(|error| run.failed(None, error))?;
         }

@@ -59,7 +59,7 @@ pub struct SummaryCurves {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Curve {
-    /// How many seeds have the figure.
+    /// The number of seeds that have the figure.
     pub n: Vec<u32>,
     /// Their mean.
     pub mean: Vec<Option<f64>>,
