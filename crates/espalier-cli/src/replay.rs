@@ -17,14 +17,15 @@ use std::path::Path;
 
 /// The number of nodes shown if none is asked for.
 const NODES_SHOWN: usize = 16;
-/// So many nodes are set up for the shortest of logs.
+/// This many nodes are set up for the shortest of logs.
 const FEW_NODES: u64 = 64;
 /// An event takes no fewer bytes in a log.
 const LEAST_LINE: u64 = 24;
 /// The largest number of names that a line lists.
 const NAMES_SHOWN: usize = 12;
 
-/// Runs a simulation and writes its event log. Beside the report: whether the log was written.
+/// Runs a simulation and writes its event log. Returns, with the report, whether the log was
+/// written.
 pub(crate) fn record(
     config: &Config,
     log: Output,

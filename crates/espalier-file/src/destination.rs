@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 /// As many links are followed as Linux follows.
 pub(crate) const MAX_LINKS: usize = 40;
 
-/// What is written to if a path is.
+/// What writing to a path writes to.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Destination {
     /// A regular file, or none yet.
     File {
-        /// Where it is or will be, with all links followed.
+        /// The path of the file, with all links followed.
         path: PathBuf,
-        /// What is there.
+        /// The metadata of the file, if it exists.
         existing: Option<Metadata>,
     },
     /// Something that is not a regular file, or one that is open already: bytes go through.

@@ -1,4 +1,4 @@
-//! Folders for what is written, made if they are not there.
+//! Folders for outputs, created if they do not exist.
 
 use crate::destination::{MAX_LINKS, folder_of};
 use crate::output::{WriteError, check};

@@ -6,8 +6,8 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-/// Why a file or its text was not read: it is not there, may not be read, or is not what it should
-/// be. The message does not name the file.
+/// Why a file or its text was not read: it does not exist, may not be read, or is not what it
+/// should be. The message does not name the file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
@@ -17,7 +17,7 @@ pub enum ReadError {
     /// The file has more bytes than the limit.
     #[error("it is over the limit of {}", Size(*.limit))]
     TooLong {
-        /// In bytes.
+        /// The limit, in bytes.
         limit: u64,
     },
     /// The file is UTF-16 text.
@@ -26,7 +26,7 @@ pub enum ReadError {
     /// The file is not text.
     #[error("line {line} is not UTF-8 text")]
     NotText {
-        /// From 1.
+        /// The number of the line, from 1.
         line: usize,
     },
 }

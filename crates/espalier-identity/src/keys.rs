@@ -7,7 +7,7 @@ use espalier_blame::Blame;
 
 /// A peer: its Ed25519 public key. Ordered by its bytes, which is the order of authors everywhere.
 ///
-/// Any 32 bytes can be held; bytes that are no valid key simply never verify a signature.
+/// Any 32 bytes can be held; bytes that are not a valid key simply never verify a signature.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerId([u8; 32]);
 

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked<A>")]
 pub struct Dot<A> {
-    /// Who caused the event.
+    /// The actor that caused the event.
     pub actor: A,
     /// Its number among the actor's events, from 1 to [`Dot::MAX_SEQ`].
     pub seq: u64,
@@ -35,7 +35,7 @@ struct Unchecked<A> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{seq} is not the number of an event: events are numbered from 1 to 2^64 - 2")]
 pub struct InvalidSeq {
-    /// The number.
+    /// The number that is not one.
     pub seq: u64,
 }
 
@@ -87,7 +87,7 @@ impl<A> Dot<A> {
         self.check().is_ok()
     }
 
-    /// That it names an event.
+    /// Checks that it names an event.
     ///
     /// # Errors
     /// [`InvalidSeq`] if it does not.

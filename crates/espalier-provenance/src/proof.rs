@@ -15,7 +15,7 @@ pub struct ProofStep {
     pub sibling: Digest,
 }
 
-/// That a map with a known root holds `key` with `value`.
+/// A proof that a map with a known root holds `key` with `value`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InclusionProof {

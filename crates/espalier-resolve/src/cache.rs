@@ -45,7 +45,7 @@ impl SelectionCache {
         self.0.read().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// Whether none is.
+    /// Whether no selection is remembered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

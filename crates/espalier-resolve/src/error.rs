@@ -13,7 +13,7 @@ pub enum StrategyError {
     /// There is no strategy of this name.
     #[error("there is no strategy `{name}`{}", did_you_mean(*.suggestion))]
     Unknown {
-        /// What was asked for.
+        /// The name or value that was asked for.
         name: String,
         /// The strategy whose name is nearest, if one is near.
         suggestion: Option<&'static str>,
@@ -42,7 +42,7 @@ pub enum StrategyError {
         parameter: &'static str,
         /// What was given.
         value: String,
-        /// What is possible.
+        /// The values that are allowed.
         range: ParameterRange,
     },
 }
@@ -97,7 +97,7 @@ pub enum ResolveError {
         id: Digest,
         /// What it was compared with, in words.
         with: String,
-        /// In which tensor, and what both sides have.
+        /// The tensor in which they differ, and what both sides have.
         mismatch: Box<Mismatch>,
     },
     /// A tensor of integers is not the same everywhere, and `buffers = error` merges none.
@@ -114,7 +114,7 @@ pub enum ResolveError {
         dtype: Dtype,
         /// The contribution that differs.
         id: Digest,
-        /// From what it differs, in words.
+        /// What it differs from, in words.
         with: String,
         /// Index of the first element that differs.
         element: usize,

@@ -20,7 +20,7 @@ pub enum Note {
     Linear {
         /// The tensor.
         tensor: String,
-        /// Why.
+        /// The reason.
         reason: &'static str,
     },
     /// More liars were assumed than a rule or a step tolerates: less than half of its rows.
@@ -29,14 +29,14 @@ pub enum Note {
         step: &'static str,
         /// The number of rows it has: fewer than inputs after `bucketing`.
         rows: usize,
-        /// How many the parameter `f` means.
+        /// The number that the parameter `f` stands for.
         asked: usize,
-        /// How many were assumed instead.
+        /// The number that was assumed instead.
         used: usize,
     },
     /// A density was too small to be drawn.
     Density {
-        /// What was asked for.
+        /// The name or value that was asked for.
         asked: String,
     },
     /// An iteration was ended before its result stood still.
@@ -46,18 +46,18 @@ pub enum Note {
         /// The number of steps taken.
         steps: usize,
     },
-    /// Weights were too small beside the largest.
+    /// Weights were too small compared with the largest.
     SmallWeights {
-        /// How many.
+        /// The number of them.
         count: usize,
-        /// Of how many.
+        /// The number of all inputs.
         inputs: usize,
     },
     /// Inputs that are not finite, or too long to be measured, were left out.
     NotFinite {
-        /// How many.
+        /// The number of them.
         count: usize,
-        /// Of how many.
+        /// The number of all inputs.
         inputs: usize,
     },
     /// There was too much free text in the header of the base or of the first input.
@@ -69,7 +69,7 @@ pub enum Note {
     Approximate {
         /// The number of rows.
         rows: usize,
-        /// How many are left out.
+        /// The number of rows left out.
         liars: usize,
     },
 }

@@ -14,7 +14,7 @@ pub struct StrategyInfo {
     pub aliases: &'static [&'static str],
     /// What it computes, in a line.
     pub summary: &'static str,
-    /// Where it was published.
+    /// The publication that it comes from.
     pub source: &'static str,
     /// Its own parameters. Every strategy also has `accumulate`, `dtype` and `buffers`.
     pub parameters: &'static [ParameterInfo],

@@ -95,7 +95,7 @@ impl Strategy {
         self.info.uses_randomness
     }
 
-    /// How often every input is read at most.
+    /// The greatest number of times that an input is read.
     #[must_use]
     pub fn passes(&self) -> u8 {
         self.info.passes

@@ -44,9 +44,9 @@ pub enum TensorError {
     Read {
         /// What was tried.
         action: &'static str,
-        /// With which file.
+        /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
     /// The operating system refused to write.
@@ -175,7 +175,7 @@ pub enum FormatError {
     Dtype {
         /// The tensor.
         tensor: String,
-        /// Which type.
+        /// The name of the type.
         source: UnsupportedDtype,
     },
     /// The data of a tensor does not follow the data of the one before it.
@@ -186,9 +186,9 @@ pub enum FormatError {
     Offset {
         /// The tensor.
         tensor: String,
-        /// Where the header says its data starts.
+        /// The offset at which its data starts, according to the header.
         start: u64,
-        /// Where it should.
+        /// The offset at which it should.
         expected: u64,
     },
     /// A tensor's range and its shape disagree.
@@ -196,9 +196,9 @@ pub enum FormatError {
     Size {
         /// The tensor.
         tensor: String,
-        /// Where its data starts.
+        /// The offset at which its data starts.
         start: u64,
-        /// Where it ends.
+        /// The offset at which it ends.
         end: u64,
         /// The number of bytes its shape has, in words if that does not fit 64 bits.
         needed: String,
@@ -212,7 +212,7 @@ pub enum FormatError {
     DataLength {
         /// Bytes after the header.
         actual: u64,
-        /// Where the last tensor ends.
+        /// The offset at which the last tensor ends.
         expected: u64,
     },
     /// A shard's name in an index leads out of the folder.
@@ -226,9 +226,9 @@ pub enum FormatError {
     ShardMissing {
         /// The name of the first that is missing.
         shard: String,
-        /// How many are.
+        /// The number of missing shards.
         missing: usize,
-        /// How many there should be.
+        /// The number that there should be.
         of: usize,
     },
     /// A shard was given without its index, and only the index shows that nothing is missing.
@@ -241,9 +241,9 @@ pub enum FormatError {
     Shard {
         /// The name.
         shard: String,
-        /// How many there should be.
+        /// The number that there should be.
         of: u64,
-        /// Whether there is an index beside it.
+        /// Whether there is an index next to it.
         index: bool,
     },
     /// The index places a tensor in a shard that does not have it.

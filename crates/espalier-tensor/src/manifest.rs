@@ -107,7 +107,7 @@ pub enum ManifestError {
         /// The tensor.
         tensor: String,
     },
-    /// More than [`MAX_TENSORS`] tensors.
+    /// There are more than [`MAX_TENSORS`] tensors.
     #[error("a model has {count} tensors; at most {MAX_TENSORS} are allowed")]
     TooMany {
         /// The number of them.

@@ -61,7 +61,7 @@ pub enum EdgeListProblem {
     /// The file is UTF-16 text.
     #[error("UTF-16 text; save it as UTF-8")]
     Utf16,
-    /// A comma too many.
+    /// There is a comma too many.
     #[error(transparent)]
     Field(#[from] EmptyField),
     /// The list has no edges.

@@ -48,7 +48,7 @@ pub enum TopologyError {
         topology: String,
         /// The number of nodes asked for.
         nodes: usize,
-        /// What would be right.
+        /// What is allowed.
         wants: String,
     },
     /// The number of nodes is not rows × columns with both at least 3.
@@ -79,7 +79,7 @@ pub enum TopologyError {
         topology: String,
         /// The number of nodes.
         nodes: usize,
-        /// How often it was drawn.
+        /// The number of draws.
         draws: u32,
         /// A parameter value that would work.
         hint: String,

@@ -27,7 +27,7 @@ pub const FORMS: [&str; 12] = [
     "file:PATH",
 ];
 
-/// Each of [`FORMS`] with parameters that often do, in their order.
+/// Each of [`FORMS`] with usual parameters, in the same order.
 pub const EXAMPLES: [&str; 12] = [
     "random",
     "ring",
@@ -59,13 +59,13 @@ pub const EXAMPLES: [&str; 12] = [
 pub enum Topology {
     /// A ring, and each other chord with probability .45. Dense: about .225 n² edges.
     Random,
-    /// Node i beside i + 1, closed to a cycle (one edge when n = 2).
+    /// Node i next to node i + 1, closed to a cycle (one edge when n = 2).
     Ring,
     /// Node 0 is the hub, every other node a leaf.
     Star,
     /// Every pair; never stored edge by edge.
     Complete,
-    /// Node i beside i + 1, open.
+    /// Node i next to node i + 1, open.
     Line,
     /// Rows × columns with wrap-around, as square as n allows, both at least 3; node
     /// `row * columns + column`.
@@ -119,7 +119,7 @@ pub enum ParseTopologyError {
         parameter: char,
         /// What was given.
         value: String,
-        /// What would be right.
+        /// What is allowed.
         wants: &'static str,
     },
 }

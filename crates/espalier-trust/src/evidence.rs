@@ -139,7 +139,7 @@ impl<R: Record> Evidence<R> {
         self.0.range((*accused, least)..=(*accused, most)).next().is_some()
     }
 
-    /// Everybody convicted.
+    /// All convicted authors.
     pub fn convicted(&self) -> BTreeSet<PeerId> {
         self.0.keys().map(|(accused, _)| *accused).collect()
     }

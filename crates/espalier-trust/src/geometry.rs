@@ -1,16 +1,16 @@
 //! Squared distances between contributions, whole and by block, with the neighbours of each in
 //! order of distance.
 
-/// Into how many contiguous blocks a contribution is cut, so that one poisoned block cannot hide
-/// in the norm of the whole.
+/// The number of contiguous blocks into which a contribution is cut, so that one poisoned block
+/// cannot hide in the norm of the whole.
 pub const BLOCKS: usize = 16;
 
 /// A block of fewer elements than this differs between honest contributions by chance as much as
 /// the block test looks for.
 const LEAST_OF_A_BLOCK: u64 = 16;
 
-/// Into how many blocks a contribution of so many elements is cut: [`BLOCKS`], or 1 where a block
-/// would have fewer than 16 elements.
+/// The number of blocks into which a contribution of `elements` elements is cut: [`BLOCKS`], or 1
+/// where a block would have fewer than 16 elements.
 #[must_use]
 pub const fn blocks_of(elements: u64) -> usize {
     if elements >= LEAST_OF_A_BLOCK * BLOCKS as u64 { BLOCKS } else { 1 }
@@ -94,13 +94,13 @@ impl Geometry {
         new
     }
 
-    /// How many points.
+    /// The number of points.
     #[must_use]
     pub fn len(&self) -> usize {
         self.layers.first().map_or(0, Vec::len)
     }
 
-    /// Whether there are none.
+    /// Whether it is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -60,7 +60,7 @@ impl App {
         Ok(stream_from(log.clone(), seen, self.stop.clone(), permit))
     }
 
-    /// Computes something that takes its time, beside the threads that answer.
+    /// Computes something that takes its time, next to the threads that answer.
     pub(crate) async fn compute<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,

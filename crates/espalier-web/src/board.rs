@@ -34,7 +34,7 @@ impl Status {
     }
 }
 
-/// How far it is.
+/// Its progress.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Stage {
     pub(crate) status: Status,
@@ -265,7 +265,7 @@ impl Board {
         }
     }
 
-    /// Whether the next that waits may begin: beside others, only if memory is left for it when
+    /// Whether the next that waits may begin: next to others, only if memory is left for it when
     /// they have taken what they need.
     fn has_room(&self, tables: &Tables) -> bool {
         let next = tables.waiting.front().map_or(0, |work| work.core().need);

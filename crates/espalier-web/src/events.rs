@@ -127,7 +127,7 @@ fn changes<'a>(
     now.iter().enumerate().map(of_node).collect()
 }
 
-/// Four numbers for each exchange that was no noop.
+/// Four numbers for each exchange that was not a noop.
 fn flat<S: Serializer>(passed: &[Passed], serializer: S) -> Result<S::Ok, S::Error> {
     let nodes = passed.iter().map(|one| one.from.max(one.to) as usize + 1).max().unwrap_or(0);
     let told = passed.iter().filter(|one| one.outcome != Outcome::Noop).take(TOLD * nodes);

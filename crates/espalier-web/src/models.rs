@@ -59,7 +59,7 @@ struct Shelf {
     models: VecDeque<Arc<Upload>>,
     /// Bytes that uploads under way have written.
     arriving: u64,
-    /// How many are under way.
+    /// The number of uploads under way.
     under_way: usize,
 }
 

@@ -98,7 +98,7 @@ impl Query {
     }
 }
 
-/// A JSON body of at most so many bytes.
+/// A JSON body of at most `most` bytes.
 ///
 /// # Errors
 /// What is wrong with it, and where.

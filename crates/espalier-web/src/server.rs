@@ -28,11 +28,11 @@ const MIN_TOKEN: usize = 16;
 /// Where a server listens, for whom, and how much it takes on.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Port 0 is any free one.
+    /// The address to listen on; port 0 stands for any free port.
     pub address: SocketAddr,
-    /// What every request must bring; needed unless `address` is of this machine alone.
+    /// The token that every request must carry; required unless `address` is a loopback address.
     pub token: Option<String>,
-    /// Bounds.
+    /// The limits of the server.
     pub limits: Limits,
 }
 
@@ -50,7 +50,7 @@ pub enum ServerError {
     /// Other machines could reach the server, and no token would keep them out.
     #[error("{address} can be reached from other machines, so it needs a token")]
     NoToken {
-        /// Where it was to listen.
+        /// The address it was to listen on.
         address: SocketAddr,
     },
     /// The token is too easy to guess, or cannot be put into a header.
@@ -59,7 +59,7 @@ pub enum ServerError {
     /// Another program already listens on the address.
     #[error("another program listens on {address} already")]
     Taken {
-        /// Where it was to listen.
+        /// The address it was to listen on.
         address: SocketAddr,
     },
     /// The system refused what a server needs.
@@ -67,7 +67,7 @@ pub enum ServerError {
     Io {
         /// What was tried.
         action: String,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
 }
@@ -108,14 +108,14 @@ pub struct Server {
 pub struct Stopper(watch::Sender<bool>);
 
 impl Stopper {
-    /// No new connections; those that are there end soon.
+    /// Refuses new connections and ends the open ones soon.
     pub fn stop(&self) {
         self.0.send_replace(true);
     }
 }
 
 impl Server {
-    /// Binds an address. Inside a tokio runtime.
+    /// Binds an address. Must be called inside a tokio runtime.
     ///
     /// # Errors
     /// [`ServerError`].
@@ -141,13 +141,13 @@ impl Server {
         Ok(Self { listener, address, app, stop })
     }
 
-    /// Where it listens.
+    /// The address that the server listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What stops it.
+    /// A handle that stops the server.
     #[must_use]
     pub fn stopper(&self) -> Stopper {
         Stopper(self.stop.clone())

@@ -221,7 +221,7 @@ impl Fault {
         Ok(self.clone().convict(accused))
     }
 
-    /// Whom it convicts; `None` if what it shows is no fault.
+    /// Whom it convicts; `None` if what it shows is not a fault.
     fn accused(&self) -> Result<Option<PeerId>, FaultError> {
         let (author, is_fault) = match self {
             Self::Equivocation { first, second } => {
@@ -375,7 +375,7 @@ pub(crate) fn breaks(first: &VerifiedOp, second: &VerifiedOp) -> bool {
 }
 
 /// E7: whether a path by hash leads from a contribution to an earlier one of the same tensors by
-/// somebody else. To contribute one's own base again is no copy.
+/// somebody else. Contributing one's own base again is not a copy.
 fn copies(copy: &VerifiedOp, path: &[Blob], original: &Blob) -> Result<bool, FaultError> {
     let original = read(original)?;
     let (Some(later), Some(earlier)) = (copy.contribution(), original.contribution()) else {

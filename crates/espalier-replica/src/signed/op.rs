@@ -150,7 +150,7 @@ pub enum Body {
     },
     /// I found a fault that proves itself.
     Evidence(Fault),
-    /// I want a key on the roster, or off it. Of no effect unless the author is of the genesis.
+    /// I want a key on the roster, or off it. Has no effect unless the author is in the genesis.
     Vote {
         /// The key that is voted on.
         subject: PeerId,

@@ -267,8 +267,8 @@ impl MergeState {
         self.policy().admits(author) || self.view().accepts(self.policy(), author)
     }
 
-    /// The current roster, ascending: the genesis and whom it admitted, without whom it expelled.
-    /// In an open federation the authors seen. O(n).
+    /// The current roster, ascending: the genesis and the keys it admitted, without those it
+    /// expelled. In an open federation the authors seen. O(n).
     #[must_use]
     pub fn roster(&self) -> BTreeSet<PeerId> {
         self.view().roster(self.policy())

@@ -24,7 +24,7 @@ pub struct TrustTable {
 }
 
 impl TrustTable {
-    /// Whether the distances between contributions had their say. Without it, full accuracy means
+    /// Whether the distances between contributions could be judged. If not, full accuracy means
     /// only that nothing is known.
     #[must_use]
     pub const fn judgement(&self) -> Judgement {
@@ -49,7 +49,7 @@ impl Deref for TrustTable {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResolutionError {
-    /// Nobody has contributed, or nobody who did is trusted.
+    /// Nobody has contributed, or no contributor is trusted.
     #[error("no contribution is left to merge: {visible} visible, of which {isolated} isolated")]
     Nothing {
         /// The number of visible contributions.

@@ -118,7 +118,7 @@ impl Chosen<'_> {
     }
 }
 
-/// How many bytes say which of so many layouts a contribution has.
+/// The number of bytes that say which of `of` layouts a contribution has.
 pub(crate) fn index_len(layouts: usize) -> usize {
     match layouts {
         0 | 1 => 0,

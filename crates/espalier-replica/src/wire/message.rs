@@ -158,7 +158,7 @@ pub(crate) struct Symbols {
 /// The first bytes of a hash over all operations of a log up to a point.
 pub(crate) type Mark = [u8; 8];
 
-/// A point of somebody's log of operations: after so many.
+/// A point of somebody's log: the number of operations before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Point {
     pub(crate) position: u64,
@@ -207,7 +207,7 @@ pub(crate) enum Message<'a> {
     },
     /// Coded symbols of my operations: find out in which we differ.
     Symbols(Symbols),
-    /// These were not enough: send me so many more from this index on.
+    /// These were not enough: send me `count` more from index `first` on.
     More { scope: Scope, first: u64, count: u64 },
     /// Operations in which we differ, and which others I want, short under this salt.
     Repair {

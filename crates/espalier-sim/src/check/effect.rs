@@ -1,4 +1,4 @@
-//! What of a configuration would have no effect, without a word, beside what else it says.
+//! Settings of a configuration that would silently have no effect, given the others.
 
 use crate::config::{Clock, Config, Cut, Family, Metrics, Share, Span, Spread};
 use crate::course::membership::{Membership, Named, time_of};

@@ -18,7 +18,7 @@ const MAX_REGIONS: usize = 4_096;
 pub(crate) enum Fate {
     /// It is never heard.
     Lost,
-    /// It arrives after so many rounds, at their start.
+    /// It arrives after this many rounds, at their start.
     Rounds(u32),
     /// It is held back until the other exchanges of its round are over.
     HeldBack,
@@ -105,7 +105,7 @@ impl Links {
         }
     }
 
-    /// Draws the fate of a message of so many bytes that is sent at `now`.
+    /// Draws the fate of a message of `bytes` bytes that is sent at `now`.
     pub(crate) fn fate(
         &mut self,
         (from, to): (usize, usize),

@@ -80,7 +80,7 @@ impl ReplayError {
     }
 }
 
-/// Where a run does something else than the log says.
+/// The first place where a run differs from its log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Divergence {
     /// The number of the event, from 1.
@@ -91,7 +91,7 @@ pub struct Divergence {
     pub happened: Option<Logged>,
 }
 
-/// What became of a replay.
+/// The outcome of a replay.
 #[derive(Debug)]
 pub struct Replayed {
     /// The configuration of the log.
@@ -125,7 +125,7 @@ impl Replayed {
     }
 }
 
-/// [`crate::simulate`], with every event written to `log`. Beside the report: whether that
+/// [`crate::simulate`], with every event written to `log`. Returns, with the report, whether that
 /// succeeded. A log that fails, as on a full disk, does not end the run.
 ///
 /// # Errors

@@ -52,7 +52,7 @@ impl VerifyError {
     }
 }
 
-/// A place where the report says something else than the run.
+/// A place where the report differs from the run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
     /// The place, as a path of field names and indices.

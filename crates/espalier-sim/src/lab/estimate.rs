@@ -36,7 +36,7 @@ pub struct Estimate {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Interval {
-    /// Over how many seeds; those without the figure do not count.
+    /// The number of seeds; those without the figure do not count.
     pub n: u32,
     /// The mean.
     pub mean: f64,

@@ -104,7 +104,7 @@ pub struct TopologyInfo {
     pub rounds_lower: u32,
     /// At most this many, with high probability.
     pub rounds_upper: u32,
-    /// Where the bounds come from.
+    /// The theorem that the bounds come from.
     pub bound_source: String,
 }
 

@@ -24,7 +24,7 @@ pub(crate) struct Drilled {
     pub(crate) coverage: Coverage,
     /// Over everything that happened.
     pub(crate) log: Digest,
-    /// The last of it.
+    /// The last records of the event log.
     pub(crate) last: Vec<Logged>,
     /// The nodes that lie, by number.
     pub(crate) liars: Vec<u32>,

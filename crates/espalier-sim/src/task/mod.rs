@@ -212,7 +212,7 @@ impl Task {
         }
     }
 
-    /// In which order a node sees its examples in a training round.
+    /// The order in which a node sees its examples in a training round.
     fn order(&self, node: usize, round: u64) -> Dice {
         self.seeds.rng("digits order", node as u64 + (round << 32))
     }

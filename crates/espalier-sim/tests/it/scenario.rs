@@ -223,8 +223,8 @@ fn results_that_cannot_be_those_of_the_scenario_fail_without_a_run() {
     assert_eq!(with("/results/1/seed", json!(77)), ["results[1]"]);
 }
 
-/// A setting that comes to nothing in every run that has it is refused at its line; beside one that
-/// varies it may come to nothing here and there.
+/// A setting that comes to nothing in every run that has it is refused at its line; next to one
+/// that varies it may come to nothing here and there.
 #[test]
 fn settings_without_effect_are_named() {
     let text = |settings: &str| {

@@ -24,7 +24,7 @@ pub struct Constants {
     pub c2_64ths: u32,
     /// The ratio within one block that counts like `c2`. In 1/64.
     pub block_64ths: u32,
-    /// By how much, divided by h − 1, these three are raised where few authors share a ball. In
+    /// What is added to these three, divided by h − 1, where few authors share a ball. In
     /// 1/64.
     pub few_64ths: u32,
     /// Contributions nearer than the majority's squared radius over this share their mass.
@@ -32,9 +32,9 @@ pub struct Constants {
     /// How much stronger than the mean of the others the leading direction of a collusion split
     /// has to be. In 1/64.
     pub split_64ths: u32,
-    /// The number of pooled deviations apart the sides of a split have to lie. In 1/64.
+    /// The number of pooled deviations by which the sides of a split have to lie apart. In 1/64.
     pub gap_64ths: u32,
-    /// By how much, divided by h − 1, the gap is raised where there are few authors. In 1/64.
+    /// What is added to the gap, divided by h − 1, where there are few authors. In 1/64.
     pub few_gap_64ths: u32,
     /// The share of the variance along the leading direction that a split explains, in percent.
     pub explained_percent: u32,
@@ -49,7 +49,7 @@ pub struct Constants {
     /// The greatest share of the contributions that a split convicts, in percent: a larger group
     /// is taken for a natural one.
     pub side_percent: u32,
-    /// Over how many training rounds distances are averaged.
+    /// The number of training rounds over which distances are averaged.
     pub history: u32,
 }
 
@@ -124,7 +124,7 @@ impl Profile {
 /// An author with a visible contribution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Subject {
-    /// Who.
+    /// The author of the contribution.
     pub author: PeerId,
     /// The hash of the contribution's tensors; breaks ties.
     pub content: Digest,
@@ -142,7 +142,7 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// A subject about which nothing speaks but its geometry.
+    /// A subject about which only its geometry is known.
     #[must_use]
     pub const fn new(author: PeerId, content: Digest, point: usize, round: u64) -> Self {
         Self {
@@ -263,7 +263,7 @@ impl fmt::Display for Judgement {
 pub struct Scores {
     /// Trust in each subject, in their order.
     pub trust: Vec<Trust>,
-    /// Whether geometry had its say in it.
+    /// Whether geometry could judge.
     pub judgement: Judgement,
 }
 
@@ -275,7 +275,7 @@ pub struct Scores {
 /// At most O(blocks × subjects × points) look-ups and O(splits × 64 × subjects²) multiply-adds.
 ///
 /// # Panics
-/// If a comparable subject is no point of the geometry: the caller's defect.
+/// If a comparable subject is not a point of the geometry: the caller's defect.
 #[must_use]
 pub fn score(
     roster: usize,

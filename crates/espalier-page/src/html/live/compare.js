@@ -1,4 +1,4 @@
-// Two runs beside each other, with the same axes.
+// Two runs side by side, with the same axes.
 
 const SIDES = ['A', 'B'];
 

@@ -1,4 +1,4 @@
-// The Byzantine lab: a grid of attacks, ours beside the baselines.
+// The Byzantine lab: a grid of attacks, ours next to the baselines.
 
 const LAB_WELCOME = 'Choose attacks and shares of liars, then run the grid. Every cell is a real '
   + 'run: what Espalier’s trust merges, which is not told who lies, is compared with rules that are '

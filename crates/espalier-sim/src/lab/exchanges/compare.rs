@@ -96,8 +96,8 @@ pub struct ExchangesConfig {
     /// The network, what is merged and the faults. Exchange, schedule, clock and seed are each
     /// run's own.
     pub network: Config,
-    /// By which clock all run; without one each by its own: broadcast once a period, the others in
-    /// rounds.
+    /// The clock for all; without one, each protocol uses its own: broadcast once a period, the
+    /// others in rounds.
     pub clock: Option<Clock>,
     /// The protocols that are compared.
     pub protocols: Vec<Protocol>,
@@ -136,9 +136,9 @@ pub struct LeftOut {
 pub struct ProtocolResult {
     /// The protocol that was run.
     pub protocol: Protocol,
-    /// By which clock it ran.
+    /// The clock it ran with.
     pub clock: Clock,
-    /// In how many runs all nodes that were there ended equal.
+    /// The number of runs in which all present nodes ended equal.
     pub ended: u32,
     /// Rounds until then; in virtual time seconds.
     pub until_equal: Option<Estimate>,
@@ -173,7 +173,7 @@ pub struct ProtocolRun {
     pub messages: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// How many of these are of tensors.
+    /// The number of these that are of tensors.
     pub tensor_bytes: u64,
     /// The number of messages that were sent again, in the whole run; only `mean-only` does so.
     pub resent: u64,

@@ -37,7 +37,7 @@ pub struct CellResult {
     /// sqrt(f / (n − 2f)): below this no rule gets in the worst case of differing honest data
     /// (Allouah et al. 2023). Null without a majority.
     pub floor: Option<f64>,
-    /// Error of rules that were told f, without those that do not take so many.
+    /// Error of rules that were told f, without those that do not tolerate that many.
     pub rules: BTreeMap<String, f64>,
     /// Share of the liars that were isolated, 0 to 1; null without liars.
     pub recall: Option<f64>,

@@ -36,7 +36,7 @@ use std::sync::mpsc;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GridConfig {
-    /// What is merged.
+    /// The model that is merged.
     pub model: Family,
     /// Attacks; each cell has one.
     pub attacks: Vec<Attack>,
@@ -56,7 +56,7 @@ pub struct GridConfig {
     pub seeds_without_liars: Vec<u64>,
     /// The profile of the score; by default `clustered` where nodes form clusters, `strict` else.
     pub profile: Option<Profile>,
-    /// Train again from the merged model every so many rounds, this many times.
+    /// Train again from the merged model every `every` rounds, `times` times.
     pub retrain: Option<Retrain>,
     /// Whether nodes measure each other's contributions and say so.
     pub attest: bool,

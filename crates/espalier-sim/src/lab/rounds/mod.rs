@@ -1,5 +1,5 @@
-//! How many rounds random push–pull takes until all nodes hold the same, beside figures of others
-//! and beside theory.
+//! How many rounds random push–pull takes until all nodes hold the same, compared with figures of
+//! others and with theory.
 //!
 //! The nodes are merge states of one operation each, in one arena; in a round every node, in random
 //! order, asks one random neighbour, and both exchange everything. Nothing is modelled: the joins
@@ -41,7 +41,7 @@ use std::collections::BTreeSet;
 const MAX_NODES: u32 = 10_000;
 /// The most seeds.
 const MAX_SEEDS: usize = 100_000;
-/// Of a random topology, theory is worked out for the networks of so many seeds: it takes longer
+/// For a random topology, theory is worked out for the networks of this many seeds: it takes longer
 /// than a run.
 const THEORY_SEEDS: usize = 5;
 

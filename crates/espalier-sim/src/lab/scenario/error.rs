@@ -37,7 +37,7 @@ pub enum ScenarioError {
     Run {
         /// The name of the run.
         run: String,
-        /// With which seed, if it was started.
+        /// The seed, if the run was started.
         seed: Option<u64>,
         /// What kept it from being run.
         error: Box<SimError>,

@@ -19,7 +19,7 @@ use toml::de::{DeString, DeTable, DeValue};
 const MAX_FILE: u64 = 1 << 20;
 /// What stands at the top of a file.
 const TOP: [&str; 5] = ["title", "description", "seeds", "defaults", "run"];
-/// What a run has beside settings.
+/// The keys of a run other than settings.
 const OF_RUN: [&str; 2] = ["name", "vary"];
 
 type Key<'a> = Spanned<DeString<'a>>;
@@ -68,7 +68,7 @@ struct Made {
 }
 
 /// Settings that may have no effect in some runs, if they have one in others: a default for
-/// all, or beside a setting that varies.
+/// all, or next to a setting that varies.
 const HERE_OR_THERE: [&str; 4] = ["attack", "attest", "period", "spread"];
 
 /// A setting of which every value makes a run.
@@ -279,7 +279,7 @@ impl Reader<'_> {
         kept.collect::<String>().trim().to_owned()
     }
 
-    /// Adds a setting to a layer. `others` are keys that may stand beside it.
+    /// Adds a setting to a layer. `others` are keys that may appear next to it.
     fn set(
         &self,
         layer: &mut Layer,

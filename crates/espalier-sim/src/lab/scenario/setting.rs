@@ -27,7 +27,7 @@ impl Settings {
         }
     }
 
-    /// Why `key` is no setting; `None` if it is one. `others` may stand beside settings.
+    /// Why `key` is not a setting; `None` if it is one. `others` may appear next to settings.
     pub(super) fn why_not(&self, key: &str, others: &[&str]) -> Option<String> {
         if let Some((_, why)) = NOT_HERE.iter().find(|(name, _)| *name == key) {
             return Some(format!("`{key}` cannot be set here: {why}"));
