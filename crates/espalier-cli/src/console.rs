@@ -20,7 +20,7 @@ pub(crate) fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     Ok(out.flush()?)
 }
 
-/// Prints text for people, on a terminal perhaps.
+/// Prints text for people, possibly on a terminal.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     print_bytes(escape::lines(text).as_bytes())
 }

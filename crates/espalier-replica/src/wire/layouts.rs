@@ -118,7 +118,7 @@ impl Chosen<'_> {
     }
 }
 
-/// The number of bytes that say which of `of` layouts a contribution has.
+/// The number of bytes that say which of `layouts` layouts a contribution has.
 pub(crate) fn index_len(layouts: usize) -> usize {
     match layouts {
         0 | 1 => 0,
@@ -128,13 +128,13 @@ pub(crate) fn index_len(layouts: usize) -> usize {
     }
 }
 
-/// Whether the tensors of a manifest may travel with their operation, all together at most so many
+/// Whether the tensors of a manifest may travel with their operation, together at most `limit`
 /// bytes.
 pub(crate) fn fits_inside(manifest: &Manifest, limit: usize) -> bool {
     are_small(manifest.tensors().len(), manifest.byte_len(), limit)
 }
 
-/// The same of so many tensors of so many bytes together.
+/// The same for `count` tensors of `byte_len` bytes together.
 pub(crate) fn are_small(count: usize, byte_len: u64, limit: usize) -> bool {
     (1..=MAX_INSIDE_TENSORS).contains(&count) && byte_len <= limit as u64
 }

@@ -29,8 +29,8 @@ pub struct Config {
     pub nodes: u32,
     /// The greatest number of rounds.
     pub rounds: u32,
-    /// Stop at the first round after which all honest active nodes are equal and nothing is still
-    /// to happen.
+    /// Stop after the first round in which all honest active nodes agree and nothing is left to
+    /// happen.
     pub until_converged: bool,
     /// The topology: which nodes are neighbours.
     pub topology: Topology,

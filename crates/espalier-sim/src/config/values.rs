@@ -159,7 +159,7 @@ pub enum Share {
 }
 
 impl Share {
-    /// The number of nodes that this is of `nodes`.
+    /// The number of nodes among `nodes`.
     #[must_use]
     pub fn of(self, nodes: u32) -> u32 {
         match self {
@@ -262,7 +262,7 @@ pub enum Metrics {
 }
 
 impl Metrics {
-    /// The number of nodes that this is of `nodes`.
+    /// The number of nodes among `nodes`.
     #[must_use]
     pub fn count(self, nodes: u32) -> u32 {
         match self {

@@ -202,7 +202,7 @@ impl Membership {
                 let round = time / config.period.0.max(1) + 1;
                 let problem = format!(
                     "in round {round} nobody honest might be there: of {} nodes, {away} away, \
-                     {late} still to join, {liars} perhaps lying",
+                     {late} still to join, {liars} possibly lying",
                     config.nodes
                 );
                 return Err(field(name, problem));

@@ -76,7 +76,7 @@ pub struct Rounds {
     pub config: RoundsConfig,
     /// By topology, number of nodes and order.
     pub cells: Vec<RoundsCell>,
-    /// Networks that there are not.
+    /// Combinations for which no network exists.
     pub left_out: Vec<NoNetwork>,
 }
 
