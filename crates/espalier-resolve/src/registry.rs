@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{ParameterInfo, method::AnyMethod, parameters::Values, strategies};
 
-/// What there is to know about a strategy before using it.
+/// Facts about a strategy that are needed before using it.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct StrategyInfo {

@@ -55,7 +55,7 @@ impl Strategy {
         self.info.name
     }
 
-    /// What there is to know about it.
+    /// Facts about it.
     #[must_use]
     pub fn info(&self) -> &'static StrategyInfo {
         self.info

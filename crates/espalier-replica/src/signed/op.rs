@@ -154,7 +154,7 @@ pub enum Body {
     Vote {
         /// The key that is voted on.
         subject: PeerId,
-        /// Whether it is to be on the roster.
+        /// Whether the key should be on the roster.
         admit: bool,
     },
 }

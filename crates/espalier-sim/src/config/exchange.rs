@@ -11,10 +11,10 @@ text_serde!(Exchange, Wire);
 /// What nodes send each other, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Exchange {
-    /// In each exchange what the other side lacks.
+    /// What the other side lacks, in each exchange.
     #[default]
     Delta,
-    /// In each exchange everything.
+    /// Everything, in each exchange.
     FullState,
     /// In each exchange what is new since the last one with that peer and did not come from it;
     /// `Delta` where the two do not know how far they are.

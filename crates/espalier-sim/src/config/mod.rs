@@ -36,7 +36,7 @@ pub struct Config {
     pub topology: Topology,
     /// How a node chooses the neighbours that it asks.
     pub schedule: Schedule,
-    /// Whether exchanges of a round see each other.
+    /// Whether the exchanges of a round see each other's results.
     pub order: Order,
     /// What nodes send each other.
     pub exchange: Exchange,

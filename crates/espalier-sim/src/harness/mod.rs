@@ -102,7 +102,7 @@ pub fn simulate_watched(
 
 /// A moment of a run at which somebody may look at it and stop it.
 enum Step<'s> {
-    /// The nodes train; with what there is to say about the models they bring.
+    /// The nodes train; called with remarks on the models they bring.
     Training(&'s [String]),
     /// A round is over; 0 is before the first. With the distinct states, and what was observed.
     Round(u32, u32, &'s Observer<'s>),

@@ -161,7 +161,7 @@ pub struct Round {
     pub state_hash: Vec<Digest>,
     /// The bound root of each sampled node.
     pub bound_root: Vec<Digest>,
-    /// Per node: whether it takes part.
+    /// For each sampled node, whether it takes part.
     pub active: Vec<bool>,
     /// Trust in each sampled node, as seen by the median honest node; empty where no honest node
     /// was looked at.
@@ -312,15 +312,15 @@ pub struct Summary {
     /// the end: for each of them every live tensor that it did not make itself, once. At least 1;
     /// `None` if they hold nothing of each other.
     pub bytes_over_optimum: Option<f64>,
-    /// Exchanges made.
+    /// The number of exchanges.
     pub exchanges: u64,
     /// Records of the event log.
     pub logged: u64,
     /// The hash over the event log: equal for equal runs.
     pub event_log: Digest,
-    /// Bytes sent.
+    /// The number of bytes sent.
     pub sent_bytes: u64,
-    /// Whom the merge of the commonest final state leaves out, of all nodes, sampled or not; `None`
+    /// The nodes, sampled or not, that the merge of the commonest final state leaves out; `None`
     /// if it was not computed.
     pub isolated: Option<Vec<String>>,
     /// Why the distances between contributions could not tell whom to isolate; `None` if they

@@ -59,11 +59,11 @@ pub struct CellResult {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Accuracy {
-    /// Of what the honest replicas resolved.
+    /// The accuracy of what the honest replicas resolved.
     pub resolved: f64,
-    /// Of the honest mean: the run without liars.
+    /// The accuracy of the honest mean, as in a run without liars.
     pub clean: f64,
-    /// Of the best and the worst of the rules.
+    /// The accuracies of the best and the worst rule.
     pub rules: [f64; 2],
 }
 

@@ -50,7 +50,7 @@ pub struct GridConfig {
     pub nodes: Vec<u32>,
     /// Seeds; figures of a group are over all of them.
     pub seeds: Vec<u64>,
-    /// Seeds of the cells without liars, where a rate is looked for that is near zero; `seeds` if
+    /// Seeds of the cells without liars, whose rates are near zero; `seeds` if
     /// there are none.
     #[serde(default)]
     pub seeds_without_liars: Vec<u64>,

@@ -48,11 +48,12 @@ const THEORY_SEEDS: usize = 5;
 /// What is measured.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RoundsConfig {
-    /// Which networks; null: all eleven kinds, with parameters that suit the number of nodes.
+    /// The networks; null stands for all eleven kinds, with parameters that suit the number of
+    /// nodes.
     pub topologies: Option<Vec<Topology>>,
     /// Numbers of nodes.
     pub nodes: Vec<u32>,
-    /// Whether exchanges of one round see each other.
+    /// Whether the exchanges of a round see each other's results.
     pub orders: Vec<Order>,
     /// A run for each seed. Random networks are drawn anew from each.
     pub seeds: Vec<u64>,
@@ -74,7 +75,7 @@ impl Default for RoundsConfig {
 pub struct Rounds {
     /// What was measured.
     pub config: RoundsConfig,
-    /// By topology, number of nodes and order.
+    /// The cells, by topology, number of nodes and order.
     pub cells: Vec<RoundsCell>,
     /// Combinations for which no network exists.
     pub left_out: Vec<NoNetwork>,
@@ -98,7 +99,7 @@ pub struct RoundsCell {
     pub topology: Topology,
     /// The number of nodes.
     pub nodes: u32,
-    /// Whether exchanges of one round see each other.
+    /// Whether the exchanges of a round see each other's results.
     pub order: Order,
     /// Rounds until all nodes held the same.
     pub rounds: Sample,
