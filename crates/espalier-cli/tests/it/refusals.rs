@@ -31,7 +31,7 @@ const WRONG: &[(&[&str], &[&str])] = &[
     (&["--nodes", "-3"], &["--nodes", "whole number"]),
     (&["--nodes", "many"], &["--nodes", "whole number from 0 to 2^32 - 1"]),
     (&["--nodes", "99999999999"], &["--nodes", "whole number"]),
-    (&["--rounds", "0"], &["--rounds", "at least 1"]),
+    (&["--rounds", "0"], &["--rounds", "1 to 10000000"]),
     (&["--rounds", "2.5"], &["--rounds", "whole number"]),
     (&["--seed", "-1"], &["--seed", "whole number from 0 to 2^64 - 1"]),
     (&["--threads", "0"], &["--threads", "whole number from 1"]),

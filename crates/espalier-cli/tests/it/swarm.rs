@@ -62,7 +62,8 @@ fn a_stored_run_is_judged_again() {
     std::fs::write(place.path().join("fine.json"), regression(small())).unwrap();
     let text = place.ok(&["swarm", "--replay", "fine.json"]);
     let flags = "--fixed --seeds 1 --nodes 3 --rounds 4 --seed 1 --model synthetic:2 --loss 0.2";
-    for part in ["drawn from seed 4", flags, "once: runs in round 0: seen", "liars: nobody", "PASS"]
+    for part in
+        ["drawn from seed 4", flags, "when found: runs in round 0: seen", "liars: nobody", "PASS"]
     {
         assert!(text.contains(part), "{part}: {text}");
     }

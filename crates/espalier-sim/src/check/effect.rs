@@ -182,7 +182,7 @@ mod tests {
         assert_eq!(problems(|_| ()), Vec::<String>::new());
         type Case = (fn(&mut Config), &'static str);
         let cases: [Case; 13] = [
-            (|c| c.attack = vec!["nan".parse().expect("an attack")], "attack: nobody is there"),
+            (|c| c.attack = vec!["nan".parse().expect("an attack")], "attack: there are no liars"),
             (
                 |c| {
                     c.byzantine = Share::Count(1);

@@ -103,7 +103,7 @@ fn check_clock(config: &Config) -> Result<(), SimError> {
 fn check_wire(config: &Config) -> Result<(), SimError> {
     match config.needs_frames().filter(|_| config.wire == Wire::Counted) {
         None => Ok(()),
-        Some((name, why)) => Err(field(name, format!("{why}; use the wire auto or frames"))),
+        Some((name, why)) => Err(field(name, format!("{why}; let the wire be auto or frames"))),
     }
 }
 

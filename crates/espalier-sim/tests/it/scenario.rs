@@ -296,7 +296,7 @@ const WRONG: &[(&str, usize, &[&str])] = &[
     ("title = \"t\"\ntitle = \"t\"", 2, &["duplicate key"]),
     ("title = \"t\"\nseeds = = 2", 2, &[]),
     ("title = \"t\"\nseeds = 2\n[[run]]\nname = \"a\"\n[[run]]\nname = \"a\"", 5, &["two runs"]),
-    ("title = \"t\"\nseeds = 2\n[[run]]\nname = \"a\"\nvary = 3", 5, &["`vary` is a table"]),
+    ("title = \"t\"\nseeds = 2\n[[run]]\nname = \"a\"\nvary = 3", 5, &["`vary` must be a table"]),
 ];
 
 /// Lines of a run, in the fifth line of a file, and what the message must say.
@@ -304,14 +304,14 @@ const WRONG_SETTINGS: &[(&str, &[&str])] = &[
     ("nodez = 3", &["`nodez` is not a setting", "did you mean `nodes`?"]),
     ("late-joiners = \"2@3\"", &["did you mean `late_joiners`?"]),
     ("nme = \"b\"", &["did you mean `name`?"]),
-    ("seed = 3", &["seeds of all runs stand at the top"]),
+    ("seed = 3", &["seeds are set at the top for all runs"]),
     ("base_root = \"00\"", &["follows from the model"]),
     ("nodes = \"many\"", &["`nodes`", "whole number from 0 to 2^32 - 1", "such as 8"]),
     ("nodes = -3", &["`nodes`", "whole number"]),
     ("nodes = 2.5", &["`nodes`", "whole number"]),
     ("nodes = 1", &["`nodes`: must be 2 to 100000, not 1"]),
     ("loss = 7", &["`loss`: is a probability"]),
-    ("loss = nan", &["`loss`", "no finite number"]),
+    ("loss = nan", &["`loss`", "not a finite number"]),
     ("loss = \"half\"", &["`loss`", "expected a number", "such as 0.0"]),
     ("until_converged = \"yes\"", &["`until_converged`", "true or false"]),
     ("attest = 1", &["`attest`", "true or false"]),
@@ -335,7 +335,7 @@ const WRONG_SETTINGS: &[(&str, &[&str])] = &[
     ("vary.nodes = [8, \"x\"]", &["`nodes`", "whole number"]),
     ("vary.nodes = [8, 8]", &["two runs have the name `a, nodes 8`"]),
     ("vary.nodez = [8]", &["`nodez` is not a setting"]),
-    ("vary.seed = [8]", &["stand at the top"]),
+    ("vary.seed = [8]", &["set at the top"]),
 ];
 
 #[test]

@@ -20,7 +20,7 @@ fn faults_have_their_line() {
         ("0 18446744073709551615", 1, "0 to 3"),
         ("0 4294967297", 1, "0 to 3"),
         ("0 4", 1, "node 4 does not exist; with 4 nodes they are 0 to 3"),
-        ("0 1\n2 2", 2, "joined to itself"),
+        ("0 1\n2 2", 2, "connected to itself"),
         ("0 1\n2 3\n1 0", 3, "already on line 1"),
         ("0 1\n0 1\n0 1\n", 2, "already on line 1"),
         ("0 1\n0,,2", 2, "a comma without a value"),
