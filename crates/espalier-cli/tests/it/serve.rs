@@ -53,7 +53,7 @@ fn a_port_that_is_taken_and_an_open_door_are_refused() {
     let problem = place.fails(2, &["serve", "--port", "0", "--listen", "0.0.0.0"]);
     assert!(problem.contains("--listen") && problem.contains("--token"), "{problem}");
     let problem = place.fails(2, &["serve", "--port", "0", "--token", "short"]);
-    assert!(problem.contains("--token: a token is 16 or more"), "{problem}");
+    assert!(problem.contains("--token: a token must be 16 or more"), "{problem}");
     for port in ["70000", "-1", "x"] {
         place.fails(2, &["serve", "--port", port]);
     }
