@@ -188,7 +188,7 @@ mod tests {
                     c.byzantine = Share::Count(1);
                     c.attack = ["nan", "inf"].map(|a| a.parse().expect("an attack")).to_vec();
                 },
-                "attack: 2 attacks for 1 liar, so that nobody does inf",
+                "attack: 2 attacks for 1 liar, so nobody would do inf",
             ),
             (|c| c.byzantine = Share::Percent(2.0), "byzantine: 2% of 8 nodes is nobody"),
             (|c| c.period = Span(5_000_000), "period: needs virtual time"),
