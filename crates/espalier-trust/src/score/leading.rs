@@ -51,7 +51,7 @@ pub(super) fn leading(m: usize, gram: &[f64]) -> Option<(f64, Vec<f64>)> {
 }
 
 /// An orthonormal basis of the Krylov space of `start`, and the matrix in it: its diagonal, and
-/// what stands next to it.
+/// what stands beside it.
 fn lanczos(m: usize, gram: &[f64], start: Vec<f64>) -> (Vec<Vec<f64>>, Vec<f64>, Vec<f64>) {
     let scale = (0..m).map(|i| gram[i * m + i]).fold(0.0, |sum, x| sum + x);
     let (mut basis, mut diagonal, mut off) = (vec![start], Vec::new(), Vec::new());
