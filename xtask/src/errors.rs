@@ -13,13 +13,13 @@ pub(crate) const LIST: &str = "docs/ERRORS.md";
 const HEAD: &str = "\
 # Errors
 
-Every public error of the library crates has a method `code()`, a word that is stable and of no
-other error, and a method `blame()`, which says who has to do something about it: `peer` (who sent
-or wrote what was read), `caller`, `environment` (disk, memory, network), or `nobody` (it is over
-when more has arrived, or it is a defect). An error that wraps another has the code of the one
-inside. The meaning is said of what the error is about, so \"it\" is a file, a frame, a policy.
+Every public error of the library crates has two methods. `code()` returns a word that is stable
+and that no other error has. `blame()` says who has to act on the error: `peer` (whoever sent or
+wrote what was read), `caller`, `environment` (disk, memory, network), or `nobody` (the error goes
+away when more data has arrived, or it is a defect). An error that wraps another one returns the
+code of the one inside.
 
-What follows from blame:
+The exit code and the HTTP status follow from the blame:
 
 | Blame | Exit code of the command | HTTP status of the page |
 |---|---|---|
@@ -28,7 +28,7 @@ What follows from blame:
 | environment | 3 | 507 |
 | nobody | 3 | 500 |
 
-Made from the source by `cargo xtask errors`; `cargo xtask tidy` compares.
+Generated from the source by `cargo xtask errors`; `cargo xtask tidy` checks that it is current.
 ";
 
 /// A code, and what is said of it.

@@ -1,4 +1,4 @@
-//! Who has to do something about an error.
+//! The party who has to act on an error.
 //!
 //! Every public error of the library crates says so by `blame()`, and names itself by `code()`, a
 //! word that is stable and of no other error. What a program does with an error follows from these
@@ -11,14 +11,14 @@ use std::fmt;
 /// Exhaustive on purpose: whoever maps it to something else has to decide about each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Blame {
-    /// Whoever sent or wrote what was read: a peer, the link to it, the author of a file. The same
-    /// bytes are refused again.
+    /// Whoever sent or wrote what was read: a peer, the link to it, or the author of a file. The
+    /// same bytes are refused again.
     Peer,
-    /// Whoever called: with another argument, name of a file or configuration it works.
+    /// The caller: with another argument, file name or configuration it works.
     Caller,
     /// Whoever runs the machine: its disk, memory, permissions or network refuse.
     Environment,
-    /// Nobody: it is over when more has arrived, or it is a defect of this library.
+    /// Nobody: it goes away when more has arrived, or it is a defect of this library.
     Nobody,
 }
 

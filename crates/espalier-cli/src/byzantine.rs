@@ -28,7 +28,7 @@ pub(crate) fn run(args: &ByzantineArgs, quiet: bool) -> Result<(), Failure> {
     let (known, journal) =
         Journal::open(&args.out, &config, args.force).map_err(|error| match error {
             GridFileError::OtherGrid { .. } => {
-                let right = "use another folder, or --force to begin anew";
+                let right = "use another folder, or --force to start over";
                 Failure::of(error.blame(), anyhow::anyhow!("--out: {error}; {right}"))
             }
             error => error.into(),
@@ -102,7 +102,7 @@ pub(crate) fn configure(args: &ByzantineArgs) -> Result<GridConfig, Failure> {
             return Err(Failure::Input(anyhow::anyhow!(problem)));
         }
         if count > left {
-            let problem = format!("{flag}: {count} from {} on go beyond 2^64 - 1", args.seed);
+            let problem = format!("{flag}: {count} seeds from {} go beyond 2^64 - 1", args.seed);
             return Err(Failure::Input(anyhow::anyhow!(problem)));
         }
     }
@@ -127,12 +127,12 @@ pub(crate) fn configure(args: &ByzantineArgs) -> Result<GridConfig, Failure> {
     let cells = config.cells();
     let liars = |cell: &Cell| cell.share.of(cell.nodes);
     if args.honest_seeds.is_some() && cells.iter().all(|cell| liars(cell) > 0) {
-        let problem = "--honest-seeds: every run has liars: name a share of 0 by --byzantine";
+        let problem = "--honest-seeds: every run has liars; include a share of 0 in --byzantine";
         return Err(Failure::Input(anyhow::anyhow!(problem)));
     }
     let nobody = cells.iter().all(|cell| liars(cell) == 0);
     if !args.attack.is_empty() && nobody {
-        let problem = "--attack: nobody is there to do it: name shares above 0 by --byzantine";
+        let problem = "--attack: there are no liars; give shares above 0 with --byzantine";
         return Err(Failure::Input(anyhow::anyhow!(problem)));
     }
     Ok(config)
@@ -152,8 +152,8 @@ fn announce(config: &GridConfig, known: usize) -> String {
     if known > 0 {
         let _ = writeln!(
             text,
-            "{known} of them {} done before; the rest goes on",
-            if known == 1 { "was" } else { "were" }
+            "{known} of them {} done already; resuming with the rest",
+            if known == 1 { "is" } else { "are" }
         );
     }
     text
@@ -183,14 +183,14 @@ fn in_runs(rate: &Frequency) -> String {
 /// The grid in a table per kind of attack.
 fn summary(grid: &Grid) -> String {
     let mut text = console::prose(
-        "\nErrors: distance from the honest mean in honest spreads, over all attacks on the model. \
-         Ours is not told how many lie; `best rule` is, and is the one of least mean and of least \
-         worst error in its row.\n\n",
+        "\nErrors are distances from the honest mean, in honest spreads, over all attacks on the \
+         model. Espalier is not told how many nodes lie. `best rule` is told; it is the robust \
+         rule with the least mean error, or the least worst error, in its row.\n\n",
     );
     text.push_str(&groups(&grid.groups()));
     let protocol = grid.protocol();
     if !protocol.is_empty() {
-        text.push_str("\nAttacks on the protocol, all rows together:\n\n");
+        text.push_str("\nAttacks on the protocol, over all rows:\n\n");
         text.push_str(&attacks(&protocol));
     }
     text

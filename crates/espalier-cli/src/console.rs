@@ -20,7 +20,7 @@ pub(crate) fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     Ok(out.flush()?)
 }
 
-/// Prints text for people, on a terminal perhaps.
+/// Prints text for people, possibly on a terminal.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     print_bytes(escape::lines(text).as_bytes())
 }
@@ -98,7 +98,7 @@ impl Bar {
     }
 }
 
-/// How many runs of a grid are done.
+/// Progress of a grid: the number of runs done.
 pub(crate) struct Cells(Patient);
 
 impl Cells {
@@ -115,7 +115,7 @@ impl Cells {
     }
 }
 
-/// How many seeds of a swarm are done, in how much time.
+/// Progress of a swarm: the number of seeds done and the time taken.
 pub(crate) struct Seeds(Patient);
 
 impl Seeds {

@@ -59,7 +59,7 @@ pub(crate) fn configure(args: &ExchangesArgs) -> Result<ExchangesConfig, Failure
     };
     let seeds = u64::from(seeds);
     if args.seed.checked_add(seeds).is_none() {
-        let problem = format!("--seeds: {seeds} from {} on go beyond 2^64 - 1", args.seed);
+        let problem = format!("--seeds: {seeds} seeds from {} go beyond 2^64 - 1", args.seed);
         return Err(Failure::Input(anyhow::anyhow!(problem)));
     }
     if args.force && args.json.as_deref() == Some(Path::new("-")) {
@@ -87,8 +87,8 @@ fn summary(all: &Exchanges) -> String {
     let each = count(runs, "run");
     let _ = write!(
         told,
-        "\n{each} each; means with 95 % intervals. Every contribution at every node: at least \
-         {least}\n\n"
+        "\n{each} each; means with 95 % confidence intervals. Bringing every contribution to every \
+         node takes at least {least}\n\n"
     );
     let mut text = console::prose(&told);
     let head = [

@@ -66,8 +66,8 @@ fn end(size: usize) {
     ENDS.set(true);
     let _ = writeln!(
         std::io::stderr(),
-        "error: there is no memory left (for {size} more bytes); take a smaller run, or raise the \
-         limit"
+        "error: out of memory (cannot allocate {size} more bytes); use a smaller run, or raise \
+         the limit"
     );
     // Files that are not whole and have names all the same.
     let _ = espalier::file::try_discard_pending();

@@ -14,8 +14,8 @@ use std::num::NonZeroUsize;
 pub(crate) fn start_threads(threads: Option<NonZeroUsize>) -> Result<(), Failure> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.map_or(0, NonZeroUsize::get));
     pool.build_global().map_err(|error| {
-        let right = "ask for fewer by --threads, or raise the limit on memory or processes";
-        Failure::Environment(anyhow!("the threads cannot be started: {error}; {right}"))
+        let right = "ask for fewer with --threads, or raise the limit on memory or processes";
+        Failure::Environment(anyhow!("cannot start the threads: {error}; {right}"))
     })
 }
 
@@ -36,10 +36,10 @@ pub(crate) fn check_memory(
     if need <= left.bytes {
         return Ok(());
     }
-    let together = if many { "runs side by side" } else { "this run" };
+    let together = if many { "these runs, side by side," } else { "this run" };
     Err(Failure::Input(anyhow!(
-        "{together} would need about {}, and {} leaves {}; take fewer or smaller models, fewer \
-         nodes or rounds{}, or add --any-size to try all the same",
+        "{together} would need about {}, and {} leaves {}; use fewer or smaller models, fewer \
+         nodes or rounds{}, or add --any-size to try anyway",
         console::bytes(need),
         left.by,
         console::bytes(left.bytes),

@@ -66,7 +66,7 @@ impl<'a> Outputs<'a> {
                 false => {
                     if Destination::of(path).is_ok_and(|target| target.waits_for_reader()) {
                         console::complain(&format!(
-                            "{flag}: waiting for somebody who reads {}",
+                            "{flag}: waiting for a reader of {}",
                             path.display()
                         ));
                     }
@@ -97,8 +97,8 @@ impl<'a> Outputs<'a> {
             let ((a, first), (b, second)) = (&all[a], &all[b]);
             let (first, second) = (first.display(), second.display());
             let problem = match *b {
-                STDOUT => format!("{a}: {first} is where standard output goes"),
-                b => format!("{b}: {second} is written by {a} too"),
+                STDOUT => format!("{a}: standard output goes to {first}"),
+                b => format!("{b}: {a} writes {second} too"),
             };
             return Err(Failure::Input(anyhow!("{problem}; name another file")));
         }
@@ -106,7 +106,7 @@ impl<'a> Outputs<'a> {
             let found = all.iter().find(|(_, path)| file::same(path, input));
             if let Some((flag, path)) = found {
                 let path = path.display();
-                let problem = format!("{flag}: {path} is what {read} reads; name another file");
+                let problem = format!("{flag}: {read} reads {path}; name another file");
                 return Err(Failure::Input(anyhow!(problem)));
             }
         }

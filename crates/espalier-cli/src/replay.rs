@@ -15,16 +15,17 @@ use std::io::{BufReader, BufWriter};
 use std::ops::ControlFlow;
 use std::path::Path;
 
-/// How many nodes are shown if none was asked for.
+/// The number of nodes shown if none is asked for.
 const NODES_SHOWN: usize = 16;
-/// So many nodes are set up for the shortest of logs.
+/// This many nodes are set up for the shortest of logs.
 const FEW_NODES: u64 = 64;
 /// An event takes no fewer bytes in a log.
 const LEAST_LINE: u64 = 24;
-/// How many names a line lists at most.
+/// The largest number of names that a line lists.
 const NAMES_SHOWN: usize = 12;
 
-/// Runs a simulation and writes its event log. Beside the report: whether the log was written.
+/// Runs a simulation and writes its event log. Returns, with the report, whether the log was
+/// written.
 pub(crate) fn record(
     config: &Config,
     log: Output,
@@ -48,11 +49,11 @@ pub(crate) fn record(
 pub(crate) fn run(path: &Path, args: &SimulateArgs, quiet: bool) -> Result<(), Failure> {
     let to_stdout = args.json.as_deref().is_some_and(is_stdout);
     if let Some(file) = args.json.as_ref().filter(|_| !to_stdout) {
-        let problem = format!("--json: a replay prints; use `-`, not {}", file.display());
+        let problem = format!("--json: a replay only prints JSON; use `-`, not {}", file.display());
         return Err(Failure::Input(anyhow!(problem)));
     }
     if quiet && !to_stdout && !args.show.is_empty() {
-        return Err(Failure::Input(anyhow!("--show: shows nothing with --quiet")));
+        return Err(Failure::Input(anyhow!("--show: does nothing with --quiet")));
     }
     let open = || {
         let file = File::open(path).with_context(|| format!("cannot read {}", path.display()));
@@ -97,7 +98,7 @@ fn check_length(path: &Path, config: &Config) -> Result<(), Failure> {
         return Ok(());
     }
     let (nodes, path) = (config.nodes, path.display());
-    Err(Failure::Input(anyhow!("{path} is too short to be the log of {nodes} nodes")))
+    Err(Failure::Input(anyhow!("{path} is too short to be a log of {nodes} nodes")))
 }
 
 fn chosen(replayed: &Replayed, show: &[String]) -> Result<Vec<NodeView>, Failure> {
@@ -108,7 +109,9 @@ fn chosen(replayed: &Replayed, show: &[String]) -> Result<Vec<NodeView>, Failure
         let number = name.strip_prefix("node_").unwrap_or(name).parse().ok();
         number.and_then(|number| replayed.node(number)).ok_or_else(|| {
             let most = replayed.node_count() - 1;
-            Failure::Input(anyhow!("--show: there are node_0 to node_{most}, no `{name}`"))
+            Failure::Input(anyhow!(
+                "--show: there is no node `{name}`; nodes are node_0 to node_{most}"
+            ))
         })
     };
     show.iter().map(find).collect()
@@ -136,7 +139,7 @@ fn text(replayed: &Replayed, nodes: &[NodeView], show: bool) -> String {
 }
 
 fn describe(node: &NodeView, text: &mut String) {
-    let down = if node.active { "" } else { ", not there" };
+    let down = if node.active { "" } else { ", inactive" };
     let _ = writeln!(text, "\n{}{down}", node.name);
     let mut line = |name: &str, value: String| {
         let _ = writeln!(text, "  {name:<14} {value}");

@@ -45,7 +45,9 @@ pub(crate) fn configure(args: &RoundsArgs) -> Result<RoundsConfig, Failure> {
     // Before there is a list of them.
     let seeds = u64::from(args.seeds.get());
     if seeds > MAX_SEEDS || args.seed.checked_add(seeds).is_none() {
-        let problem = format!("--seeds: must be 1 to {MAX_SEEDS}, up to 2^64 - 1, not {seeds}");
+        let problem = format!(
+            "--seeds: must be 1 to {MAX_SEEDS}, with the last seed below 2^64 - 1, not {seeds}"
+        );
         return Err(Failure::Input(anyhow::anyhow!(problem)));
     }
     let topologies = Some(args.topology.clone()).filter(|named| !named.is_empty());
@@ -91,16 +93,16 @@ fn wrong(cell: &RoundsCell) -> String {
             Source::Reference => "the reference",
             Source::Earlier => "earlier measurements",
         };
-        said.push(format!("{mean:.3} differs from {theirs} of {whose} by more than {allowed:.3}"));
+        said.push(format!("{mean:.3} differs from {whose} ({theirs}) by more than {allowed:.3}"));
     }
     if !cell.holds {
         let (lower, upper) = (cell.theory.lower, cell.theory.upper);
-        said.push(format!("{mean:.3} is not within {lower:.3} to {upper:.3}, as theory has it"));
+        said.push(format!("{mean:.3} is outside the bounds of theory, {lower:.3} to {upper:.3}"));
     }
     if !cell.scheduled.kept {
         let (rounds, promised) = (cell.scheduled.rounds, cell.scheduled.promised);
         let rounds = count(rounds, "round");
-        said.push(format!("the schedule took {rounds} and promises {promised}"));
+        said.push(format!("the schedule took {rounds} but promises {promised}"));
     }
     said.join("; ")
 }
@@ -110,8 +112,8 @@ fn summary(found: &Rounds) -> String {
     let runs = count(found.config.seeds.len(), "run");
     let first = found.config.seeds.first().copied().unwrap_or(0);
     let mut text = console::prose(&format!(
-        "rounds until all nodes hold the same: {runs} each, seeds from {first} on, means with \
-         their standard errors\n\n"
+        "rounds until all nodes hold the same: {runs} each, seeds from {first}, means with \
+         standard errors\n\n"
     ));
     let head = [
         "topology",
@@ -190,10 +192,10 @@ mod tests {
         let cell = &mut found.cells[1];
         cell.comparisons[0] =
             Comparison { mean: 3.0, difference: -1.0, within: false, ..cell.comparisons[0] };
-        assert_eq!(wrong(cell), "2.000 differs from 3 of the reference by more than 0.000");
+        assert_eq!(wrong(cell), "2.000 differs from the reference (3) by more than 0.000");
         (cell.holds, cell.scheduled.kept) = (false, false);
-        assert!(wrong(cell).contains("; 2.000 is not within 2.000 to 2.000, as theory has it; "));
-        assert!(wrong(cell).ends_with("the schedule took 2 rounds and promises 2"));
+        assert!(wrong(cell).contains("; 2.000 is outside the bounds of theory, 2.000 to 2.000; "));
+        assert!(wrong(cell).ends_with("the schedule took 2 rounds but promises 2"));
         let complaints: Vec<_> = complaints(&found).collect();
         assert!(!found.passes() && complaints.len() == 1);
         assert!(complaints[0].starts_with("out: star, 8 nodes, synchronous: 2.000 differs"));

@@ -89,7 +89,7 @@ fn announce(scenario: &Scenario) -> String {
     let first = scenario.seeds.first().copied().unwrap_or(0);
     let title = line(&scenario.title);
     let (runs, seeds) = (count(runs, "run"), count(seeds, "seed"));
-    format!("{title}\n{runs}, each with {seeds} from {first} on\n")
+    format!("{title}\n{runs}, each with {seeds}, starting at {first}\n")
 }
 
 /// A column of the table: head, whether numbers stand in it, and its cells.
@@ -98,7 +98,7 @@ type Column = (&'static str, bool, Vec<String>);
 /// Writes the middle of an estimate or half of its interval.
 type Write = fn(f64) -> String;
 
-/// How many notes are listed at most.
+/// The largest number of notes listed.
 const NOTES_SHOWN: usize = 12;
 
 const MISSING: &str = "–";
@@ -164,10 +164,10 @@ fn summary(report: &ScenarioReport) -> String {
     let rows: Vec<Vec<String>> = (0..runs.len()).map(row).collect();
     let mut text = format!("\n{}", console::fitted(1, &heads, &right, &rows));
     if runs.iter().any(|run| run.seeds > 1) {
-        text.push_str("\n± is half of the 95 % confidence interval over the seeds.\n");
+        text.push_str("\n± is half the width of the 95 % confidence interval over the seeds.\n");
     }
     if runs.iter().any(|run| run.converged < run.seeds) {
-        let _ = writeln!(text, "Rounds and × least are over the seeds that converged.");
+        let _ = writeln!(text, "Rounds and × least count only the seeds that converged.");
     }
     text.push_str(&notes(report));
     text

@@ -42,7 +42,8 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_ANSWERING);
     let tried: Result<Vec<_>, _> =
         (0..threads).map(|_| std::thread::Builder::new().spawn(|| ())).collect();
-    let cannot = |error| Failure::environment(anyhow!("the server cannot start threads: {error}"));
+    let cannot =
+        |error| Failure::environment(anyhow!("cannot start the server's threads: {error}"));
     tried.map_err(cannot)?.into_iter().for_each(|thread| drop(thread.join()));
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     runtime.worker_threads(threads).enable_all().build().map_err(Failure::environment)
@@ -77,8 +78,8 @@ fn greeting(address: SocketAddr, token: Option<&str>) -> String {
         false => address,
     };
     let reach = match address.ip().is_loopback() {
-        true => "for this machine alone".to_owned(),
-        false => format!("listening on {address} for all who have the token"),
+        true => "reachable from this machine only".to_owned(),
+        false => format!("listening on {address} for everybody who has the token"),
     };
     format!("Open http://{shown}/{token}\n  {reach}; Ctrl-C stops it\n")
 }
@@ -89,7 +90,7 @@ fn refused(error: ServerError) -> Failure {
         ServerError::NoToken { .. } => format!("--listen: {error}; add --token"),
         ServerError::BadToken => format!("--token: {error}"),
         ServerError::Taken { .. } => {
-            format!("--port: {error}; choose another, or 0 for any that is free")
+            format!("--port: {error}; choose another port, or 0 for any free one")
         }
         _ => return error.into(),
     };

@@ -15,13 +15,13 @@ use std::fmt::Write as _;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-/// How many rounds the summary lists at most.
+/// The largest number of rounds that the summary lists.
 const ROUNDS_SHOWN: usize = 12;
-/// How many notes the summary lists at most.
+/// The largest number of notes that the summary lists.
 const NOTES_SHOWN: usize = 8;
 /// What stands in the place of a figure that nobody computed.
 const NOT_COMPUTED: &str = "not computed";
-/// How many names a line lists at most.
+/// The largest number of names that a line lists.
 const NAMES_SHOWN: usize = 6;
 
 pub(crate) fn run(args: &SimulateArgs, quiet: bool) -> Result<(), Failure> {
@@ -210,17 +210,17 @@ pub(crate) fn summary(report: &Report) -> String {
         let (sampled, all) = (report.sampled_nodes.len(), report.nodes.len());
         line(
             "figures",
-            format!("mean L2, accuracy and isolated above are of {sampled} of {all} nodes"),
+            format!("mean L2, accuracy and isolated above are for {sampled} of {all} nodes"),
         );
     }
     line("isolated", isolated(report));
     if let Some(detection) = summary.detection {
         let recall = percent(detection.recall);
         let precision = match detection.precision {
-            Some(precision) => format!("of those isolated, liars: {}", percent(precision)),
+            Some(precision) => format!("{} of the isolated are liars", percent(precision)),
             None => "nobody is isolated".into(),
         };
-        line("of the liars found", format!("{recall}; {precision}"));
+        line("liars found", format!("{recall}; {precision}"));
     }
     let notes = report.notes();
     notes.iter().take(NOTES_SHOWN).for_each(|note| line("note", note.clone()));

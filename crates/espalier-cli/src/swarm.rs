@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-/// How many seeds are tried if nothing else is said.
+/// The number of seeds tried by default.
 const SEEDS: u64 = 1_000;
 
 pub(crate) fn run(args: &SwarmArgs, quiet: bool) -> Result<(), Failure> {
@@ -27,7 +27,7 @@ pub(crate) fn run(args: &SwarmArgs, quiet: bool) -> Result<(), Failure> {
     let most = if args.minutes.is_some() { u64::MAX - first } else { SEEDS };
     let wanted = args.seeds.map_or(most, u64::from);
     if first.checked_add(wanted).is_none() {
-        let problem = format!("--seeds: {wanted} from {first} on go beyond 2^64 - 1");
+        let problem = format!("--seeds: {wanted} seeds from {first} go beyond 2^64 - 1");
         return Err(Failure::Input(anyhow!(problem)));
     }
     if let Some(config) = &fixed {
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &SwarmArgs, quiet: bool) -> Result<(), Failure> {
     drop(bar);
     if !quiet {
         let text = covered(&tally.coverage);
-        console::print(&format!("{text}{seconds:.0} seconds, {rate:.1} seeds a second\n"))?;
+        console::print(&format!("{text}{seconds:.0} seconds, {rate:.1} seeds per second\n"))?;
     }
     let found = report(&tally, &args.out);
     std::panic::set_hook(usual);
@@ -93,7 +93,7 @@ fn report(tally: &Tally, out: &Path) -> Result<(), Failure> {
         let flags = regression.config.flags().join(" ");
         let (runs, seen) = (count(shrunk.runs, "run"), &regression.seen);
         console::complain("");
-        console::complain(&format!("seed {seed} made small in {runs}: {seen}"));
+        console::complain(&format!("seed {seed}, shrunk in {runs}: {seen}"));
         console::complain(&format!("  espalier swarm --fixed --seeds 1 {flags}"));
         // What was found is said in any case; it can be found again.
         written.map_err(|error| Failure::from(error).within("--out"))?;
@@ -127,7 +127,7 @@ fn covered(coverage: &Coverage) -> String {
             + &format!("{}, {}", of(crashes, "crash"), of(departures, "departure")),
         format!("{}, {}, ", of(operations, "operation"), of(retractions, "retraction"))
             + &format!("{forks} forked, {}", of(convictions, "conviction")),
-        format!("honest nodes agreed after at most {slowest} % of the rounds they may take\n"),
+        format!("honest nodes agreed within {slowest} % of the rounds that they may take\n"),
     ];
     console::prose(&lines.join("\n"))
 }
@@ -156,7 +156,7 @@ fn replay(path: &Path, quiet: bool) -> Result<(), Failure> {
     if !quiet {
         let flags = config.flags().join(" ");
         console::print(&format!(
-            "drawn from seed {seed}: espalier swarm --fixed --seeds 1 {flags}\nonce: {seen}\n"
+            "drawn from seed {seed}: espalier swarm --fixed --seeds 1 {flags}\nwhen found: {seen}\n"
         ))?;
     }
     let judged = judge(config);

@@ -46,9 +46,9 @@ fn rerun(path: &Path, args: &VerifyArgs, quiet: bool) -> Result<(), Failure> {
         }
         return Ok(());
     }
-    let mut text = format!("FAIL: running the {what} again gives another report\n");
+    let mut text = format!("FAIL: running the {what} again gives a different report\n");
     for Difference { place, reported, computed } in &differences {
-        let said = format!("  {place}: the report says {reported}, the run {computed}");
+        let said = format!("  {place}: the report says {reported}, the run gives {computed}");
         text = text + &line(&said) + "\n";
     }
     console::print(&text)?;

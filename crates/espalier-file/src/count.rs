@@ -1,6 +1,6 @@
 //! Numbers of things in messages.
 
-/// So many of something, in words.
+/// A number and what it counts, in words.
 ///
 /// ```
 /// use espalier_file::count;

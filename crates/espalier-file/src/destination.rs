@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 /// As many links are followed as Linux follows.
 pub(crate) const MAX_LINKS: usize = 40;
 
-/// What is written to if a path is.
+/// What writing to a path writes to.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Destination {
     /// A regular file, or none yet.
     File {
-        /// Where it is or will be, with all links followed.
+        /// The path of the file, with all links followed.
         path: PathBuf,
-        /// What is there.
+        /// The metadata of the file, if it exists.
         existing: Option<Metadata>,
     },
     /// Something that is not a regular file, or one that is open already: bytes go through.
@@ -61,7 +61,7 @@ impl Destination {
                 Err(error) => return Err(error),
             }
         }
-        Err(io::Error::other("it leads through too many links, or in a circle"))
+        Err(io::Error::other("it goes through too many links, or in a circle"))
     }
 
     /// Whether this is a named pipe that nobody reads from yet: opening it waits for a reader, as

@@ -1,4 +1,4 @@
-//! Folders for what is written, made if they are not there.
+//! Folders for outputs, created if they do not exist.
 
 use crate::destination::{MAX_LINKS, folder_of};
 use crate::output::{WriteError, check};
@@ -52,7 +52,7 @@ fn absent(folder: &Path) -> io::Result<Vec<PathBuf>> {
         let up = folder_of(&path);
         match fs::read_link(&path) {
             Ok(_) if links == MAX_LINKS => {
-                return Err(io::Error::other("it leads through too many links, or in a circle"));
+                return Err(io::Error::other("it goes through too many links, or in a circle"));
             }
             Ok(to) => (path, links) = (up.join(to), links + 1),
             Err(_) => {

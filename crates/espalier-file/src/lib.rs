@@ -1,4 +1,4 @@
-//! Files that are whole or not there, and text that strangers wrote.
+//! Files that are complete or absent, and text that strangers wrote.
 //!
 //! **Writing.** [`Output`] is the one way in which this workspace writes a file:
 //!
@@ -6,12 +6,12 @@
 //! |---|---|
 //! | nothing | the file gets its name when it is whole, with the permissions of the umask |
 //! | a regular file | it is replaced by a rename, if that was asked for; mode and owner stay |
-//! | a link | what it leads to is written, beside which the new file is made; it may dangle |
+//! | a link | what it leads to is written, next to which the new file is made; it may dangle |
 //! | a pipe, a device, `/dev/stdout` | what is written goes through |
 //! | a folder, or it ends in `/` | refused |
 //!
 //! On Linux a file that is not whole has no name, so nothing is left of it however the process
-//! ends. Where the file system cannot do this it has a temporary name beside its place;
+//! ends. Where the file system cannot do this it has a temporary name next to its place;
 //! [`discard_pending`] removes those, for whoever handles signals.
 //!
 //! A rename gives the name to another file. So other hard links keep the old content, and access

@@ -1,4 +1,4 @@
-//! Writing: a file gets its name when it is whole.
+//! Writing: a file gets its name when it is complete.
 
 use crate::destination::{Destination, folder_of};
 use crate::pending::pending;
@@ -12,21 +12,21 @@ use tempfile::NamedTempFile;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WriteError {
-    /// The output exists, and overwriting it was not asked for.
+    /// The output exists, and overwriting was not asked for.
     #[error("{} exists", .0.display())]
     Exists(PathBuf),
     /// The system refused to write.
     #[error("cannot write {}: {source}", .path.display())]
     Io {
-        /// Which file or folder.
+        /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
 }
 
 impl WriteError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
@@ -35,7 +35,7 @@ impl WriteError {
         }
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -46,7 +46,7 @@ impl WriteError {
 }
 
 impl WriteError {
-    /// That `path` cannot be written because of what the system says.
+    /// Makes an error of the system into one about `path`.
     pub fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { path, source }
@@ -64,7 +64,7 @@ pub struct Output {
 
 #[derive(Debug)]
 enum Sink {
-    /// On Linux: it has no name until it is whole.
+    /// On Linux: it has no name until it is complete.
     #[cfg(target_os = "linux")]
     Unnamed {
         file: File,
@@ -215,8 +215,8 @@ impl Output {
     }
 }
 
-/// Gives all of these files their names, none before all are whole. A signal that comes meanwhile
-/// waits in [`crate::discard_pending`].
+/// Gives all of these files their names, none before all are complete. A signal that comes
+/// meanwhile waits in [`crate::discard_pending`].
 ///
 /// # Errors
 /// As [`Output::finish`]; those before the one that failed have their names.
@@ -262,7 +262,7 @@ impl Write for Output {
     }
 }
 
-/// Writes a file whole or not at all, and waits until it is on the disk.
+/// Writes a file completely or not at all, and waits until it is on the disk.
 ///
 /// # Errors
 /// As [`Output`].

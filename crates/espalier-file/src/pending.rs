@@ -1,4 +1,4 @@
-//! Files that are not whole yet and have a name all the same.
+//! Files that are not complete yet but already have a name.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -33,8 +33,8 @@ impl Pending {
     }
 }
 
-/// Removes every file that is not whole. From now on no [`Output`](crate::Output) of this process
-/// begins or gets its name.
+/// Removes every file that is not complete. From now on no [`Output`](crate::Output) of this
+/// process begins or gets its name.
 ///
 /// For programs that handle signals: call it before the process ends. Files that are getting their
 /// names at this moment get them first, all of one [`finish_all`](crate::finish_all) together.

@@ -6,8 +6,8 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-/// Why a file or its text was not read: it is not there, may not be read, or is not what it should
-/// be. The message does not name the file.
+/// Why a file or its text was not read: it does not exist, may not be read, or is not what it
+/// should be. The message does not name the file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
@@ -17,7 +17,7 @@ pub enum ReadError {
     /// The file has more bytes than the limit.
     #[error("it is over the limit of {}", Size(*.limit))]
     TooLong {
-        /// In bytes.
+        /// The limit, in bytes.
         limit: u64,
     },
     /// The file is UTF-16 text.
@@ -26,13 +26,13 @@ pub enum ReadError {
     /// The file is not text.
     #[error("line {line} is not UTF-8 text")]
     NotText {
-        /// From 1.
+        /// The number of the line, from 1.
         line: usize,
     },
 }
 
 impl ReadError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
@@ -41,7 +41,7 @@ impl ReadError {
         }
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -122,19 +122,19 @@ pub fn is_utf16(bytes: &[u8]) -> bool {
     }
 }
 
-/// Two commas with nothing between, or one at an end of a line.
+/// Two commas with nothing between them, or a comma at an end of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a comma without a value before or after it")]
 pub struct EmptyField;
 
 impl EmptyField {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         Blame::Peer
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         "empty-field"

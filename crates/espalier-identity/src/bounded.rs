@@ -21,7 +21,7 @@ use serde::{Deserialize, Deserializer};
 use std::fmt;
 use std::marker::PhantomData;
 
-/// How many bytes a list takes at first.
+/// The number of bytes a list takes at first.
 const FIRST: usize = 256;
 
 /// A `Vec` that is no more than an eighth larger than what is in it, or than a few elements.

@@ -15,19 +15,19 @@ pub enum CanonicalError {
     /// The bytes do not parse.
     #[error("the bytes do not decode")]
     Malformed,
-    /// The bytes parse, but a value has only one spelling and this is not it.
+    /// The bytes parse, but are not the canonical encoding of their value.
     #[error("the bytes are not the canonical encoding of what they decode to")]
     NotCanonical,
 }
 
 impl CanonicalError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         Blame::Peer
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -118,7 +118,7 @@ impl<'a> Flavor for Expected<'a> {
     }
 }
 
-/// How many bytes are handed over at a time.
+/// The number of bytes that are handed over at a time.
 const PIECE: usize = 1024;
 
 /// Bytes that are gathered and handed over.

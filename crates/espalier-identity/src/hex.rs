@@ -7,18 +7,18 @@ use espalier_blame::Blame;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected {expected} lower-case hexadecimal digits")]
 pub struct HexError {
-    /// How many digits the value has.
+    /// The number of digits of the value.
     pub expected: usize,
 }
 
 impl HexError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         Blame::Caller
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         "hex"

@@ -7,7 +7,7 @@ use espalier_blame::Blame;
 
 /// A peer: its Ed25519 public key. Ordered by its bytes, which is the order of authors everywhere.
 ///
-/// Any 32 bytes can be held; bytes that are no valid key simply never verify a signature.
+/// Any 32 bytes can be held; bytes that are not a valid key simply never verify a signature.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerId([u8; 32]);
 
@@ -45,13 +45,13 @@ hex_newtype!(PeerId, 32);
 pub struct SignatureError;
 
 impl SignatureError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         Blame::Peer
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         "signature"

@@ -45,7 +45,7 @@ impl<A: Ord> CausalContext<A> {
         (first.actor == dot.actor).then_some((first.seq, *last))
     }
 
-    /// How many dots are inside, at most `u64::MAX`. O(ranges).
+    /// The number of dots in it, at most `u64::MAX`. O(ranges).
     pub fn len(&self) -> u64 {
         self.ranges().fold(0, |sum: u64, (_, range)| {
             sum.saturating_add(range.end() - range.start()).saturating_add(1)
@@ -206,7 +206,9 @@ impl<'de, A: Ord + Clone + Deserialize<'de>> Visitor<'de> for Reader<A> {
         while let Some((actor, ranges)) = actors.next_element::<(A, Vec<(u64, u64)>)>()? {
             let before = context.ranges.last_key_value();
             if before.is_some_and(|(first, _)| first.actor >= actor) {
-                return Err(S::Error::custom("the actors of a causal context do not ascend"));
+                return Err(S::Error::custom(
+                    "the actors of a causal context are not in ascending order",
+                ));
             }
             if ranges.is_empty() {
                 return Err(S::Error::custom("an actor of a causal context has no range"));

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked<A>")]
 pub struct Dot<A> {
-    /// Who caused the event.
+    /// The actor that caused the event.
     pub actor: A,
     /// Its number among the actor's events, from 1 to [`Dot::MAX_SEQ`].
     pub seq: u64,
@@ -35,18 +35,18 @@ struct Unchecked<A> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{seq} is not the number of an event: events are numbered from 1 to 2^64 - 2")]
 pub struct InvalidSeq {
-    /// The number.
+    /// The number that is not one.
     pub seq: u64,
 }
 
 impl InvalidSeq {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         Blame::Peer
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         "event-number"
@@ -55,17 +55,17 @@ impl InvalidSeq {
 
 /// An actor has used all of its event numbers, or a peer has claimed that it did. Nothing changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the actor has no event number left: all from 1 to 2^64 - 2 are used")]
+#[error("the actor has no event numbers left: 1 to 2^64 - 2 are all used")]
 pub struct Exhausted;
 
 impl Exhausted {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         Blame::Caller
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         "event-numbers-exhausted"
@@ -87,7 +87,7 @@ impl<A> Dot<A> {
         self.check().is_ok()
     }
 
-    /// That it names an event.
+    /// Checks that it names an event.
     ///
     /// # Errors
     /// [`InvalidSeq`] if it does not.

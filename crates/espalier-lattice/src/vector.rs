@@ -59,7 +59,7 @@ impl<A: Ord + Clone> VersionVector<A> {
         self.0.iter().map(|(actor, &seq)| (actor, seq))
     }
 
-    /// How many dots are inside, at most `u64::MAX`. O(actors).
+    /// The number of dots in it, at most `u64::MAX`. O(actors).
     pub fn len(&self) -> u64 {
         self.0.values().fold(0, |sum: u64, &seq| sum.saturating_add(seq))
     }
@@ -131,7 +131,9 @@ impl<'de, A: Ord + Deserialize<'de>> Visitor<'de> for Reader<A> {
             check_seq(seq).map_err(M::Error::custom)?;
             let last = map.last_key_value().map(|(last, _)| last);
             if self.ascending && last.is_some_and(|last| *last >= actor) {
-                return Err(M::Error::custom("the actors of a version vector do not ascend"));
+                return Err(M::Error::custom(
+                    "the actors of a version vector are not in ascending order",
+                ));
             }
             if map.insert(actor, seq).is_some() {
                 return Err(M::Error::custom("a version vector names an actor twice"));

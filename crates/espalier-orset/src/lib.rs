@@ -165,7 +165,7 @@ impl<A: Ord + Clone, E: Ord + Clone> OrSet<A, E> {
         self.live.get(dot)
     }
 
-    /// How many distinct elements are live.
+    /// The number of distinct live elements.
     pub fn len(&self) -> usize {
         self.dots.len()
     }
@@ -180,8 +180,9 @@ impl<A: Ord + Clone, E: Ord + Clone> OrSet<A, E> {
         &self.context
     }
 
-    /// How many dots were seen and are no longer live, at most `u64::MAX`: what a set with explicit
-    /// tombstones would have to store. Here it is a difference of two counts. O(ranges).
+    /// The number of dots that were seen and are no longer live, at most `u64::MAX`: what a set
+    /// with explicit tombstones would have to store. Here it is a difference of two counts.
+    /// O(ranges).
     pub fn tombstones(&self) -> u64 {
         self.context.len().saturating_sub(self.live.len() as u64)
     }

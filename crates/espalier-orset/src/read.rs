@@ -74,7 +74,7 @@ where
         let mut live = BTreeMap::new();
         while let Some((dot, element)) = entries.next_element::<(Dot<A>, E)>()? {
             if live.last_key_value().is_some_and(|(last, _)| *last >= dot) {
-                return Err(S::Error::custom("the live dots of a set do not ascend"));
+                return Err(S::Error::custom("the live dots of a set are not in ascending order"));
             }
             live.insert(dot, element);
         }

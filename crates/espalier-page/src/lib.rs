@@ -2,7 +2,7 @@
 //! ours, so that it does not matter where the JSON comes from.
 //!
 //! Every file is one fixed shell into which texts go: title, styles, content, scripts, plotly.js
-//! and the JSON of what was found. Only the JSON and the attributes beside it come from a run.
+//! and the JSON of what was found. Only the JSON and the attributes next to it come from a run.
 //! They stand in the page as data, escaped so that no name or path in them can become markup; the
 //! scripts put them into the document as text. Such a file opens without a network.
 
@@ -103,7 +103,7 @@ pub const REPORT: Template = Template {
     scripts: &[include_str!("html/report/main.js")],
 };
 
-/// Several runs beside each other.
+/// Several runs side by side.
 pub const SCENARIO: Template = Template {
     title: "Espalier: scenario",
     content: include_str!("html/scenario/page.html"),
@@ -133,8 +133,8 @@ pub const GRID: Template = Template {
 };
 
 impl Template {
-    /// The whole page over `json`. `attributes` are read by the scripts beside the JSON: pairs of a
-    /// name and a value, which become `data-name="value"`.
+    /// The whole page over `json`. `attributes` are read by the scripts next to the JSON: pairs of
+    /// a name and a value, which become `data-name="value"`.
     ///
     /// A page is about 1.5 MB plus the JSON: most of it is plotly.js.
     #[must_use]
@@ -179,13 +179,14 @@ fn strict(scripts: impl Iterator<Item = &'static str>) -> String {
 
 /// The library that draws the charts, about 1.3 MB: the distribution of plotly.js 3.0.1 with
 /// Cartesian charts alone, as published on npm (`plotly.js-cartesian-dist-min`), with its licence
-/// beside it.
+/// next to it.
 #[must_use]
 pub fn plotly_js() -> &'static str {
     include_str!("vendor/plotly/plotly-cartesian.min.js")
 }
 
-/// The JSON in a page, and the attributes beside it as markup; `None` if it is no page of ours.
+/// The JSON in a page, and the attributes next to it as markup; `None` if it is not a page made
+/// here.
 #[must_use]
 pub fn data_of(html: &str) -> Option<(&str, &str)> {
     let (_, rest) = html.split_once("id=\"report\"")?;

@@ -1,4 +1,4 @@
-//! That a chunk stands at an offset of some content, against the content's plain BLAKE3 hash.
+//! Proofs that a chunk is at an offset of some content, against the content's plain BLAKE3 hash.
 //!
 //! BLAKE3 is itself a Merkle tree over 1,024-byte chunks (BLAKE3 specification, section 2.1), so
 //! the address under which tensors are stored and moved already commits to every chunk.
@@ -13,11 +13,11 @@ pub const CHUNK_LEN: u64 = 1024;
 
 type ChainingValue = [u8; 32];
 
-/// A chunk and the hashes beside its path.
+/// A chunk and the hashes next to its path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ContentProof {
-    /// Which chunk, from 0.
+    /// The number of the chunk, from 0.
     pub index: u64,
     /// Its bytes: [`CHUNK_LEN`] of them unless it is the last.
     pub chunk: Vec<u8>,
@@ -43,13 +43,13 @@ pub enum ContentProofError {
 }
 
 impl ContentProofError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         Blame::Peer
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {

@@ -31,7 +31,7 @@ pub use content::{CHUNK_LEN, ContentProof, ContentProofError};
 pub use map::{KeyDifference, MerkleMap};
 pub use proof::{InclusionProof, ProofError, ProofStep};
 
-// What the examples and most callers need beside this crate.
+// What the examples and most callers need besides this crate.
 pub use espalier_identity as identity;
 
 /// The program of the README, compiled and run by the tests of the documentation.

@@ -145,13 +145,13 @@ impl MerkleMap {
         self.0.as_ref().map_or(Digest::ZERO, |node| *node.hash())
     }
 
-    /// How many entries. O(1).
+    /// The number of entries. O(1).
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.as_ref().map_or(0, |node| node.len())
     }
 
-    /// Whether there are none.
+    /// Whether it is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_none()
@@ -216,7 +216,7 @@ impl MerkleMap {
         }
     }
 
-    /// That this map holds `key`; `None` if it does not. O(log n).
+    /// A proof that this map holds `key`; `None` if it does not. O(log n).
     #[must_use]
     pub fn prove(&self, key: &Digest) -> Option<InclusionProof> {
         let value = self.get(key)?;

@@ -15,7 +15,7 @@ pub struct ProofStep {
     pub sibling: Digest,
 }
 
-/// That a map with a known root holds `key` with `value`.
+/// A proof that a map with a known root holds `key` with `value`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InclusionProof {
@@ -45,13 +45,13 @@ pub enum ProofError {
 }
 
 impl ProofError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         Blame::Peer
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {

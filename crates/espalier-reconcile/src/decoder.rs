@@ -16,25 +16,25 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Garbage {
-    /// More symbols than sets of the sizes that were named could need.
+    /// More symbols than sets of the announced sizes could need.
     #[error("more than {limit} symbols, which should have been enough to decode")]
     TooMany {
         /// The limit that was set.
         limit: usize,
     },
     /// Symbols contradict each other.
-    #[error("the symbols are not those of one set")]
+    #[error("the symbols do not all come from one set")]
     Contradiction,
 }
 
 impl Garbage {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         Blame::Peer
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -53,9 +53,8 @@ pub struct SetDifference {
     pub ours: BTreeSet<Short>,
 }
 
-/// How many symbols are enough for sets of these sizes, but in one case of 10⁵ or fewer: a limit
-/// for
-/// [`Decoder::new`].
+/// The number of symbols that suffices for sets of these sizes, except in one case of 10⁵ or fewer:
+/// a limit for [`Decoder::new`].
 ///
 /// ```
 /// assert_eq!(espalier_reconcile::enough_symbols(100, 28), 320);
@@ -141,7 +140,7 @@ impl Decoder {
         !self.cells.is_empty() && self.cells.iter().all(Symbol::is_empty)
     }
 
-    /// How many symbols it has taken.
+    /// The number of symbols it has taken.
     #[must_use]
     pub fn symbols(&self) -> usize {
         self.cells.len()

@@ -27,7 +27,7 @@ pub enum ApplyError {
         author: PeerId,
     },
     /// What comes before is not here yet. Exchange again.
-    #[error("operation {seq} of {author} is here before number {}", have + 1)]
+    #[error("operation {seq} of {author} arrived before number {}", have + 1)]
     Gap {
         /// The author of the operation.
         author: PeerId,
@@ -37,7 +37,9 @@ pub enum ApplyError {
         have: u64,
     },
     /// States of different federations do not merge.
-    #[error("policy {theirs} is not ours, {ours}; rebind with `with_policy` if that is meant")]
+    #[error(
+        "policy {theirs} is not ours, {ours}; use `with_policy` to change the policy on purpose"
+    )]
     Policy {
         /// The hash of our policy.
         ours: Digest,
@@ -47,7 +49,7 @@ pub enum ApplyError {
 }
 
 impl ApplyError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
@@ -58,7 +60,7 @@ impl ApplyError {
         }
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -81,7 +83,7 @@ pub enum ChangeError {
         author: PeerId,
     },
     /// Only keys of the policy's own roster vote.
-    #[error("{voter} is not of the genesis of this federation, so it has no vote")]
+    #[error("{voter} is not a genesis key of this federation, so it has no vote")]
     NotGenesis {
         /// The owner of the key.
         voter: PeerId,
@@ -97,14 +99,16 @@ pub enum ChangeError {
         /// The range in which it must be.
         range: &'static str,
     },
-    /// Somebody else contributed these very tensors before.
-    #[error("somebody else contributed the tensors with root {root} before; this would be a copy")]
+    /// Somebody else has already contributed these very tensors.
+    #[error(
+        "somebody else has already contributed the tensors with root {root}; this would be a copy"
+    )]
     Copy {
         /// The root of the tensors.
         root: Digest,
     },
     /// An element is not a finite number, or too large for any bound.
-    #[error("the model has a value that is not finite, or of 2^128 or more in magnitude")]
+    #[error("the model has a value that is not finite, or is 2^128 or more in magnitude")]
     Magnitude,
     /// The peer has contributed nothing that is visible.
     #[error("{subject} has no visible contribution to measure")]
@@ -112,10 +116,10 @@ pub enum ChangeError {
         /// The peer that was to be measured.
         subject: PeerId,
     },
-    /// The model has other tensors than the federation merges.
+    /// The model's tensors differ from those that the federation merges.
     #[error("the model's tensors do not have the federation's names, types and shapes")]
     Schema,
-    /// Only its author retracts a contribution.
+    /// Only the author of a contribution can retract it.
     #[error("operation {seq} of {author} cannot be retracted by {by}: only its author may")]
     NotYours {
         /// The author of the contribution.
@@ -126,7 +130,7 @@ pub enum ChangeError {
         by: PeerId,
     },
     /// There is nothing live to retract.
-    #[error("operation {} of {} is no live contribution", .0.seq, .0.actor)]
+    #[error("operation {} of {} is not a live contribution", .0.seq, .0.actor)]
     NotLive(Dot<PeerId>),
     /// The record proves nothing; publishing it would be slander.
     #[error("the record proves no fault: {0}")]
@@ -137,13 +141,13 @@ pub enum ChangeError {
 }
 
 impl ChangeError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         Blame::Caller
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -182,14 +186,12 @@ pub enum DecodeError {
     /// The operations in it are refused.
     #[error(transparent)]
     Apply(#[from] ApplyError),
-    /// The policy in it is not written in its canonical form.
+    /// The state's policy is not in its canonical form.
     #[error("the policy is not in its canonical form: sorted roster, every parameter spelt out")]
     PolicyForm,
     /// A tensor's bytes do not hash to the address under which they are listed, or no live
     /// contribution names that address.
-    #[error(
-        "tensor bytes do not have the address {0} under which they stand, or nothing needs them"
-    )]
+    #[error("tensor bytes do not hash to their address {0}, or nothing needs them")]
     Content(Digest),
     /// An operation is listed twice, out of order, or without a place in the state.
     #[error("operation {0} is listed where it cannot be")]
@@ -197,13 +199,13 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         Blame::Peer
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {

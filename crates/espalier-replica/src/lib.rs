@@ -81,7 +81,7 @@ pub use wire::frame::{FrameError, HEADER_LEN, MAX_MESSAGE_LEN};
 pub use wire::layouts::{BatchError, INSIDE};
 pub use wire::message::{MessageError, Step};
 
-// What the examples and most callers need beside this crate.
+// What the examples and most callers need besides this crate.
 pub use espalier_identity as identity;
 pub use espalier_tensor as tensor;
 

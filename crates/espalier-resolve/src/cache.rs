@@ -39,13 +39,13 @@ impl SelectionCache {
         Self::default()
     }
 
-    /// How many selections are remembered.
+    /// The number of selections that are remembered.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.read().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// Whether none is.
+    /// Whether no selection is remembered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

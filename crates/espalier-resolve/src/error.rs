@@ -13,7 +13,7 @@ pub enum StrategyError {
     /// There is no strategy of this name.
     #[error("there is no strategy `{name}`{}", did_you_mean(*.suggestion))]
     Unknown {
-        /// What was asked for.
+        /// The name or value that was asked for.
         name: String,
         /// The strategy whose name is nearest, if one is near.
         suggestion: Option<&'static str>,
@@ -34,7 +34,7 @@ pub enum StrategyError {
         known: String,
     },
     /// A parameter's value is not in its range.
-    #[error("`{parameter} = {value}` is not possible for `{strategy}`; it must be {range}")]
+    #[error("`{parameter} = {value}` is not valid for `{strategy}`; it must be {range}")]
     Range {
         /// The strategy.
         strategy: &'static str,
@@ -42,19 +42,19 @@ pub enum StrategyError {
         parameter: &'static str,
         /// What was given.
         value: String,
-        /// What is possible.
+        /// The values that are allowed.
         range: ParameterRange,
     },
 }
 
 impl StrategyError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         Blame::Caller
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -97,7 +97,7 @@ pub enum ResolveError {
         id: Digest,
         /// What it was compared with, in words.
         with: String,
-        /// In which tensor, and what both sides have.
+        /// The tensor in which they differ, and what both sides have.
         mismatch: Box<Mismatch>,
     },
     /// A tensor of integers is not the same everywhere, and `buffers = error` merges none.
@@ -114,7 +114,7 @@ pub enum ResolveError {
         dtype: Dtype,
         /// The contribution that differs.
         id: Digest,
-        /// From what it differs, in words.
+        /// What it differs from, in words.
         with: String,
         /// Index of the first element that differs.
         element: usize,
@@ -122,7 +122,7 @@ pub enum ResolveError {
         /// value.
         values: Box<[i128; 2]>,
     },
-    /// A merged element is finite, and the output's element type does not reach so far.
+    /// A merged element is finite but too large for the output's element type.
     #[error(
         "tensor `{tensor}`: merged element {element} is too large for {dtype}, whose largest \
          value is {}{}", largest_of(*.dtype), wider(*.dtype)
@@ -155,7 +155,7 @@ pub enum ResolveError {
 }
 
 impl ResolveError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
@@ -170,7 +170,7 @@ impl ResolveError {
         }
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -207,7 +207,7 @@ pub enum MergeWriteError {
 }
 
 impl MergeWriteError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
@@ -216,7 +216,7 @@ impl MergeWriteError {
         }
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {

@@ -22,7 +22,7 @@ const ROUNDING: f64 = f64::from_bits((1023 - 40) << 52);
 /// Why an element has no value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reason {
-    /// The type of the output does not reach so far.
+    /// The type of the output cannot hold the value.
     TooLarge,
     /// An input, or the base, is infinite or not a number there.
     NotFinite,

@@ -93,7 +93,7 @@ pub fn canonical_order(inputs: &mut [Input<'_>]) {
     inputs.sort_by(|a, b| a.id.cmp(&b.id).then(a.weight.total_cmp(&b.weight)));
 }
 
-// What the examples and most callers need beside this crate.
+// What the examples and most callers need besides this crate.
 pub use espalier_identity as identity;
 pub use espalier_tensor as tensor;
 

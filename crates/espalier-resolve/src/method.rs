@@ -109,7 +109,7 @@ impl<'p> Tensor<'p> {
         self.dtype == T::DTYPE && !self.shrunk
     }
 
-    /// How many inputs there are.
+    /// The number of inputs.
     pub(crate) fn count(&self) -> usize {
         self.context.inputs.len()
     }

@@ -13,63 +13,63 @@ pub enum Note {
     KeptOne {
         /// The tensor.
         tensor: String,
-        /// How many elements it has.
+        /// The number of elements it has.
         elements: usize,
     },
     /// A direction could not be averaged on the sphere.
     Linear {
         /// The tensor.
         tensor: String,
-        /// Why.
+        /// The reason.
         reason: &'static str,
     },
     /// More liars were assumed than a rule or a step tolerates: less than half of its rows.
     Liars {
         /// The rule or the step before it.
         step: &'static str,
-        /// How many rows it has: fewer than inputs after `bucketing`.
+        /// The number of rows it has: fewer than inputs after `bucketing`.
         rows: usize,
-        /// How many the parameter `f` means.
+        /// The number that the parameter `f` stands for.
         asked: usize,
-        /// How many were assumed instead.
+        /// The number that was assumed instead.
         used: usize,
     },
     /// A density was too small to be drawn.
     Density {
-        /// What was asked for.
+        /// The name or value that was asked for.
         asked: String,
     },
     /// An iteration was ended before its result stood still.
     StillMoving {
         /// What was sought.
         what: String,
-        /// How many steps were taken.
+        /// The number of steps taken.
         steps: usize,
     },
-    /// Weights were too small beside the largest.
+    /// Weights were too small compared with the largest.
     SmallWeights {
-        /// How many.
+        /// The number of them.
         count: usize,
-        /// Of how many.
+        /// The number of all inputs.
         inputs: usize,
     },
     /// Inputs that are not finite, or too long to be measured, were left out.
     NotFinite {
-        /// How many.
+        /// The number of them.
         count: usize,
-        /// Of how many.
+        /// The number of all inputs.
         inputs: usize,
     },
     /// There was too much free text in the header of the base or of the first input.
     Metadata {
-        /// How many bytes it has.
+        /// Its length in bytes.
         bytes: usize,
     },
     /// The set of least diameter was too hard to find.
     Approximate {
-        /// How many rows there are.
+        /// The number of rows.
         rows: usize,
-        /// How many are left out.
+        /// The number of rows left out.
         liars: usize,
     },
 }
@@ -121,7 +121,7 @@ fn plural(count: usize) -> &'static str {
     if count == 1 { "" } else { "s" }
 }
 
-/// How many tensors a line names.
+/// The largest number of tensors that a line names.
 const NAMED: usize = 3;
 
 impl Note {

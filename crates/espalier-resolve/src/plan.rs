@@ -86,7 +86,7 @@ impl<'a> Plan<'a> {
         Ok(Self { context, merger, notes, affine, wide, dtype, buffers, metadata, whole })
     }
 
-    /// How many tensors the merged model has.
+    /// The number of tensors in the merged model.
     #[must_use]
     pub fn tensors(&self) -> usize {
         self.manifest_in().tensors().len()

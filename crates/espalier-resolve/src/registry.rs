@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{ParameterInfo, method::AnyMethod, parameters::Values, strategies};
 
-/// What there is to know about a strategy before using it.
+/// Facts about a strategy that are needed before using it.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct StrategyInfo {
@@ -14,7 +14,7 @@ pub struct StrategyInfo {
     pub aliases: &'static [&'static str],
     /// What it computes, in a line.
     pub summary: &'static str,
-    /// Where it was published.
+    /// The publication that it comes from.
     pub source: &'static str,
     /// Its own parameters. Every strategy also has `accumulate`, `dtype` and `buffers`.
     pub parameters: &'static [ParameterInfo],

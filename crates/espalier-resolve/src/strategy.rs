@@ -55,7 +55,7 @@ impl Strategy {
         self.info.name
     }
 
-    /// What there is to know about it.
+    /// Facts about it.
     #[must_use]
     pub fn info(&self) -> &'static StrategyInfo {
         self.info
@@ -95,7 +95,7 @@ impl Strategy {
         self.info.uses_randomness
     }
 
-    /// How often every input is read at most.
+    /// The greatest number of times that an input is read.
     #[must_use]
     pub fn passes(&self) -> u8 {
         self.info.passes

@@ -10,7 +10,7 @@
 //! * [`verify_report`]: runs a report's configuration again and compares.
 //! * [`Scenario`]: several runs over several seeds, from a file. [`run_scenario`]: compares them.
 //! * [`run_exchanges`]: compares ways to spread contributions.
-//! * [`run_rounds`]: counts rounds until all are equal, beside a reference and theory.
+//! * [`run_rounds`]: counts rounds until all nodes agree, compared with a reference and theory.
 //! * [`vectors`]: golden values that tell whether a machine computes the specified bits.
 //!
 //! Who lies is known to the harness in here and to the report. Nothing below can see it.

@@ -50,13 +50,13 @@ pub enum Dtype {
 pub struct UnsupportedDtype(pub String);
 
 impl UnsupportedDtype {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         Blame::Peer
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         "dtype-unsupported"

@@ -15,7 +15,7 @@ pub enum TensorError {
     /// The manifest is malformed: the fault of whoever wrote it.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
-    /// A content is not in the store: it has to be fetched first.
+    /// The content of a tensor is not in the store and must be fetched first.
     #[error("the content of tensor `{tensor}`, {content}, is not in the store")]
     Missing {
         /// The tensor.
@@ -36,7 +36,7 @@ pub enum TensorError {
         dtype: Dtype,
         /// Its shape.
         shape: Vec<u64>,
-        /// How many bytes there are.
+        /// The number of bytes.
         actual: u64,
     },
     /// The operating system refused to read.
@@ -44,9 +44,9 @@ pub enum TensorError {
     Read {
         /// What was tried.
         action: &'static str,
-        /// With which file.
+        /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
     /// The operating system refused to write.
@@ -60,7 +60,7 @@ pub enum TensorError {
         /// What is wrong with it.
         problem: FormatError,
     },
-    /// The output exists already and overwriting was not asked for.
+    /// The output exists, and overwriting was not asked for.
     #[error("{} exists; choose another name or ask to overwrite it", .path.display())]
     Exists {
         /// The file.
@@ -81,7 +81,7 @@ pub enum TensorError {
 }
 
 impl TensorError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
@@ -96,7 +96,7 @@ impl TensorError {
         }
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -129,10 +129,10 @@ pub enum FormatError {
     /// The file is empty.
     #[error("the file is empty")]
     Empty,
-    /// It is a file of another kind.
+    /// The file is of another kind.
     #[error("{0}")]
     Foreign(Foreign),
-    /// It begins as a safetensors file does and ends within the header.
+    /// The file begins like a safetensors file but ends within the header.
     #[error(
         "the file has {length} bytes, and its header alone should have {claimed}: it was cut short"
     )]
@@ -153,16 +153,16 @@ pub enum FormatError {
         /// The smaller of what the file holds and the format's 100 MB.
         limit: u64,
     },
-    /// The JSON text is malformed, or does not have the fields it should have.
-    #[error("the {what} is not what it should be: {reason}")]
+    /// The JSON text is malformed, or does not have the expected fields.
+    #[error("the {what} is not valid: {reason}")]
     Json {
         /// Header or index.
         what: &'static str,
         /// The parser's words, with line and column.
         reason: String,
     },
-    /// The name of a tensor stands twice.
-    #[error("tensor `{tensor}` is listed twice; every name may stand once")]
+    /// Two tensors have the same name.
+    #[error("tensor `{tensor}` is listed twice; names must be unique")]
     Duplicate {
         /// The name.
         tensor: String,
@@ -175,7 +175,7 @@ pub enum FormatError {
     Dtype {
         /// The tensor.
         tensor: String,
-        /// Which type.
+        /// The name of the type.
         source: UnsupportedDtype,
     },
     /// The data of a tensor does not follow the data of the one before it.
@@ -186,9 +186,9 @@ pub enum FormatError {
     Offset {
         /// The tensor.
         tensor: String,
-        /// Where the header says its data starts.
+        /// The offset at which its data starts, according to the header.
         start: u64,
-        /// Where it should.
+        /// The offset at which it should.
         expected: u64,
     },
     /// A tensor's range and its shape disagree.
@@ -196,11 +196,11 @@ pub enum FormatError {
     Size {
         /// The tensor.
         tensor: String,
-        /// Where its data starts.
+        /// The offset at which its data starts.
         start: u64,
-        /// Where it ends.
+        /// The offset at which it ends.
         end: u64,
-        /// How many bytes its shape has, in words if that does not fit 64 bits.
+        /// The number of bytes its shape has, in words if that does not fit 64 bits.
         needed: String,
     },
     /// The file is longer or shorter than its header says.
@@ -212,7 +212,7 @@ pub enum FormatError {
     DataLength {
         /// Bytes after the header.
         actual: u64,
-        /// Where the last tensor ends.
+        /// The offset at which the last tensor ends.
         expected: u64,
     },
     /// A shard's name in an index leads out of the folder.
@@ -226,12 +226,12 @@ pub enum FormatError {
     ShardMissing {
         /// The name of the first that is missing.
         shard: String,
-        /// How many are.
+        /// The number of missing shards.
         missing: usize,
-        /// How many there should be.
+        /// The number that there should be.
         of: usize,
     },
-    /// A shard without its index, which alone says that nothing is missing.
+    /// A shard was given without its index, and only the index shows that nothing is missing.
     #[error(
         "`{shard}` is one of {} of one model; {}",
         count(*of, "shard"),
@@ -241,9 +241,9 @@ pub enum FormatError {
     Shard {
         /// The name.
         shard: String,
-        /// How many there should be.
+        /// The number that there should be.
         of: u64,
-        /// Whether there is an index beside it.
+        /// Whether there is an index next to it.
         index: bool,
     },
     /// The index places a tensor in a shard that does not have it.
@@ -262,7 +262,7 @@ pub enum FormatError {
         /// The shard.
         shard: String,
     },
-    /// A folder without a model.
+    /// The folder has no model.
     #[error(
         "the folder has no file *.safetensors and no *.safetensors.index.json{}",
         .other.as_ref().map_or(String::new(), |other| format!("; `{other}` is not safetensors"))
@@ -278,21 +278,21 @@ pub enum FormatError {
         count(*files, "file")
     )]
     Folder {
-        /// How many index files there are.
+        /// The number of index files.
         indexes: usize,
-        /// How many tensor files there are.
+        /// The number of tensor files.
         files: usize,
     },
     /// Not a regular file.
     #[error("not a regular file or a folder")]
     NotAFile,
-    /// The reserved name was used for a tensor.
+    /// A tensor has the reserved name.
     #[error("a tensor may not be called `__metadata__`")]
     ReservedName,
 }
 
 impl FormatError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
@@ -320,7 +320,7 @@ impl FormatError {
         }
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {

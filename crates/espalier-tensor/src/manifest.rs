@@ -34,13 +34,13 @@ pub struct TensorMeta {
 }
 
 impl TensorMeta {
-    /// How many elements the shape has; `None` when that does not fit 64 bits.
+    /// The number of elements the shape has; `None` when that does not fit 64 bits.
     #[must_use]
     pub fn elements(&self) -> Option<u64> {
         elements(&self.shape)
     }
 
-    /// How many bytes the elements take; `None` when that does not fit 64 bits.
+    /// The number of bytes the elements take; `None` when that does not fit 64 bits.
     #[must_use]
     pub fn byte_len(&self) -> Option<u64> {
         byte_len(self.dtype, &self.shape)
@@ -98,31 +98,31 @@ pub enum ManifestError {
     Rank {
         /// The tensor.
         tensor: String,
-        /// How many dimensions it has.
+        /// The number of dimensions it has.
         rank: usize,
     },
-    /// The number of bytes does not fit 64 bits, for this tensor or for all up to it.
+    /// The number of bytes, of this tensor or of all tensors up to it, does not fit 64 bits.
     #[error("the size of tensor `{tensor}`, or of all tensors up to it, does not fit 64 bits")]
     Overflow {
         /// The tensor.
         tensor: String,
     },
-    /// More than [`MAX_TENSORS`] tensors.
+    /// There are more than [`MAX_TENSORS`] tensors.
     #[error("a model has {count} tensors; at most {MAX_TENSORS} are allowed")]
     TooMany {
-        /// How many there are.
+        /// The number of them.
         count: usize,
     },
 }
 
 impl ManifestError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         Blame::Peer
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {

@@ -90,7 +90,7 @@ impl Model {
     }
 
     /// The free text that came with the tensors, such as `format`: `pt`. It is written with them,
-    /// and is no part of a model's identity: not of its root, nor of `==`.
+    /// and is not part of a model's identity: neither of its root nor of `==`.
     #[must_use]
     pub fn metadata(&self) -> &BTreeMap<String, String> {
         &self.metadata
@@ -109,7 +109,7 @@ impl Model {
         self.manifest.root()
     }
 
-    /// How many tensors there are.
+    /// The number of tensors.
     #[must_use]
     pub fn len(&self) -> usize {
         self.contents.len()

@@ -45,7 +45,7 @@ impl Store {
         self.read().contains_key(digest)
     }
 
-    /// How many different contents are here.
+    /// The number of different contents in the store.
     #[must_use]
     pub fn len(&self) -> usize {
         self.read().len()

@@ -35,7 +35,7 @@
 //! Certain in any run: full dissemination takes 2n - 4 two-way exchanges for n ≥ 4 (Baker &
 //! Shostak, "Gossips and telephones", Discrete Mathematics 2, 1972), and a round has n of them;
 //! in synchronous order a contribution moves one hop a round, so the diameter is one too.
-//! ⌈log₂ n⌉ is no lower bound: a node that several others call in one round more than doubles
+//! ⌈log₂ n⌉ is not a lower bound: a node that several others call in one round more than doubles
 //! what it has, and in sequential order a contribution moves many hops a round. Measured means
 //! on 1,024 nodes, sequential / synchronous: complete 8.0 / 10.7, hypercube 10.1 / 14.1, torus
 //! 27 / 42, ring 487 / 713, star 2 / 2. Sequential order takes between half and all of the
@@ -70,7 +70,7 @@ pub struct Bounds {
     pub upper: u32,
     /// Whether `upper` is proven. It is an estimate if it comes from an estimated gap.
     pub proven: bool,
-    /// Where `upper` comes from.
+    /// The theorem that `upper` comes from.
     pub source: &'static str,
 }
 

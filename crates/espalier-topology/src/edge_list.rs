@@ -23,13 +23,13 @@ pub struct EdgeListError {
 }
 
 impl EdgeListError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         self.problem.blame()
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         self.problem.code()
@@ -61,27 +61,27 @@ pub enum EdgeListProblem {
     /// The file is UTF-16 text.
     #[error("UTF-16 text; save it as UTF-8")]
     Utf16,
-    /// A comma too many.
+    /// There is a comma too many.
     #[error(transparent)]
     Field(#[from] EmptyField),
-    /// No edge at all.
-    #[error("no edges; give it a line for each of them, as in \"0 1\"")]
+    /// The list has no edges.
+    #[error("no edges; give each of them a line for each of them, as in \"0 1\"")]
     Empty,
-    /// A line of other than two words.
+    /// A line does not have exactly two words.
     #[error("{} where two node numbers are expected, as in \"0 1\"", count(*words, "word"))]
     Words {
-        /// How many there are.
+        /// The number of them.
         words: usize,
     },
     /// A word that is not the number of a node.
-    #[error("{word:?} is no node number; use digits only")]
+    #[error("{word:?} is not a node number; use digits only")]
     Number {
         /// The word, cut after 24 characters.
         word: String,
     },
     /// A node that does not exist.
     #[error(
-        "node {node} does not exist; with {nodes} nodes they are 0 to {}",
+        "node {node} does not exist; {nodes} nodes are numbered 0 to {}",
         nodes.saturating_sub(1)
     )]
     OutOfRange {
@@ -91,12 +91,12 @@ pub enum EdgeListProblem {
         nodes: usize,
     },
     /// An edge from a node to itself.
-    #[error("node {node} is joined to itself; remove the line")]
+    #[error("node {node} is connected to itself; remove the line")]
     SelfLoop {
         /// The node.
         node: u64,
     },
-    /// The same edge again, in either direction.
+    /// An edge is listed twice, in either direction.
     #[error("the edge {a} {b} is already on line {first}; remove one")]
     Duplicate {
         /// Its smaller node.
@@ -115,7 +115,7 @@ pub enum EdgeListProblem {
 }
 
 impl EdgeListProblem {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
@@ -133,7 +133,7 @@ impl EdgeListProblem {
         }
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {

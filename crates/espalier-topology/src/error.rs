@@ -16,7 +16,7 @@ pub enum TopologyError {
         /// The number asked for.
         nodes: usize,
     },
-    /// More nodes than this crate numbers.
+    /// More nodes than this crate supports.
     #[error("{nodes} nodes are above the limit of {limit}")]
     TooManyNodes {
         /// The number asked for.
@@ -48,10 +48,10 @@ pub enum TopologyError {
         topology: String,
         /// The number of nodes asked for.
         nodes: usize,
-        /// What would be right.
+        /// What is allowed.
         wants: String,
     },
-    /// A torus of so many nodes has no rows × columns with both at least 3.
+    /// The number of nodes is not rows × columns with both at least 3.
     #[error(
         "torus needs rows x columns, both at least 3; {nodes} nodes have none: use {}",
         either(below, above)
@@ -65,7 +65,7 @@ pub enum TopologyError {
         above: usize,
     },
     /// The nodes of a hypercube are not a power of two.
-    #[error("hypercube needs a power of two, and {nodes} is none; the nearest is {nearest}")]
+    #[error("hypercube needs a power of two, not {nodes}; the nearest is {nearest}")]
     Hypercube {
         /// The number of nodes asked for.
         nodes: usize,
@@ -79,7 +79,7 @@ pub enum TopologyError {
         topology: String,
         /// The number of nodes.
         nodes: usize,
-        /// How often it was drawn.
+        /// The number of draws.
         draws: u32,
         /// A parameter value that would work.
         hint: String,
@@ -103,7 +103,7 @@ pub enum TopologyError {
         /// What the system said.
         problem: String,
     },
-    /// Not a number of parts these nodes can be split into.
+    /// The nodes cannot be split into this many parts.
     #[error("{nodes} nodes cannot be split into {parts} parts; use 1 to {nodes}")]
     Parts {
         /// The number of nodes.
@@ -114,7 +114,7 @@ pub enum TopologyError {
 }
 
 impl TopologyError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
@@ -132,7 +132,7 @@ impl TopologyError {
         }
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {

@@ -33,7 +33,7 @@ pub enum Order {
     Synchronous,
 }
 
-/// A word that is none of the two names.
+/// The word is neither of the two names.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("unknown name {given:?}; use {first} or {second}")]
 pub struct ParseNameError {
@@ -43,13 +43,13 @@ pub struct ParseNameError {
 }
 
 impl ParseNameError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         Blame::Caller
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         "name-unknown"

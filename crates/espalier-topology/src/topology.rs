@@ -27,7 +27,7 @@ pub const FORMS: [&str; 12] = [
     "file:PATH",
 ];
 
-/// Each of [`FORMS`] with parameters that often do, in their order.
+/// Each of [`FORMS`] with usual parameters, in the same order.
 pub const EXAMPLES: [&str; 12] = [
     "random",
     "ring",
@@ -59,13 +59,13 @@ pub const EXAMPLES: [&str; 12] = [
 pub enum Topology {
     /// A ring, and each other chord with probability .45. Dense: about .225 n² edges.
     Random,
-    /// Node i beside i + 1, closed to a cycle (one edge when n = 2).
+    /// Node i next to node i + 1, closed to a cycle (one edge when n = 2).
     Ring,
     /// Node 0 is the hub, every other node a leaf.
     Star,
     /// Every pair; never stored edge by edge.
     Complete,
-    /// Node i beside i + 1, open.
+    /// Node i next to node i + 1, open.
     Line,
     /// Rows × columns with wrap-around, as square as n allows, both at least 3; node
     /// `row * columns + column`.
@@ -92,7 +92,7 @@ pub enum Topology {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ParseTopologyError {
-    /// The word before the first colon is no topology.
+    /// The word before the first colon is not a topology.
     #[error("unknown topology {name:?}; {}", suggestion(nearest))]
     Unknown {
         /// The word that was given.
@@ -105,7 +105,7 @@ pub enum ParseTopologyError {
     Parameters {
         /// What was given.
         text: String,
-        /// How many parameters that has.
+        /// The number of parameters in it.
         given: usize,
         /// The form it must have.
         form: &'static str,
@@ -119,19 +119,19 @@ pub enum ParseTopologyError {
         parameter: char,
         /// What was given.
         value: String,
-        /// What would be right.
+        /// What is allowed.
         wants: &'static str,
     },
 }
 
 impl ParseTopologyError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         Blame::Caller
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {

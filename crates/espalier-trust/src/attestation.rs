@@ -139,12 +139,12 @@ impl Attestations {
         self.0.iter().map(|((subject, dim, observer), m)| (*subject, *dim, *observer, m))
     }
 
-    /// How many measurements.
+    /// The number of measurements.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

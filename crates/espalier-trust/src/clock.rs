@@ -99,7 +99,7 @@ impl CausalTrustClock {
         self.ticks.iter().map(|(author, tick)| (author, *tick))
     }
 
-    /// Who was convicted of what.
+    /// The convictions: who is convicted of what.
     pub fn convictions(&self) -> impl Iterator<Item = &(PeerId, FaultKind)> {
         self.convictions.iter()
     }

@@ -72,9 +72,9 @@ impl std::fmt::Display for FaultKind {
 /// A proof of a fault. Whoever makes one into evidence has verified it, from itself alone: the
 /// verdict may not depend on when or where it is looked at.
 pub trait Record: Clone {
-    /// Who is convicted.
+    /// The author who is convicted.
     fn accused(&self) -> PeerId;
-    /// Of what.
+    /// The kind of fault.
     fn kind(&self) -> FaultKind;
     /// The hash of the whole record.
     fn digest(&self) -> Digest;
@@ -139,7 +139,7 @@ impl<R: Record> Evidence<R> {
         self.0.range((*accused, least)..=(*accused, most)).next().is_some()
     }
 
-    /// Everybody convicted.
+    /// All convicted authors.
     pub fn convicted(&self) -> BTreeSet<PeerId> {
         self.0.keys().map(|(accused, _)| *accused).collect()
     }

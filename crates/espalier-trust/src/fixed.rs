@@ -39,8 +39,8 @@ impl Q16 {
         f64::from(self.0) / 65_536.0
     }
 
-    /// The product, rounded down; the greatest number there is if it is beyond that, which takes
-    /// factors above 1.
+    /// The product, rounded down; the greatest number that fits if the product is beyond that,
+    /// which takes factors above 1.
     #[must_use]
     pub const fn times(self, other: Self) -> Self {
         let product = (self.0 as u64 * other.0 as u64) >> 16;

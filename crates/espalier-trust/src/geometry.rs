@@ -1,16 +1,16 @@
 //! Squared distances between contributions, whole and by block, with the neighbours of each in
 //! order of distance.
 
-/// Into how many contiguous blocks a contribution is cut, so that one poisoned block cannot hide
-/// in the norm of the whole.
+/// The number of contiguous blocks into which a contribution is cut, so that one poisoned block
+/// cannot hide in the norm of the whole.
 pub const BLOCKS: usize = 16;
 
 /// A block of fewer elements than this differs between honest contributions by chance as much as
 /// the block test looks for.
 const LEAST_OF_A_BLOCK: u64 = 16;
 
-/// Into how many blocks a contribution of so many elements is cut: [`BLOCKS`], or 1 where a block
-/// would have fewer than 16 elements.
+/// The number of blocks into which a contribution of `elements` elements is cut: [`BLOCKS`], or 1
+/// where a block would have fewer than 16 elements.
 #[must_use]
 pub const fn blocks_of(elements: u64) -> usize {
     if elements >= LEAST_OF_A_BLOCK * BLOCKS as u64 { BLOCKS } else { 1 }
@@ -38,7 +38,7 @@ struct Row {
 /// ```
 #[derive(Debug, Clone)]
 pub struct Geometry {
-    /// How many elements a contribution has.
+    /// The number of elements in a contribution.
     elements: u64,
     /// By layer, then by point: the whole first, then the blocks if there is more than one.
     layers: Vec<Vec<Row>>,
@@ -94,13 +94,13 @@ impl Geometry {
         new
     }
 
-    /// How many points.
+    /// The number of points.
     #[must_use]
     pub fn len(&self) -> usize {
         self.layers.first().map_or(0, Vec::len)
     }
 
-    /// Whether there are none.
+    /// Whether it is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -128,7 +128,7 @@ impl Geometry {
         self.layers.len()
     }
 
-    /// How many elements a contribution has in a layer: all, or those of its smallest block.
+    /// The number of elements a contribution has in a layer: all, or those of its smallest block.
     pub(crate) fn elements(&self, layer: usize) -> u64 {
         if layer == 0 { self.elements } else { self.elements / BLOCKS as u64 }
     }

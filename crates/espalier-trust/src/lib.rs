@@ -53,7 +53,7 @@ pub use score::{
     score,
 };
 
-// What the examples and most callers need beside this crate.
+// What the examples and most callers need besides this crate.
 pub use espalier_identity as identity;
 
 /// The program of the README, compiled and run by the tests of the documentation.

@@ -43,10 +43,10 @@ pub(crate) fn admit(
     range("rounds", config.rounds, limits.rounds, 1)?;
     no_files(config, upload)?;
     if config.base_root.is_some() {
-        return Err(wrong("base_root", "is for reports; leave it out".into()));
+        return Err(wrong("base_root", "is only for reports; leave it out".into()));
     }
     if config.wire == Wire::Counted {
-        return Err(wrong("wire", "the page needs frames: use auto or frames".into()));
+        return Err(wrong("wire", "the page needs frames; use auto or frames".into()));
     }
     if config.delay > MOST_DELAY {
         return Err(wrong("delay", format!("must be at most {MOST_DELAY} rounds")));

@@ -55,18 +55,18 @@ impl App {
     pub(crate) fn watch(&self, log: &Arc<Log>, headers: &HeaderMap) -> Answer {
         let seen = last_seen(headers)?;
         let permit = self.viewers.clone().try_acquire_owned().map_err(|_| {
-            Problem::busy(format!("{} viewers are all there can be", self.limits.viewers))
+            Problem::busy(format!("at most {} viewers are served at once", self.limits.viewers))
         })?;
         Ok(stream_from(log.clone(), seen, self.stop.clone(), permit))
     }
 
-    /// Computes something that takes its time, beside the threads that answer.
+    /// Computes something that takes its time, next to the threads that answer.
     pub(crate) async fn compute<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Problem> {
         let done = tokio::task::spawn_blocking(work).await;
-        done.map_err(|_| Problem::defect("a defect of the server ended this request"))
+        done.map_err(|_| Problem::defect("this request failed because of a defect in the server"))
     }
 }
 

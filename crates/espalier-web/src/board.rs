@@ -34,7 +34,7 @@ impl Status {
     }
 }
 
-/// How far it is.
+/// Its progress.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Stage {
     pub(crate) status: Status,
@@ -232,8 +232,10 @@ impl Board {
     fn core(&self, tables: &mut Tables, kind: &str, of: u32, need: u64) -> Result<Core, Problem> {
         tables.waiting.retain(|work| work.core().stage().status == Status::Waiting);
         if tables.waiting.len() >= self.limits.waiting && !self.has_room(tables) {
-            let message =
-                format!("{} simulations wait already; try again later", tables.waiting.len());
+            let message = format!(
+                "{} simulations are waiting already; try again later",
+                tables.waiting.len()
+            );
             return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many", message));
         }
         tables.numbers += 1;
@@ -263,7 +265,7 @@ impl Board {
         }
     }
 
-    /// Whether the next that waits may begin: beside others, only if memory is left for it when
+    /// Whether the next that waits may begin: next to others, only if memory is left for it when
     /// they have taken what they need.
     fn has_room(&self, tables: &Tables) -> bool {
         let next = tables.waiting.front().map_or(0, |work| work.core().need);
@@ -290,13 +292,15 @@ impl Board {
             let spawned = thread.spawn(move || {
                 let work = computed;
                 if catch_unwind(AssertUnwindSafe(|| work.work())).is_err() {
-                    work.core().fail(Problem::defect("a defect of the simulator ended this run"));
+                    work.core().fail(Problem::defect(
+                        "this run failed because of a defect in the simulator",
+                    ));
                 }
                 drop(work);
                 board.one_ended(need);
             });
             if spawned.is_err() {
-                work.core().fail(Problem::busy("the system has no thread left for this run"));
+                work.core().fail(Problem::busy("the system cannot start a thread for this run"));
                 tables.running -= 1;
                 tables.taken -= need;
             }

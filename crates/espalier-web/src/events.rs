@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// Sequence numbers by author.
 type Clock = BTreeMap<String, i64>;
 
-/// How many exchanges an event tells at most, per node.
+/// The largest number of exchanges in an event, per node.
 const TOLD: usize = 4;
 
 /// The run before its first exchange.
@@ -127,7 +127,7 @@ fn changes<'a>(
     now.iter().enumerate().map(of_node).collect()
 }
 
-/// Four numbers for each exchange that was no noop.
+/// Four numbers for each exchange that was not a noop.
 fn flat<S: Serializer>(passed: &[Passed], serializer: S) -> Result<S::Ok, S::Error> {
     let nodes = passed.iter().map(|one| one.from.max(one.to) as usize + 1).max().unwrap_or(0);
     let told = passed.iter().filter(|one| one.outcome != Outcome::Noop).take(TOLD * nodes);

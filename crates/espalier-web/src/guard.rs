@@ -52,7 +52,7 @@ impl Guard {
         let mut named = headers.get_all(header::HOST).iter();
         let (first, second) = (named.next(), named.next());
         let host = first.filter(|_| second.is_none()).and_then(|host| host.to_str().ok());
-        let host = host.ok_or_else(|| wrong("a request must name one host"))?;
+        let host = host.ok_or_else(|| wrong("a request must name exactly one host"))?;
         let absolute = uri.authority().is_none_or(|authority| authority.as_str() == host);
         let name = host.strip_suffix(&format!(":{}", self.port));
         let name = name.or_else(|| (self.port == 80).then_some(host));
@@ -60,7 +60,7 @@ impl Guard {
         if absolute && (own || self.token.is_some()) {
             return Ok(host);
         }
-        Err(wrong("this server is not the host that the request names"))
+        Err(wrong("the request names a host that is not this server"))
     }
 }
 
@@ -150,8 +150,7 @@ pub(crate) async fn stand(State(app): State<Arc<App>>, request: Request, next: N
 async fn answer(app: &App, request: Request, next: Next) -> Response {
     let place = tokio::time::timeout(PATIENCE, app.requests.acquire()).await;
     let Ok(Ok(_place)) = place else {
-        let message =
-            format!("{} requests are all that can be answered at once", app.limits.requests);
+        let message = format!("at most {} requests are answered at once", app.limits.requests);
         return Problem::busy(message).into_response();
     };
     next.run(request).await

@@ -170,12 +170,13 @@ fn admit(grid: &GridConfig, limits: &Limits) -> Result<(u32, u64), Problem> {
     // A share without liars makes one cell for all attacks, so that there may be fewer.
     let cells = if most > 1 << 16 { most } else { grid.cells().len() };
     if cells > limits.cells {
-        let message = format!("{cells} runs are more than {}; ask for fewer", limits.cells);
+        let message =
+            format!("{cells} runs are more than the limit of {}; ask for fewer", limits.cells);
         return Err(wrong("attacks", message));
     }
     grid.check().map_err(|error| refusal(&error))?;
     if grid.attacks.len() > 1 && grid.cells().iter().all(|c| c.share.of(c.nodes) == 0) {
-        return Err(wrong("attacks", "nobody is there to do them: name shares above 0".into()));
+        return Err(wrong("attacks", "there are no liars; name shares above 0".into()));
     }
     let need = memory_side_by_side(grid.cells().iter().map(|cell| cell.config(grid)));
     fits("this lab", need)?;
@@ -192,7 +193,7 @@ pub(crate) async fn start(State(app): State<Arc<App>>, headers: HeaderMap, body:
 pub(crate) async fn page(State(app): State<Arc<App>>, Names(id): Names<String>) -> Answer {
     let lab = app.board.find::<Lab>(&id)?;
     if !lab.core.stage().status.has_ended() {
-        let message = "this lab has not ended; its report comes with its end";
+        let message = "this lab has not ended; its report comes when it ends";
         return Err(Problem::new(StatusCode::CONFLICT, "not-ended", message));
     }
     let made = app.compute(move || grid_html(&lab.grid())).await?;

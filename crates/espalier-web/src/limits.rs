@@ -19,7 +19,7 @@ pub struct Limits {
     pub viewers: usize,
     /// Other requests at the same time.
     pub requests: usize,
-    /// Connections.
+    /// Connections at the same time.
     pub connections: usize,
     /// Bytes of a JSON body.
     pub body: usize,
@@ -27,7 +27,7 @@ pub struct Limits {
     pub upload: u64,
     /// Bytes of all uploaded files together.
     pub uploads: u64,
-    /// How many files.
+    /// The greatest number of uploaded files.
     pub files: usize,
     /// The most nodes of a run.
     pub nodes: u32,

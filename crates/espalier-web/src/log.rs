@@ -22,7 +22,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 #[derive(Debug)]
 pub(crate) struct Log {
     events: Mutex<Events>,
-    /// How many there are and whether more may come, for those who wait.
+    /// The number of events there are and whether more may come, for those who wait.
     news: watch::Sender<(usize, bool)>,
     /// Bytes that may be kept.
     most: usize,
@@ -82,7 +82,7 @@ pub(crate) fn last_seen(headers: &HeaderMap) -> Result<usize, Problem> {
     let Some(value) = headers.get("last-event-id") else { return Ok(0) };
     let number = value.to_str().ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
     number.and_then(|text| text.parse().ok()).ok_or_else(|| {
-        Problem::field("bad-request", "Last-Event-ID", "it is the number of an event")
+        Problem::field("bad-request", "Last-Event-ID", "must be the number of an event")
     })
 }
 

@@ -59,7 +59,7 @@ struct Shelf {
     models: VecDeque<Arc<Upload>>,
     /// Bytes that uploads under way have written.
     arriving: u64,
-    /// How many are under way.
+    /// The number of uploads under way.
     under_way: usize,
 }
 
@@ -123,7 +123,7 @@ impl Models {
                 Ok(None) => break,
                 Ok(Some(Ok(chunk))) => chunk,
                 Ok(Some(Err(_))) => {
-                    let message = "the upload ended before its end";
+                    let message = "the upload was cut short";
                     return Err(Problem::new(StatusCode::BAD_REQUEST, "bad-body", message));
                 }
                 Err(_) => {
@@ -153,7 +153,8 @@ impl Arrival<'_> {
             return Err(self.models.too_large());
         }
         if all > uploads {
-            let message = format!("all models together may have {uploads} bytes; remove one first");
+            let message =
+                format!("all models together may take at most {uploads} bytes; remove one first");
             return Err(Problem::new(StatusCode::INSUFFICIENT_STORAGE, "full", message));
         }
         Ok(())
@@ -172,7 +173,7 @@ fn check(path: &Path) -> Result<(u64, u64), Problem> {
     let opened = open_safetensors(path).map_err(|error| {
         unusable(match error {
             TensorError::Format { problem, .. } => {
-                format!("this is no safetensors file: {problem}")
+                format!("this is not a safetensors file: {problem}")
             }
             TensorError::Read { source, .. } => format!("it cannot be read: {}", source.kind()),
             error => error.to_string(),
@@ -205,7 +206,7 @@ pub(crate) async fn add(
     let query = Query::read(query.as_deref(), &["name"])?;
     let name = query.text("name").unwrap_or("model").trim().to_owned();
     if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
-        let message = format!("it is text of 1 to {MAX_NAME} characters");
+        let message = format!("must be text of 1 to {MAX_NAME} characters");
         return Err(Problem::field("bad-parameter", "name", message));
     }
     let models = &app.models;

@@ -18,18 +18,18 @@ fn all() -> [Value; 8] {
         preset(
             "digits",
             "Eight nodes learn to read digits",
-            "Each has a part of the images. Merged they read better than any alone.",
+            "Each has a part of the images. The merged model reads better than any node's own.",
             json!({ "nodes": 8, "rounds": 12 }),
         ),
         preset(
             "partition",
-            "A network falls apart and heals",
-            "Two halves agree each by itself, then on one state as soon as messages pass again.",
+            "A network splits and heals",
+            "Each half agrees on its own, and all on one state as soon as messages pass again.",
             json!({ "nodes": 16, "rounds": 16, "model": "synthetic:16x16", "partition": "2@1..8" }),
         ),
         preset(
             "late",
-            "Nodes come late",
+            "Nodes join late",
             "Four join after the others have agreed, and still end with the same state.",
             json!({
                 "nodes": 16, "rounds": 16, "model": "synthetic:16x16", "late_joiners": "4@6",
@@ -37,7 +37,7 @@ fn all() -> [Value; 8] {
         ),
         preset(
             "liars",
-            "A third lies about its models",
+            "A third of the nodes lie about their models",
             "Nobody is told who. Watch trust fall until the liars are left out of the merge.",
             json!({
                 "nodes": 24, "rounds": 20, "model": "synthetic:16x16", "byzantine": "34%",
@@ -56,7 +56,7 @@ fn all() -> [Value; 8] {
         preset(
             "storm",
             "Everything at once",
-            "Messages are lost, doubled and late, nodes crash and come back, liars lie.",
+            "Messages are lost, repeated and delayed, nodes crash and come back, and liars lie.",
             json!({
                 "nodes": 24, "rounds": 40, "model": "synthetic:16x16", "loss": 0.2,
                 "duplicate": 0.1, "reorder": 0.2, "crash": 0.02, "partition": "2@5..15",
@@ -76,7 +76,7 @@ fn all() -> [Value; 8] {
         preset(
             "large",
             "A thousand nodes",
-            "News needs about as many rounds as the number of nodes has binary digits.",
+            "News takes about as many rounds as the number of nodes has binary digits.",
             json!({
                 "nodes": 1024, "rounds": 30, "model": "synthetic:8x8", "until_converged": true,
             }),

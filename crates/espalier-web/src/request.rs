@@ -24,7 +24,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Names<T
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let names = Path::<T>::from_request_parts(parts, state).await;
         let Path(names) = names.map_err(|_| {
-            Problem::new(StatusCode::BAD_REQUEST, "bad-address", "the address is no text")
+            Problem::new(StatusCode::BAD_REQUEST, "bad-address", "the address is not text")
         })?;
         Ok(Self(names))
     }
@@ -42,13 +42,13 @@ impl Query {
         for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
             if !known.contains(&&*name) {
                 let message = match known {
-                    [] => "there are no parameters here".to_owned(),
-                    known => format!("there is no such parameter; there are {}", known.join(", ")),
+                    [] => "this address takes no parameters".to_owned(),
+                    known => format!("no such parameter; this address takes {}", known.join(", ")),
                 };
                 return Err(Problem::field("bad-parameter", name, message));
             }
             if found.insert(name.clone().into_owned(), value.into_owned()).is_some() {
-                return Err(Problem::field("bad-parameter", name, "it stands twice"));
+                return Err(Problem::field("bad-parameter", name, "is given twice"));
             }
         }
         Ok(Self(found))
@@ -67,7 +67,7 @@ impl Query {
     where
         T: FromStr + PartialOrd + std::fmt::Display,
     {
-        let wanted = || format!("it is a whole number from {} to {}", range.start(), range.end());
+        let wanted = || format!("must be a whole number from {} to {}", range.start(), range.end());
         self.parsed(name, |text| {
             text.parse().ok().filter(|value| range.contains(value)).ok_or_else(wanted)
         })
@@ -83,7 +83,7 @@ impl Query {
             let found = words.iter().find(|(word, _)| *word == text);
             found.map(|(_, value)| *value).ok_or_else(|| {
                 let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-                format!("it is one of {}", words.join(", "))
+                format!("must be one of {}", words.join(", "))
             })
         })
     }
@@ -98,7 +98,7 @@ impl Query {
     }
 }
 
-/// A JSON body of at most so many bytes.
+/// A JSON body of at most `most` bytes.
 ///
 /// # Errors
 /// What is wrong with it, and where.
@@ -152,7 +152,7 @@ fn cut_off(error: &axum::Error, most: usize) -> Problem {
         let message = format!("the body is longer than {most} bytes");
         return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", message);
     }
-    Problem::new(StatusCode::BAD_REQUEST, "bad-body", "the body ended before its end")
+    Problem::new(StatusCode::BAD_REQUEST, "bad-body", "the body was cut short")
 }
 
 /// Fields of the one thing that a body holds are named without it.

@@ -13,7 +13,7 @@ use serde_json::Value;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// How many exchanges are kept of a run under way.
+/// The number of exchanges that are kept of a run under way.
 const AUDIT_KEPT: usize = 100_000;
 
 /// A simulation and what can be asked about it.
@@ -31,7 +31,7 @@ pub(crate) struct Run {
 pub(crate) struct Kept {
     /// The last exchanges so far; empty once the report has them all.
     pub(crate) audit: Vec<AuditEntry>,
-    /// How many there were.
+    /// The number of them.
     pub(crate) audit_total: u64,
     /// The sampled nodes after each round, the opening included.
     pub(crate) moments: Vec<Moment>,
@@ -70,7 +70,7 @@ impl Run {
             let message = match self.core.stage().status {
                 Status::Failed => "this run failed and has no report",
                 Status::Stopped => "this run was stopped before it began",
-                _ => "this run has not ended; its report comes with its end",
+                _ => "this run has not ended; its report comes when it ends",
             };
             Problem::new(StatusCode::CONFLICT, "not-ended", message)
         })

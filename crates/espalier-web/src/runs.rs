@@ -17,7 +17,7 @@ use espalier::sim::{
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// How many entries are answered at once at most, and without a word.
+/// The largest number of entries in an answer, and the number if none is asked for.
 const PAGE: (u64, u64) = (1_000, 50);
 /// How long a record of evidence may be to be answered whole, as JSON.
 const RECORD: usize = 64 << 10;
@@ -215,19 +215,19 @@ pub(crate) async fn evidence(State(app): State<Arc<App>>, Names(id): Names<Strin
 fn moment_of(run: &Run, name: &str, query: &Query) -> Result<(u32, Moment, u32), Problem> {
     let kept = run.kept();
     let last = kept.moments.len().checked_sub(1).ok_or_else(|| {
-        Problem::new(StatusCode::CONFLICT, "not-begun", "this run has not begun to exchange")
+        Problem::new(StatusCode::CONFLICT, "not-begun", "this run has not begun its exchanges")
     })?;
     let round = query.number("round", 0..=last as u32)?.unwrap_or(last as u32);
     let number = name.strip_prefix("node_").and_then(|number| number.parse().ok());
     let number = number.filter(|number| *number < run.config.nodes).ok_or_else(|| {
         let last = run.config.nodes - 1;
-        Problem::not_found(format!("there are node_0 to node_{last}"))
+        Problem::not_found(format!("no such node; nodes are node_0 to node_{last}"))
     })?;
     Ok((round, kept.moments[round as usize].clone(), number))
 }
 
 fn not_sampled() -> Problem {
-    Problem::not_found("this node is not among the sampled ones, so nothing of it was kept")
+    Problem::not_found("this node is not in the sample, so nothing about it was kept")
 }
 
 #[derive(Serialize)]
@@ -265,12 +265,14 @@ pub(crate) async fn proof(
 ) -> Answer {
     let query = Query::read(query.as_deref(), &["round", "op"])?;
     let op = query.text("op").and_then(|text| text.parse::<Digest>().ok()).ok_or_else(|| {
-        Problem::field("bad-parameter", "op", "it is the hash of an operation, 64 hex digits")
+        Problem::field("bad-parameter", "op", "must be the hash of an operation, 64 hex digits")
     })?;
     let (round, moment, number) = moment_of(&*app.board.find(&id)?, &name, &query)?;
     app.compute(move || {
         let (bound_root, proof) = moment.proof(number, &op).ok_or_else(|| {
-            Problem::not_found("that node did not hold this operation then, or is not sampled")
+            Problem::not_found(
+                "that node did not hold this operation at that time, or is not in the sample",
+            )
         })?;
         Ok(ok(&AtRound { round, what: ProofView { op, bound_root, proof } }))
     })

@@ -28,11 +28,11 @@ const MIN_TOKEN: usize = 16;
 /// Where a server listens, for whom, and how much it takes on.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Port 0 is any free one.
+    /// The address to listen on; port 0 stands for any free port.
     pub address: SocketAddr,
-    /// What every request must bring; needed unless `address` is of this machine alone.
+    /// The token that every request must carry; required unless `address` is a loopback address.
     pub token: Option<String>,
-    /// Bounds.
+    /// The limits of the server.
     pub limits: Limits,
 }
 
@@ -47,19 +47,19 @@ impl Default for Settings {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServerError {
-    /// Others could reach the server, and nothing would keep them out.
-    #[error("{address} can be reached by others: it needs a token")]
+    /// Other machines could reach the server, and no token would keep them out.
+    #[error("{address} can be reached from other machines, so it needs a token")]
     NoToken {
-        /// Where it was to listen.
+        /// The address it was to listen on.
         address: SocketAddr,
     },
-    /// A token that can be guessed, or cannot stand in a header.
-    #[error("a token is {MIN_TOKEN} or more letters, digits, `-` and `_`")]
+    /// The token is too easy to guess, or cannot be put into a header.
+    #[error("a token must be {MIN_TOKEN} or more letters, digits, `-` and `_`")]
     BadToken,
-    /// Something listens there already.
-    #[error("{address} is taken by another program")]
+    /// Another program already listens on the address.
+    #[error("another program listens on {address} already")]
     Taken {
-        /// Where it was to listen.
+        /// The address it was to listen on.
         address: SocketAddr,
     },
     /// The system refused what a server needs.
@@ -67,13 +67,13 @@ pub enum ServerError {
     Io {
         /// What was tried.
         action: String,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
 }
 
 impl ServerError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
@@ -82,7 +82,7 @@ impl ServerError {
         }
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -108,14 +108,14 @@ pub struct Server {
 pub struct Stopper(watch::Sender<bool>);
 
 impl Stopper {
-    /// No new connections; those that are there end soon.
+    /// Refuses new connections and ends the open ones soon.
     pub fn stop(&self) {
         self.0.send_replace(true);
     }
 }
 
 impl Server {
-    /// Binds an address. Inside a tokio runtime.
+    /// Binds an address. Must be called inside a tokio runtime.
     ///
     /// # Errors
     /// [`ServerError`].
@@ -141,13 +141,13 @@ impl Server {
         Ok(Self { listener, address, app, stop })
     }
 
-    /// Where it listens.
+    /// The address that the server listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What stops it.
+    /// A handle that stops the server.
     #[must_use]
     pub fn stopper(&self) -> Stopper {
         Stopper(self.stop.clone())

@@ -17,7 +17,7 @@
 //! | draw networks | [`topology`] |
 //! | find what two sets do not share | [`reconcile`] |
 //! | see a federation run | `sim`, with the feature of this name |
-//! | write files that are whole or not there | [`file`](mod@file) |
+//! | write files that are complete or absent | [`file`](mod@file) |
 //! | know who has to do something about an error | [`blame`] |
 //!
 //! The way of a contribution: a model is described by a [`tensor::Manifest`], signed into an

@@ -13,17 +13,17 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 #[command(after_long_help = "Examples:
   espalier byzantine --quick
-      fourteen attacks, 20 nodes, two spreads, in less than a minute
+      fourteen attacks, 20 nodes and two spreads, in less than a minute
   espalier byzantine --nodes 50 --byzantine 34%,45% --spread iid --attack alie:0.5:1,white-box
-      two attacks that hide within the honest spread
+      two attacks that hide within the honest spread, on a chosen grid
   espalier byzantine --model digits --nodes 20 --spread dirichlet:0.3
       a network that learns to read digits, with nodes that measure each other
   espalier byzantine
-      the whole grid, for half an hour; interrupt it and start it again, and it goes on
+      the whole grid, which takes half an hour; an interrupted grid resumes when started again
 
-A list replaces the whole axis. Open espalier-byzantine/byzantine.html when it is done.")]
+A list replaces the whole axis. When it is done, open espalier-byzantine/byzantine.html.")]
 pub(crate) struct ByzantineArgs {
-    /// A small grid, in less than a minute
+    /// Run a small grid, in less than a minute
     #[arg(long)]
     pub(crate) quick: bool,
     /// Attacks, as for `simulate`; each is run alone [default: all]
@@ -34,11 +34,11 @@ pub(crate) struct ByzantineArgs {
     #[arg(long, value_name = "SHARE,…", value_delimiter = ',', help_heading = "Axes")]
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) byzantine: Vec<Share>,
-    /// How honest data differ [default: iid,mild,strong,dirichlet:0.3,clusters:2]
+    /// How the honest nodes' data differ [default: iid,mild,strong,dirichlet:0.3,clusters:2]
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', help_heading = "Axes")]
     #[arg(value_parser = words::spreads(), hide_possible_values = true)]
     pub(crate) spread: Vec<Spread>,
-    /// Who knows whom [default: random]
+    /// The network, as for `simulate` [default: random]
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', help_heading = "Axes")]
     #[arg(value_parser = words::topologies(), hide_possible_values = true)]
     pub(crate) topology: Vec<Topology>,
@@ -47,11 +47,11 @@ pub(crate) struct ByzantineArgs {
     #[arg(value_parser = whole::<u32>)]
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) nodes: Vec<u32>,
-    /// How many seeds [default: 1]
+    /// Number of seeds [default: 1]
     #[arg(long, value_name = "COUNT", value_parser = whole::<NonZeroU32>, help_heading = "Axes")]
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) seeds: Option<NonZeroU32>,
-    /// How many seeds of the runs without liars, whose rates are near zero [default: 100, or
+    /// Number of seeds for the runs without liars, whose rates are near zero [default: 100, or
     /// --seeds if that is more]
     #[arg(long, value_name = "COUNT", value_parser = whole::<NonZeroU32>, help_heading = "Axes")]
     pub(crate) honest_seeds: Option<NonZeroU32>,
@@ -60,12 +60,13 @@ pub(crate) struct ByzantineArgs {
     #[arg(value_parser = whole::<u64>)]
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) seed: u64,
-    /// What is merged: synthetic:SHAPE or digits [default: synthetic:1024, with --quick 512]
+    /// The model to merge: synthetic:SHAPE or digits [default: synthetic:1024, or synthetic:512
+    /// with --quick]
     #[arg(long, value_name = "MODEL", help_heading = "Runs")]
     #[arg(value_parser = words::models(), hide_possible_values = true)]
     pub(crate) model: Option<Family>,
     /// Constants of the trust score: strict or clustered [default: clustered for clusters:K,
-    /// strict elsewhere]
+    /// strict otherwise]
     #[arg(long, value_name = "NAME", value_parser = profiles(), help_heading = "Runs")]
     #[arg(hide_possible_values = true)]
     pub(crate) profile: Option<Profile>,
@@ -73,15 +74,15 @@ pub(crate) struct ByzantineArgs {
     #[arg(long, value_name = "EVERY:TIMES", value_hint = ValueHint::Other)]
     #[arg(help_heading = "Runs")]
     pub(crate) retrain: Option<Retrain>,
-    /// Let nodes not measure each other
+    /// Do not let nodes measure each other's contributions
     #[arg(long, help_heading = "Runs")]
     pub(crate) no_attest: bool,
-    /// Folder for byzantine.html, byzantine.json and byzantine.csv; a grid that was interrupted
-    /// there goes on
+    /// Folder for byzantine.html, byzantine.json and byzantine.csv; an interrupted grid in it is
+    /// resumed
     #[arg(long, value_name = "DIR", default_value = "espalier-byzantine", help_heading = "Output")]
     #[arg(value_hint = ValueHint::DirPath)]
     pub(crate) out: PathBuf,
-    /// Overwrite what is there, and begin anew
+    /// Overwrite what is there and start over
     #[arg(long, help_heading = "Output")]
     pub(crate) force: bool,
     /// Also write the JSON to this file, or to standard output with `-`

@@ -1,8 +1,8 @@
-//! What the libraries say of fields of a configuration, said of the flags that set them.
+//! Errors about fields of a configuration, reworded for the flags that set them.
 
 use espalier::sim::SimError;
 
-/// The flag that sets a field: its name, but for two.
+/// The flag that sets a field. All but two flags are named like their field.
 fn flag_of(field: &str) -> String {
     match field {
         "attest" => "--no-attest".to_owned(),
@@ -39,7 +39,7 @@ mod tests {
             .get_arguments()
             .filter_map(|arg| Some(format!("--{}", arg.get_long()?)))
             .collect();
-        // Only a report sets this.
+        // Only a report sets `base_root`.
         for field in config.keys().filter(|field| *field != "base_root") {
             assert!(flags.contains(&flag_of(field)), "{field} has no flag");
         }

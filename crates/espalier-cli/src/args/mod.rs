@@ -39,10 +39,10 @@ Exit codes: 0 done, 1 a check failed, 2 bad usage or input, 3 the environment.")
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// Print nothing but errors, and JSON where it is asked for
+    /// Print only errors, and JSON if asked for
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
-    /// Threads to compute on [default: all]; the result does not depend on it
+    /// Number of threads to compute on; does not change the result [default: all]
     #[arg(long, global = true, value_name = "N")]
     #[arg(value_parser = threads)]
     pub(crate) threads: Option<NonZeroUsize>,
@@ -53,39 +53,39 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run a federation of gossiping nodes and write a report
     Simulate(Box<SimulateArgs>),
-    /// Open a page on this machine that runs simulations and shows them while they run
+    /// Serve a web page on this machine that runs simulations and shows them live
     Serve(ServeArgs),
-    /// Show how the state grew: contributions, roots, clocks, tombstones, wire sizes
+    /// Show how the state grew: contributions, roots, clocks, tombstones and wire sizes
     Trace(Box<TraceArgs>),
-    /// Measure a grid of attacks: what is found, what it costs, and what rules do that are told f
+    /// Measure a grid of attacks, compared with robust rules that are told how many lie
     Byzantine(Box<ByzantineArgs>),
-    /// Compare ways to spread contributions: rounds or seconds, messages, bytes, guarantees
+    /// Compare ways to spread contributions by time, messages, bytes and guarantees
     Exchanges(Box<ExchangesArgs>),
-    /// Count rounds until all nodes are equal, beside a reference and theory
+    /// Count rounds until all nodes agree, and compare with a reference and with theory
     Rounds(RoundsArgs),
-    /// Look for bugs of our own: runs drawn from seeds, judged from outside
+    /// Test Espalier itself with random runs, judged from outside
     Swarm(Box<SwarmArgs>),
-    /// Check a report or a scenario's by running it again, or records of evidence by themselves
+    /// Re-run a report or scenario and compare, or check records of evidence
     Verify(VerifyArgs),
-    /// Recompute golden values: does this machine produce the specified bits?
+    /// Check that this machine computes the specified values bit for bit
     Selfcheck,
-    /// Be a node of Maelstrom's tests, on standard input and output
+    /// Run as a node in a Maelstrom test, on standard input and output
     Maelstrom(MaelstromArgs),
     /// Print a completion script
     Completions {
-        /// For which shell
+        /// The shell to print it for
         shell: clap_complete::Shell,
     },
     /// Print the manual
     Man {
-        /// Write a page per subcommand into this folder
+        /// Write one page per subcommand into this folder instead
         #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
         out: Option<PathBuf>,
     },
 }
 
 impl Command {
-    /// Whether it needs threads to compute on.
+    /// Whether the command needs threads to compute on.
     pub(crate) fn computes(&self) -> bool {
         !matches!(self, Self::Completions { .. } | Self::Man { .. })
     }
@@ -99,33 +99,33 @@ fn profile(text: &str) -> Result<Profile, String> {
     match text {
         "strict" => Ok(Profile::Strict),
         "clustered" => Ok(Profile::Clustered),
-        _ => Err("it is strict or clustered".into()),
+        _ => Err("must be strict or clustered".into()),
     }
 }
 
 fn threads(text: &str) -> Result<NonZeroUsize, String> {
     let value = text.parse().ok().filter(|threads: &NonZeroUsize| threads.get() <= MAX_THREADS);
-    value.ok_or_else(|| format!("it is a whole number from 1 to {MAX_THREADS}"))
+    value.ok_or_else(|| format!("must be a whole number from 1 to {MAX_THREADS}"))
 }
 
 fn whole<T: std::str::FromStr>(text: &str) -> Result<T, String> {
     let least = u8::from("0".parse::<T>().is_err());
     let most = std::mem::size_of::<T>() * 8;
-    let wrong = || format!("it is a whole number from {least} to 2^{most} - 1");
+    let wrong = || format!("must be a whole number from {least} to 2^{most} - 1");
     text.parse().map_err(|_| wrong())
 }
 
 fn probability(text: &str) -> Result<f64, String> {
     let value = text.parse().ok().filter(|p| (0.0..=1.0).contains(p));
-    value.ok_or_else(|| "it is a probability from 0 to 1, such as 0.1".into())
+    value.ok_or_else(|| "must be a probability from 0 to 1, such as 0.1".into())
 }
 
 fn minutes(text: &str) -> Result<f64, String> {
     let value = text.parse().ok().filter(|m: &f64| *m > 0.0 && *m <= 1e6);
-    value.ok_or_else(|| "it is a number of minutes above 0, such as 0.5".into())
+    value.ok_or_else(|| "must be a number of minutes above 0, such as 0.5".into())
 }
 
 fn parameter(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("it is KEY=VALUE, such as density=0.3")?;
+    let (key, value) = text.split_once('=').ok_or("must be KEY=VALUE, such as density=0.3")?;
     Ok((key.trim().to_owned(), value.trim().to_owned()))
 }

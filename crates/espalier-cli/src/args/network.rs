@@ -12,23 +12,23 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 #[command(after_long_help = "Examples:
   espalier exchanges
-      all of them over a complete network of 64 nodes
+      all protocols on a complete network of 64 nodes
   espalier exchanges --topology ring --model synthetic:128x128 --loss 0.1
-      64 KiB each, around a ring on which every tenth message is lost
+      contributions of 64 KiB on a ring that loses one message in ten
   espalier exchanges --clock periodic --latency lognormal:80ms:0.5
-      in seconds, over slow links; `scheduled` is left out, as it is about rounds
+      in seconds, over slow links; `scheduled` is left out because it needs rounds
 
-Figures are up to the moment when the last node learnt the last thing.")]
+All figures count up to the moment when the last node has received everything.")]
 pub(crate) struct ExchangesArgs {
     /// Number of nodes
     #[arg(long, value_name = "N", default_value_t = 64, help_heading = "Network")]
     #[arg(value_parser = whole::<u32>)]
     pub(crate) nodes: u32,
-    /// Who knows whom, as for `simulate`
+    /// The network, as for `simulate`
     #[arg(long, value_name = "NAME", default_value = "complete", help_heading = "Network")]
     #[arg(value_parser = words::topologies(), hide_possible_values = true)]
     pub(crate) topology: Topology,
-    /// What is spread: synthetic:SHAPE, digits or a path
+    /// The model to spread: synthetic:SHAPE, digits or a path
     #[arg(long, value_name = "MODEL", default_value = "synthetic:16x16", help_heading = "Network")]
     #[arg(value_parser = words::models(), hide_possible_values = true)]
     pub(crate) model: Family,
@@ -36,34 +36,33 @@ pub(crate) struct ExchangesArgs {
     #[arg(long, value_name = "P", default_value = "0", value_parser = probability)]
     #[arg(help_heading = "Network")]
     pub(crate) loss: f64,
-    /// When nodes begin exchanges: rounds, periodic, poisson or none [default: broadcast periodic,
-    /// the others rounds]
+    /// When nodes begin exchanges: rounds, periodic, poisson or none [default: periodic for
+    /// broadcast, rounds for the others]
     #[arg(long, value_name = "WHICH", help_heading = "Network", hide_possible_values = true)]
     #[arg(value_parser = words::one_of::<Clock>(words::clocks))]
     pub(crate) clock: Option<Clock>,
-    /// How long messages are under way, as for `simulate`
+    /// How long messages take, as for `simulate`
     #[arg(long, value_name = "WHICH", default_value = "none", help_heading = "Network")]
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) latency: Latency,
-    /// How many seeds
+    /// Number of seeds
     #[arg(long, value_name = "COUNT", default_value = "5", help_heading = "Runs")]
     #[arg(value_parser = whole::<NonZeroU32>)]
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) seeds: NonZeroU32,
-    /// The first of them
+    /// The first seed
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Runs")]
     #[arg(value_parser = whole::<u64>)]
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) seed: u64,
-    /// After how many rounds or periods a run ends that is not equal by then [default: 20 for each
-    /// node, and 200]
+    /// Give up on a run after this many rounds or periods [default: 20 per node plus 200]
     #[arg(long, value_name = "N", value_parser = whole::<NonZeroU32>, help_heading = "Runs")]
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) rounds: Option<NonZeroU32>,
-    /// Also write the JSON to this file, or to standard output with `-`, in place of the table
+    /// Also write JSON to this file; with `-`, print JSON in place of the table
     #[arg(long, value_name = "FILE|-", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub(crate) json: Option<PathBuf>,
-    /// Overwrite that file
+    /// Overwrite an existing file
     #[arg(long, help_heading = "Output")]
     pub(crate) force: bool,
     #[command(flatten)]
@@ -75,49 +74,49 @@ pub(crate) struct ExchangesArgs {
 #[command(after_long_help = "Examples:
   espalier rounds
       eleven networks of 8, 64 and 1024 nodes, 200 seeds each: one to three minutes on two cores,
-      most of them for the ring and the line of 1024
+      mostly for the ring and the line of 1024
   espalier rounds --nodes 8,64
-      the same without the large ones, in a few seconds
+      the same without the largest networks, in a few seconds
   espalier rounds --topology complete,ring --nodes 4 --seeds 10000
-      so small that theory knows the mean exactly
+      networks so small that theory gives the exact mean
 
-The reference comes from a program of its own, fixtures/rounds/reference.py, with other generators
-and other seeds. Exit code 1 says that a mean is more than three standard errors of the difference
-from it, or out of the bounds of theory, or that a schedule took longer than it promises. Of 64
-means that are right one is out by chance about every sixth time: try another --seed.")]
+The reference comes from a separate program, fixtures/rounds/reference.py, with its own generators
+and seeds. Exit code 1 means that a mean differs from it by more than three standard errors of the
+difference or is outside the bounds of theory, or that a schedule took longer than it promises. If
+all is well, one of 64 means is still out by chance in about every sixth run: try another --seed.")]
 pub(crate) struct RoundsArgs {
     /// Numbers of nodes
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "8,64,1024")]
     #[arg(value_parser = whole::<u32>, help_heading = "Networks")]
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) nodes: Vec<u32>,
-    /// Who knows whom, as for `simulate` [default: random, ring, star, complete, line, torus,
+    /// The networks, as for `simulate` [default: random, ring, star, complete, line, torus,
     /// hypercube, regular:4, erdos-renyi:P with P = 2 ln n / n, watts-strogatz:4:0.1,
     /// barabasi-albert:2]
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', help_heading = "Networks")]
     #[arg(value_parser = words::topologies(), hide_possible_values = true)]
     pub(crate) topology: Vec<Topology>,
-    /// Whether exchanges of one round see each other [default: both]
+    /// Whether the exchanges of a round see each other's results [default: both]
     #[arg(long, value_name = "sequential|synchronous", help_heading = "Networks")]
     #[arg(value_parser = words::one_of::<Order>(words::orders), hide_possible_values = true)]
     pub(crate) order: Option<Order>,
-    /// How many seeds, a run of each network for each of them
+    /// Number of seeds, with one run of each network per seed
     #[arg(long, value_name = "COUNT", default_value = "200", help_heading = "Runs")]
     #[arg(value_parser = whole::<NonZeroU32>)]
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) seeds: NonZeroU32,
-    /// The first of them
+    /// The first seed
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Runs")]
     #[arg(value_parser = whole::<u64>)]
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) seed: u64,
-    /// Also write the JSON to this file, or to standard output with `-`, in place of the table
+    /// Also write JSON to this file; with `-`, print JSON in place of the table
     #[arg(long, value_name = "FILE|-", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub(crate) json: Option<PathBuf>,
-    /// Also write a line for each cell to this file
+    /// Also write a CSV file with one line per cell
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub(crate) csv: Option<PathBuf>,
-    /// Overwrite these files
+    /// Overwrite existing files
     #[arg(long, help_heading = "Output")]
     pub(crate) force: bool,
 }
@@ -126,16 +125,16 @@ pub(crate) struct RoundsArgs {
 #[derive(Debug, Args)]
 #[command(after_long_help = "Examples:
   maelstrom test -w broadcast --bin ./node --node-count 5 --nemesis partition
-      with a script ./node of two lines: `#!/bin/sh` and
+      where ./node is a script of two lines: `#!/bin/sh` and
       `exec espalier maelstrom broadcast`
   maelstrom test -w g-set --bin ./node --node-count 5 --nemesis partition
       the same with `g-set`
 
-The keys of these nodes follow from their names: anybody can compute them.")]
+The keys of these nodes are derived from their names, so anybody can compute them.")]
 pub(crate) struct MaelstromArgs {
-    /// The workload
+    /// The workload to serve
     pub(crate) workload: Workload,
-    /// Milliseconds between rounds of gossip; news go out at once, but at most once per round to
+    /// Milliseconds between rounds of gossip; news is sent at once, but at most once per round to
     /// each neighbour
     #[arg(long, value_name = "MS", default_value = "100")]
     #[arg(value_parser = whole::<NonZeroU32>)]

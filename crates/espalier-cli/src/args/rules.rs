@@ -1,8 +1,8 @@
-//! Which flag goes with which: a flag that is given has an effect, or is refused.
+//! Which flags go together: a flag that is given has an effect or is refused.
 //!
-//! A command runs in one of several modes. The table says by which flag each is chosen and which
-//! flags it heeds; a test fails for a flag that stands in no mode. What depends on values and not
-//! on flags alone is checked where the values are.
+//! A command runs in one of several modes. The table lists the flag that chooses each mode and the
+//! flags that the mode heeds; a test fails for a flag that is in no mode. Checks that depend on
+//! values, and not on flags alone, are made where the values are read.
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;
@@ -11,9 +11,9 @@ use clap::parser::ValueSource;
 pub(crate) struct Rules {
     /// The name of the command.
     pub(crate) command: &'static str,
-    /// The last one is without a flag that chooses it, unless one has to be given.
+    /// The modes. The last one has no flag that chooses it, unless one of the flags is required.
     pub(crate) modes: &'static [Mode],
-    /// Flags that do nothing alone.
+    /// Flags that do nothing on their own.
     needs: &'static [Need],
     /// Flags that say the same in two ways.
     apart: &'static [(&'static str, &'static str)],
@@ -27,15 +27,15 @@ pub(crate) struct Mode {
     pub(crate) heeds: &'static [&'static [&'static str]],
 }
 
-/// A flag, and those of which it needs one.
+/// A flag, and the flags of which it needs at least one.
 struct Need {
     flag: &'static str,
     one_of: &'static [&'static str],
 }
 
-/// What is heeded by all that computes.
+/// The flags that every command that computes heeds.
 const GLOBAL: &[&str] = &["quiet", "threads"];
-/// What describes a run, without its first seed.
+/// The flags that describe a run, except its seed.
 const RUN: &[&str] = &[
     "nodes",
     "rounds",
@@ -183,10 +183,10 @@ impl Mode {
     }
 }
 
-/// Refuses a flag that would have no effect beside the others.
+/// Refuses a flag that would have no effect next to the others.
 ///
 /// # Errors
-/// What is wrong and what would be right.
+/// A message that says what is wrong and what to do instead.
 pub(crate) fn check(command: &clap::Command, matches: &ArgMatches) -> Result<(), String> {
     let Some((name, matches)) = matches.subcommand() else { return Ok(()) };
     let rules = RULES.iter().find(|rules| rules.command == name);

@@ -13,12 +13,12 @@ use std::collections::BTreeMap;
 /// A run.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// Number of nodes [default: 8, in `trace` 4, or the number of models in a folder]
+    /// Number of nodes [default: 8 (4 in `trace`), or the number of models in a folder]
     #[arg(long, value_name = "N", help_heading = "Federation")]
     #[arg(value_parser = whole::<u32>)]
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) nodes: Option<u32>,
-    /// Number of rounds [default: 20, in `trace` 6]
+    /// Number of rounds [default: 20 (6 in `trace`)]
     #[arg(long, value_name = "N", help_heading = "Federation")]
     #[arg(value_parser = whole::<u32>)]
     #[arg(value_hint = ValueHint::Other)]
@@ -32,30 +32,30 @@ pub(crate) struct RunArgs {
     #[arg(help_heading = "Federation")]
     #[arg(value_parser = words::one_of::<Schedule>(words::schedules), hide_possible_values = true)]
     schedule: Schedule,
-    /// Whether exchanges of one round see each other
+    /// Whether the exchanges of a round see each other's results
     #[arg(long, value_name = "sequential|synchronous", default_value = "sequential")]
     #[arg(help_heading = "Federation")]
     #[arg(value_parser = words::one_of::<Order>(words::orders), hide_possible_values = true)]
     order: Order,
-    /// What nodes send each other: what the other lacks, everything, what is new since the last
-    /// time, or fresh operations by broadcast trees
+    /// What nodes send each other: what the other lacks (delta), everything (full-state), what is
+    /// new since the last time (intervals), or fresh operations along trees (broadcast)
     #[arg(long, value_name = "delta|full-state|intervals|broadcast", default_value = "delta")]
     #[arg(help_heading = "Federation")]
     #[arg(value_parser = words::one_of::<Exchange>(words::exchanges), hide_possible_values = true)]
     exchange: Exchange,
-    /// Seed of all randomness, in a scenario the first one [default: 1, in a scenario as in its
+    /// Seed of all randomness, or the first seed of a scenario [default: 1, or as in the scenario
     /// file]
     #[arg(long, value_name = "N", help_heading = "Federation")]
     #[arg(value_parser = whole::<u64>)]
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) seed: Option<u64>,
 
-    /// What is merged: digits, synthetic:SHAPE, a .safetensors file, a sharded index, or a folder
-    /// with one model per node [default: digits, in `trace` synthetic:16x16]
+    /// The model to merge: digits, synthetic:SHAPE, a .safetensors file, a sharded index, or a
+    /// folder with one model per node [default: digits (synthetic:16x16 in `trace`)]
     #[arg(long, value_name = "MODEL", help_heading = "Models")]
     #[arg(value_parser = words::models(), hide_possible_values = true)]
     pub(crate) model: Option<Family>,
-    /// How to merge: weight-average, slerp, task-arithmetic, ties, dare-linear, and the robust
+    /// How to merge: weight-average, slerp, task-arithmetic, ties, dare-linear, or a robust rule:
     /// median, trimmed-mean, meamed, geometric-median, krum, multi-krum, mda, centered-clipping,
     /// caf, average
     #[arg(long, value_name = "NAME", default_value = "weight-average", help_heading = "Models")]
@@ -66,15 +66,15 @@ pub(crate) struct RunArgs {
     #[arg(help_heading = "Models")]
     #[arg(value_hint = ValueHint::Other)]
     parameters: Vec<(String, String)>,
-    /// How to merge tensors of integers that are not the same in all models, such as counters:
-    /// keep the base's, take the rounded mean, or refuse them [default: error]
+    /// How to merge tensors of integers, such as counters, that differ between models: keep those
+    /// of the base (base), take the rounded mean (mean), or fail (error) [default: error]
     #[arg(long, value_name = "base|mean|error", help_heading = "Models")]
     buffers: Option<Buffers>,
     /// How the nodes' data differ: iid, mild, strong, dirichlet:A, clusters:K
     #[arg(long, value_name = "NAME", default_value = "iid", help_heading = "Models")]
     #[arg(value_parser = words::spreads(), hide_possible_values = true)]
     spread: Spread,
-    /// Train again from the merged model every so many rounds
+    /// Train again from the merged model every EVERY rounds
     #[arg(long, value_name = "EVERY", help_heading = "Models")]
     #[arg(value_parser = whole::<u32>)]
     #[arg(value_hint = ValueHint::Other)]
@@ -84,7 +84,7 @@ pub(crate) struct RunArgs {
     #[arg(hide_possible_values = true)]
     #[arg(help_heading = "Models")]
     profile: Profile,
-    /// Let nodes not measure each other's contributions
+    /// Do not let nodes measure each other's contributions
     #[arg(long, help_heading = "Models")]
     no_attest: bool,
 
@@ -92,8 +92,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "COUNT@ROUND", help_heading = "Faults")]
     #[arg(value_hint = ValueHint::Other)]
     late_joiners: Option<LateJoiners>,
-    /// Cut the network for some rounds: 2@3..9, one-way:2@3..9 (back messages are lost) or
-    /// bridge:2@3..9 (node 0 hears both sides)
+    /// Cut the network into parts for some rounds: 2@3..9, one-way:2@3..9 (messages get across in
+    /// one direction only) or bridge:2@3..9 (node 0 hears both sides)
     #[arg(long, value_name = "PARTS@FROM..UNTIL", help_heading = "Faults")]
     #[arg(value_hint = ValueHint::Other)]
     partition: Option<PartitionSpec>,
@@ -112,45 +112,45 @@ pub(crate) struct RunArgs {
     #[arg(help_heading = "Faults")]
     #[arg(value_hint = ValueHint::Other)]
     reorder: f64,
-    /// Messages are under way for 0 to this many rounds
+    /// Delay each message by 0 to ROUNDS rounds
     #[arg(long, value_name = "ROUNDS", default_value_t = 0, help_heading = "Faults")]
     #[arg(value_parser = whole::<u32>)]
     #[arg(value_hint = ValueHint::Other)]
     delay: u32,
-    /// Probability per round that a node crashes and comes back with what was durable
+    /// Probability per round that a node crashes and restarts with what it had stored
     #[arg(long, value_name = "P", default_value = "0", value_parser = probability)]
     #[arg(help_heading = "Faults")]
     #[arg(value_hint = ValueHint::Other)]
     crash: f64,
-    /// A node is down for some rounds, such as 0@3..6; may be repeated
+    /// Take a node down for some rounds, such as 0@3..6; may be repeated
     #[arg(long, value_name = "NODE@FROM..UNTIL", help_heading = "Faults")]
     #[arg(value_hint = ValueHint::Other)]
     outage: Vec<Outage>,
-    /// Nodes leave and come back: poisson:LEAVE:JOIN, rates per round, or file:PATH with lines
-    /// ROUND NODE leave|join|crash|restart
+    /// Let nodes leave and come back: poisson:LEAVE:JOIN with rates per round, or file:PATH with
+    /// lines of the form ROUND NODE leave|join|crash|restart
     #[arg(long, value_name = "WHICH", help_heading = "Faults")]
     #[arg(value_hint = ValueHint::Other)]
     churn: Option<Churn>,
-    /// A node retracts its contribution, such as 3@6; may be repeated
+    /// Let a node retract its contribution, such as 3@6; may be repeated
     #[arg(long, value_name = "NODE@ROUND", help_heading = "Faults")]
     #[arg(value_hint = ValueHint::Other)]
     pub(crate) retract: Vec<RetractSpec>,
 
-    /// When nodes begin exchanges: rounds, or in virtual time periodic, poisson, or none (a node
-    /// passes on what it has just learnt)
+    /// When nodes begin exchanges: in rounds, or in virtual time: periodic, poisson, or none
+    /// (nodes only pass on what they have just learnt)
     #[arg(long, value_name = "WHICH", default_value = "rounds", help_heading = "Time")]
     #[arg(value_parser = words::one_of::<Clock>(words::clocks), hide_possible_values = true)]
     clock: Clock,
-    /// How long a round is in virtual time
+    /// Length of a round in virtual time
     #[arg(long, value_name = "TIME", default_value = "1s", help_heading = "Time")]
     #[arg(value_hint = ValueHint::Other)]
     period: Span,
-    /// How long messages are under way: none, constant:TIME, uniform:TIME..TIME,
+    /// How long messages take: none, constant:TIME, uniform:TIME..TIME,
     /// lognormal:MEDIAN:SIGMA, or file:PATH with a matrix of milliseconds between regions
     #[arg(long, value_name = "WHICH", default_value = "none", help_heading = "Time")]
     #[arg(value_hint = ValueHint::Other)]
     latency: Latency,
-    /// How much a link carries in each direction, such as 10MB/s
+    /// Capacity of a link in each direction, such as 10MB/s
     #[arg(long, value_name = "RATE", help_heading = "Time")]
     #[arg(value_hint = ValueHint::Other)]
     bandwidth: Option<Rate>,
@@ -159,9 +159,9 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "COUNT|PERCENT%", default_value = "0", help_heading = "Liars")]
     #[arg(value_hint = ValueHint::Other)]
     byzantine: Share,
-    /// What they do, dealt out among them in turn. With their tensors: sign-flip, ipm:T, alie:T,
+    /// Attacks, dealt out among the liars in turn. On the model: sign-flip, ipm:T, alie:T,
     /// optimal-alie, optimal-ipm, mimic, gaussian:S, scale:K, min-max, min-sum, spread:T, groups:T,
-    /// ring:R, block:T, top-component:T, drift:T, label-flip, white-box, nan, inf. With the
+    /// ring:R, block:T, top-component:T, drift:T, label-flip, white-box, nan, inf. On the
     /// protocol: equivocation, equivocation-relayed, amnesia, erratic, retract-others, copy,
     /// slander, forged-nan, payload-mismatch, withhold:N, silent, replay, overweight, future-round,
     /// praise, vote-down, flood [default: sign-flip]
@@ -170,7 +170,7 @@ pub(crate) struct RunArgs {
     #[arg(value_parser = words::attacks(), hide_possible_values = true)]
     attack: Vec<Attack>,
 
-    /// For how many nodes per-node figures are computed: full, sample:K, off
+    /// Which nodes to compute per-node figures for: full (all), sample:K, off
     /// [default: full up to 256 nodes, sample:64 above]
     #[arg(long, value_name = "WHICH", default_value = "auto", hide_default_value = true)]
     #[arg(help_heading = "Output")]
@@ -192,8 +192,8 @@ impl RunArgs {
             }
         }
         if !self.attack.is_empty() && self.byzantine.of(self.nodes.unwrap_or(nodes)) == 0 {
-            let right = "add liars by --byzantine, such as --byzantine 34%";
-            return Err(format!("--attack: nobody is there to do it: {right}"));
+            let right = "add liars with --byzantine, such as --byzantine 34%";
+            return Err(format!("--attack: there are no liars; {right}"));
         }
         let attack = match self.attack.is_empty() {
             true => Config::default().attack,
@@ -243,11 +243,12 @@ impl RunArgs {
 /// neither.
 #[derive(Debug, Args)]
 pub(crate) struct EndArgs {
-    /// Stop once all honest active nodes are equal and nothing is still to happen
+    /// Stop once all honest active nodes agree and nothing is left to happen
     #[arg(long, help_heading = "Federation")]
     until_converged: bool,
-    /// How they send it: as encoded and signed frames, or counted: sets joined as they are, and
-    /// the bytes counted that the frames would have had [default: frames up to 1,024 nodes]
+    /// How messages are sent: as encoded and signed frames, or counted: sets are joined directly,
+    /// and only the bytes that frames would have had are counted [default: frames up to 1,024
+    /// nodes]
     #[arg(long, value_name = "frames|counted", default_value = "auto", hide_default_value = true)]
     #[arg(help_heading = "Federation")]
     #[arg(value_parser = words::one_of::<Wire>(words::wires), hide_possible_values = true)]
@@ -264,7 +265,7 @@ impl EndArgs {
 /// What to do about memory.
 #[derive(Debug, Args)]
 pub(crate) struct MemoryArgs {
-    /// Run also what looks too large for this machine's memory
+    /// Run even if it looks too large for this machine's memory
     #[arg(long)]
     pub(crate) any_size: bool,
 }

@@ -9,29 +9,29 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 #[command(after_long_help = "Examples:
   espalier simulate
-      eight nodes, each with a part of the digits, until all rounds are over
+      eight nodes, each with a part of the digits, for all rounds
   espalier simulate --nodes 128 --model synthetic:16x16 --until-converged
       the classic demonstration at sixteen times its size
   espalier simulate --model model.safetensors --strategy ties --param density=0.3
-      seeded fine-tunes of a real model
+      merge seeded fine-tunes of a real model
   espalier simulate --byzantine 3 --attack sign-flip,equivocation,nan --spread mild
       three liars, and nobody is told who they are
   espalier simulate --clock periodic --latency lognormal:80ms:0.5 --bandwidth 2MB/s --loss 0.05
-      in virtual time, over links that are slow and lose messages
+      in virtual time, over slow links that lose messages
   espalier simulate --log events.jsonl
-      with every event in a file, for
+      with every event logged to a file
   espalier simulate --replay events.jsonl --until 120 --show node_3
-      the same run again up to its 120th event, and what node 3 knows then
+      the same run again up to its 120th event, and what node 3 knows by then
   espalier simulate --scenario churn.toml --seeds 5
-      several runs, each with five seeds, compared with intervals
+      several runs with five seeds each, compared with confidence intervals
 
-Open espalier-report/report.html when it is done.")]
+When it is done, open espalier-report/report.html.")]
 pub(crate) struct SimulateArgs {
-    /// Make all runs of this scenario file with all its seeds, in place of one run
+    /// Run everything in this scenario file, with all its seeds, in place of a single run
     #[arg(long, value_name = "FILE", help_heading = "Scenario")]
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) scenario: Option<PathBuf>,
-    /// With how many seeds [default: as in the file]
+    /// Number of seeds for each run [default: as in the file]
     #[arg(long, value_name = "N", help_heading = "Scenario")]
     #[arg(value_parser = whole::<NonZeroU32>)]
     pub(crate) seeds: Option<NonZeroU32>,
@@ -49,21 +49,21 @@ pub(crate) struct SimulateArgs {
     /// Also write the JSON report to this file, or to standard output with `-`
     #[arg(long, value_name = "FILE|-", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub(crate) json: Option<PathBuf>,
-    /// Exit with 1 unless all honest active nodes end with one state from which a model can be
-    /// merged, in all runs of a scenario
+    /// Exit with 1 unless all honest active nodes end with the same state and a model can be
+    /// merged from it; in a scenario, in all runs
     #[arg(long, help_heading = "Output")]
     pub(crate) require_convergence: bool,
     /// Write every event to this file, for --replay
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Replay")]
     pub(crate) log: Option<PathBuf>,
-    /// Run what this event log is of again, and compare event by event
+    /// Repeat the run recorded in this event log and compare event by event
     #[arg(long, value_name = "LOG", value_hint = ValueHint::FilePath, help_heading = "Replay")]
     pub(crate) replay: Option<PathBuf>,
     /// Stop the replay after this event and show the nodes
     #[arg(long, value_name = "EVENT", help_heading = "Replay")]
     #[arg(value_parser = whole::<NonZeroU64>)]
     pub(crate) until: Option<NonZeroU64>,
-    /// Which nodes to show, such as node_3 or 3,5; may be repeated [default: all, up to 16]
+    /// Nodes to show, such as node_3 or 3,5; may be repeated [default: all, up to 16]
     #[arg(long, value_name = "NODE,…", value_delimiter = ',', value_hint = ValueHint::Other)]
     #[arg(help_heading = "Replay")]
     pub(crate) show: Vec<String>,
@@ -77,10 +77,10 @@ pub(crate) struct SimulateArgs {
   espalier trace
       four nodes, one of which retracts, from the first operation to the last root
   espalier trace --report espalier-report/report.json
-      the same for a run that was made before
+      the same for an earlier run
   espalier trace --nodes 5 --model digits --byzantine 1 --attack retract-others")]
 pub(crate) struct TraceArgs {
-    /// Read this report, or the one in this folder, instead of running anything
+    /// Trace this report, or the one in this folder, instead of running anything
     #[arg(long, value_name = "FILE", value_hint = ValueHint::AnyPath)]
     pub(crate) report: Option<PathBuf>,
     #[command(flatten)]

@@ -44,7 +44,7 @@ pub(crate) fn attacks() -> Words<Attack> {
     Words { offered: names, parse: parse::<Attack> }
 }
 
-/// Strategies. Which there are is checked with their parameters.
+/// Strategies. Whether one exists is checked together with its parameters.
 pub(crate) fn strategies() -> Words<String> {
     fn names() -> Vec<&'static str> {
         espalier::resolve::registry().iter().map(|info| info.name).collect()
@@ -57,7 +57,7 @@ pub(crate) fn models() -> Words<Family> {
     Words { offered: || vec!["digits", "synthetic:16x16"], parse: parse::<Family> }
 }
 
-/// Networks, those with parameters with some that often do; a file has a name of its own.
+/// Networks; those with parameters are offered with usual ones. `file:` is left out.
 pub(crate) fn topologies() -> Words<Topology> {
     let some = || EXAMPLES.into_iter().filter(|name| !name.starts_with("file:")).collect();
     Words { offered: some, parse: parse::<Topology> }
@@ -65,10 +65,10 @@ pub(crate) fn topologies() -> Words<Topology> {
 
 /// What `--topology` takes.
 pub(crate) fn networks() -> String {
-    format!("Who knows whom: {}", FORMS.join(", "))
+    format!("The network, that is, which nodes are neighbours: {}", FORMS.join(", "))
 }
 
-/// How data differ.
+/// Ways in which data differ between nodes.
 pub(crate) fn spreads() -> Words<Spread> {
     let some = || vec!["iid", "mild", "strong", "dirichlet:0.3", "clusters:2"];
     Words { offered: some, parse: parse::<Spread> }
@@ -98,7 +98,7 @@ pub(crate) fn wires() -> Vec<&'static str> {
     vec!["frames", "counted"]
 }
 
-/// Words, most of which are all that the type has.
+/// A parser that offers the words of a type.
 pub(crate) fn one_of<T: FromStr<Err: Display>>(offered: fn() -> Vec<&'static str>) -> Words<T> {
     Words { offered, parse: parse::<T> }
 }

@@ -20,13 +20,13 @@ const TENSOR_SHAPE: u64 = 4;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ElementError {
     /// Too long.
-    #[error("an element takes {len} bytes as JSON; at most {} are kept", legal::MAX_NAME_LEN)]
+    #[error("the element has {len} bytes as JSON; at most {} are allowed", legal::MAX_NAME_LEN)]
     TooLong {
         /// Its length.
         len: usize,
     },
     /// A number that was rounded when it was read.
-    #[error("{0} has no exact place in 64 bits; send it as a string")]
+    #[error("{0} cannot be represented exactly in 64 bits; send it as a string")]
     Number(String),
 }
 

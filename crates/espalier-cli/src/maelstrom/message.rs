@@ -62,7 +62,7 @@ pub(super) struct Cargo {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refusal {
     /// No such request.
-    #[error("`{kind}` is not a request of the workload {workload}; it has {known}")]
+    #[error("`{kind}` is not a request of the workload {workload}, which has {known}")]
     Unknown {
         /// Its type.
         kind: String,
@@ -78,7 +78,7 @@ pub(super) enum Refusal {
     #[error("the node has no name yet; send `init` first")]
     NoName,
     /// A field that is missing or of another kind.
-    #[error("`{kind}` needs `{field}`: {right}")]
+    #[error("`{field}` of `{kind}` must be {right}")]
     Field {
         /// The request.
         kind: &'static str,
@@ -94,7 +94,7 @@ pub(super) enum Refusal {
     #[error(transparent)]
     Tensor(#[from] TensorError),
     /// A second name.
-    #[error("the node is {name} already, among other nodes or under another name")]
+    #[error("the node was already initialised, as {name}, with another name or other nodes")]
     Named {
         /// Its name.
         name: String,

@@ -69,7 +69,7 @@ impl Node {
     pub(super) fn line(&mut self, text: &str) -> Vec<Output> {
         let incoming: Incoming = match serde_json::from_str(text) {
             Ok(incoming) => incoming,
-            Err(error) => return vec![Output::Complaint(format!("no message: {error}"))],
+            Err(error) => return vec![Output::Complaint(format!("not a message: {error}"))],
         };
         if let Some(member) = &self.member
             && member.name != incoming.dest
@@ -82,7 +82,7 @@ impl Node {
             self.gossip(incoming, &mut out);
         } else if incoming.body.contains_key("in_reply_to") {
             let (src, kind) = (&incoming.src, incoming.kind());
-            out.push(Output::Complaint(format!("{src} replies `{kind}`, but was not asked")));
+            out.push(Output::Complaint(format!("{src} replies `{kind}` to nothing")));
         } else {
             self.request(&incoming, &mut out);
         }
@@ -96,14 +96,17 @@ impl Node {
             return;
         };
         let Some(from) = member.peer(&src).filter(|_| src != member.name) else {
-            out.push(Output::Complaint(format!("{}: gossip from {src}, no peer", member.name)));
+            out.push(Output::Complaint(format!(
+                "{}: gossip from {src}, which is not a peer",
+                member.name
+            )));
             return;
         };
         match serde_json::from_value::<Gossip>(Value::Object(incoming.body)) {
             Ok(gossip) => member.receive(from, gossip, out),
             Err(error) => {
                 let name = &member.name;
-                out.push(Output::Complaint(format!("{name}: no gossip from {src}: {error}")));
+                out.push(Output::Complaint(format!("{name}: invalid gossip from {src}: {error}")));
             }
         }
     }
@@ -112,7 +115,7 @@ impl Node {
     fn request(&mut self, incoming: &Incoming, out: &mut Vec<Output>) {
         let (src, kind) = (&incoming.src, incoming.kind());
         let Some(id) = incoming.msg_id() else {
-            let problem = format!("`{kind}` of {src} has no whole `msg_id`, so no answer");
+            let problem = format!("`{kind}` of {src} has no integer `msg_id` and gets no answer");
             out.push(Output::Complaint(problem));
             return;
         };

@@ -23,7 +23,7 @@ fn all_exchanges_stand_in_one_table() {
     let end = |name| row(name).into_iter().rev().take(2).collect::<Vec<_>>();
     assert_eq!((end("delta"), end("mean-only")), (vec!["yes", "yes"], vec!["yes", "no"]));
     let timed = place.ok(&[&SMALL[..], &["--clock", "periodic", "--loss", "0.1"]].concat());
-    assert!(timed.contains("scheduled is left out: a schedule is one of rounds"), "{timed}");
+    assert!(timed.contains("scheduled is left out: a schedule needs rounds"), "{timed}");
     assert!(timed.contains("0.1 of the messages lost") && !timed.contains("rounds  "), "{timed}");
 }
 

@@ -41,9 +41,7 @@ fn json_goes_through_pipes_and_open_files() {
     pipe(&place, "pipe");
     let line = format!("(sleep 0.3; cat pipe > got.txt) & {RUN} --force --quiet --json pipe; wait");
     let ran = shell(&place, &line);
-    assert!(
-        String::from_utf8_lossy(&ran.stderr).contains("--json: waiting for somebody who reads")
-    );
+    assert!(String::from_utf8_lossy(&ran.stderr).contains("--json: waiting for a reader of"));
     assert_eq!(place.read("got.txt"), report);
     assert!(fs::metadata(place.path().join("pipe")).unwrap().file_type().is_fifo());
     assert!(!place.files(".").iter().any(|name| name.starts_with('.')));
@@ -106,27 +104,27 @@ fn what_cannot_be_written_is_said_before_the_run() {
     for (flags, code, part) in [
         (&["--log", "absent/x"][..], 3, "error: --log: cannot write absent/x"),
         (&["--out", "file/x"], 3, "error: --out: cannot write file/x"),
-        (&["--json", "x", "--log", "x"], 2, "error: --log: x is written by --json too"),
-        (&["--json", "x", "--log", "./x"], 2, "--log: ./x is written by --json too"),
-        (&["--json", "new/report.json", "--out", "new"], 2, "--json: new/report.json is written"),
-        (&["--json", "new", "--out", "new"], 2, "--json: new is written by --out too"),
-        (&["--json", "-", "--log", "/dev/stdout"], 2, "--log: /dev/stdout is written by --json"),
+        (&["--json", "x", "--log", "x"], 2, "error: --log: --json writes x too"),
+        (&["--json", "x", "--log", "./x"], 2, "--log: --json writes ./x too"),
+        (&["--json", "new/report.json", "--out", "new"], 2, "--json: --out writes new/report.json"),
+        (&["--json", "new", "--out", "new"], 2, "--json: --out writes new too"),
+        (&["--json", "-", "--log", "/dev/stdout"], 2, "--log: --json writes /dev/stdout"),
         (&["--log", "file"], 2, "--log: file exists; use --force to overwrite it, or name another"),
     ] {
         let problem = place.fails(code, &simulate(flags));
         assert!(problem.contains(part), "{flags:?}: {problem}");
     }
     let problem = place.fails(2, &[small[1], &["--json", "x", "--csv", "x"]].concat());
-    assert!(problem.contains("--csv: x is written by --json too"), "{problem}");
+    assert!(problem.contains("--csv: --json writes x too"), "{problem}");
     assert_eq!(place.files("."), ["file", "folder", "loop"], "a refused run leaves nothing");
     // What is read is not replaced, and neither is where standard output goes.
     fs::write(place.path().join("s.toml"), SCENARIO).unwrap();
     let problem =
         place.fails(2, &["simulate", "--scenario", "s.toml", "--json", "s.toml", "--force"]);
-    assert!(problem.contains("--json: s.toml is what --scenario reads"), "{problem}");
+    assert!(problem.contains("--json: --scenario reads s.toml"), "{problem}");
     let ran = shell(&place, &format!("{RUN} --force --json same > same"));
     let problem = String::from_utf8_lossy(&ran.stderr).into_owned();
-    assert!(problem.contains("--json: same is where standard output goes"), "{problem}");
+    assert!(problem.contains("--json: standard output goes to same"), "{problem}");
     assert_eq!((ran.status.code(), place.read("same").as_str()), (Some(2), ""));
 }
 

@@ -60,7 +60,10 @@ fn every_command_has_help_with_what_it_takes() {
     let expected: [(&[&str], &[&str]); 11] = [
         (&["swarm"], &["--seeds", "--minutes", "--replay", "--fixed", "--out", "Examples:"]),
         (&["serve"], &["--port", "[default: 7777]", "--listen", "--token", "Ctrl-C", "Examples:"]),
-        (&["trace"], &["--report", "--json", "--nodes", "--retract", "Examples:", "in `trace` 4"]),
+        (
+            &["trace"],
+            &["--report", "--json", "--nodes", "--retract", "Examples:", "(4 in `trace`)"],
+        ),
         (&["verify"], &["[REPORT]", "report.json", "--evidence"]),
         (&["exchanges"], &["--nodes", "--latency", "--json", "Examples:", "[default: complete]"]),
         (&["rounds"], &["--nodes", "--topology", "--csv", "[default: 8,64,1024]", "minutes"]),

@@ -23,7 +23,7 @@ fn a_run_that_does_not_fit_is_refused_or_ends_with_a_message() {
     let tried = [&large[..], &["--any-size"]].concat();
     let (code, text) = limited(&place, 600_000, &tried);
     assert_eq!(code, Some(3), "{text}");
-    assert!(text.starts_with("error: there is no memory left"), "{text}");
+    assert!(text.starts_with("error: out of memory"), "{text}");
     assert!(place.files(".").is_empty());
     // What fits is run.
     let small = simulate(&["--quiet", "--threads", "2"]);

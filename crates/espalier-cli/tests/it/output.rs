@@ -60,7 +60,7 @@ fn liars_are_named_with_how_many_were_found() {
     assert_eq!(report["summary"]["detection"]["recall"], 1.0);
     let text = place.ok(&["simulate", "--byzantine", "2", "--attack", "nan", "--out", "b"]);
     assert!(
-        text.contains("of the liars found     100.0 %; of those isolated, liars: 100.0 %"),
+        text.contains("liars found            100.0 %; 100.0 % of the isolated are liars"),
         "{text}"
     );
 }
@@ -223,7 +223,7 @@ fn a_large_run_says_what_it_sampled() {
     let place = Place::new();
     let text = place.ok(&simulate(&["--nodes", "300", "--topology", "complete", "--rounds", "12"]));
     assert!(text.contains("round trips            128 of 128 pass"), "{text}");
-    assert!(text.contains("are of 64 of 300 nodes"), "{text}");
+    assert!(text.contains("are for 64 of 300 nodes"), "{text}");
     let text =
         place.ok(&simulate(&["--byzantine", "40%", "--nodes", "30", "--attack", "nan", "--force"]));
     assert!(text.contains(" and 6 more\n"), "{text}");

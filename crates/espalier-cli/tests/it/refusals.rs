@@ -31,7 +31,7 @@ const WRONG: &[(&[&str], &[&str])] = &[
     (&["--nodes", "-3"], &["--nodes", "whole number"]),
     (&["--nodes", "many"], &["--nodes", "whole number from 0 to 2^32 - 1"]),
     (&["--nodes", "99999999999"], &["--nodes", "whole number"]),
-    (&["--rounds", "0"], &["--rounds", "at least 1"]),
+    (&["--rounds", "0"], &["--rounds", "1 to 10000000"]),
     (&["--rounds", "2.5"], &["--rounds", "whole number"]),
     (&["--seed", "-1"], &["--seed", "whole number from 0 to 2^64 - 1"]),
     (&["--threads", "0"], &["--threads", "whole number from 1"]),
@@ -104,8 +104,8 @@ fn a_trace_whose_lines_come_to_nothing_is_refused_by_file_and_line() {
                     churn = \"file:trace.txt\"\n[[run]]\nname = \"one\"\n";
     std::fs::write(place.path().join("scenario.toml"), scenario).unwrap();
     for (text, problem) in [
-        ("# nobody\n", "nobody comes or goes in"),
-        ("2 1 leave\n3 1 restart\n", "line 2: node 1 left in line 1: only join is next"),
+        ("# nobody\n", "no node comes or goes in"),
+        ("2 1 leave\n3 1 restart\n", "line 2: node 1 left in line 1; only join can follow"),
         ("2 1 leave\n25 2 leave\n", "line 2: round 25 is after the last one"),
     ] {
         std::fs::write(place.path().join("trace.txt"), text).unwrap();
@@ -121,7 +121,10 @@ fn a_trace_whose_lines_come_to_nothing_is_refused_by_file_and_line() {
     // The other files of lines.
     std::fs::write(place.path().join("empty.txt"), "# nothing\n").unwrap();
     for (flags, problem) in [
-        (&["--topology", "file:empty.txt"][..], "--topology: edge list: no edges; give it a line"),
+        (
+            &["--topology", "file:empty.txt"][..],
+            "--topology: edge list: no edges; give each of them a line",
+        ),
         (&["--clock", "periodic", "--latency", "file:empty.txt"], "empty.txt has no regions"),
     ] {
         let said = place.fails(2, &simulate(&[flags, &["--force"]].concat()));
@@ -147,7 +150,7 @@ fn a_grid_beyond_measure_is_refused_before_it_is_listed() {
     let place = Place::new();
     for (flags, part) in [
         (&["--seeds", "4000000000"][..], "--seeds: must be 1 to 10000"),
-        (&["--seeds", "10000"][..], "runs are more than 1048576"),
+        (&["--seeds", "10000"][..], "runs are more than the limit of 1048576"),
     ] {
         let problem = place.fails(2, &[&["byzantine"][..], flags].concat());
         assert!(problem.contains(part), "{problem}");

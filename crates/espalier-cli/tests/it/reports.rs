@@ -86,7 +86,7 @@ fn a_false_report_fails_and_says_where() {
     let ran = place.run(&["verify", "false.json"]);
     assert_eq!((ran.code, ran.stderr.as_str()), (1, ""));
     let lines: Vec<_> = ran.stdout.lines().collect();
-    assert_eq!(lines[0], "FAIL: running the configuration again gives another report");
+    assert_eq!(lines[0], "FAIL: running the configuration again gives a different report");
     assert_eq!(lines.len(), 3, "{lines:?}");
     assert!(
         lines.iter().any(|l| l.starts_with("  rounds[3].state_hash[2]: the report says \"abab"))

@@ -38,7 +38,7 @@ fn a_scenario_prints_its_table_and_writes_its_files() {
     let place = place(SCENARIO);
     let text = place.ok(&scenario(&[]));
     for part in
-        ["Two networks", "2 runs, each with 3 seeds from 1 on", "3 of 3", "± is half", "Open"]
+        ["Two networks", "2 runs, each with 3 seeds, starting at 1", "3 of 3", "± is half", "Open"]
     {
         assert!(text.contains(part), "{part}: {text}");
     }
@@ -57,7 +57,7 @@ fn a_scenario_prints_its_table_and_writes_its_files() {
 fn seeds_are_chosen_on_the_command_line() {
     let place = place(SCENARIO);
     let text = place.ok(&scenario(&["--seeds", "2", "--seed", "41", "--json", "copy.json"]));
-    assert!(text.contains("2 seeds from 41 on"), "{text}");
+    assert!(text.contains("2 seeds, starting at 41"), "{text}");
     let read: serde_json::Value = serde_json::from_str(&place.read("copy.json")).unwrap();
     assert_eq!(read["scenario"]["seeds"], serde_json::json!([41, 42]));
     assert_eq!(read["results"].as_array().map(Vec::len), Some(4));
@@ -125,7 +125,7 @@ fn a_scenario_is_verified_by_running_it_again() {
 fn a_wrong_file_is_named_with_line_and_key() {
     let cases = [
         ("nodes = 5", "nodes = 1", "in/two.toml, line 6: `nodes`: must be 2 to 100000"),
-        ("nodes = 5", "nodez = 5", "in/two.toml, line 6: `nodez` is no setting"),
+        ("nodes = 5", "nodez = 5", "in/two.toml, line 6: `nodez` is not a setting"),
         ("pairs.edges", "absent.edges", "in/two.toml, line 13: `topology`: there is no file"),
         ("nodes = 5", "late_joiners = \"1@30\"", "in/two.toml, line 6: `late_joiners`: round 30"),
     ];

@@ -49,11 +49,11 @@ fn a_port_that_is_taken_and_an_open_door_are_refused() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let problem = place.fails(3, &["serve", "--port", &port]);
-    assert!(problem.contains("--port") && problem.contains("taken"), "{problem}");
+    assert!(problem.contains("--port") && problem.contains("another program listens"), "{problem}");
     let problem = place.fails(2, &["serve", "--port", "0", "--listen", "0.0.0.0"]);
     assert!(problem.contains("--listen") && problem.contains("--token"), "{problem}");
     let problem = place.fails(2, &["serve", "--port", "0", "--token", "short"]);
-    assert!(problem.contains("--token: a token is 16 or more"), "{problem}");
+    assert!(problem.contains("--token: a token must be 16 or more"), "{problem}");
     for port in ["70000", "-1", "x"] {
         place.fails(2, &["serve", "--port", port]);
     }

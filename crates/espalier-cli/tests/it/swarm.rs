@@ -18,7 +18,7 @@ fn a_few_seeds_pass_and_it_says_what_happened() {
     let place = Place::new();
     let text = place.ok(&["swarm", "--seed", "5", "--seeds", "10"]);
     assert!(text.starts_with("swarm: seeds from 5\n10 seeds, "), "{text}");
-    for part in ["rounds", " heard, ", "cuts", "crashes", "convictions", "seeds a second"] {
+    for part in ["rounds", " heard, ", "cuts", "crashes", "convictions", "seeds per second"] {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(place.files(".").is_empty(), "nothing was found, nothing is written");
@@ -62,7 +62,8 @@ fn a_stored_run_is_judged_again() {
     std::fs::write(place.path().join("fine.json"), regression(small())).unwrap();
     let text = place.ok(&["swarm", "--replay", "fine.json"]);
     let flags = "--fixed --seeds 1 --nodes 3 --rounds 4 --seed 1 --model synthetic:2 --loss 0.2";
-    for part in ["drawn from seed 4", flags, "once: runs in round 0: seen", "liars: nobody", "PASS"]
+    for part in
+        ["drawn from seed 4", flags, "when found: runs in round 0: seen", "liars: nobody", "PASS"]
     {
         assert!(text.contains(part), "{part}: {text}");
     }

@@ -113,8 +113,16 @@ fn what_is_not_a_set_is_refused() {
         ("[]", "[[1,[[0,3]]]]", "not a range"),
         (one, "[]", "not in its context"),
         (one, "[[1,[[2,2]]]]", "not in its context"),
-        (r#"[[{"actor":1,"seq":1},7],[{"actor":1,"seq":1},8]]"#, "[[1,[[1,1]]]]", "not ascend"),
-        (r#"[[{"actor":1,"seq":2},7],[{"actor":1,"seq":1},8]]"#, "[[1,[[1,2]]]]", "not ascend"),
+        (
+            r#"[[{"actor":1,"seq":1},7],[{"actor":1,"seq":1},8]]"#,
+            "[[1,[[1,1]]]]",
+            "ascending order",
+        ),
+        (
+            r#"[[{"actor":1,"seq":2},7],[{"actor":1,"seq":1},8]]"#,
+            "[[1,[[1,2]]]]",
+            "ascending order",
+        ),
         ("[]", "[],\"dots\":{}", "unknown field `dots`"),
     ] {
         let error = read(live, context).expect_err("refused").to_string();

@@ -9,7 +9,7 @@ fn overhead(d: u64, runs: u64) -> (f64, f64) {
     let (mut sum, mut most) = (0, 0);
     for run in 0..runs {
         let salt = salt(run);
-        // Half of it on either side, beside 200 in common.
+        // Half of it on either side, next to 200 in common.
         let theirs = ids(&salt, 0..200 + d / 2);
         let ours = ids(&salt, (0..200).chain(10_000..10_000 + d - d / 2));
         let (_, symbols) = decoded(&salt, &theirs, &ours, 1);

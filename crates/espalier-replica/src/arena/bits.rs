@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-/// How many words are compared before it is asked whether enough is known: in between is a plain
-/// loop, which compilers turn into one over wide registers.
+/// The number of words that are compared before it is asked whether enough is known: in between is
+/// a plain loop, which compilers turn into one over wide registers.
 const BLOCK: usize = 32;
 
 /// A growable bitmap. Words at the end may be zero: equality does not see them.
@@ -56,7 +56,7 @@ impl Bits {
         }
     }
 
-    /// How many there are. O(words).
+    /// The number of them. O(words).
     pub(crate) fn len(&self) -> usize {
         count(&self.0) as usize
     }
@@ -145,12 +145,12 @@ fn either(a: &[u64], b: &[u64]) -> Arc<[u64]> {
     head.iter().zip(short).map(|(a, b)| a | b).chain(tail.iter().copied()).collect()
 }
 
-/// How many bits are set.
+/// The number of bits set.
 pub(crate) fn count(words: &[u64]) -> u64 {
     words.iter().map(|word| u64::from(word.count_ones())).sum()
 }
 
-/// How many bits of `a` are not in `b`, which may be shorter.
+/// The number of bits of `a` that are not in `b`, which may be shorter.
 pub(crate) fn count_minus(a: &[u64], b: &[u64]) -> u64 {
     let (head, tail) = a.split_at(b.len().min(a.len()));
     let both = head.iter().zip(b).map(|(a, b)| u64::from((a & !b).count_ones()));

@@ -6,15 +6,15 @@ use espalier_trust::{Geometry, blocks_of};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// How many training rounds are remembered, the earliest forgotten first: more than any policy
-/// averages over.
+/// The number of training rounds that are remembered, the earliest forgotten first: more than any
+/// policy averages over.
 const MAX_ROUNDS: usize = 24;
 
-/// How many models of one round are remembered; then all but those in use are forgotten. Together
-/// they take n² × (blocks + 1) × 12 bytes.
+/// The number of models of one round that are remembered; then all but those in use are forgotten.
+/// Together they take n² × (blocks + 1) × 12 bytes.
 const MAX_MODELS: usize = 1024;
 
-/// How many distances between models of different rounds are remembered.
+/// The number of remembered distances between models of different rounds.
 const MAX_ACROSS: usize = 1 << 16;
 
 type Rounds = BTreeMap<(u64, Digest), Arc<RwLock<Points>>>;
@@ -130,7 +130,7 @@ impl Points {
     }
 }
 
-/// How many blocks a model is cut into for the block test.
+/// The number of blocks a model is cut into for the block test.
 pub(crate) fn blocks(manifest: &Manifest) -> usize {
     blocks_of(manifest.float_elements())
 }

@@ -33,7 +33,7 @@ struct Shared {
     /// Whether some place of a chain holds more operations than a state may keep. Whoever has a set
     /// with such a place has it from where this was written before.
     crowded: AtomicBool,
-    /// How many operations there are.
+    /// The number of operations.
     len: AtomicUsize,
     store: Store,
     models: RwLock<BTreeMap<Digest, Arc<Model>>>,
@@ -96,7 +96,7 @@ impl Shelf {
         entry
     }
 
-    /// How many operations there are, or were a moment ago.
+    /// The number of operations, now or a moment ago.
     pub(crate) fn len(&self) -> usize {
         self.0.len.load(Ordering::Relaxed)
     }

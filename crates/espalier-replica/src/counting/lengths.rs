@@ -23,7 +23,7 @@ pub const HELLO_LEN: u64 = HEADER + TAG + 2 * DIGEST;
 /// The answer of an equal.
 pub const SAME_LEN: u64 = HEADER + TAG;
 
-/// The answer of who has seen something else, with a frontier of so many bytes.
+/// The answer of a peer that has seen something else, with a frontier of `seen` bytes.
 #[must_use]
 pub fn differs_len(seen: u64) -> u64 {
     HEADER + TAG + seen + BARE
@@ -49,25 +49,25 @@ pub fn key_len(policy: &Policy, key: &PeerId) -> u64 {
     position_len(policy) as u64 + if policy.roster_index(key).is_some() { 0 } else { DIGEST }
 }
 
-/// A request for so many contents.
+/// A request for this many contents.
 #[must_use]
 pub fn want_len(contents: u64) -> u64 {
     HEADER + TAG + list_len(contents, contents * DIGEST)
 }
 
-/// So many tensors of so many bytes together, each with a header and its address.
+/// This many tensors with `bytes` bytes in all, each with a header and its address.
 #[must_use]
 pub fn tensors_len(contents: u64, bytes: u64) -> u64 {
     bytes + contents * (HEADER + DIGEST)
 }
 
-/// How many bytes of tensors travel inside a frame, with the operations that name them.
+/// The number of bytes of tensors that travel inside a frame, with the operations that name them.
 #[must_use]
 pub fn inside_len(frame: &[u8]) -> u64 {
     message::inside_len(frame.get(HEADER_LEN..).unwrap_or_default())
 }
 
-/// A list of so many elements of so many bytes together.
+/// A list of this many elements with this many bytes in all.
 pub(crate) fn list_len(count: u64, bytes: u64) -> u64 {
     number_len(count) + bytes
 }

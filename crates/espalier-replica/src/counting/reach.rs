@@ -32,8 +32,8 @@ impl Reach {
         Self { positions, width }
     }
 
-    /// How many bytes the frontier of the set takes in a message; only its views can tell if an
-    /// author is not of the genesis.
+    /// The number of bytes the frontier of the set takes in a message; only its views can tell if
+    /// an author is not of the genesis.
     pub(crate) fn frontier_len(self) -> Option<u64> {
         let bits = u64::from(self.positions) * u64::from(self.width);
         let by_position = bits.div_ceil(8);

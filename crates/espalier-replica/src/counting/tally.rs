@@ -266,7 +266,7 @@ impl Tally {
         }
     }
 
-    /// What `theirs` has and `ours` has not, without the operations returned beside it:
+    /// What `theirs` has and `ours` has not, without the operations returned next to it:
     /// [`Tally::count_odd`] looks at those. O(words), and O(new) among mixed ones.
     pub(crate) fn count(&self, ours: &Bits, theirs: &Bits) -> (Sum, Vec<u32>) {
         let (mut sum, mut odd) = (Sum::default(), Vec::new());

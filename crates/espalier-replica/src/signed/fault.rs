@@ -123,7 +123,7 @@ pub enum FaultError {
     #[error("the envelope inside the record is refused: {0}")]
     Envelope(#[from] SignatureError),
     /// What the record is about is not in the envelope.
-    #[error("the envelope inside the record does not hold what it is to hold: {0}")]
+    #[error("the envelope inside the record does not hold what the record claims: {0}")]
     Inclusion(#[from] ProofError),
     /// Everything in the record is true, and none of it is a fault.
     #[error("what the record shows is not a fault")]
@@ -131,7 +131,7 @@ pub enum FaultError {
 }
 
 impl FaultError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
@@ -143,7 +143,7 @@ impl FaultError {
         }
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -221,7 +221,7 @@ impl Fault {
         Ok(self.clone().convict(accused))
     }
 
-    /// Whom it convicts; `None` if what it shows is no fault.
+    /// Whom it convicts; `None` if what it shows is not a fault.
     fn accused(&self) -> Result<Option<PeerId>, FaultError> {
         let (author, is_fault) = match self {
             Self::Equivocation { first, second } => {
@@ -375,7 +375,7 @@ pub(crate) fn breaks(first: &VerifiedOp, second: &VerifiedOp) -> bool {
 }
 
 /// E7: whether a path by hash leads from a contribution to an earlier one of the same tensors by
-/// somebody else. To contribute one's own base again is no copy.
+/// somebody else. Contributing one's own base again is not a copy.
 fn copies(copy: &VerifiedOp, path: &[Blob], original: &Blob) -> Result<bool, FaultError> {
     let original = read(original)?;
     let (Some(later), Some(earlier)) = (copy.contribution(), original.contribution()) else {

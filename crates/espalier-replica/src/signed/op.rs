@@ -150,11 +150,11 @@ pub enum Body {
     },
     /// I found a fault that proves itself.
     Evidence(Fault),
-    /// I want a key on the roster, or off it. Of no effect unless the author is of the genesis.
+    /// I want a key on the roster, or off it. Has no effect unless the author is in the genesis.
     Vote {
         /// The key that is voted on.
         subject: PeerId,
-        /// Whether it is to be on the roster.
+        /// Whether the key should be on the roster.
         admit: bool,
     },
 }
@@ -254,12 +254,12 @@ pub enum OpError {
     #[error(transparent)]
     Signature(#[from] SignatureError),
     /// Sequence numbers count from 1, and exactly the first operation has no predecessor.
-    #[error("operation number {seq} of an author may not stand at this place of a chain")]
+    #[error("operation number {seq} of an author cannot be at this place in a chain")]
     Chain {
         /// Its sequence number.
         seq: u64,
     },
-    /// A list in an operation is longer than anybody reads.
+    /// A list in an operation is longer than its limit.
     #[error(
         "an operation names at most {MAX_READ_TARGETS} dots and sizes of {MAX_RANK} dimensions, \
          and \
@@ -267,12 +267,12 @@ pub enum OpError {
     )]
     Unreadable,
     /// An operation names too many heads, or not in strictly ascending order.
-    #[error("an operation names at most {MAX_DEPS} heads, strictly ascending")]
+    #[error("an operation names at most {MAX_DEPS} heads, in strictly ascending order")]
     Deps,
 }
 
 impl OpError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
@@ -284,7 +284,7 @@ impl OpError {
         }
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {

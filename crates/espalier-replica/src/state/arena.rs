@@ -23,7 +23,7 @@ impl Deref for Arena {
 }
 
 impl Arena {
-    /// How many policies the states in this arena have.
+    /// The number of policies the states in this arena have.
     pub(crate) fn policies(&self) -> usize {
         self.federations.count()
     }

@@ -44,7 +44,7 @@ impl MergeState {
         self.clone().merge_counted(other)
     }
 
-    /// How many bytes the frontier takes in a message, see
+    /// The number of bytes the frontier takes in a message, see
     /// [`differs_len`](crate::counting::differs_len). O(1) if all authors are of the genesis,
     /// otherwise the views are made.
     #[must_use]

@@ -40,7 +40,7 @@ impl Federation {
 pub(crate) struct Federations(Mutex<BTreeMap<Digest, Weak<Federation>>>);
 
 impl Federations {
-    /// How many there are.
+    /// The number of them.
     pub(crate) fn count(&self) -> usize {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.values().filter(|federation| federation.strong_count() > 0).count()

@@ -94,7 +94,7 @@ impl MergeState {
         new
     }
 
-    /// Takes out again what has no place beside operations of lesser id, see
+    /// Takes out again what has no place next to operations of lesser id, see
     /// [`Rule`](crate::arena::forks::Rule); true if there was any.
     fn prune(&mut self, new: impl IntoIterator<Item = u32>) -> bool {
         let Federation { policy, arena, .. } = &*self.federation;

@@ -1,7 +1,7 @@
 //! Views on demand: made when somebody asks, and once for each distinct set.
 //!
 //! A set of operations changes at every join, and most sets are never looked at. So a state keeps
-//! its set, and beside it a cell for the views, empty until somebody asks. What was in it when the
+//! its set, and next to it a cell for the views, empty until somebody asks. What was in it when the
 //! set changes is the basis from which the next views are made. Views are functions of the set:
 //! who asks first, on which thread, and from which basis, shows nowhere.
 

@@ -253,7 +253,7 @@ impl MergeState {
         self.view().ops().root()
     }
 
-    /// How many operations there are. O(words) if all authors are of the genesis, otherwise the
+    /// The number of operations. O(words) if all authors are of the genesis, otherwise the
     /// views are made.
     #[must_use]
     pub fn op_count(&self) -> usize {
@@ -267,8 +267,8 @@ impl MergeState {
         self.policy().admits(author) || self.view().accepts(self.policy(), author)
     }
 
-    /// The current roster, ascending: the genesis and whom it admitted, without whom it expelled.
-    /// In an open federation the authors seen. O(n).
+    /// The current roster, ascending: the genesis and the keys it admitted, without those it
+    /// expelled. In an open federation the authors seen. O(n).
     #[must_use]
     pub fn roster(&self) -> BTreeSet<PeerId> {
         self.view().roster(self.policy())
@@ -290,8 +290,8 @@ impl MergeState {
         self.view().visible().values()
     }
 
-    /// How many contributions were made and are gone. A retraction of what was never made is none.
-    /// O(n).
+    /// The number of contributions that were made and are gone. A retraction of what was never made
+    /// is none. O(n).
     #[must_use]
     pub fn tombstones(&self) -> u64 {
         self.view().tombstones()

@@ -12,7 +12,7 @@ const MIN_KNOWN: usize = 64;
 #[derive(Debug, Clone)]
 pub(crate) struct Built {
     pub(crate) set: Bits,
-    /// How many operations that is.
+    /// The number of these operations.
     pub(crate) len: usize,
     pub(crate) view: View,
 }
@@ -26,7 +26,7 @@ pub(crate) struct Views(Mutex<Known>);
 struct Known {
     /// By fingerprint of the set. Of two sets with one fingerprint the later is remembered.
     by_set: BTreeMap<u64, Weak<Built>>,
-    /// How many there were after the last sweep.
+    /// The number of views after the last sweep.
     swept: usize,
     #[cfg(test)]
     made: usize,
@@ -62,12 +62,12 @@ impl Views {
 
 #[cfg(test)]
 impl Views {
-    /// How many views were made and remembered.
+    /// The number of views that were made and remembered.
     pub(crate) fn made(&self) -> usize {
         lock(&self.0).made
     }
 
-    /// How many of them somebody holds.
+    /// The number of remembered views that somebody holds.
     pub(crate) fn alive(&self) -> usize {
         lock(&self.0).by_set.values().filter(|built| built.strong_count() > 0).count()
     }

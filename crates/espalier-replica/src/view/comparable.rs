@@ -29,7 +29,7 @@ pub enum Incomparable {
     Layouts {
         /// The schemas of the two layouts that most contributions have.
         schemas: [Digest; 2],
-        /// How many contributions have each.
+        /// The number of contributions that have each.
         counts: [usize; 2],
         /// How many have to share a layout for it to count: a majority of the roster.
         needed: usize,
@@ -46,7 +46,7 @@ pub enum Incomparable {
     Integers {
         /// The first such tensor.
         tensor: String,
-        /// How many contributions have the two commonest choices of integers.
+        /// The number of contributions that have the two commonest choices of integers.
         counts: [usize; 2],
         /// How many have to share them for them to count: a majority of the roster.
         needed: usize,
@@ -54,13 +54,13 @@ pub enum Incomparable {
 }
 
 impl Incomparable {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         Blame::Nobody
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {

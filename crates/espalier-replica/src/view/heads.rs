@@ -2,8 +2,8 @@
 //! that signing an operation does not read all the others.
 //!
 //! Whoever signs answers for what it names (E7: a copy of what lies in one's own past). So it names
-//! only operations whose whole past it holds: nobody can be made to sign over something that a liar
-//! keeps back behind an operation of its own.
+//! only operations whose whole past it holds: nobody can be made to sign something that builds on
+//! what a liar keeps back behind an operation of its own.
 
 #[cfg(feature = "mutants")]
 use crate::mutants::Mutant;

@@ -51,7 +51,7 @@ pub(crate) struct View {
     fresh: BTreeSet<OpId>,
     heads: Heads,
     contributions: OrSet<PeerId, OpId>,
-    /// How many dots have a contribution that took effect, live or not.
+    /// The number of dots that have a contribution that took effect, live or not.
     contributed: u64,
     evidence: Evidence<Conviction>,
     evidence_tree: MerkleMap,
@@ -388,8 +388,8 @@ impl View {
         &self.contributions
     }
 
-    /// How many contributions were made and are not live. What was taken back and never made is
-    /// none, though the causal context of the set holds it.
+    /// The number of contributions that were made and are not live. What was taken back and never
+    /// made is none, though the causal context of the set holds it.
     pub(crate) fn tombstones(&self) -> u64 {
         self.contributed - self.contributions.entries().count() as u64
     }

@@ -83,7 +83,7 @@ impl Roster {
         (policy.admits(author) && !self.expelled.contains(author)) || self.admitted.contains(author)
     }
 
-    /// How many keys are on the roster of a federation that has one.
+    /// The number of keys on the roster of a federation that has one.
     pub(crate) fn len(&self, policy: &Policy) -> usize {
         policy.spec().roster.len() + self.admitted.len() - self.expelled.len()
     }

@@ -24,7 +24,7 @@ pub struct TrustTable {
 }
 
 impl TrustTable {
-    /// Whether the distances between contributions had their say. Without it, full accuracy means
+    /// Whether the distances between contributions could be judged. If not, full accuracy means
     /// only that nothing is known.
     #[must_use]
     pub const fn judgement(&self) -> Judgement {
@@ -49,12 +49,12 @@ impl Deref for TrustTable {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResolutionError {
-    /// Nobody has contributed, or nobody who did is trusted.
-    #[error("no contribution is left to merge: {visible} visible, {isolated} of them isolated")]
+    /// Nobody has contributed, or no contributor is trusted.
+    #[error("no contribution is left to merge: {visible} visible, of which {isolated} isolated")]
     Nothing {
-        /// How many contributions are visible.
+        /// The number of visible contributions.
         visible: usize,
-        /// How many of their authors are isolated.
+        /// The number of visible contributions whose authors are isolated.
         isolated: usize,
     },
     /// No majority has contributed alike yet.
@@ -80,7 +80,7 @@ pub enum ResolutionError {
 }
 
 impl ResolutionError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
@@ -92,7 +92,7 @@ impl ResolutionError {
         }
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {

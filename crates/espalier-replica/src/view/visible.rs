@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub(crate) struct Visible {
     /// The last round of each author who may be heard and has a live contribution.
     rounds: BTreeMap<PeerId, u64>,
-    /// How many authors have each of them as their last.
+    /// The number of authors that have each of them as their last.
     count: BTreeMap<u64, usize>,
     frontier: u64,
     latest: BTreeMap<PeerId, Arc<Entry>>,

@@ -30,7 +30,7 @@ use espalier_tensor::Content;
 use espalier_trust::{Dimension, Q16};
 use std::cell::OnceCell;
 
-/// Marks of an operation, beside the number of its body.
+/// Marks of an operation, next to the number of its body.
 const GOES_ON: u8 = 1 << 3;
 const HAS_DEPS: u8 = 1 << 4;
 const BODY: u8 = GOES_ON - 1;

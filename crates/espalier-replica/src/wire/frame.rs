@@ -25,16 +25,16 @@ pub const MAX_MESSAGE_LEN: usize = 64 << 20;
 #[non_exhaustive]
 pub enum FrameError {
     /// The bytes end before the frame does.
-    #[error("the bytes end before the frame that they begin: {len}")]
+    #[error("the frame is incomplete: it ends after {len} bytes")]
     Short {
         /// The number of bytes there are.
         len: usize,
     },
-    /// The bytes do not begin as a frame does.
+    /// The bytes do not begin like a frame.
     #[error("the bytes do not begin with ESPL")]
     Magic,
-    /// The version is not known here.
-    #[error("version {0} is not known here, only {VERSION}")]
+    /// The version is not supported.
+    #[error("version {0} is not supported, only {VERSION}")]
     Version(u8),
     /// The payload is longer than the limit.
     #[error("a payload of {len} bytes is over the limit of {limit}")]
@@ -53,13 +53,13 @@ pub enum FrameError {
 }
 
 impl FrameError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         Blame::Peer
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {

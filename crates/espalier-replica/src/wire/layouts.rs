@@ -10,11 +10,11 @@ use espalier_identity::canonical;
 use espalier_tensor::Manifest;
 use std::collections::BTreeMap;
 
-/// How many bytes all tensors of a contribution may have that travel with their operation. Larger
-/// ones are asked for: then they come once, whoever sends the operation.
+/// The number of bytes all tensors of a contribution may have that travel with their operation.
+/// Larger ones are asked for: then they come once, whoever sends the operation.
 pub const INSIDE: usize = 4096;
 
-/// How many tensors that may be.
+/// The largest number of these tensors.
 const MAX_INSIDE_TENSORS: usize = 128;
 
 /// Why a batch is refused. The sender or the link is at fault; nothing was changed.
@@ -24,8 +24,8 @@ pub enum BatchError {
     /// Something is cut off or impossible, such as a position beyond the roster's end.
     #[error("operations in a message do not unpack under this policy")]
     Malformed,
-    /// The same operations have another form, which is the only one allowed.
-    #[error("operations in a message are not packed as they have to be")]
+    /// The batch is not in the canonical form of its operations.
+    #[error("operations in a message are not packed in canonical form")]
     NotCanonical,
     /// Operations would unpack to too many bytes.
     #[error("operations in a message unpack to more than {MAX_MESSAGE_LEN} bytes")]
@@ -33,13 +33,13 @@ pub enum BatchError {
 }
 
 impl BatchError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         Blame::Peer
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -118,7 +118,7 @@ impl Chosen<'_> {
     }
 }
 
-/// How many bytes say which of so many layouts a contribution has.
+/// The number of bytes that say which of `layouts` layouts a contribution has.
 pub(crate) fn index_len(layouts: usize) -> usize {
     match layouts {
         0 | 1 => 0,
@@ -128,13 +128,13 @@ pub(crate) fn index_len(layouts: usize) -> usize {
     }
 }
 
-/// Whether the tensors of a manifest may travel with their operation, all together at most so many
+/// Whether the tensors of a manifest may travel with their operation, together at most `limit`
 /// bytes.
 pub(crate) fn fits_inside(manifest: &Manifest, limit: usize) -> bool {
     are_small(manifest.tensors().len(), manifest.byte_len(), limit)
 }
 
-/// The same of so many tensors of so many bytes together.
+/// The same for `count` tensors of `byte_len` bytes together.
 pub(crate) fn are_small(count: usize, byte_len: u64, limit: usize) -> bool {
     (1..=MAX_INSIDE_TENSORS).contains(&count) && byte_len <= limit as u64
 }

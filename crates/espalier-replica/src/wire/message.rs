@@ -46,7 +46,7 @@ impl<'de> Deserialize<'de> for Seen {
         let Written { width, by_position, by_key } = Written::deserialize(deserializer)?;
         let ascending = by_key.windows(2).all(|pair| pair[0].0 < pair[1].0);
         if !ascending || !is_packed(width, by_position.bytes()) {
-            return Err(D::Error::custom("a frontier is not written as it has to be"));
+            return Err(D::Error::custom("a frontier is not written in canonical form"));
         }
         Ok(Self { width, by_position: by_position.into_owned(), by_key })
     }
@@ -144,7 +144,7 @@ pub(crate) struct Scope {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Symbols {
     pub(crate) scope: Scope,
-    /// How many operations these are.
+    /// The number of these operations.
     pub(crate) size: u64,
     /// Symbol 0, the sum of all: tells whether these are still the operations of the message
     /// before.
@@ -158,7 +158,7 @@ pub(crate) struct Symbols {
 /// The first bytes of a hash over all operations of a log up to a point.
 pub(crate) type Mark = [u8; 8];
 
-/// A point of somebody's log of operations: after so many.
+/// A point of somebody's log: the number of operations before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Point {
     pub(crate) position: u64,
@@ -207,7 +207,7 @@ pub(crate) enum Message<'a> {
     },
     /// Coded symbols of my operations: find out in which we differ.
     Symbols(Symbols),
-    /// These were not enough: send me so many more from this index on.
+    /// These were not enough: send me `count` more from index `first` on.
     More { scope: Scope, first: u64, count: u64 },
     /// Operations in which we differ, and which others I want, short under this salt.
     Repair {
@@ -296,8 +296,8 @@ impl<'a> Message<'a> {
     }
 }
 
-/// How many bytes of tensors are inside the message in a payload, as the beginning of its batch
-/// says; 0 if it has none.
+/// The number of bytes of tensors that are inside the message in a payload, as the beginning of its
+/// batch says; 0 if it has none.
 pub(crate) fn inside_len(payload: &[u8]) -> u64 {
     let Some((kind, mut rest)) = payload.split_first() else { return 0 };
     if !WITH_BATCH.contains(kind) || read_number(&mut rest).is_none_or(|batch_len| batch_len == 0) {
@@ -319,7 +319,7 @@ pub enum MessageError {
 }
 
 impl MessageError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
@@ -328,7 +328,7 @@ impl MessageError {
         }
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {

@@ -8,13 +8,13 @@ use crate::signed::policy::Policy;
 use espalier_identity::{Digest, PeerId, Signature, canonical};
 use serde::Serialize;
 
-/// How many bits a number needs.
+/// The number of bits that a number needs.
 pub(crate) fn bits(number: u64) -> u8 {
     (u64::BITS - number.leading_zeros()) as u8
 }
 
-/// How many bytes the position of a key takes: as many as the length of the roster needs, so that
-/// operations of different authors are equally long.
+/// The number of bytes the position of a key takes: as many as the length of the roster needs, so
+/// that operations of different authors are equally long.
 pub(crate) fn position_len(policy: &Policy) -> usize {
     usize::from(bits(policy.spec().roster.len() as u64).div_ceil(8))
 }
@@ -52,7 +52,7 @@ impl<'a> Writer<'a> {
         matches!(self.sink, Sink::Expected(Some([])))
     }
 
-    /// How many bytes were written.
+    /// The number of bytes written.
     pub(crate) fn len(&self) -> usize {
         if let Sink::Bytes(bytes) = &self.sink { bytes.len() } else { 0 }
     }
@@ -125,7 +125,7 @@ impl<'a> Reader<'a> {
         self.rest
     }
 
-    /// How many bytes are left.
+    /// The number of bytes left.
     pub(crate) fn left(&self) -> usize {
         self.rest.len()
     }

@@ -102,7 +102,7 @@ impl<'a> Parcel<'a> {
         self.heads.iter().map(|head| head.place.id)
     }
 
-    /// How many bytes it has.
+    /// Its length in bytes.
     pub(crate) fn len(&self) -> usize {
         self.ops.len()
     }

@@ -10,7 +10,7 @@ use crate::wire::packing::{Malformed, Reader};
 use espalier_identity::{Digest, canonical};
 use espalier_tensor::{Dtype, MAX_RANK, Manifest, TensorMeta};
 
-/// How many bytes a contribution takes at least: every layout has one.
+/// The number of bytes a contribution takes at least: every layout has one.
 const LEAST_CONTRIBUTION: usize = 73;
 
 /// A layout.
@@ -21,7 +21,7 @@ pub(crate) struct Shape<'a> {
     count: usize,
     /// How long it is packed.
     len: usize,
-    /// How many bytes its tensors have.
+    /// The number of bytes its tensors have.
     byte_len: u64,
 }
 
@@ -61,7 +61,7 @@ impl<'a> Shape<'a> {
         Ok(Self { tensors, count, len: bytes.len(), byte_len })
     }
 
-    /// How many tensors it has.
+    /// The number of tensors it has.
     pub(crate) fn count(&self) -> usize {
         self.count
     }

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// How many authors there are; only the first two are of the genesis.
+/// The number of authors; only the first two are of the genesis.
 const AUTHORS: u8 = 3;
 
 fn sign(author: u8, prev: Option<OpId>, lamport: u64, body: Body) -> SignedOp {

@@ -33,7 +33,7 @@ pub(crate) struct Net {
     pub(crate) replicas: Vec<Replica>,
     pub(crate) dice: Dice,
     pub(crate) weather: Weather,
-    /// How many tensors were moved.
+    /// The number of tensors that were moved.
     pub(crate) moved: usize,
     /// Which tensors, and by whom.
     pub(crate) provided: Vec<(usize, Digest)>,

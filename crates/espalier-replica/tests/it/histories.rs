@@ -12,10 +12,10 @@ use espalier_trust::{Dimension, FaultKind, Q16, Record as _};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
-/// How many authors the policy names.
+/// The number of authors the policy names.
 pub(crate) const AUTHORS: u8 = 4;
 
-/// How many more take part once they are voted in.
+/// The number of further authors that take part once they are voted in.
 pub(crate) const GUESTS: u8 = 2;
 
 /// One step: what, by which node, about which node, with what.

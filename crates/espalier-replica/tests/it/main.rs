@@ -119,7 +119,7 @@ fn signed(state: &MergeState) -> Vec<SignedOp> {
     state.ops().map(|op| op.signed().clone()).collect()
 }
 
-/// How many random cases, without files for those that failed.
+/// The number of random cases, without files for those that failed.
 fn cases(cases: u32) -> Config {
     Config { cases, failure_persistence: None, ..Config::default() }
 }

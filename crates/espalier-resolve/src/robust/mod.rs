@@ -42,7 +42,7 @@ pub(crate) mod survey;
 use self::survey::Need;
 use crate::{Note, ParameterInfo, ParameterRange, parameters::Values};
 
-/// How many liars are assumed.
+/// The number of liars assumed.
 pub(crate) const LIARS: ParameterInfo = ParameterInfo {
     name: "f",
     default: "0.3",

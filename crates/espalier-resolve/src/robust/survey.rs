@@ -50,7 +50,7 @@ pub(crate) enum Need {
 /// The rows that the rule sees.
 #[derive(Debug)]
 pub(crate) struct Survey {
-    /// How many inputs there are.
+    /// The number of inputs.
     pub(crate) inputs: usize,
     /// Each row as a combination of the inputs; `None` if they are the inputs.
     pub(crate) mix: Option<Vec<Combination>>,
@@ -58,13 +58,13 @@ pub(crate) struct Survey {
     pub(crate) weights: Vec<f64>,
     /// Their products, if anybody asked.
     pub(crate) products: Option<Products>,
-    /// How many of the rows the rule shall take for lies.
+    /// The number of rows that the rule is to take for lies.
     pub(crate) liars: usize,
     pub(crate) notes: Vec<Note>,
 }
 
 impl Survey {
-    /// How many rows there are.
+    /// The number of rows.
     pub(crate) fn rows(&self) -> usize {
         self.weights.len()
     }

@@ -122,7 +122,7 @@ struct Conflicts<'p> {
     pairs: &'p [Vec<usize>],
     /// Rows that are neither left out nor known to be kept.
     alive: Vec<bool>,
-    /// How many conflicts each has with others that are alive.
+    /// The number of conflicts each has with others that are alive.
     degrees: Vec<usize>,
 }
 

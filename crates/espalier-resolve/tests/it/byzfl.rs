@@ -12,7 +12,7 @@ fn numbers(value: &Value) -> Vec<f64> {
     list.iter().map(|x| x.as_f64().expect("a number")).collect()
 }
 
-/// The parameters with which ByzFL was asked, beside f and the steps.
+/// The parameters with which ByzFL was asked, next to f and the steps.
 fn fixed(name: &str, inputs: usize) -> Vec<(&'static str, String)> {
     let mut pairs = vec![("clip", "1.5".to_owned()), ("bucket", inputs.to_string())];
     if name == "centered-clipping" {

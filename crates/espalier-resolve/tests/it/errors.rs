@@ -26,7 +26,7 @@ fn strategies_and_parameters() {
         assert_eq!(
             refused("ties", &[("density", value)]),
             format!(
-                "`density = {value}` is not possible for `ties`; it must be a number above 0, at \
+                "`density = {value}` is not valid for `ties`; it must be a number above 0, at \
                  most 1"
             )
         );
@@ -35,7 +35,7 @@ fn strategies_and_parameters() {
         assert_eq!(
             refused("trimmed-mean", &[("f", value)]),
             format!(
-                "`f = {value}` is not possible for `trimmed-mean`; it must be a share from 0 to \
+                "`f = {value}` is not valid for `trimmed-mean`; it must be a share from 0 to \
                  0.5 or a whole number up to 1000000"
             )
         );
@@ -44,18 +44,18 @@ fn strategies_and_parameters() {
         assert_eq!(
             refused("krum", &[("pre", value)]),
             format!(
-                "`pre = {value}` is not possible for `krum`; it must be `none` or some of nnm, \
+                "`pre = {value}` is not valid for `krum`; it must be `none` or some of nnm, \
                  bucketing, clipping, arc, each once, joined by `+`"
             )
         );
     }
     assert_eq!(
         refused("krum", &[("bucket", "2.5")]),
-        "`bucket = 2.5` is not possible for `krum`; it must be a whole number from 1 to 1000"
+        "`bucket = 2.5` is not valid for `krum`; it must be a whole number from 1 to 1000"
     );
     assert_eq!(
         refused("centered-clipping", &[("tau", "0")]),
-        "`tau = 0` is not possible for `centered-clipping`; it must be `auto` or a number above \
+        "`tau = 0` is not valid for `centered-clipping`; it must be `auto` or a number above \
          0, at most 1e30"
     );
     assert_eq!(
@@ -64,7 +64,7 @@ fn strategies_and_parameters() {
     );
     assert_eq!(
         refused("median", &[("accumulate", "f16")]),
-        "`accumulate = f16` is not possible for `median`; it must be one of f32, f64"
+        "`accumulate = f16` is not valid for `median`; it must be one of f32, f64"
     );
 }
 

@@ -59,7 +59,7 @@ pub struct Scene<'a> {
     pub honest: &'a [Vec<f32>],
     /// What each liar would contribute if it were honest.
     pub own: &'a [Vec<f32>],
-    /// How many nodes there are in all.
+    /// The number of nodes in all.
     pub roster: usize,
     /// Key of all randomness.
     pub key: Digest,

@@ -5,7 +5,7 @@ use super::protocol::Liar;
 use super::{Attack, Scene, models, protocol};
 use crate::node::behaviour::Behaviour;
 
-/// What there is to know about an attack.
+/// Facts about an attack.
 #[derive(Debug)]
 pub(super) struct AttackInfo {
     /// Its name.

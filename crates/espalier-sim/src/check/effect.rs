@@ -1,4 +1,4 @@
-//! What of a configuration would have no effect, without a word, beside what else it says.
+//! Settings of a configuration that would silently have no effect, given the others.
 
 use crate::config::{Clock, Config, Cut, Family, Metrics, Share, Span, Spread};
 use crate::course::membership::{Membership, Named, time_of};
@@ -52,19 +52,20 @@ fn of_liars(config: &Config) -> Vec<SimError> {
     let mut found = Vec::new();
     match config.byzantine {
         Share::Percent(percent) if percent > 0.0 && liars == 0 => {
-            let problem = format!("{percent}% of {nodes} nodes is nobody; use more of either");
+            let problem =
+                format!("{percent}% of {nodes} nodes is no node at all; use more of either");
             found.push(field("byzantine", problem));
         }
         _ => {}
     }
     if liars == 0 && config.attack != Config::default().attack {
-        let problem = "nobody is there to do it without liars, such as a share of 34%";
+        let problem = "there are no liars; add some, such as a share of 34%";
         found.push(field("attack", problem));
     }
     let (attacks, last) = (config.attack.len(), config.attack.last());
     if let Some(last) = last.filter(|_| liars > 0 && attacks > liars) {
         let problem = format!(
-            "{} for {}, so that nobody does {last}; name fewer, or use more liars",
+            "{} for {}, so nobody would do {last}; name fewer, or use more liars",
             count(attacks, "attack"),
             count(liars, "liar")
         );
@@ -105,13 +106,13 @@ fn of_models(config: &Config) -> Vec<SimError> {
     let mut found = Vec::new();
     if !config.attest && config.model != Family::Digits {
         let problem =
-            "only nodes with data measure each other: leave it out, or use the model digits";
+            "only nodes with data measure each other; leave it out, or use the model digits";
         found.push(field("attest", problem));
     }
     if let Spread::Clusters(k) = config.spread
         && k > config.nodes
     {
-        let problem = format!("{k} clusters need as many nodes, not {}", config.nodes);
+        let problem = format!("{k} clusters need at least as many nodes, not {}", config.nodes);
         found.push(field("spread", problem));
     }
     if config.spread != Spread::Iid || config.retrain.is_some() {
@@ -120,7 +121,7 @@ fn of_models(config: &Config) -> Vec<SimError> {
             Ok(nodes) => nodes.is_some(),
         };
         if finished && config.spread != Spread::Iid {
-            let problem = "finished models differ as they do: leave it out for a folder of them";
+            let problem = "a folder of finished models has its own differences; leave it out";
             found.push(field("spread", problem));
         }
         if finished && config.retrain.is_some() {
@@ -144,11 +145,11 @@ fn of_retractions(config: &Config) -> Vec<SimError> {
         // Who trains again has something to retract again.
         let again = config.retrain.map_or(0, |every| round / every.max(1));
         if !seen.insert((node, again)) {
-            let problem = format!("node {node} has nothing to retract a second time");
+            let problem = format!("node {node} has nothing left to retract a second time");
             found.push(field("retract", problem));
         }
         if is_away(&named, config, node, round) {
-            let problem = format!("node {node} is not there in round {round}; choose another");
+            let problem = format!("node {node} is inactive in round {round}; choose another");
             found.push(field("retract", problem));
         }
     }
@@ -181,13 +182,13 @@ mod tests {
         assert_eq!(problems(|_| ()), Vec::<String>::new());
         type Case = (fn(&mut Config), &'static str);
         let cases: [Case; 13] = [
-            (|c| c.attack = vec!["nan".parse().expect("an attack")], "attack: nobody is there"),
+            (|c| c.attack = vec!["nan".parse().expect("an attack")], "attack: there are no liars"),
             (
                 |c| {
                     c.byzantine = Share::Count(1);
                     c.attack = ["nan", "inf"].map(|a| a.parse().expect("an attack")).to_vec();
                 },
-                "attack: 2 attacks for 1 liar, so that nobody does inf",
+                "attack: 2 attacks for 1 liar, so nobody would do inf",
             ),
             (|c| c.byzantine = Share::Percent(2.0), "byzantine: 2% of 8 nodes is nobody"),
             (|c| c.period = Span(5_000_000), "period: needs virtual time"),
@@ -202,14 +203,14 @@ mod tests {
                     c.outage = vec!["3@2..5".parse().expect("rounds")];
                     c.retract = vec!["3@4".parse().expect("a node")];
                 },
-                "retract: node 3 is not there in round 4",
+                "retract: node 3 is inactive in round 4",
             ),
             (
                 |c| {
                     c.late_joiners = "2@5".parse().ok();
                     c.retract = vec!["6@4".parse().expect("a node")];
                 },
-                "retract: node 6 is not there in round 4",
+                "retract: node 6 is inactive in round 4",
             ),
             (
                 |c| c.retract = ["3@4", "3@6"].map(|r| r.parse().expect("a node")).to_vec(),

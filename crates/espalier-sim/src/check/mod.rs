@@ -48,7 +48,7 @@ fn check_ranges(config: &Config) -> Result<(), SimError> {
         return Err(field("nodes", format!("must be 2 to {MAX_NODES}, not {}", config.nodes)));
     }
     if !(1..=MAX_ROUNDS).contains(&config.rounds) {
-        let right = format!("must be at least 1 and at most {MAX_ROUNDS}, not {}", config.rounds);
+        let right = format!("must be 1 to {MAX_ROUNDS}, not {}", config.rounds);
         return Err(field("rounds", right));
     }
     let chances = [
@@ -59,7 +59,7 @@ fn check_ranges(config: &Config) -> Result<(), SimError> {
     ];
     for (name, p) in chances {
         if !(0.0..=1.0).contains(&p) {
-            return Err(field(name, format!("is a probability from 0 to 1, not {p}")));
+            return Err(field(name, format!("must be a probability from 0 to 1, not {p}")));
         }
     }
     if config.retrain == Some(0) {
@@ -86,7 +86,7 @@ fn check_clock(config: &Config) -> Result<(), SimError> {
         };
     }
     if config.clock == Clock::None && config.exchange == Exchange::Broadcast {
-        let problem = "broadcast needs a clock for its repairs, periodic or poisson";
+        let problem = "broadcast needs a clock for its repairs: periodic or poisson";
         return Err(field("exchange", problem));
     }
     let rounds = [
@@ -95,7 +95,7 @@ fn check_clock(config: &Config) -> Result<(), SimError> {
     ];
     match rounds.into_iter().find(|(_, given)| *given) {
         None => Ok(()),
-        Some((name, _)) => Err(field(name, "is about rounds, and there are none with this clock")),
+        Some((name, _)) => Err(field(name, "needs rounds, and this clock has none")),
     }
 }
 
@@ -103,9 +103,7 @@ fn check_clock(config: &Config) -> Result<(), SimError> {
 fn check_wire(config: &Config) -> Result<(), SimError> {
     match config.needs_frames().filter(|_| config.wire == Wire::Counted) {
         None => Ok(()),
-        Some((name, why)) => {
-            Err(field(name, format!("{why}; let the wire be auto or frames with it")))
-        }
+        Some((name, why)) => Err(field(name, format!("{why}; let the wire be auto or frames"))),
     }
 }
 
@@ -130,7 +128,8 @@ fn check_texts(config: &Config) -> Result<(), SimError> {
 fn check_counts(config: &Config) -> Result<(), SimError> {
     let liars = config.byzantine.of(config.nodes);
     if liars >= config.nodes {
-        let problem = format!("{liars} of {} nodes leaves nobody honest", config.nodes);
+        let problem =
+            format!("with {liars} liars among {} nodes, nobody honest is left", config.nodes);
         return Err(field("byzantine", problem));
     }
     if config.attack.is_empty() {
@@ -139,8 +138,10 @@ fn check_counts(config: &Config) -> Result<(), SimError> {
     if let Some(late) = config.late_joiners
         && late.count >= config.nodes - liars
     {
-        let problem =
-            format!("at least one of {} honest nodes must be there", config.nodes - liars);
+        let problem = format!(
+            "at least one of {} honest nodes must be there from the start",
+            config.nodes - liars
+        );
         return Err(field("late_joiners", problem));
     }
     if let Some(split) = &config.partition
@@ -174,7 +175,8 @@ fn check_strategy(config: &Config) -> Result<(), SimError> {
     if let (Some(rule), Some(other)) = (config.buffers, config.parameters.get(Buffers::PARAMETER))
         && rule.to_string() != *other
     {
-        let problem = format!("{rule}, but the parameter `buffers` is {other}; give one of them");
+        let problem =
+            format!("{rule}, but the parameter `buffers` is {other}; give only one of them");
         return Err(field("buffers", problem));
     }
     match Strategy::new(&config.strategy, &config.strategy_parameters()) {

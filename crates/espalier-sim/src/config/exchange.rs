@@ -11,10 +11,10 @@ text_serde!(Exchange, Wire);
 /// What nodes send each other, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Exchange {
-    /// In each exchange what the other side lacks.
+    /// What the other side lacks, in each exchange.
     #[default]
     Delta,
-    /// In each exchange everything.
+    /// Everything, in each exchange.
     FullState,
     /// In each exchange what is new since the last one with that peer and did not come from it;
     /// `Delta` where the two do not know how far they are.
@@ -24,11 +24,11 @@ pub enum Exchange {
     Broadcast,
 }
 
-/// How many periods there are between two exchanges that a node begins for repair.
+/// The number of periods between two exchanges that a node begins for repair.
 const REPAIR: u64 = 5;
 
-/// How many exchanges by intervals it takes until a node that hears nothing new begins one with
-/// roots and frontiers: eight that the other began.
+/// The number of exchanges by intervals it takes until a node that hears nothing new begins one
+/// with roots and frontiers: eight that the other began.
 const COMPARES: u64 = 16;
 
 impl Exchange {
@@ -47,7 +47,7 @@ impl Exchange {
         if self == Self::Intervals { COMPARES } else { 1 }
     }
 
-    /// How many periods there are between two exchanges that a node begins.
+    /// The number of periods between two exchanges that a node begins.
     pub(crate) fn every(self) -> u64 {
         if self == Self::Broadcast { REPAIR } else { 1 }
     }

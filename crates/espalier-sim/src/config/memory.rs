@@ -30,7 +30,7 @@ const AUDIT_KEPT: u64 = 100_000;
 const COUNTED: u64 = 4_096;
 
 impl Config {
-    /// About how many bytes of memory a run takes at most, on so many threads as there are.
+    /// About how many bytes of memory a run takes at most, on all available threads.
     #[must_use]
     pub fn memory(&self) -> u64 {
         let threads = rayon::current_num_threads() as u64;
@@ -119,7 +119,7 @@ pub fn memory_side_by_side(runs: impl Iterator<Item = Config>) -> u64 {
 /// How much memory is left to this program, and what bounds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemoryLeft {
-    /// Bytes.
+    /// The number of bytes left.
     pub bytes: u64,
     /// What bounds it, in words.
     pub by: &'static str,

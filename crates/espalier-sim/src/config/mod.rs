@@ -25,22 +25,22 @@ pub use values::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// How many nodes, 2 or more.
+    /// The number of nodes, 2 or more.
     pub nodes: u32,
-    /// How many rounds at most.
+    /// The greatest number of rounds.
     pub rounds: u32,
-    /// Stop at the first round after which all honest active nodes are equal and nothing is still
-    /// to happen.
+    /// Stop after the first round in which all honest active nodes agree and nothing is left to
+    /// happen.
     pub until_converged: bool,
     /// The topology: which nodes are neighbours.
     pub topology: Topology,
     /// How a node chooses the neighbours that it asks.
     pub schedule: Schedule,
-    /// Whether exchanges of a round see each other.
+    /// Whether the exchanges of a round see each other's results.
     pub order: Order,
     /// What nodes send each other.
     pub exchange: Exchange,
-    /// How replicas exchange it.
+    /// The way in which messages are sent, if at all.
     pub wire: Wire,
     /// The merge strategy.
     pub strategy: String,
@@ -49,7 +49,7 @@ pub struct Config {
     /// How tensors of integers are merged: the strategies' parameter `buffers`. `None` leaves it
     /// to `parameters`.
     pub buffers: Option<Buffers>,
-    /// What is merged.
+    /// The model that is merged.
     pub model: Family,
     /// The root of the base model that `model` names by path, so that a changed file shows.
     pub base_root: Option<Digest>,
@@ -73,28 +73,28 @@ pub struct Config {
     pub churn: Option<Churn>,
     /// When nodes begin exchanges.
     pub clock: Clock,
-    /// How long a round is in virtual time.
+    /// The length of a round in virtual time.
     pub period: Span,
-    /// How long a message is under way.
+    /// The time that a message takes.
     pub latency: Latency,
-    /// How many bytes a link carries per second in each direction.
+    /// The number of bytes a link carries per second in each direction.
     pub bandwidth: Option<Rate>,
     /// The nodes that retract their contributions, each with the round.
     pub retract: Vec<RetractSpec>,
-    /// How many nodes are Byzantine.
+    /// The number of Byzantine nodes.
     pub byzantine: Share,
-    /// What they do, dealt out among them in turn.
+    /// The attacks, dealt out among the liars in turn.
     pub attack: Vec<Attack>,
-    /// How the nodes' data differ.
+    /// The way in which the nodes' data differ.
     pub spread: Spread,
-    /// Train again from the merged model every so many rounds.
+    /// Train again from the merged model after every this many rounds.
     pub retrain: Option<u32>,
     /// The constants of the trust score, by name.
     pub profile: Profile,
     /// Whether nodes measure each other's contributions on data of their own, where the family has
     /// any, and say so.
     pub attest: bool,
-    /// For how many nodes per-node figures are computed.
+    /// The nodes for which per-node figures are computed.
     pub metrics: Metrics,
     /// The seed of all randomness.
     pub seed: u64,

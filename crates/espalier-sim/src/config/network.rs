@@ -34,7 +34,7 @@ pub enum Cut {
 pub struct PartitionSpec {
     /// The way in which the network is cut.
     pub cut: Cut,
-    /// How many parts, 2 or more.
+    /// The number of parts, 2 or more.
     pub parts: u32,
     /// The rounds.
     pub rounds: Range<u32>,
@@ -83,7 +83,7 @@ impl fmt::Display for PartitionSpec {
 /// durable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outage {
-    /// Which node, from 0.
+    /// The number of the node, from 0.
     pub node: u32,
     /// The rounds.
     pub rounds: Range<u32>,
@@ -111,9 +111,9 @@ pub enum Churn {
     /// Poisson processes, in events per round: at which rate each node that is there leaves, and
     /// each that left comes back.
     Poisson {
-        /// Per node that is there.
+        /// The rate for each present node.
         leave: f64,
-        /// Per node that left.
+        /// The rate for each node that has left.
         join: f64,
     },
     /// A file of lines `ROUND NODE leave|join|crash|restart`.
@@ -154,11 +154,11 @@ pub enum Clock {
     /// In rounds, one node after the other. An exchange is over before the next begins, unless its
     /// messages are held up for rounds.
     Rounds,
-    /// Once a period, each node at a time of its own, by a clock that is up to 1 % fast or slow.
+    /// Once a period, each node at its own time, by a clock that is up to 1 % fast or slow.
     Periodic,
     /// At random, once a period on average (the asynchronous time model of Boyd et al. 2006).
     Poisson,
-    /// Never by time: a node passes on what it has just learnt, and else is silent.
+    /// Never by time: a node passes on what it has just learnt, and is otherwise silent.
     None,
 }
 
@@ -197,7 +197,7 @@ pub struct Span(pub u64);
 impl Span {
     /// A second.
     pub const SECOND: Self = Self(1_000_000);
-    /// The longest there is: about 31 years.
+    /// The longest span: about 31 years.
     pub const MAX: Self = Self(1 << 50);
 }
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 text_serde!(Buffers, Family, LateJoiners, RetractSpec, Share, Spread, Metrics);
 
-/// What is merged.
+/// The model that is merged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Family {
     /// The embedded images and a small network.
@@ -125,7 +125,7 @@ impl fmt::Display for LateJoiners {
 /// `NODE@ROUND`: node number `node` retracts its contribution at the start of `round`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetractSpec {
-    /// Which node, from 0.
+    /// The number of the node, from 0.
     pub node: u32,
     /// The round in which they join; at least 1.
     pub round: u32,
@@ -153,13 +153,13 @@ impl fmt::Display for RetractSpec {
 pub enum Share {
     /// This number of nodes.
     Count(u32),
-    /// So many percent, rounded to the nearest; but what is below 50 % never amounts to half of the
-    /// nodes, so that rounding does not make a minority into a tie.
+    /// A share in percent, rounded to the nearest; but what is below 50 % never amounts to half of
+    /// the nodes, so that rounding does not make a minority into a tie.
     Percent(f64),
 }
 
 impl Share {
-    /// How many of `nodes`.
+    /// The number of nodes among `nodes`.
     #[must_use]
     pub fn of(self, nodes: u32) -> u32 {
         match self {
@@ -198,10 +198,10 @@ impl fmt::Display for Share {
     }
 }
 
-/// How the nodes' data differ.
+/// The way in which the nodes' data differ.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Spread {
-    /// Not at all, but for chance.
+    /// They do not, except by chance.
     Iid,
     /// A little: `digits` draws class shares from Dirichlet(10).
     Mild,
@@ -248,7 +248,7 @@ impl fmt::Display for Spread {
     }
 }
 
-/// For how many nodes per-node figures are computed and written.
+/// The nodes for which per-node figures are computed and written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Metrics {
     /// All up to 256 nodes, a sample of 64 above.
@@ -262,7 +262,7 @@ pub enum Metrics {
 }
 
 impl Metrics {
-    /// How many of `nodes`.
+    /// The number of nodes among `nodes`.
     #[must_use]
     pub fn count(self, nodes: u32) -> u32 {
         match self {

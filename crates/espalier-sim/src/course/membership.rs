@@ -38,7 +38,7 @@ pub(crate) struct Absence {
     pub(crate) chance: bool,
     /// It crashed in a trace.
     pub(crate) traced: bool,
-    /// How many outages it is in.
+    /// The number of outages it is in.
     pub(crate) outages: u32,
     /// Whether it has never been there. That is no reason, but says how it comes.
     pub(crate) new: bool,
@@ -202,7 +202,7 @@ impl Membership {
                 let round = time / config.period.0.max(1) + 1;
                 let problem = format!(
                     "in round {round} nobody honest might be there: of {} nodes, {away} away, \
-                     {late} still to join, {liars} perhaps lying",
+                     {late} still to join, {liars} possibly lying",
                     config.nodes
                 );
                 return Err(field(name, problem));

@@ -73,7 +73,7 @@ pub(crate) struct Course<'a, P: Stage> {
     back: BTreeMap<usize, u32>,
     /// The nodes that join together and late, in their order.
     late: Vec<usize>,
-    /// How many nodes are up that may go down.
+    /// The number of active nodes that may go down.
     fragile: usize,
     dice: Dice,
     /// How crashes tear disks.

@@ -31,7 +31,7 @@ pub(crate) fn read(text: &str, path: &str, config: &Config) -> Result<Vec<Line>,
             return Err(problem("not ROUND NODE leave|join|crash|restart"));
         };
         let round = round.parse::<f64>().ok().filter(|r| (1.0..=1e9).contains(r));
-        let round = round.ok_or_else(|| problem("the round is a number from 1"))?;
+        let round = round.ok_or_else(|| problem("the round must be a number from 1"))?;
         let node = node.strip_prefix("node_").unwrap_or(node).parse::<usize>().ok();
         let node = node.filter(|node| *node < config.nodes as usize);
         let node =
@@ -41,7 +41,7 @@ pub(crate) fn read(text: &str, path: &str, config: &Config) -> Result<Vec<Line>,
             "join" => Change::Join,
             "crash" => Change::Crash,
             "restart" => Change::Restart,
-            _ => return Err(problem("a change is leave, join, crash or restart")),
+            _ => return Err(problem("the change must be leave, join, crash or restart")),
         };
         let time = ((round - 1.0) * config.period.0 as f64) as Time;
         lines.push(Line { number, round, time, node, change });
@@ -66,7 +66,7 @@ enum Place {
 /// who is there or is away for another reason, or goes after the last round.
 pub(crate) fn without_effect(lines: &[Line], path: &str, config: &Config) -> Option<SimError> {
     if lines.is_empty() {
-        let problem = format!("nobody comes or goes in {path}; name nodes in it, or leave it out");
+        let problem = format!("no node comes or goes in {path}; name nodes in it, or leave it out");
         return Some(field("churn", problem));
     }
     let mut places = BTreeMap::new();
@@ -82,15 +82,16 @@ pub(crate) fn without_effect(lines: &[Line], path: &str, config: &Config) -> Opt
                 (Place::There, true)
             }
             (Some(Place::Left(since)), _) => {
-                let problem = format!("node {node} left in line {since}: only join is next");
+                let problem = format!("node {node} left in line {since}; only join can follow");
                 return Some(in_line(path, number, &problem));
             }
             (Some(Place::Down(since)), _) => {
-                let problem = format!("node {node} crashed in line {since}: only restart is next");
+                let problem =
+                    format!("node {node} crashed in line {since}; only restart can follow");
                 return Some(in_line(path, number, &problem));
             }
             (None | Some(Place::There), _) => {
-                let problem = format!("node {node} is there: only leave or crash is next");
+                let problem = format!("node {node} is active; only leave or crash can follow");
                 return Some(in_line(path, number, &problem));
             }
         };
@@ -151,18 +152,24 @@ mod tests {
             without_effect(&lines, "trace.txt", config).map(|error| error.to_string())
         };
         for (text, problem) in [
-            ("", "nobody comes or goes in trace.txt; name nodes in it, or leave it out"),
+            ("", "no node comes or goes in trace.txt; name nodes in it, or leave it out"),
             (
                 "# nobody\n\n",
-                "nobody comes or goes in trace.txt; name nodes in it, or leave it out",
+                "no node comes or goes in trace.txt; name nodes in it, or leave it out",
             ),
-            ("3 1 restart", "trace.txt, line 1: node 1 is there: only leave or crash is next"),
+            ("3 1 restart", "trace.txt, line 1: node 1 is active; only leave or crash can follow"),
             (
                 "3 1 join\n5 1 join",
-                "trace.txt, line 2: node 1 is there: only leave or crash is next",
+                "trace.txt, line 2: node 1 is active; only leave or crash can follow",
             ),
-            ("3 1 leave\n5 1 leave", "trace.txt, line 2: node 1 left in line 1: only join is next"),
-            ("3 1 leave\n5 1 crash", "trace.txt, line 2: node 1 left in line 1: only join is next"),
+            (
+                "3 1 leave\n5 1 leave",
+                "trace.txt, line 2: node 1 left in line 1; only join can follow",
+            ),
+            (
+                "3 1 leave\n5 1 crash",
+                "trace.txt, line 2: node 1 left in line 1; only join can follow",
+            ),
             (
                 "9 1 restart\n3 1 leave",
                 "trace.txt, line 1: node 1 left in line 2: only join is next",

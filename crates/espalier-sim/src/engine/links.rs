@@ -18,7 +18,7 @@ const MAX_REGIONS: usize = 4_096;
 pub(crate) enum Fate {
     /// It is never heard.
     Lost,
-    /// It arrives after so many rounds, at their start.
+    /// It arrives after this many rounds, at their start.
     Rounds(u32),
     /// It is held back until the other exchanges of its round are over.
     HeldBack,
@@ -105,7 +105,7 @@ impl Links {
         }
     }
 
-    /// Draws the fate of a message of so many bytes that is sent at `now`.
+    /// Draws the fate of a message of `bytes` bytes that is sent at `now`.
     pub(crate) fn fate(
         &mut self,
         (from, to): (usize, usize),
@@ -167,14 +167,14 @@ fn matrix(path: &str, nodes: usize) -> Result<Delays, SimError> {
         let wrong = |problem: String| field(name, format!("{path}, line {number}: {problem}"));
         let words = words.map_err(|error| wrong(error.to_string()))?;
         let row: Result<Vec<_>, _> = words.into_iter().map(millis).collect();
-        rows.push(row.map_err(|word| wrong(format!("`{word}` is no number of milliseconds")))?);
+        rows.push(row.map_err(|word| wrong(format!("`{word}` is not a number of milliseconds")))?);
         if rows.len() > MAX_REGIONS {
             return Err(field(name, format!("{path} has more than {MAX_REGIONS} regions")));
         }
     }
     let regions = rows.len();
     if regions == 0 {
-        return Err(field(name, format!("{path} has no regions; give it a line for each of them")));
+        return Err(field(name, format!("{path} has no regions; give each of them a line")));
     }
     if let Some(row) = rows.iter().position(|row| row.len() != regions) {
         let problem = format!(
@@ -186,7 +186,10 @@ fn matrix(path: &str, nodes: usize) -> Result<Delays, SimError> {
         return Err(field(name, problem));
     }
     if regions > nodes {
-        return Err(field(name, format!("{path} has {regions} regions for {nodes} nodes")));
+        return Err(field(
+            name,
+            format!("{path} has {regions} regions, more than the {nodes} nodes"),
+        ));
     }
     Ok(Delays::Matrix { regions, micros: rows.concat(), nodes })
 }
@@ -280,7 +283,7 @@ mod tests {
         for (text, problem) in [
             ("1 2\n3", "row 2 has 1 number in a matrix of 2 rows"),
             ("1,,2\n3 4 5", "line 1: a comma without a value"),
-            ("1 x\n", "line 1: `x` is no number"),
+            ("1 x\n", "line 1: `x` is not a number"),
             ("", "wan.txt has no regions"),
             ("# none\n", "wan.txt has no regions"),
             ("1 -2\n3 4", "`-2`"),

@@ -19,13 +19,13 @@ const CHUNK: usize = 4096;
 pub enum Happening {
     /// A node began an exchange with another.
     Start,
-    /// It would have, but the other could not be reached.
+    /// A node would have begun an exchange, but the other could not be reached.
     Blocked,
     /// A message was lost on its way.
     Lost,
     /// A message was taken in; `mark` is of its bytes.
     Deliver,
-    /// A message came where nobody was, or no longer passed.
+    /// A message came to a node that was down, or could no longer pass.
     Dropped,
     /// A node joined or came back.
     Join,
@@ -43,7 +43,7 @@ pub enum Happening {
     Retract,
     /// A round ended; `mark` is of all nodes' operations.
     Round,
-    /// A node was woken as it had wished; `mark` is the token by which it knows what for.
+    /// A node was woken as it had asked; `mark` is the token that tells it what for.
     Timer,
 }
 
@@ -55,11 +55,11 @@ pub struct Logged {
     pub time: u64,
     /// The kind of event.
     pub what: Happening,
-    /// Whose doing: the sender of a message.
+    /// The node that acted; of a message, its sender.
     pub node: u32,
-    /// Towards whom; the node itself where there is nobody.
+    /// The node it acted towards; the node itself if there is none.
     pub peer: u32,
-    /// A fingerprint of what it was about.
+    /// A fingerprint of the subject.
     pub mark: u64,
 }
 
@@ -134,7 +134,7 @@ impl<'a> EventLog<'a> {
         self.stopped
     }
 
-    /// How many records there are.
+    /// The number of records.
     pub(crate) fn count(&self) -> u64 {
         self.count
     }

@@ -74,7 +74,7 @@ pub(crate) trait Population {
     /// Whether nodes begin exchanges by their clocks.
     const CLOCKED: bool = true;
 
-    /// How many nodes there are.
+    /// The number of nodes.
     fn count(&self) -> usize;
     /// Whether a node takes part now.
     fn is_up(&self, node: usize) -> bool;
@@ -393,7 +393,7 @@ impl<'a, P: Population> Engine<'a, P> {
         fate
     }
 
-    /// How many copies of a message its link makes.
+    /// The number of copies of a message its link makes.
     fn copies(&mut self, from: usize, to: usize, message: &P::Message) -> usize {
         let duplicate = self.links.duplicate;
         let dice = self.own.get_mut(from).unwrap_or(&mut self.dice);

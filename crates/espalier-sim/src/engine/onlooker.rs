@@ -6,13 +6,13 @@ use std::fmt::Debug;
 /// What becomes of a message, or of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Passage {
-    /// It was sent: so many copies of so many bytes each.
+    /// It was sent, in a number of copies of some bytes each.
     Sent { bytes: u64, copies: usize },
     /// A copy will never be heard.
     Lost,
     /// A copy came where nobody was, or no longer passed.
     Dropped,
-    /// A copy was taken in, and so many operations were new.
+    /// A copy was taken in, with the number of operations that were new.
     TakenIn { news: u32 },
     /// No message: a node is back from a crash.
     Restarted,

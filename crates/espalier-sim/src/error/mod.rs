@@ -28,34 +28,34 @@ pub enum SimError {
     Model(#[from] TensorError),
     /// Two models do not fit together.
     Mismatch {
-        /// One.
+        /// One of the two files.
         first: PathBuf,
-        /// The other.
+        /// The other file.
         second: PathBuf,
-        /// Where they differ.
+        /// The tensor in which they differ.
         mismatch: Box<Mismatch>,
     },
     /// A model holds an element that an honest node cannot contribute.
     Element {
         /// The file, or which node trained it.
         model: String,
-        /// Which element.
+        /// The element.
         element: Box<BadElement>,
     },
     /// Integers differ, and no rule says how to merge them.
     Integers(Box<DifferentIntegers>),
     /// A field of the configuration is out of range or does not go with another.
     Field {
-        /// Which, as the configuration names it.
+        /// The field, as the configuration names it.
         field: &'static str,
         /// What is wrong and what would be right.
         problem: String,
     },
     /// The model file is not the one that the report was made from.
     BaseChanged {
-        /// In the report.
+        /// The root in the report.
         expected: espalier_identity::Digest,
-        /// Now.
+        /// The root that was found.
         found: espalier_identity::Digest,
     },
     /// A defect: a node could not sign what it should.
@@ -106,7 +106,7 @@ impl SimError {
         }
     }
 
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
@@ -123,7 +123,7 @@ impl SimError {
         }
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {

@@ -85,7 +85,7 @@ pub fn simulate_watched(
 ) -> Result<Report, SimError> {
     config.check()?;
     if config.wire == Wire::Counted {
-        return Err(field("wire", "what is watched needs frames: use auto or frames"));
+        return Err(field("wire", "a watched run needs frames; use auto or frames"));
     }
     let family = model.map(|file| Family::Path(file.to_string_lossy().into_owned()));
     let actual = Config { model: family.unwrap_or(config.model.clone()), ..config.clone() };
@@ -102,7 +102,7 @@ pub fn simulate_watched(
 
 /// A moment of a run at which somebody may look at it and stop it.
 enum Step<'s> {
-    /// The nodes train; with what there is to say about the models they bring.
+    /// The nodes train; called with remarks on the models they bring.
     Training(&'s [String]),
     /// A round is over; 0 is before the first. With the distinct states, and what was observed.
     Round(u32, u32, &'s Observer<'s>),

@@ -45,7 +45,7 @@ pub enum ReplayError {
     /// The event log cannot be read.
     #[error("cannot read the event log: {0}")]
     Io(#[from] io::Error),
-    /// A text that is no event log.
+    /// The text is not an event log.
     #[error("line {line} of the event log: {problem}")]
     Format {
         /// The number of the line, from 1.
@@ -59,7 +59,7 @@ pub enum ReplayError {
 }
 
 impl ReplayError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
@@ -69,7 +69,7 @@ impl ReplayError {
         }
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -80,7 +80,7 @@ impl ReplayError {
     }
 }
 
-/// Where a run does something else than the log says.
+/// The first place where a run differs from its log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Divergence {
     /// The number of the event, from 1.
@@ -91,12 +91,12 @@ pub struct Divergence {
     pub happened: Option<Logged>,
 }
 
-/// What became of a replay.
+/// The outcome of a replay.
 #[derive(Debug)]
 pub struct Replayed {
     /// The configuration of the log.
     pub config: Config,
-    /// How many events happened.
+    /// The number of events that happened.
     pub events: u64,
     /// The last of them.
     pub last: Option<Logged>,
@@ -107,7 +107,7 @@ pub struct Replayed {
 }
 
 impl Replayed {
-    /// How many nodes there are.
+    /// The number of nodes.
     #[must_use]
     pub fn node_count(&self) -> usize {
         self.nodes.len()
@@ -125,7 +125,7 @@ impl Replayed {
     }
 }
 
-/// [`crate::simulate`], with every event written to `log`. Beside the report: whether that
+/// [`crate::simulate`], with every event written to `log`. Returns, with the report, whether that
 /// succeeded. A log that fails, as on a full disk, does not end the run.
 ///
 /// # Errors
@@ -169,7 +169,7 @@ impl<R: BufRead> Lines<R> {
             Ok(_) if text.ends_with('\n') => Ok(Some(text)),
             Ok(_) => Err(self.wrong("it is cut off, or longer than 1 MiB")),
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                Err(self.wrong("it is no text"))
+                Err(self.wrong("it is not text"))
             }
             Err(error) => Err(error.into()),
         }
@@ -188,7 +188,7 @@ impl<R: BufRead> Lines<R> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         let head: Head = serde_json::from_str(text).map_err(|error| self.wrong(error))?;
         if head.espalier_event_log != VERSION {
-            return Err(self.wrong(format!("it is of version {}", head.espalier_event_log)));
+            return Err(self.wrong(format!("it has version {}", head.espalier_event_log)));
         }
         Ok(head.config)
     }

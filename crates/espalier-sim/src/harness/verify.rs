@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 
 /// The longest report that is read, in bytes.
 pub const MAX_REPORT_LEN: u64 = 1 << 30;
-/// How many differences are listed.
+/// The number of differences that are listed.
 const MAX_DIFFERENCES: usize = 20;
 /// How many of them of one field of the report.
 const MAX_PER_FIELD: usize = 4;
@@ -20,10 +20,10 @@ const MAX_PER_FIELD: usize = 4;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
-    /// A text that is too long to be a report.
+    /// The text is too long to be a report.
     #[error("a report of {0} bytes is over the limit of 1 GiB")]
     TooLong(usize),
-    /// A text that is no report.
+    /// The text is not a report.
     #[error("not a report: {0}")]
     Parse(#[from] serde_json::Error),
     /// Its configuration does not run.
@@ -32,7 +32,7 @@ pub enum VerifyError {
 }
 
 impl VerifyError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
@@ -41,7 +41,7 @@ impl VerifyError {
         }
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -52,7 +52,7 @@ impl VerifyError {
     }
 }
 
-/// A place where the report says something else than the run.
+/// A place where the report differs from the run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
     /// The place, as a path of field names and indices.

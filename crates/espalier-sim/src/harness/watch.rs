@@ -1,6 +1,6 @@
 //! Watching a run: what can be seen of it while it goes, and nodes as they were after any round.
 //!
-//! A watcher gets the growing report and, beside it, what no report holds: which messages passed,
+//! A watcher gets the growing report and, with it, what no report holds: which messages passed,
 //! a number for every node's state, and the nodes at that moment. All of it is read only, and
 //! nothing of it is made when nobody watches.
 
@@ -13,7 +13,7 @@ use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-/// How far a watched run is, and what can be seen of it.
+/// The progress of a watched run, and what can be seen of it.
 #[derive(Debug)]
 pub enum Sight<'a> {
     /// The nodes train.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 /// The configurations that are run if this report, of a run or of a scenario, is verified, with no
-/// more rounds than it lists; none if it is no report.
+/// more rounds than it lists; none if it is not a report.
 #[must_use]
 pub fn configs_of_report(json: &str) -> Vec<Config> {
     #[derive(Deserialize)]

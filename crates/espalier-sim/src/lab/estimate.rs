@@ -36,7 +36,7 @@ pub struct Estimate {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Interval {
-    /// Over how many seeds; those without the figure do not count.
+    /// The number of seeds; those without the figure do not count.
     pub n: u32,
     /// The mean.
     pub mean: f64,
@@ -50,13 +50,13 @@ pub struct Interval {
     pub max: f64,
 }
 
-/// How many of some runs had a property, and the 95 % interval of its rate, which is honest near 0
-/// and 1 too (Wilson, *Probable inference*, 1927).
+/// The number of runs that had a property, and the 95 % interval of its rate, which is honest near
+/// 0 and 1 too (Wilson, *Probable inference*, 1927).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Frequency {
-    /// How many had it.
+    /// The number of runs that had the property.
     pub hits: u32,
-    /// How many runs there were.
+    /// The number of runs.
     pub runs: u32,
     /// Lower end of the interval, 0 to 1.
     pub low: f64,

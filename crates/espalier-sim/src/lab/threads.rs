@@ -1,4 +1,4 @@
-//! Work beside that of the thread that waits for it.
+//! Work next to that of the thread that waits for it.
 
 use std::sync::mpsc::Sender;
 use std::thread::{Builder, Scope};

@@ -43,7 +43,7 @@ pub struct Report {
     pub rounds: Vec<Round>,
     /// The exchanges. Above 1,000 nodes only the last 100,000.
     pub audit: Vec<AuditEntry>,
-    /// How many exchanges there were.
+    /// The number of exchanges.
     pub audit_total: u64,
     /// Encoding and decoding each node's final state, really done.
     pub round_trip: Vec<RoundTrip>,
@@ -104,7 +104,7 @@ pub struct TopologyInfo {
     pub rounds_lower: u32,
     /// At most this many, with high probability.
     pub rounds_upper: u32,
-    /// Where the bounds come from.
+    /// The theorem that the bounds come from.
     pub bound_source: String,
 }
 
@@ -155,13 +155,13 @@ pub struct Round {
     pub round: u32,
     /// Mean L2 distance between the resolved models over all pairs of sampled active honest nodes.
     pub mean_pairwise_l2: Option<f64>,
-    /// How many different states the active honest nodes hold, all of them counted.
+    /// The number of different states the active honest nodes hold, all of them counted.
     pub distinct_states: u32,
     /// The state hash of each sampled node.
     pub state_hash: Vec<Digest>,
     /// The bound root of each sampled node.
     pub bound_root: Vec<Digest>,
-    /// Per node: whether it takes part.
+    /// For each sampled node, whether it takes part.
     pub active: Vec<bool>,
     /// Trust in each sampled node, as seen by the median honest node; empty where no honest node
     /// was looked at.
@@ -269,7 +269,7 @@ pub struct TraceEntry {
     pub seq: u64,
     /// Logical time.
     pub lamport: u64,
-    /// How many heads it had seen.
+    /// The number of heads it had seen.
     pub deps: u32,
     /// What it says, in words.
     pub text: String,
@@ -312,15 +312,15 @@ pub struct Summary {
     /// the end: for each of them every live tensor that it did not make itself, once. At least 1;
     /// `None` if they hold nothing of each other.
     pub bytes_over_optimum: Option<f64>,
-    /// Exchanges made.
+    /// The number of exchanges.
     pub exchanges: u64,
     /// Records of the event log.
     pub logged: u64,
     /// The hash over the event log: equal for equal runs.
     pub event_log: Digest,
-    /// Bytes sent.
+    /// The number of bytes sent.
     pub sent_bytes: u64,
-    /// Whom the merge of the commonest final state leaves out, of all nodes, sampled or not; `None`
+    /// The nodes, sampled or not, that the merge of the commonest final state leaves out; `None`
     /// if it was not computed.
     pub isolated: Option<Vec<String>>,
     /// Why the distances between contributions could not tell whom to isolate; `None` if they

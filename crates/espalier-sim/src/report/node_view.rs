@@ -23,11 +23,11 @@ pub struct NodeView {
     pub id: PeerId,
     /// Whether it took part.
     pub active: bool,
-    /// How many operations it held.
+    /// The number of operations it held.
     pub operations: u64,
     /// The authors whose contributions were visible.
     pub visible: Vec<String>,
-    /// How many contributions were made and are gone.
+    /// The number of contributions that were made and are gone.
     pub tombstones: u64,
     /// Sequence numbers by author; −1 for a forked one.
     pub clock: BTreeMap<String, i64>,
@@ -79,7 +79,7 @@ pub struct HeldOp {
     pub seq: u64,
     /// Logical time.
     pub lamport: u64,
-    /// How many heads it had seen.
+    /// The number of heads it had seen.
     pub deps: u32,
     /// What it says, in words.
     pub text: String,

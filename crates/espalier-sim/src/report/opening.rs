@@ -115,7 +115,7 @@ fn topology(config: &Config, network: &Network) -> TopologyInfo {
     }
 }
 
-/// How many rounds a run without faults takes: at least, at most, and who says so.
+/// The number of rounds a run without faults takes: at least, at most, and who says so.
 fn theory(config: &Config, network: &Network, bounds: &Bounds) -> (u32, u32, String) {
     let doubling = (network.nodes() as u64).next_power_of_two().trailing_zeros();
     match (config.schedule, &config.topology) {

@@ -10,7 +10,7 @@ use espalier_resolve::Note;
 use espalier_trust::{Judgement, Q16, Trust};
 use std::collections::BTreeMap;
 
-/// How many notes of a merge are kept at most.
+/// The largest number of notes of a merge that are kept.
 const MAX_NOTES: usize = 100;
 
 /// Writes down what the merge of `state`, as it was `seen`, comes to. `nodes` are all nodes.

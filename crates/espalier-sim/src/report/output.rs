@@ -1,4 +1,4 @@
-//! Writing a report: three files, each complete or not there.
+//! Writing a report: three files, each complete or absent.
 
 use super::{AuditEntry, Report};
 use espalier_file::WriteError;
@@ -41,7 +41,7 @@ pub fn write_report(report: &Report, folder: &Path, force: bool) -> Result<(), W
     write_into(folder, REPORT_FILES.into_iter().zip(contents), force)
 }
 
-/// Writes files into a folder, which is made if it is not there.
+/// Writes files into a folder, which is created if it does not exist.
 pub(crate) fn write_into<'a, B: AsRef<[u8]>>(
     folder: &Path,
     files: impl Iterator<Item = (&'a str, B)>,

@@ -13,7 +13,7 @@ pub(crate) struct Tally {
     pub(crate) news: News,
     /// In rounds: in which one that was.
     pub(crate) round: u32,
-    /// How many messages were sent again.
+    /// The number of messages that were sent again.
     pub(crate) resent: u64,
     /// Whether every node knows exactly whose contributions there are.
     pub(crate) exact: bool,

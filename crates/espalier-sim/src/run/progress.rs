@@ -7,7 +7,7 @@ pub enum Progress {
     Training,
     /// Something about the models that a user should know before the run goes on.
     Note(String),
-    /// So many of so many rounds are done; the honest active nodes hold so many distinct states.
+    /// `done` of `of` rounds are over; the honest active nodes hold `distinct` distinct states.
     Round {
         /// Rounds done.
         done: u32,

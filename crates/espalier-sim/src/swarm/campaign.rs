@@ -14,7 +14,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Seeds that are run together. Whether to go on is asked between two batches.
 const BATCH: usize = 64;
-/// After so many violations a campaign ends.
+/// A campaign ends after this many violations.
 const ENOUGH: usize = 8;
 
 /// The most nodes, rounds and elements of what is judged: it is looked at after every message.
@@ -45,13 +45,13 @@ impl Config {
 /// What judging one run came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judged {
-    /// What was wrong, if something was.
+    /// The first violation, if there was one.
     pub violation: Option<Violation>,
-    /// How much happened.
+    /// What happened, in numbers.
     pub coverage: Coverage,
     /// A hash over everything that happened; zero if the run did not come to its end.
     pub log: Digest,
-    /// The last of it.
+    /// The last records of the event log.
     pub last: Vec<Logged>,
     /// The nodes that lie, by number, as the harness dealt it out.
     pub liars: Vec<u32>,
@@ -66,7 +66,7 @@ pub fn judge(config: &Config) -> Judged {
     judge_by(config, None)
 }
 
-/// The same before one checker alone, by name.
+/// The same with a single checker, by name.
 #[must_use]
 pub fn judge_by(config: &Config, checker: Option<&str>) -> Judged {
     let broken = |checker: &str, problem: String| Judged {
@@ -104,9 +104,9 @@ pub struct Failure {
 /// What a campaign has come to so far.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Tally {
-    /// How much happened, over all runs.
+    /// What happened in all runs, in numbers.
     pub coverage: Coverage,
-    /// What was wrong, by seed in their order.
+    /// The failures, in the order of their seeds.
     pub failures: Vec<Failure>,
 }
 

@@ -24,7 +24,7 @@ pub(crate) struct Drilled {
     pub(crate) coverage: Coverage,
     /// Over everything that happened.
     pub(crate) log: Digest,
-    /// The last of it.
+    /// The last records of the event log.
     pub(crate) last: Vec<Logged>,
     /// The nodes that lie, by number.
     pub(crate) liars: Vec<u32>,
@@ -148,7 +148,7 @@ struct Bench<'j, 'a> {
     honest: &'j [bool],
     /// Whether states can be looked at. Not while exchanges work on copies.
     states: bool,
-    /// How many operations each node held.
+    /// The number of operations each node held.
     counts: Vec<usize>,
 }
 

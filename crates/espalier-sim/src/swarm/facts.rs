@@ -122,7 +122,7 @@ impl Facts {
         self.by_id.get(id)
     }
 
-    /// How many operations there are.
+    /// The number of operations.
     pub(crate) fn len(&self) -> usize {
         self.by_id.len()
     }

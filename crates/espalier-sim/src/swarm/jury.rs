@@ -13,40 +13,40 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::AddAssign;
 use std::sync::Arc;
 
-/// How many records of the event log are kept.
+/// The number of records of the event log that are kept.
 const LAST: usize = 24;
 
 /// How much happened, so that one sees what was tried.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coverage {
-    /// Runs.
+    /// The number of runs.
     pub seeds: u64,
-    /// Rounds, those without faults included.
+    /// The number of rounds, including those without faults.
     pub rounds: u64,
-    /// Records of event logs.
+    /// The number of records in event logs.
     pub events: u64,
-    /// Messages heard.
+    /// The number of messages heard.
     pub messages: u64,
-    /// Messages lost on their way, or that came where nobody was.
+    /// The number of messages lost on their way, or sent to a node that was down.
     pub lost: u64,
-    /// Crashes.
+    /// The number of crashes.
     pub crashes: u64,
-    /// Departures of nodes.
+    /// The number of departures of nodes.
     pub departures: u64,
-    /// Cuts of the network.
+    /// The number of cuts of the network.
     pub cuts: u64,
-    /// Retractions that took place.
+    /// The number of retractions that took effect.
     pub retractions: u64,
-    /// Runs with liars.
+    /// The number of runs with liars.
     pub attacked: u64,
     /// Convictions that honest nodes held at the end of their runs, each pair of accused and kind
     /// once per run.
     pub convictions: u64,
-    /// Operations.
+    /// The number of operations.
     pub operations: u64,
-    /// Operations that share their number with another of their author.
+    /// The number of operations that share their sequence number with another of their author.
     pub forks: u64,
-    /// The most of the rounds they may take that honest nodes took to agree, in percent.
+    /// The greatest share of the allowed rounds that honest nodes took to agree, in percent.
     pub slowest: u64,
 }
 

@@ -14,13 +14,13 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-/// Something that must never be, and was seen.
+/// Something that must never happen, and was seen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Violation {
     /// The checker that saw it.
     pub checker: String,
-    /// In which round; 0 is before the first.
+    /// The round in which it was seen; 0 is before the first.
     pub round: u32,
     /// What was seen.
     pub problem: String,

@@ -1,4 +1,5 @@
-//! The machine that finds our own bugs: runs drawn from seeds, before checkers that stand outside.
+//! The swarm, which looks for bugs in Espalier itself: runs drawn from seeds, judged by checkers
+//! from outside.
 //!
 //! A seed draws a whole configuration, with features left out and extremes at random, so that
 //! combinations come up that nobody thinks of (Groce et al., *Swarm Testing*, ISSTA 2012). A run

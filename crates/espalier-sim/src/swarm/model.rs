@@ -21,7 +21,7 @@ pub(crate) struct Model {
     pub(crate) removed: BTreeSet<Dot<PeerId>>,
     /// Live contributions by dot.
     pub(crate) live: BTreeMap<Dot<PeerId>, OpId>,
-    /// How many contributions were made and are not live.
+    /// The number of contributions that were made and are not live.
     pub(crate) tombstones: u64,
     pub(crate) visible: BTreeMap<PeerId, OpId>,
     /// The tensors of live contributions.

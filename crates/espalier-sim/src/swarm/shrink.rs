@@ -18,7 +18,7 @@ pub struct Shrunk {
     pub config: Config,
     /// What was seen last.
     pub violation: Violation,
-    /// How many runs it took.
+    /// The number of runs it took.
     pub runs: usize,
 }
 

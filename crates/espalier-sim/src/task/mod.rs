@@ -63,7 +63,7 @@ impl Finished {
     }
 }
 
-/// How many nodes a folder of models is for; `None` for every other family.
+/// The number of nodes a folder of models is for; `None` for every other family.
 ///
 /// # Errors
 /// [`SimError`] if the folder cannot be read.
@@ -92,7 +92,7 @@ fn folder(path: &Path) -> Result<Option<Folder>, SimError> {
 
 fn no_model(path: &str) -> SimError {
     let hint = did_you_mean(nearest(path, &["digits", "synthetic:16x16"]));
-    let forms = "it is digits, synthetic:SHAPE such as synthetic:16x16, or a path";
+    let forms = "use digits, synthetic:SHAPE such as synthetic:16x16, or a path";
     field("model", format!("there is no file or folder `{path}`{hint}; {forms}"))
 }
 
@@ -212,7 +212,7 @@ impl Task {
         }
     }
 
-    /// In which order a node sees its examples in a training round.
+    /// The order in which a node sees its examples in a training round.
     fn order(&self, node: usize, round: u64) -> Dice {
         self.seeds.rng("digits order", node as u64 + (round << 32))
     }

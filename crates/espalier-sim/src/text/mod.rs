@@ -6,10 +6,10 @@ pub(crate) mod suggest;
 use espalier_blame::Blame;
 use suggest::nearest;
 
-/// How many names a note lists at most.
+/// The largest number of names that a note lists.
 const NAMES: usize = 8;
 
-/// The text of a value that cannot be read.
+/// The text does not parse as a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{given}` is not {expected}{}", did_you_mean(*.nearest))]
 pub struct ParseError {
@@ -19,13 +19,13 @@ pub struct ParseError {
 }
 
 impl ParseError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         Blame::Caller
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         "value-unreadable"

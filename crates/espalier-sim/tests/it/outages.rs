@@ -182,7 +182,7 @@ fn the_last_node_up_obeys_or_the_run_is_refused() {
     // One after the other is not together.
     config(&["0@1..3", "1@3..5", "2@5..9"]).check().unwrap();
     let liars = Config { byzantine: "1".parse().unwrap(), ..config(&["0@2..6", "1@3..7"]) };
-    assert!(liars.check().unwrap_err().to_string().contains("1 perhaps lying"));
+    assert!(liars.check().unwrap_err().to_string().contains("1 possibly lying"));
     let late = Config { late_joiners: "1@4".parse().ok(), ..config(&["0@2..6", "1@3..7"]) };
     assert!(late.check().unwrap_err().to_string().contains("1 still to join"));
 }

@@ -47,7 +47,7 @@ fn assert_agreed(report: &Report, what: &str) {
     assert_eq!(roots(report), 1, "{what}: equal states, unequal operations");
 }
 
-/// How many different sets of operations the honest nodes hold at the end.
+/// The number of different sets of operations the honest nodes hold at the end.
 fn roots(report: &Report) -> usize {
     let end = last(report);
     let roots: BTreeSet<_> = nodes(report, false).iter().map(|&i| end.bound_root[i]).collect();

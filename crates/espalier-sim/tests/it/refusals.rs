@@ -27,7 +27,7 @@ fn what_does_not_go_with_the_clock_or_the_wire() {
     let clock = "none".parse().unwrap();
     check(Config { exchange, clock, ..small() }, "exchange", "periodic or poisson");
     let schedule = "scheduled".parse().unwrap();
-    check(Config { schedule, clock, ..small() }, "schedule", "is about rounds");
+    check(Config { schedule, clock, ..small() }, "schedule", "needs rounds");
     check(Config { wire, attest: false, ..small() }, "attest", "auto or frames");
 }
 

@@ -223,8 +223,8 @@ fn results_that_cannot_be_those_of_the_scenario_fail_without_a_run() {
     assert_eq!(with("/results/1/seed", json!(77)), ["results[1]"]);
 }
 
-/// A setting that comes to nothing in every run that has it is refused at its line; beside one that
-/// varies it may come to nothing here and there.
+/// A setting that comes to nothing in every run that has it is refused at its line; next to one
+/// that varies it may come to nothing here and there.
 #[test]
 fn settings_without_effect_are_named() {
     let text = |settings: &str| {
@@ -296,22 +296,22 @@ const WRONG: &[(&str, usize, &[&str])] = &[
     ("title = \"t\"\ntitle = \"t\"", 2, &["duplicate key"]),
     ("title = \"t\"\nseeds = = 2", 2, &[]),
     ("title = \"t\"\nseeds = 2\n[[run]]\nname = \"a\"\n[[run]]\nname = \"a\"", 5, &["two runs"]),
-    ("title = \"t\"\nseeds = 2\n[[run]]\nname = \"a\"\nvary = 3", 5, &["`vary` is a table"]),
+    ("title = \"t\"\nseeds = 2\n[[run]]\nname = \"a\"\nvary = 3", 5, &["`vary` must be a table"]),
 ];
 
 /// Lines of a run, in the fifth line of a file, and what the message must say.
 const WRONG_SETTINGS: &[(&str, &[&str])] = &[
-    ("nodez = 3", &["`nodez` is no setting", "did you mean `nodes`?"]),
+    ("nodez = 3", &["`nodez` is not a setting", "did you mean `nodes`?"]),
     ("late-joiners = \"2@3\"", &["did you mean `late_joiners`?"]),
     ("nme = \"b\"", &["did you mean `name`?"]),
-    ("seed = 3", &["seeds of all runs stand at the top"]),
+    ("seed = 3", &["seeds are set at the top for all runs"]),
     ("base_root = \"00\"", &["follows from the model"]),
     ("nodes = \"many\"", &["`nodes`", "whole number from 0 to 2^32 - 1", "such as 8"]),
     ("nodes = -3", &["`nodes`", "whole number"]),
     ("nodes = 2.5", &["`nodes`", "whole number"]),
     ("nodes = 1", &["`nodes`: must be 2 to 100000, not 1"]),
     ("loss = 7", &["`loss`: is a probability"]),
-    ("loss = nan", &["`loss`", "no finite number"]),
+    ("loss = nan", &["`loss`", "not a finite number"]),
     ("loss = \"half\"", &["`loss`", "expected a number", "such as 0.0"]),
     ("until_converged = \"yes\"", &["`until_converged`", "true or false"]),
     ("attest = 1", &["`attest`", "true or false"]),
@@ -333,9 +333,9 @@ const WRONG_SETTINGS: &[(&str, &[&str])] = &[
     ("vary.nodes = []", &["`nodes` needs a list"]),
     ("vary.nodes = [8, 1]", &["`nodes`", "2 to 100000"]),
     ("vary.nodes = [8, \"x\"]", &["`nodes`", "whole number"]),
-    ("vary.nodes = [8, 8]", &["two runs are called `a, nodes 8`"]),
-    ("vary.nodez = [8]", &["`nodez` is no setting"]),
-    ("vary.seed = [8]", &["stand at the top"]),
+    ("vary.nodes = [8, 8]", &["two runs have the name `a, nodes 8`"]),
+    ("vary.nodez = [8]", &["`nodez` is not a setting"]),
+    ("vary.seed = [8]", &["set at the top"]),
 ];
 
 #[test]
@@ -349,7 +349,7 @@ fn what_is_wrong_is_named_with_its_line() {
     for (text, line, parts) in cases.chain(settings) {
         let error = parse(&text).err().unwrap_or_else(|| panic!("read: {text}")).to_string();
         // What is wrong with a whole run stands at its beginning.
-        let line = if error.contains("two runs are called `a, ") { 3 } else { line };
+        let line = if error.contains("two runs have the name `a, ") { 3 } else { line };
         let place = format!("folder/file.toml, line {line}: ");
         assert!(error.starts_with(&place), "{text}\n{error}");
         for part in parts {

@@ -45,9 +45,11 @@ impl fmt::Display for Foreign {
                 size.map_or(Ok(()), |size| write!(f, ", which has {}", count(size, "byte")))
             }
             Self::Html => f.write_str(
-                "an HTML page, not a model; a server sent it, perhaps because it wants a login",
+                "an HTML page, not a model; a server sent it, maybe because it wants a login",
             ),
-            Self::Xml => f.write_str("an XML document, not a model; perhaps a server's error"),
+            Self::Xml => {
+                f.write_str("an XML document, not a model; maybe an error message of a server")
+            }
             Self::Json => f.write_str(
                 "a JSON text, not a model; the index of a model in shards is called \
                  *.safetensors.index.json",

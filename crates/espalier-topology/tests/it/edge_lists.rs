@@ -20,7 +20,7 @@ fn faults_have_their_line() {
         ("0 18446744073709551615", 1, "0 to 3"),
         ("0 4294967297", 1, "0 to 3"),
         ("0 4", 1, "node 4 does not exist; with 4 nodes they are 0 to 3"),
-        ("0 1\n2 2", 2, "joined to itself"),
+        ("0 1\n2 2", 2, "connected to itself"),
         ("0 1\n2 3\n1 0", 3, "already on line 1"),
         ("0 1\n0 1\n0 1\n", 2, "already on line 1"),
         ("0 1\n0,,2", 2, "a comma without a value"),
@@ -40,7 +40,10 @@ fn faults_have_their_line() {
 fn a_list_without_edges_says_so() {
     for text in ["", "\n", "# 0 1\n"] {
         let error = parse_edge_list(text, 4).unwrap_err().to_string();
-        assert_eq!(error, "edge list: no edges; give it a line for each of them, as in \"0 1\"");
+        assert_eq!(
+            error,
+            "edge list: no edges; give each of them a line for each of them, as in \"0 1\""
+        );
     }
 }
 

@@ -25,7 +25,7 @@ pub struct Constants {
     pub c2_64ths: u32,
     /// The ratio within one block that counts like `c2`. In 1/64.
     pub block_64ths: u32,
-    /// By how much, divided by h − 1, these three are raised where few authors share a ball. In
+    /// What is added to these three, divided by h − 1, where few authors share a ball. In
     /// 1/64.
     pub few_64ths: u32,
     /// Contributions nearer than the majority's squared radius over this share their mass.
@@ -33,16 +33,16 @@ pub struct Constants {
     /// How much stronger than the mean of the others the leading direction of a collusion split
     /// has to be. In 1/64.
     pub split_64ths: u32,
-    /// How many pooled deviations apart the sides of a split have to lie. In 1/64.
+    /// The number of pooled deviations by which the sides of a split have to lie apart. In 1/64.
     pub gap_64ths: u32,
-    /// By how much, divided by h − 1, the gap is raised where there are few authors. In 1/64.
+    /// What is added to the gap, divided by h − 1, where there are few authors. In 1/64.
     pub few_gap_64ths: u32,
     /// The share of the variance along the leading direction that a split explains, in percent.
     pub explained_percent: u32,
     /// How much of what the leading direction explains of the inner products within the smaller
     /// side of a split has to be there, in percent.
     pub shared_percent: u32,
-    /// How many splits are followed, one after the other.
+    /// The number of splits that are followed, one after the other.
     pub splits: u32,
     /// Whether a split convicts only if the majority side does not split again: where groups are
     /// natural there are more than two.
@@ -50,7 +50,7 @@ pub struct Constants {
     /// The greatest share of the contributions that a split convicts, in percent: a larger group
     /// is taken for a natural one.
     pub side_percent: u32,
-    /// Over how many training rounds distances are averaged.
+    /// The number of training rounds over which distances are averaged.
     pub history: u32,
 }
 
@@ -125,7 +125,7 @@ impl Profile {
 /// An author with a visible contribution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Subject {
-    /// Who.
+    /// The author of the contribution.
     pub author: PeerId,
     /// The hash of the contribution's tensors; breaks ties.
     pub content: Digest,
@@ -143,7 +143,7 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// A subject about which nothing speaks but its geometry.
+    /// A subject about which only its geometry is known.
     #[must_use]
     pub const fn new(author: PeerId, content: Digest, point: usize, round: u64) -> Self {
         Self {
@@ -219,19 +219,19 @@ pub enum Judgement {
     Judged,
     /// A majority of the roster has not contributed anything comparable yet.
     NoMajority {
-        /// How many comparable contributions there are.
+        /// The number of comparable contributions.
         comparable: usize,
         /// The smallest majority of the roster.
         needed: usize,
     },
     /// With fewer than four authors a majority holds no liar that distances could show.
     FewAuthors {
-        /// How many authors are on the roster.
+        /// The number of authors on the roster.
         roster: usize,
     },
     /// Contributions have so few elements that honest ones differ by chance as much as any others.
     FewElements {
-        /// How many float elements a contribution has.
+        /// The number of float elements in a contribution.
         elements: u64,
     },
 }
@@ -264,7 +264,7 @@ impl fmt::Display for Judgement {
 pub struct Scores {
     /// Trust in each subject, in their order.
     pub trust: Vec<Trust>,
-    /// Whether geometry had its say in it.
+    /// Whether geometry could judge.
     pub judgement: Judgement,
 }
 
@@ -276,7 +276,7 @@ pub struct Scores {
 /// At most O(blocks × subjects × points) look-ups and O(splits × 64 × subjects²) multiply-adds.
 ///
 /// # Panics
-/// If a comparable subject is no point of the geometry: the caller's defect.
+/// If a comparable subject is not a point of the geometry: the caller's defect.
 #[must_use]
 pub fn score(
     roster: usize,

@@ -1,4 +1,4 @@
-//! The score beside a program of its own in another language: `fixtures/trust/make.py`.
+//! The score compared with a separate program in another language: `fixtures/trust/make.py`.
 
 use super::*;
 use crate::blocks_of;

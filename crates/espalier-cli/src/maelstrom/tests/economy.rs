@@ -4,7 +4,7 @@ use super::world::{PERIOD, World, grid, tree};
 use crate::maelstrom::node::Workload;
 use serde_json::json;
 
-/// How many periods are measured.
+/// The number of periods that are measured.
 const PERIODS: u64 = 30;
 
 /// What was measured of one network.

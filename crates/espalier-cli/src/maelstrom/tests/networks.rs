@@ -4,7 +4,7 @@ use super::world::{PERIOD, World, grid, tree};
 use crate::maelstrom::node::Workload;
 use serde_json::{Value, json};
 
-/// How many networks are tried of each kind.
+/// The number of networks that are tried of each kind.
 const SEEDS: u64 = 400;
 
 /// The value number `i`: for broadcast as Maelstrom has them, for sets of every kind.

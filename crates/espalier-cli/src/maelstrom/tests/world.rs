@@ -87,7 +87,7 @@ impl World {
         (0..self.nodes.len()).for_each(|node| self.read(node));
     }
 
-    /// How many messages nodes sent each other.
+    /// The number of messages nodes sent each other.
     pub(super) fn sent(&self) -> u64 {
         self.overheard.len() as u64
     }

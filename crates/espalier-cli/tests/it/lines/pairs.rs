@@ -35,7 +35,7 @@ fn every_flag_beside_every_other_has_an_effect_or_is_refused() {
             let flags = given.iter().flat_map(|flag| words(flag, &value(flag)));
             std::iter::once(name.to_owned()).chain(flags).collect()
         };
-        // Some flags say something only beside another.
+        // Some flags say something only next to another.
         let by = ["byzantine", "replay", "scenario", "fixed", "json", "clock", "shell", "workload"];
         let by = by.iter().chain(&["report", "evidence", "model"]);
         let beside = by.filter_map(|id| flags.iter().find(|flag| flag.get_id() == *id));

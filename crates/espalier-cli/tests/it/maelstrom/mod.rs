@@ -14,8 +14,8 @@ use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-/// How many times a run is looked at after the network is whole, and the pause between. A minute:
-/// generous, and only reached if something is wrong.
+/// The number of times a run is looked at after the network is whole, and the pause between. A
+/// minute: generous, and only reached if something is wrong.
 const LOOKS: usize = 3000;
 const PAUSE: Duration = Duration::from_millis(20);
 

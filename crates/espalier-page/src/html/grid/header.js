@@ -113,8 +113,8 @@ function ruleTable(host) {
   table(host, { label: 'Ours against each rule over all settings', rows, columns: [
     plain('Rule', (row) => row.name), numeric('Settings', (row) => row.settings),
     errors('Mean error', (row) => row.mean), errors('Worst error', (row) => row.worst),
-    { ...numeric('Ours ahead by mean', (row) => row.byMean), title: 'In so many settings' },
-    { ...numeric('Ours ahead by worst', (row) => row.byWorst), title: 'In so many settings' },
+    { ...numeric('Ours ahead by mean', (row) => row.byMean), title: 'Number of settings' },
+    { ...numeric('Ours ahead by worst', (row) => row.byWorst), title: 'Number of settings' },
   ] });
 }
 
@@ -143,7 +143,7 @@ function showHeader() {
     const lost = compared.filter(lostByMean).length + compared.filter(lostByWorst).length;
     host.append(caption(lost ? [tag('bad', 'lost'), 'stands where the best rule told f has the '
       + `smaller error: ${count(lost)} of ${plural(compared.length * 2, 'figure')}.`]
-      : 'Nothing is lost against the best rule told f.'));
+      : 'Ours is nowhere behind the best rule told f.'));
     groupTable(host);
   }
   if (attacked.length) host.append(folded('Ours against each rule over all settings', ruleTable));

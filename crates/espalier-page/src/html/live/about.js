@@ -13,7 +13,7 @@ function showAbout(host, { info }) {
     el('dl', { class: 'facts' }, limits.map(([name, value]) =>
       [el('dt', {}, name), el('dd', {}, value)])),
     el('h2', {}, 'API'),
-    el('p', {}, 'What this page does, a program can do as well: ',
+    el('p', {}, 'A program can do everything that this page does: ',
       el('a', { href: `${API}/openapi.json` }, 'the OpenAPI document'), ' describes each request.'),
     el('h2', {}, 'By keyboard'),
     el('p', {}, 'Arrow keys move between the tabs and along sliders. Every chart has its figures '

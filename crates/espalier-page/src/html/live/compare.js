@@ -1,4 +1,4 @@
-// Two runs beside each other, with the same axes.
+// Two runs side by side, with the same axes.
 
 const SIDES = ['A', 'B'];
 
@@ -106,7 +106,7 @@ function variantForm({ info }, first, start) {
     }
   };
   return el('details', { class: 'group', ontoggle: () => choose(setting.value) },
-    el('summary', {}, 'Run A once more with one setting changed'),
+    el('summary', {}, 'Run A again with one setting changed'),
     el('div', { class: 'controls' }, labelled('Setting', setting), place,
       el('button', { type: 'button', class: 'primary', onclick: go }, 'Run and compare')), problem);
 }

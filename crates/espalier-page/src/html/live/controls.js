@@ -169,8 +169,8 @@ const small = (label, attributes) => el('input', { type: 'number', 'aria-label':
 
 // COUNT@ROUND, or nothing.
 function lateControl(key) {
-  const number = small('How many join late', { min: 0 });
-  const round = small('In which round they join', { min: 1 });
+  const number = small('Number of nodes that join late', { min: 0 });
+  const round = small('Round in which they join', { min: 1 });
   const write = (config) => {
     [number.value, round.value] = /^(.*)@(.*)$/.exec(config[key] ?? '0@5')?.slice(1)
       ?? [config[key], ''];

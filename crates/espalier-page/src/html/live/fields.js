@@ -46,7 +46,7 @@ function fieldsOf(info) {
       pick('schedule', 'Schedule', null, info.schedules),
       pick('order', 'Order', null, info.orders),
       pick('wire', 'Wire', null, info.wires),
-      ['retrain', 'Retrain', 'Every so many rounds; empty for never.',
+      ['retrain', 'Retrain', 'Number of rounds between trainings; empty for never.',
         numberControl('retrain', { min: 1, empty: null })],
       pick('metrics', 'Figures per node', null, info.metrics),
       pick('clock', 'Clock', null, info.clocks),
@@ -92,7 +92,7 @@ function faultOf(key, value, info) {
   const limits = info.limits[key];
   if (!numeric || value === null) return null;
   if (typeof value !== 'number') {
-    return value === '' ? 'A number is missing here.' : `${value} is no number this page can send.`;
+    return value === '' ? 'A number is missing here.' : `${value} is not a number that this page can send.`;
   }
   if (Array.isArray(limits) && (value < limits[0] || value > limits[1])) {
     return `${limits[0]} to ${count(limits[1])}, not ${count(value)}.`;

@@ -1,7 +1,7 @@
-// The Byzantine lab: a grid of attacks, ours beside the baselines.
+// The Byzantine lab: a grid of attacks, ours next to the baselines.
 
 const LAB_WELCOME = 'Choose attacks and shares of liars, then run the grid. Every cell is a real '
-  + 'run: what Espalier’s trust merges, which is not told who lies, is set beside rules that are '
+  + 'run: what Espalier’s trust merges, which is not told who lies, is compared with rules that are '
   + 'told how many lie.';
 
 // The labs of the server. `actions`: open(lab), forget(lab).

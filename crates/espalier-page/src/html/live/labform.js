@@ -47,11 +47,11 @@ function labFault(grid, { limits }) {
     }
     if (!LAB_NUMBERS.includes(field)) continue;
     const wrong = values.find((value) => !Number.isSafeInteger(value) || value < 0);
-    if (known(wrong)) return { field, message: `${wrong} is no whole number this page can send.` };
+    if (known(wrong)) return { field, message: `${wrong} is not a whole number that this page can send.` };
   }
   const share = grid.shares.find((text) => !/^\d+(\.\d+)?%?$/.test(text));
   if (known(share)) {
-    return { field: 'shares', message: `${share} is no number of nodes and no share such as 34%.` };
+    return { field: 'shares', message: `${share} is neither a number of nodes nor a share such as 34%.` };
   }
   const wrong = grid.nodes.find((nodes) => nodes < least || nodes > most);
   if (known(wrong)) {

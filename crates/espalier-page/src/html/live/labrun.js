@@ -4,7 +4,7 @@ const LAB_PAUSE_MS = 400;
 
 const LAB_HOW = 'A row is a run that has ended. The error is how far the merged model is from '
   + 'the mean of the honest nodes alone, in honest spreads: 0 is perfect, 1 is no better than one '
-  + 'honest model. Ours is not told who lies or how many; the best rule beside it is told how many, '
+  + 'honest model. Ours is not told who lies or how many; the best rule next to it is told how many, '
   + 'and is chosen afterwards, anew for every row.';
 
 const labError = (value) => (value < 1e300 ? quantity(value, 3) : 'nothing merged');

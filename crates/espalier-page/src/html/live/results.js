@@ -1,6 +1,6 @@
 // One run of the server with its views: progress, exports and sections.
 
-const FORGOTTEN = 'The server has forgotten this run, or was started again. What stands here was read '
+const FORGOTTEN = 'The server has forgotten this run, or was started again. What you see here was read '
   + 'before; for the log, the exports and nodes at a moment, run it again.';
 const SAY_EVERY_MS = 6000;
 

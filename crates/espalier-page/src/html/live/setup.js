@@ -125,7 +125,7 @@ function setupForm(form, { info, presets }, actions) {
   form.addEventListener('reset', (event) => {
     event.preventDefault();
     examples.choose('');
-    announce('All settings are as at first');
+    announce('All settings have their defaults');
   });
 
   const nodes = (name) => made[name].map(({ node }) => node);

@@ -127,7 +127,7 @@ function showUpload(host, page, choose) {
       const model = await sending.done;
       await refresh();
       choose(`upload:${model.id}`);
-      said.textContent = `${model.name} can be used now, and is chosen.`;
+      said.textContent = `${model.name} is ready and selected.`;
     } catch (error) {
       said.textContent = '';
       complain(error.message);

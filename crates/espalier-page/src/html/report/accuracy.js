@@ -1,4 +1,4 @@
-// Task accuracy: the merged models beside each node's own.
+// Task accuracy: the merged models next to each node's own.
 
 // Dots for the nodes' own models.
 function aloneDots({ model, sampled }, colours, at) {
@@ -70,7 +70,7 @@ function missingAccuracy({ run }) {
       + 'measured.';
 }
 
-// The accuracies that must fit on the axis, of every run beside this one.
+// The accuracies that must fit on the axis, of every run next to this one.
 function accuracyValues(view, range) {
   const merged = across(view, (run) =>
     accuracyPerRound(run).flatMap((values) => [values.least, values.greatest]));
@@ -103,7 +103,7 @@ function showAccuracy(view, host) {
   const range = settingChoice(view, 'range', 'Range',
     [['all', 'Everything'], ['merged', 'Merged models only']], () => drawn.draw());
   host.append(range.controls);
-  const drawn = chart(host, 'Accuracy of the merged models per round, beside each node alone',
+  const drawn = chart(host, 'Accuracy of the merged models per round, next to each node alone',
     380, build);
   const table = accuracyTable(view, host);
   return () => {

@@ -111,7 +111,7 @@ function newMoment() {
   };
 }
 
-// What the reader chose, such as the scale of an axis: one choice for views beside each other.
+// What the reader chose, such as the scale of an axis: one choice for views side by side.
 function newSettings(chosen = {}) {
   const values = new Map(Object.entries(chosen));
   const listeners = new Set();

@@ -4,7 +4,7 @@ const FAULT_TITLES = {
   equivocation: 'signed two different operations with one number',
   'invalid-relay': 'passed on an operation that its author did not sign',
   'wrong-content': 'sent other bytes than those whose address it signed',
-  'non-finite': 'contributed a tensor with a value that is no number or out of bounds',
+  'non-finite': 'contributed a tensor with a value that is not a number or out of bounds',
   'illegal-field': 'signed a field outside its legal range',
   'broken-chain': 'signed an operation that does not continue its own chain',
   'foreign-retraction': 'removed a contribution of somebody else',
@@ -106,7 +106,7 @@ function showEvidence({ run }, host) {
   const update = () => {
     if (!run.evidence) evidenceList(run, list, embeddedEvidence(run.report));
     // Evidence is that of the final state, so there is nothing to hear before.
-    else if (!run.ended) list.replaceChildren(note('Known when the run has ended.'));
+    else if (!run.ended) list.replaceChildren(note('Available when the run has ended.'));
     else if (told === null && !asking) ask();
   };
   update();

@@ -41,7 +41,7 @@ const NOT_COMPUTED = 'not computed: no node was sampled';
 // Why the merged model has no accuracy.
 function withoutAccuracy({ summary, model, ended, sampled }) {
   if (!known(model.base_accuracy)) return 'this model family has no test part';
-  if (!ended) return 'known at the end';
+  if (!ended) return 'available at the end';
   return sampled.length === 0 ? NOT_COMPUTED : known(summary.no_model) ? 'nothing is merged'
     : 'the merged model cannot be judged';
 }

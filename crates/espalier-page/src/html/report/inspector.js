@@ -54,7 +54,7 @@ function nodeFacts(run, reader, node, index, told) {
   const facts = [
     ['Takes part', told.active ? 'yes' : 'no'],
     ['State hash', told.state_hash ? [hashButton(told.state_hash), held]
-      : `not told${held && `,${held}`}`],
+      : `unknown${held && `,${held}`}`],
     ['Bound root', told.bound_root ? hashButton(told.bound_root) : null],
     ['Operations', known(told.operations) ? count(told.operations) : null],
     ['Visible contributions', told.visible ? count(told.visible.length) : null],
@@ -172,7 +172,7 @@ function inspector(view, reader, host) {
     const other = state.node !== node;
     showFacts(node, index, told);
     if (other) showTables(told);
-    said.textContent = other ? '' : 'The tables of this round are on their way.';
+    said.textContent = other ? '' : 'Loading the tables of this round…';
     const follows = !other && !run.ended && view.moment.round === null;
     plan(node, index, follows ? FOLLOW_PAUSE_MS : INSPECT_PAUSE_MS);
   }
@@ -192,7 +192,7 @@ function inspector(view, reader, host) {
       state.asked += 1;
       showFacts(node, index, told);
       showTables(told);
-      said.textContent = sampled ? '' : 'This node was not sampled, so no more is known of it.';
+      said.textContent = sampled ? '' : 'This node was not sampled, so nothing else is known about it.';
     }
     state.node = node;
   };

@@ -9,7 +9,7 @@ function reportSource(report, { audit }) {
     audit: async (query) => pageOf(report.audit, report.audit_total, query),
     trace: async ({ offset = 0, limit = Infinity }) => ({ total: report.trace.length, offset,
       entries: report.trace.slice(offset, offset + limit) }),
-    // The file lies beside the page; each part is encoded, so the link cannot point elsewhere.
+    // The file lies next to the page; each part is encoded, so the link cannot point elsewhere.
     files: { audit: { name: audit,
       href: `./${audit.split('/').map(encodeURIComponent).join('/')}` } },
   };

@@ -55,7 +55,7 @@ function markOf(view, reader, { node, state, round, chosen, colours }) {
   const out = round.isolated?.includes(name);
   const lies = shownAsByzantine(view, name);
   const parts = [view.run.label(name), state.active ? null : 'takes no part',
-    state.hash ? `state ${short(state.hash)}` : state.active ? 'state not told' : null,
+    state.hash ? `state ${short(state.hash)}` : state.active ? 'state unknown' : null,
     out ? 'isolated' : null, view.run.lateNames.has(name) ? 'joined late' : null,
     lies ? `Byzantine: ${attack ?? 'unnamed attack'}` : null];
   return { shape: state.active ? (out ? 'square' : 'circle') : 'cross',
@@ -79,7 +79,7 @@ function networkKey(run, host) {
   const revealed = mark('circle', true, 'Byzantine, as the harness knows');
   host.append(el('div', { class: 'legend' }, mark('circle', false, 'equal colour: equal state'),
     mark('square', false, 'isolated by then'), mark('cross', false, 'takes no part'),
-    unsampled ? mark('circle', false, 'hollow: state not told', 'unknown') : null, revealed,
+    unsampled ? mark('circle', false, 'hollow: state unknown', 'unknown') : null, revealed,
     message('merged', 'brought news'), message('lost', 'lost'), message('blocked', 'blocked')));
   return (shown) => { revealed.style.display = shown ? '' : 'none'; };
 }

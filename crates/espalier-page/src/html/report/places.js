@@ -5,7 +5,7 @@ const DRAWING = 480;
 const MOST_LABELS = 24;
 const MARGIN = 35;
 const STUB = 24;
-// So many nodes fit on one circle; more stand on several lanes, beside their neighbours still.
+// So many nodes fit on one circle; more stand on several lanes, next to their neighbours still.
 const LANE_NODES = 110;
 
 function circlePlaces(number) {
@@ -62,7 +62,7 @@ const isGrid = (place) => place.row !== undefined;
 // The part of the page that a drawing takes: [x, y, width, height].
 function frameOf(spots) {
   if (isGrid(spots[0])) return [0, 0, DRAWING, spots.at(-1).y + MARGIN];
-  // Names stand beside a circle, so its frame is wider.
+  // Names stand next to a circle, so its frame is wider.
   if (spots.length <= MOST_LABELS) return [-36, 20, DRAWING + 72, DRAWING - 40];
   return [0, 0, DRAWING, DRAWING];
 }

@@ -43,7 +43,7 @@ function fieldProblem({ name, text }) {
   if (isHash(text)) return null;
   const wrong = text.length === HASH_LENGTH ? 'there is something else among them'
     : `there are ${count(text.length)}`;
-  return `${name} is no hash: it takes 64 digits from 0 to 9 and a to f, ${wrong}.`;
+  return `${name}is not a hash: a hash has 64 digits from 0 to 9 and a to f, ${wrong}.`;
 }
 
 // The verdict over edited fields: { good, row, parts }, with the first row that differs.
@@ -54,7 +54,7 @@ function judgeProof(fields, proof, original, expected) {
   const rows = proofRows(followed);
   if (!followed.isPath) {
     return { good: false, rows, row: 1,
-      parts: ['This is no path of a tree: its bits do not fall towards the root.'] };
+      parts: ['This is not a path of a tree: its bits do not fall towards the root.'] };
   }
   if (followed.boundRoot === expected) {
     return { good: true, rows, row: null,
@@ -62,8 +62,8 @@ function judgeProof(fields, proof, original, expected) {
   }
   const first = rows.findIndex(({ name, hash }, at) =>
     original[at]?.name !== name || original[at].hash !== hash);
-  const from = first < 0 ? 'The proof came like this. '
-    : `From “${rows[first].name}” on the hashes are others. `;
+  const from = first < 0 ? 'This is the proof as received. '
+    : `From “${rows[first].name}” on, the hashes differ. `;
   return { good: false, rows, row: first < 0 ? rows.length - 1 : first,
     parts: [from, 'It leads to ', hashText(followed.boundRoot), ' instead of ',
       hashText(expected), '.'] };

@@ -13,7 +13,7 @@ function roundSpan({ together }) {
 const roundAxis = (view, width, extra = {}) =>
   wholeAxis(width, roundSpan(view), { title: { text: 'round', standoff: 6 }, ...extra });
 
-// The values of every run that is shown beside this one, so that their axes are the same.
+// The values of every run that is shown next to this one, so that their axes are the same.
 const across = ({ together }, values) => together.flatMap(values);
 
 // The axis of nodes for heat maps: the first at the top, labels thinned to what fits.

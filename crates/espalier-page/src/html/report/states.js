@@ -76,7 +76,7 @@ function changeText(run, field, node, index) {
   if (!before) return 'its own model';
   if (!before.active[node]) return 'takes part from here';
   const was = before[field][node];
-  if (was === round[field][node]) return 'as the round before';
+  if (was === round[field][node]) return 'as in the round before';
   const from = `was ${short(was)}`;
   if (round.clock[node] === before.clock[node]) return from;
   const news = Object.entries(round.clock[node] ?? {})

@@ -29,10 +29,10 @@ async function loadTrace(view) {
 function missingTrace(view) {
   const { run } = view;
   if (run.report.trace.length) return null;
-  if (!run.ended) return 'Known when the run has ended.';
+  if (!run.ended) return 'Available when the run has ended.';
   if (!run.report.trace_total) return 'The final state holds no operations.';
   if (!tracesAsked.has(run)) {
-    tracesAsked.set(run, 'The operations are on their way.');
+    tracesAsked.set(run, 'Loading the operations…');
     loadTrace(view);
   }
   return tracesAsked.get(run);
@@ -113,7 +113,7 @@ function showRoots({ run }, host) {
 // Round trip
 
 const missingRoundTrip = ({ run }) => (run.report.round_trip.length ? null
-  : run.ended ? 'No state was encoded in this run.' : 'Known when the run has ended.');
+  : run.ended ? 'No state was encoded in this run.' : 'Available when the run has ended.');
 
 function showRoundTrip({ run }, host) {
   const rows = run.report.round_trip;

@@ -6,7 +6,7 @@ const NO_ROUND = 'The run ended before its first round.';
 
 // `sections`: [name, show(view, host), missing(view)]. `show` draws into `host` and returns what
 // brings the drawing up to date, or nothing if it never changes. `missing` says in words why there
-// is nothing to draw (yet). `together`: runs that are shown beside each other and so share axes.
+// is nothing to draw (yet). `together`: runs that are shown side by side and so share axes.
 // `settings`: what the reader chose. A `lazy` view draws what comes into sight and lets the rest
 // wait.
 function viewsOf(run, root, { sections = RUN_SECTIONS, together = [run], lazy = false,

@@ -30,7 +30,7 @@ function dotTraces(colours, figure) {
 
 const cut = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 
-// Names stand over their rows: beside them there is no room on a narrow screen.
+// Names stand over their rows: next to them there is no room on a narrow screen.
 function rowNames(colours, figure, width) {
   const most = Math.max(12, Math.floor((width - 40) / 7));
   return runs.map((run) => {

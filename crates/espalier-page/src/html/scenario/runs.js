@@ -1,4 +1,4 @@
-// Every simulation, and what tells the runs apart.
+// Every simulation, and the settings in which the runs differ.
 
 function showSimulations() {
   const host = body('simulations');

@@ -8,7 +8,7 @@ use espalier_lattice::Dot;
 use espalier_replica::{Body, ChangeError};
 use espalier_trust::{Dimension, Q16};
 
-/// How many operations of each kind it signs in a round.
+/// The number of operations of each kind it signs in a round.
 const FLOOD: u64 = 8;
 
 pub(in crate::attack) const INFO: AttackInfo = AttackInfo {

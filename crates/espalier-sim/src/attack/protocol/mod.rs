@@ -29,7 +29,7 @@ pub(crate) struct Gang {
     pub(crate) members: Vec<usize>,
     /// Whom they are after, if they are after somebody.
     pub(crate) victim: usize,
-    /// How many rounds the run has.
+    /// The number of rounds of the run.
     pub(crate) rounds: u32,
 }
 

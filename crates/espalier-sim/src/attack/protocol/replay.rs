@@ -5,7 +5,7 @@ use crate::attack::registry::{AttackInfo, Kind};
 use crate::node::behaviour::Behaviour;
 use std::collections::VecDeque;
 
-/// How many old frames it keeps, and how many it adds to an exchange.
+/// The number of old frames it keeps, and how many it adds to an exchange.
 const KEPT: usize = 64;
 const REPLAYED: usize = 4;
 

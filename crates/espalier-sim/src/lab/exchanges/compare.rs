@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-/// How many messages are lost where it is found out whether a protocol survives that.
+/// The number of messages that are lost where it is found out whether a protocol survives that.
 const LOSS: f64 = 0.1;
 
 text_serde!(Protocol);
@@ -58,7 +58,7 @@ impl Protocol {
     fn refuses(self, clock: Clock) -> Option<&'static str> {
         match (self, clock) {
             (Self::Scheduled, Clock::Periodic | Clock::Poisson | Clock::None) => {
-                Some("a schedule is one of rounds")
+                Some("a schedule needs rounds")
             }
             (Self::Broadcast, Clock::Rounds) => Some("its timers need virtual time"),
             (Self::Broadcast, Clock::None) => Some("its repairs need a clock"),
@@ -96,8 +96,8 @@ pub struct ExchangesConfig {
     /// The network, what is merged and the faults. Exchange, schedule, clock and seed are each
     /// run's own.
     pub network: Config,
-    /// By which clock all run; without one each by its own: broadcast once a period, the others in
-    /// rounds.
+    /// The clock for all; without one, each protocol uses its own: broadcast once a period, the
+    /// others in rounds.
     pub clock: Option<Clock>,
     /// The protocols that are compared.
     pub protocols: Vec<Protocol>,
@@ -136,9 +136,9 @@ pub struct LeftOut {
 pub struct ProtocolResult {
     /// The protocol that was run.
     pub protocol: Protocol,
-    /// By which clock it ran.
+    /// The clock it ran with.
     pub clock: Clock,
-    /// In how many runs all nodes that were there ended equal.
+    /// The number of runs in which all present nodes ended equal.
     pub ended: u32,
     /// Rounds until then; in virtual time seconds.
     pub until_equal: Option<Estimate>,
@@ -173,9 +173,9 @@ pub struct ProtocolRun {
     pub messages: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// How many of these are of tensors.
+    /// The number of these that are of tensors.
     pub tensor_bytes: u64,
-    /// How many messages were sent again, in the whole run; only `mean-only` does so.
+    /// The number of messages that were sent again, in the whole run; only `mean-only` does so.
     pub resent: u64,
     /// Records of the event log.
     pub logged: u64,
@@ -202,12 +202,12 @@ impl ExchangesConfig {
             ("retrain", retrain.is_some()),
         ];
         if let Some((name, _)) = others.into_iter().find(|(_, given)| *given) {
-            return Err(field(name, "does not go with a comparison of exchanges"));
+            return Err(field(name, "cannot be used in a comparison of exchanges"));
         }
         let seed = self.seeds[0];
         let mut running = self.protocols.iter().filter(|p| self.left_out(**p).is_none()).peekable();
         if running.peek().is_none() {
-            return Err(field("clock", "none of these protocols runs by this clock"));
+            return Err(field("clock", "none of these protocols runs with this clock"));
         }
         running.try_for_each(|protocol| self.run_of(*protocol, seed, None).check())
     }

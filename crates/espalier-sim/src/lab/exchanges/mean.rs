@@ -50,7 +50,7 @@ pub(crate) struct MeanTree {
     hop: Time,
     /// After how long it sends again at first.
     retry: Time,
-    /// How many packets were sent again.
+    /// The number of packets that were sent again.
     pub(crate) resent: u64,
 }
 

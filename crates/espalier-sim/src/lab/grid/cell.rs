@@ -22,7 +22,7 @@ const HARM: f64 = 0.1;
 pub struct CellResult {
     /// The cell that was run.
     pub cell: Cell,
-    /// How many nodes lied.
+    /// The number of nodes that lied.
     pub liars: u32,
     /// The round from which all honest replicas held one state; null if they never did.
     pub converged: Option<u32>,
@@ -37,15 +37,15 @@ pub struct CellResult {
     /// sqrt(f / (n − 2f)): below this no rule gets in the worst case of differing honest data
     /// (Allouah et al. 2023). Null without a majority.
     pub floor: Option<f64>,
-    /// Error of rules that were told f, without those that do not take so many.
+    /// Error of rules that were told f, without those that do not tolerate that many.
     pub rules: BTreeMap<String, f64>,
     /// Share of the liars that were isolated, 0 to 1; null without liars.
     pub recall: Option<f64>,
     /// The liars' share of the final weight, 0 to 1.
     pub weight: f64,
-    /// How many honest nodes were isolated.
+    /// The number of honest nodes that were isolated.
     pub honest_isolated: u32,
-    /// How many authors were convicted by evidence, and how many of them were honest.
+    /// The number of authors that were convicted by evidence, and how many of them were honest.
     pub convicted: (u32, u32),
     /// Bytes of operations other than contributions over bytes of contributed tensors.
     pub trust_bytes: f64,
@@ -59,11 +59,11 @@ pub struct CellResult {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Accuracy {
-    /// Of what the honest replicas resolved.
+    /// The accuracy of what the honest replicas resolved.
     pub resolved: f64,
-    /// Of the honest mean: the run without liars.
+    /// The accuracy of the honest mean, as in a run without liars.
     pub clean: f64,
-    /// Of the best and the worst of the rules.
+    /// The accuracies of the best and the worst rule.
     pub rules: [f64; 2],
 }
 

@@ -36,8 +36,8 @@ pub enum GridFileError {
         /// What the system says.
         source: io::Error,
     },
-    /// The journal belongs to a grid of other axes.
-    #[error("{} is of a grid with other axes", .path.display())]
+    /// The journal belongs to a grid with other axes.
+    #[error("{} belongs to a grid with other axes", .path.display())]
     OtherGrid {
         /// The file of the other grid.
         path: PathBuf,
@@ -45,7 +45,7 @@ pub enum GridFileError {
 }
 
 impl GridFileError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
@@ -55,7 +55,7 @@ impl GridFileError {
         }
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {

@@ -36,7 +36,7 @@ use std::sync::mpsc;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GridConfig {
-    /// What is merged.
+    /// The model that is merged.
     pub model: Family,
     /// Attacks; each cell has one.
     pub attacks: Vec<Attack>,
@@ -50,13 +50,13 @@ pub struct GridConfig {
     pub nodes: Vec<u32>,
     /// Seeds; figures of a group are over all of them.
     pub seeds: Vec<u64>,
-    /// Seeds of the cells without liars, where a rate is looked for that is near zero; `seeds` if
+    /// Seeds of the cells without liars, whose rates are near zero; `seeds` if
     /// there are none.
     #[serde(default)]
     pub seeds_without_liars: Vec<u64>,
     /// The profile of the score; by default `clustered` where nodes form clusters, `strict` else.
     pub profile: Option<Profile>,
-    /// Train again from the merged model every so many rounds, this many times.
+    /// Train again from the merged model every `every` rounds, `times` times.
     pub retrain: Option<Retrain>,
     /// Whether nodes measure each other's contributions and say so.
     pub attest: bool,
@@ -68,7 +68,7 @@ pub struct GridConfig {
 pub struct Retrain {
     /// Gossip rounds between two trainings.
     pub every: u32,
-    /// How many trainings after the first.
+    /// The number of trainings after the first.
     pub times: u32,
 }
 
@@ -252,12 +252,13 @@ impl GridConfig {
         }
         let cells = axes.iter().fold(1_usize, |cells, (_, len)| cells.saturating_mul(*len));
         if cells > MAX_CELLS {
-            let problem = format!("{cells} runs are more than {MAX_CELLS}; ask for fewer");
+            let problem =
+                format!("{cells} runs are more than the limit of {MAX_CELLS}; ask for fewer");
             return Err(field("seeds", problem));
         }
         self.check_axes()?;
         if !self.attest && self.model != Family::Digits {
-            let problem = "only nodes with data measure each other: leave it out, or use digits";
+            let problem = "only nodes with data measure each other; leave it out, or use digits";
             return Err(field("attest", problem));
         }
         self.cells().iter().try_for_each(|cell| cell.config(self).check())

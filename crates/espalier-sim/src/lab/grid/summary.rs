@@ -26,7 +26,7 @@ pub struct GroupKey {
 pub struct GroupSummary {
     /// The group of cells.
     pub key: GroupKey,
-    /// How many nodes lied.
+    /// The number of nodes that lied.
     pub liars: u32,
     /// The number of attacks in the group.
     pub attacks: usize,
@@ -46,7 +46,7 @@ pub struct GroupSummary {
     pub weight: f64,
     /// Mean share of honest nodes isolated.
     pub honest_isolated: f64,
-    /// How many of the runs isolated an honest node.
+    /// The number of runs that isolated an honest node.
     pub isolating: Frequency,
     /// Mean rounds until all honest replicas isolated the final set.
     pub rounds: Option<f64>,

@@ -1,5 +1,5 @@
-//! How many rounds random push–pull takes until all nodes hold the same, beside figures of others
-//! and beside theory.
+//! How many rounds random push–pull takes until all nodes hold the same, compared with figures of
+//! others and with theory.
 //!
 //! The nodes are merge states of one operation each, in one arena; in a round every node, in random
 //! order, asks one random neighbour, and both exchange everything. Nothing is modelled: the joins
@@ -41,18 +41,19 @@ use std::collections::BTreeSet;
 const MAX_NODES: u32 = 10_000;
 /// The most seeds.
 const MAX_SEEDS: usize = 100_000;
-/// Of a random topology, theory is worked out for the networks of so many seeds: it takes longer
+/// For a random topology, theory is worked out for the networks of this many seeds: it takes longer
 /// than a run.
 const THEORY_SEEDS: usize = 5;
 
 /// What is measured.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RoundsConfig {
-    /// Which networks; null: all eleven kinds, with parameters that suit the number of nodes.
+    /// The networks; null stands for all eleven kinds, with parameters that suit the number of
+    /// nodes.
     pub topologies: Option<Vec<Topology>>,
     /// Numbers of nodes.
     pub nodes: Vec<u32>,
-    /// Whether exchanges of one round see each other.
+    /// Whether the exchanges of a round see each other's results.
     pub orders: Vec<Order>,
     /// A run for each seed. Random networks are drawn anew from each.
     pub seeds: Vec<u64>,
@@ -74,9 +75,9 @@ impl Default for RoundsConfig {
 pub struct Rounds {
     /// What was measured.
     pub config: RoundsConfig,
-    /// By topology, number of nodes and order.
+    /// The cells, by topology, number of nodes and order.
     pub cells: Vec<RoundsCell>,
-    /// Networks that there are not.
+    /// Combinations for which no network exists.
     pub left_out: Vec<NoNetwork>,
 }
 
@@ -98,7 +99,7 @@ pub struct RoundsCell {
     pub topology: Topology,
     /// The number of nodes.
     pub nodes: u32,
-    /// Whether exchanges of one round see each other.
+    /// Whether the exchanges of a round see each other's results.
     pub order: Order,
     /// Rounds until all nodes held the same.
     pub rounds: Sample,
@@ -192,7 +193,7 @@ impl RoundsConfig {
         }
     }
 
-    /// How many networks are drawn at most, those that there are not included.
+    /// The largest number of networks drawn, counting combinations for which none exists.
     #[must_use]
     pub fn draws(&self) -> usize {
         self.topologies.as_ref().map_or(11, Vec::len) * self.nodes.len() * self.seeds.len()

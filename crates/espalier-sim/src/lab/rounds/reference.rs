@@ -4,7 +4,7 @@ use crate::lab::estimate::Sample;
 use espalier_topology::{Order, Topology};
 use serde::{Deserialize, Serialize};
 
-/// What a program of its own measured; `reference.py` beside it says how.
+/// What a separate program measured; `reference.py` next to this file says how.
 const REFERENCE: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/rounds/reference.csv"));
 
@@ -17,7 +17,7 @@ const EARLIER: [(Topology, [(f64, f64); 2]); 5] = [
     (Topology::Star, [(2.0, 0.5), (2.0, 0.5)]),
     (Topology::Hypercube, [(10.1, 0.05), (14.1, 0.05)]),
 ];
-/// How many nodes these are of.
+/// The number of nodes that these figures are for.
 const EARLIER_NODES: u32 = 1_024;
 /// How often they were measured is not known. They are judged as means of this many runs.
 const EARLIER_RUNS: f64 = 100.0;
@@ -35,7 +35,7 @@ pub enum Source {
     Earlier,
 }
 
-/// Our mean beside another.
+/// Our mean compared with another.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Comparison {
     /// Where the figure comes from.
@@ -73,7 +73,7 @@ impl Comparison {
         Self { source, mean, standard_error, difference, allowed, within }
     }
 
-    /// Ours beside the earlier figure of this cell, if there is one.
+    /// Ours compared with the earlier figure of this cell, if there is one.
     pub(super) fn with_earlier(
         topology: &Topology,
         nodes: u32,
@@ -113,7 +113,7 @@ impl Reference {
         csv::Reader::from_reader(text.as_bytes()).deserialize().collect::<Result<_, _>>().map(Self)
     }
 
-    /// Ours beside the figure of this cell, if there is one.
+    /// Ours compared with the figure of this cell, if there is one.
     pub(super) fn compare(
         &self,
         topology: &Topology,

@@ -16,7 +16,7 @@ pub enum ScenarioError {
         /// What kept it from being read.
         source: espalier_file::ReadError,
     },
-    /// Something in the file of a scenario is wrong.
+    /// A line of the scenario file is wrong.
     #[error("{}, line {line}: {problem}", .path.display())]
     Wrong {
         /// The scenario file.
@@ -26,8 +26,8 @@ pub enum ScenarioError {
         /// The key, what is wrong, and what would be right.
         problem: String,
     },
-    /// A text that is no `scenario.json`.
-    #[error("not what a scenario found: {0}")]
+    /// The text is not a `scenario.json`.
+    #[error("not a scenario.json: {0}")]
     Parse(serde_json::Error),
     /// A scenario has too much or nothing to run.
     #[error("{0}")]
@@ -37,7 +37,7 @@ pub enum ScenarioError {
     Run {
         /// The name of the run.
         run: String,
-        /// With which seed, if it was started.
+        /// The seed, if the run was started.
         seed: Option<u64>,
         /// What kept it from being run.
         error: Box<SimError>,
@@ -45,7 +45,7 @@ pub enum ScenarioError {
 }
 
 impl ScenarioError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
@@ -56,7 +56,7 @@ impl ScenarioError {
         }
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {

@@ -71,7 +71,7 @@ pub struct Scenario {
     pub title: String,
     /// And in some sentences; empty lines part paragraphs.
     pub description: String,
-    /// With which seeds each run is made.
+    /// The seeds with which each run is made.
     pub seeds: Vec<u64>,
     /// The runs.
     pub runs: Vec<ScenarioRun>,
@@ -108,7 +108,7 @@ impl Scenario {
         let first = first.or(self.seeds.first().copied()).unwrap_or(1);
         limit("seeds", count, MAX_SEEDS)?;
         if first.checked_add(count as u64).is_none() {
-            let problem = format!("seeds beyond 2^64 - 1: {count} from {first} on");
+            let problem = format!("{count} seeds from {first} go beyond 2^64 - 1");
             return Err(ScenarioError::Limit(problem));
         }
         self.seeds = (first..first + count as u64).collect();
@@ -129,7 +129,7 @@ impl Scenario {
                 return Err(ScenarioError::Limit(format!("the name of a run {problem}")));
             }
             if !names.insert(&run.name) {
-                return Err(ScenarioError::Limit(format!("two runs are called `{}`", run.name)));
+                return Err(ScenarioError::Limit(format!("two runs have the name `{}`", run.name)));
             }
             run.config.check().map_err(|error| run.failed(None, error))?;
         }
@@ -142,7 +142,7 @@ impl Scenario {
         (0..self.runs.len()).flat_map(of_run).collect()
     }
 
-    /// Makes a run, of which no more is made than so many rounds.
+    /// Makes a run, but of no more than this many rounds.
     fn simulate(&self, (run, seed): (usize, u64), most: u32) -> Result<Done, ScenarioError> {
         let run = &self.runs[run];
         let config = Config { seed, ..run.config.clone() };
@@ -206,7 +206,7 @@ pub fn run_scenario(
     run_bounded(scenario, None, each)
 }
 
-/// The same; of every simulation no more is made than so many rounds.
+/// The same, but every simulation has no more than this many rounds.
 fn run_bounded(
     scenario: &Scenario,
     most: Option<&[u32]>,

@@ -26,9 +26,9 @@ pub struct RunResult {
     pub final_accuracy: Option<f64>,
     /// Different states of the honest active nodes at the end.
     pub distinct_states: u32,
-    /// How many nodes lied.
+    /// The number of nodes that lied.
     pub liars: u32,
-    /// How many nodes the merge at the end leaves out; null if that was not computed, or if
+    /// The number of nodes the merge at the end leaves out; null if that was not computed, or if
     /// distances could not tell and evidence convicts nobody.
     pub isolated: Option<u32>,
     /// How many of them are honest.
@@ -63,7 +63,7 @@ pub struct RunCurves {
     pub mean_pairwise_l2: Vec<Option<f64>>,
     /// Mean accuracy of their merged models on the common test part.
     pub accuracy: Vec<Option<f64>>,
-    /// How many different states they hold.
+    /// The number of different states they hold.
     pub distinct_states: Vec<u32>,
 }
 

@@ -19,7 +19,7 @@ use toml::de::{DeString, DeTable, DeValue};
 const MAX_FILE: u64 = 1 << 20;
 /// What stands at the top of a file.
 const TOP: [&str; 5] = ["title", "description", "seeds", "defaults", "run"];
-/// What a run has beside settings.
+/// The keys of a run other than settings.
 const OF_RUN: [&str; 2] = ["name", "vary"];
 
 type Key<'a> = Spanned<DeString<'a>>;
@@ -68,7 +68,7 @@ struct Made {
 }
 
 /// Settings that may have no effect in some runs, if they have one in others: a default for
-/// all, or beside a setting that varies.
+/// all, or next to a setting that varies.
 const HERE_OR_THERE: [&str; 4] = ["attack", "attest", "period", "spread"];
 
 /// A setting of which every value makes a run.
@@ -105,13 +105,13 @@ impl Reader<'_> {
         if let Some(key) = root.keys().find(|key| !TOP.contains(&&**key.get_ref())) {
             let hint = did_you_mean(nearest(key.get_ref(), &TOP));
             let problem = format!("`{}` does not belong here{hint}", key.get_ref());
-            let runs = "; at the top stand title, description, seeds, [defaults] and [[run]]";
+            let runs = "; the top level has title, description, seeds, [defaults] and [[run]]";
             return Err(self.wrong(key.span().start, problem + runs));
         }
         let text = |name| one(root, name).map(|node| self.text_of(name, node)).transpose();
         let title = text("title")?.unwrap_or_default().trim().to_owned();
         if title.is_empty() {
-            return Err(self.wrong(0, "`title` is missing: say in a line what this shows"));
+            return Err(self.wrong(0, "`title` is missing; say in one line what this shows"));
         }
         let description = text("description")?.unwrap_or_default().trim().to_owned();
         let seeds = self.seeds(root)?;
@@ -125,7 +125,7 @@ impl Reader<'_> {
         let text = node.get_ref().as_str().map(str::to_owned);
         text.ok_or_else(|| {
             let found = node.get_ref().type_str();
-            self.wrong(node.span().start, format!("`{name}` is a text in quotes, not {found}"))
+            self.wrong(node.span().start, format!("`{name}` must be text in quotes, not {found}"))
         })
     }
 
@@ -135,7 +135,7 @@ impl Reader<'_> {
         node: &'t Node<'i>,
     ) -> Result<&'t DeTable<'i>, ScenarioError> {
         node.get_ref().as_table().ok_or_else(|| {
-            self.wrong(node.span().start, format!("`{name}` is a table, written as [{name}]"))
+            self.wrong(node.span().start, format!("`{name}` must be a table, written as [{name}]"))
         })
     }
 
@@ -183,7 +183,7 @@ impl Reader<'_> {
             for made in self.runs_of(table, at, &defaults)? {
                 let name = &made.run.name;
                 if runs.iter().any(|other| other.run.name == *name) {
-                    return Err(self.wrong(at, format!("two runs are called `{name}`")));
+                    return Err(self.wrong(at, format!("two runs have the name `{name}`")));
                 }
                 runs.push(made);
             }
@@ -249,7 +249,7 @@ impl Reader<'_> {
     fn axes(&self, table: &DeTable<'_>) -> Result<Vec<Axis>, ScenarioError> {
         let Some(node) = one(table, "vary") else { return Ok(Vec::new()) };
         let Some(vary) = node.get_ref().as_table() else {
-            let right = "`vary` is a table of settings, each with a list of values";
+            let right = "`vary` must be a table of settings, each with a list of values";
             return Err(self.wrong(node.span().start, right));
         };
         let mut entries: Vec<_> = vary.iter().collect();
@@ -279,7 +279,7 @@ impl Reader<'_> {
         kept.collect::<String>().trim().to_owned()
     }
 
-    /// Adds a setting to a layer. `others` are keys that may stand beside it.
+    /// Adds a setting to a layer. `others` are keys that may appear next to it.
     fn set(
         &self,
         layer: &mut Layer,

@@ -9,8 +9,8 @@ use toml::de::DeValue;
 
 /// Fields of a configuration that a scenario does not set, and why.
 const NOT_HERE: [(&str, &str); 2] = [
-    ("seed", "the seeds of all runs stand at the top, as in `seeds = 20`"),
-    ("base_root", "the root of a model follows from the model"),
+    ("seed", "seeds are set at the top for all runs, as in `seeds = 20`"),
+    ("base_root", "it follows from the model"),
 ];
 
 /// What can be set.
@@ -27,7 +27,7 @@ impl Settings {
         }
     }
 
-    /// Why `key` is no setting; `None` if it is one. `others` may stand beside settings.
+    /// Why `key` is not a setting; `None` if it is one. `others` may appear next to settings.
     pub(super) fn why_not(&self, key: &str, others: &[&str]) -> Option<String> {
         if let Some((_, why)) = NOT_HERE.iter().find(|(name, _)| *name == key) {
             return Some(format!("`{key}` cannot be set here: {why}"));
@@ -38,7 +38,7 @@ impl Settings {
         let known = self.defaults.keys().map(String::as_str);
         let known = known.filter(|name| NOT_HERE.iter().all(|(other, _)| other != name));
         let known: Vec<&str> = known.chain(others.iter().copied()).collect();
-        Some(format!("`{key}` is no setting{}", did_you_mean(nearest(key, &known))))
+        Some(format!("`{key}` is not a setting{}", did_you_mean(nearest(key, &known))))
     }
 
     /// The value as a configuration reads it, or what is wrong with it. A number may stand for its
@@ -103,14 +103,14 @@ fn json(value: &DeValue<'_>) -> Result<Value, String> {
         DeValue::Integer(integer) => {
             let digits = integer.as_str();
             let parsed = i64::from_str_radix(digits, integer.radix());
-            parsed.map_err(|_| format!("{digits} is beyond 64 bits"))?.into()
+            parsed.map_err(|_| format!("{digits} does not fit 64 bits"))?.into()
         }
         DeValue::Float(float) => {
             let number = float.as_str().parse().ok().and_then(Number::from_f64);
-            let number = number.ok_or_else(|| format!("{} is no finite number", float.as_str()));
+            let number = number.ok_or_else(|| format!("{} is not a finite number", float.as_str()));
             Value::Number(number?)
         }
-        DeValue::Datetime(_) => return Err("a date is no value of a setting".into()),
+        DeValue::Datetime(_) => return Err("a setting cannot be a date".into()),
         DeValue::Array(items) => {
             Value::Array(items.iter().map(|item| json(item.get_ref())).collect::<Result<_, _>>()?)
         }

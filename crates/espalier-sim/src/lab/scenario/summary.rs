@@ -46,11 +46,11 @@ pub struct RunSummary {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SummaryCurves {
-    /// Of the mean L2 distance between merged models.
+    /// The curve of the mean L2 distance between merged models.
     pub mean_pairwise_l2: Curve,
-    /// Of their accuracy.
+    /// The curve of the accuracy of merged models.
     pub accuracy: Curve,
-    /// Of the number of different states.
+    /// The curve of the number of different states.
     pub distinct_states: Curve,
 }
 
@@ -59,7 +59,7 @@ pub struct SummaryCurves {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Curve {
-    /// How many seeds have the figure.
+    /// The number of seeds that have the figure.
     pub n: Vec<u32>,
     /// Their mean.
     pub mean: Vec<Option<f64>>,

@@ -82,7 +82,7 @@ pub(super) fn parts(setting: &Setting<'_>) -> Vec<BTreeSet<usize>> {
     parts
 }
 
-/// How many rounds honest nodes may take until they agree, whatever the liars do.
+/// The number of rounds honest nodes may take until they agree, whatever the liars do.
 ///
 /// Within [`round_bound`] of the whole network every edge is used with high probability, so that
 /// what liars hold and show comes out. Within that of a group of honest nodes what one of them
