@@ -1,3 +1,5 @@
+//! The map beside a plain one, entry by entry and all at once.
+
 use super::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
