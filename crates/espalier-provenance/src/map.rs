@@ -32,6 +32,9 @@ fn first_difference(a: &Digest, b: &Digest) -> Option<u8> {
     })
 }
 
+/// A key and its value.
+type Entry = (Digest, Digest);
+
 #[derive(Debug)]
 enum Node {
     Leaf { key: Digest, value: Digest, hash: Digest },
@@ -252,7 +255,7 @@ impl FromIterator<(Digest, Digest)> for MerkleMap {
 }
 
 /// The tree of these entries, ascending and different. O(n) hashes.
-fn build(entries: &[(Digest, Digest)]) -> Option<Arc<Node>> {
+fn build(entries: &[Entry]) -> Option<Arc<Node>> {
     let ((first, value), (last, _)) = (entries.first()?, entries.last()?);
     let Some(bit) = first_difference(first, last) else { return Some(Node::leaf(*first, *value)) };
     let (low, high) = part(entries, bit);
@@ -263,12 +266,12 @@ fn build(entries: &[(Digest, Digest)]) -> Option<Arc<Node>> {
 }
 
 /// Those entries whose keys lack a bit, and those whose keys have it. They share all bits before.
-fn part(entries: &[(Digest, Digest)], bit: u8) -> (&[(Digest, Digest)], &[(Digest, Digest)]) {
+fn part(entries: &[Entry], bit: u8) -> (&[Entry], &[Entry]) {
     entries.split_at(entries.partition_point(|(key, _)| !bit_of(key, bit)))
 }
 
 /// A tree with these entries, ascending and different, set.
-fn insert_all_at(node: &Arc<Node>, entries: &[(Digest, Digest)]) -> Arc<Node> {
+fn insert_all_at(node: &Arc<Node>, entries: &[Entry]) -> Arc<Node> {
     let (Some((first, value)), Some((last, _))) = (entries.first(), entries.last()) else {
         return node.clone();
     };
