@@ -190,7 +190,7 @@ mod tests {
                 },
                 "attack: 2 attacks for 1 liar, so nobody would do inf",
             ),
-            (|c| c.byzantine = Share::Percent(2.0), "byzantine: 2% of 8 nodes is nobody"),
+            (|c| c.byzantine = Share::Percent(2.0), "byzantine: 2% of 8 nodes is no node at all"),
             (|c| c.period = Span(5_000_000), "period: needs virtual time"),
             (|c| c.attest = false, "attest: only nodes with data"),
             (|c| c.metrics = Metrics::Sample(9), "metrics: there are only 8 nodes"),
@@ -214,7 +214,7 @@ mod tests {
             ),
             (
                 |c| c.retract = ["3@4", "3@6"].map(|r| r.parse().expect("a node")).to_vec(),
-                "retract: node 3 has nothing to retract a second time",
+                "retract: node 3 has nothing left to retract a second time",
             ),
         ];
         for (change, expected) in cases {

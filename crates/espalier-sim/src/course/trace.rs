@@ -136,7 +136,7 @@ mod tests {
             ("1 2", "line 1: not ROUND NODE"),
             ("0 2 join", "the round"),
             ("1 8 join", "0 to 7"),
-            ("\n1 2 die", "line 2: a change is"),
+            ("\n1 2 die", "line 2: the change must be"),
             ("1 2 leave\n1,,leave", "line 2: a comma without a value"),
         ] {
             let error = all(text).expect_err(text).to_string();
@@ -172,19 +172,19 @@ mod tests {
             ),
             (
                 "9 1 restart\n3 1 leave",
-                "trace.txt, line 1: node 1 left in line 2: only join is next",
+                "trace.txt, line 1: node 1 left in line 2; only join can follow",
             ),
             (
                 "3 1 crash\n5 1 crash",
-                "trace.txt, line 2: node 1 crashed in line 1: only restart is next",
+                "trace.txt, line 2: node 1 crashed in line 1; only restart can follow",
             ),
             (
                 "3 1 crash\n5 1 leave",
-                "trace.txt, line 2: node 1 crashed in line 1: only restart is next",
+                "trace.txt, line 2: node 1 crashed in line 1; only restart can follow",
             ),
             (
                 "3 1 crash\n5 1 join",
-                "trace.txt, line 2: node 1 crashed in line 1: only restart is next",
+                "trace.txt, line 2: node 1 crashed in line 1; only restart can follow",
             ),
             ("3 1 leave\n21 2 crash", "trace.txt, line 2: round 21 is after the last one, 20"),
             ("20.5 2 leave", "trace.txt, line 1: round 20.5 is after the last one, 20"),
