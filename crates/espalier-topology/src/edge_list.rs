@@ -65,7 +65,7 @@ pub enum EdgeListProblem {
     #[error(transparent)]
     Field(#[from] EmptyField),
     /// The list has no edges.
-    #[error("no edges; give each of them a line for each of them, as in \"0 1\"")]
+    #[error("no edges; give each edge a line, as in \"0 1\"")]
     Empty,
     /// A line does not have exactly two words.
     #[error("{} where two node numbers are expected, as in \"0 1\"", count(*words, "word"))]

@@ -155,7 +155,7 @@ fn comparisons_that_make_no_sense_are_refused() {
     let good = all_of(network(6, "ring"), None, 1);
     let with = |network: Config| ExchangesConfig { network, ..good.clone() };
     let liars = with(Config { byzantine: Share::Count(1), ..good.network.clone() });
-    assert!(refused(liars).starts_with("byzantine: does not go"));
+    assert!(refused(liars).starts_with("byzantine: cannot be used"));
     let late = with(Config { late_joiners: "1@3".parse().ok(), ..good.network.clone() });
     assert!(refused(late).starts_with("late_joiners"));
     let slow = with(Config { latency: "constant:1s".parse().unwrap(), ..good.network.clone() });

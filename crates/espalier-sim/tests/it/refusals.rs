@@ -36,7 +36,7 @@ fn numbers_out_of_range() {
     for nodes in [0, 1, MAX_NODES + 1] {
         check(Config { nodes, ..small() }, "nodes", "2 to 100000");
     }
-    check(Config { rounds: 0, ..small() }, "rounds", "at least 1");
+    check(Config { rounds: 0, ..small() }, "rounds", "must be 1 to");
     for p in [-0.1, 1.5, f64::NAN, f64::INFINITY] {
         check(Config { loss: p, ..small() }, "loss", "from 0 to 1");
         check(Config { duplicate: p, ..small() }, "duplicate", "from 0 to 1");

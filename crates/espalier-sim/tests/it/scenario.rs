@@ -234,14 +234,14 @@ fn settings_without_effect_are_named() {
         )
     };
     for (settings, part) in [
-        ("attack = \"nan\"", "line 7: `attack`: nobody is there"),
+        ("attack = \"nan\"", "line 7: `attack`: there are no liars"),
         ("attest = false", "line 7: `attest`: only nodes with data"),
         ("period = \"5s\"", "line 7: `period`: needs virtual time"),
         ("outage = \"0@30..40\"", "line 7: `outage`: round 30 is after"),
         ("retract = [\"1@2\", \"1@4\"]", "line 7: `retract`: node 1 has nothing"),
-        ("byzantine = \"1%\"", "line 7: `byzantine`: 1% of 8 nodes is nobody"),
+        ("byzantine = \"1%\"", "line 7: `byzantine`: 1% of 8 nodes is no node at all"),
         ("topology = \"ring\"\nvary.topology = [\"star\"]", "line 7: `topology` is set twice"),
-        ("attack = \"nan\"\nvary.byzantine = [0, \"0%\"]", "line 7: `attack`: nobody is there"),
+        ("attack = \"nan\"\nvary.byzantine = [0, \"0%\"]", "line 7: `attack`: there are no liars"),
     ] {
         let error = parse(&text(settings)).expect_err(settings).to_string();
         assert!(error.contains(part), "{settings}: {error}");
@@ -279,7 +279,7 @@ fn what_is_no_scenario_report_is_refused() {
 /// Files that are wrong: the line that is named, and what the message must say.
 const WRONG: &[(&str, usize, &[&str])] = &[
     ("", 1, &["`title` is missing"]),
-    ("title = 3", 1, &["`title` is a text in quotes", "integer"]),
+    ("title = 3", 1, &["`title` must be text in quotes", "integer"]),
     ("title = \"t\"\nseeds = 2\nruns = 3", 3, &["`runs`", "did you mean `run`?"]),
     ("title = \"t\"", 1, &["`seeds` is missing", "seeds = 20"]),
     ("title = \"t\"\nseeds = 0", 2, &["1 to 10000"]),
@@ -310,7 +310,7 @@ const WRONG_SETTINGS: &[(&str, &[&str])] = &[
     ("nodes = -3", &["`nodes`", "whole number"]),
     ("nodes = 2.5", &["`nodes`", "whole number"]),
     ("nodes = 1", &["`nodes`: must be 2 to 100000, not 1"]),
-    ("loss = 7", &["`loss`: is a probability"]),
+    ("loss = 7", &["`loss`: must be a probability"]),
     ("loss = nan", &["`loss`", "not a finite number"]),
     ("loss = \"half\"", &["`loss`", "expected a number", "such as 0.0"]),
     ("until_converged = \"yes\"", &["`until_converged`", "true or false"]),

@@ -12,14 +12,14 @@ fn faults_have_their_line() {
     let cases = [
         ("0 1\n1", 2, "1 word where"),
         ("0 1 2", 1, "3 words where"),
-        ("# x\n\n0 x", 3, "\"x\" is no node number"),
+        ("# x\n\n0 x", 3, "\"x\" is not a node number"),
         ("0 -1", 1, "digits only"),
         ("0 +1", 1, "digits only"),
         ("0 1.5", 1, "digits only"),
         ("0 99999999999999999999999999", 1, "digits only"),
         ("0 18446744073709551615", 1, "0 to 3"),
         ("0 4294967297", 1, "0 to 3"),
-        ("0 4", 1, "node 4 does not exist; with 4 nodes they are 0 to 3"),
+        ("0 4", 1, "node 4 does not exist; 4 nodes are numbered 0 to 3"),
         ("0 1\n2 2", 2, "connected to itself"),
         ("0 1\n2 3\n1 0", 3, "already on line 1"),
         ("0 1\n0 1\n0 1\n", 2, "already on line 1"),
@@ -40,10 +40,7 @@ fn faults_have_their_line() {
 fn a_list_without_edges_says_so() {
     for text in ["", "\n", "# 0 1\n"] {
         let error = parse_edge_list(text, 4).unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "edge list: no edges; give each of them a line for each of them, as in \"0 1\""
-        );
+        assert_eq!(error, "edge list: no edges; give each edge a line, as in \"0 1\"");
     }
 }
 
