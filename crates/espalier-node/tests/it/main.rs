@@ -2,4 +2,5 @@
 
 mod driver;
 mod durable;
+mod fetch;
 mod links;

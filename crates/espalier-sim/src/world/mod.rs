@@ -148,8 +148,7 @@ impl World {
     /// What a node lets out of what its replica wants to send.
     fn let_out(&mut self, from: usize, effects: Vec<Effect>, out: &mut Outbox<Payload>) {
         for effect in self.behaviours[from].let_out(effects) {
-            let (Effect::Send { to, .. } | Effect::Provide { to, .. }) = &effect;
-            let Some(&to) = self.index.get(to) else { continue };
+            let Some(&to) = self.index.get(&effect.peer()) else { continue };
             let payload = match effect {
                 Effect::Send { frame, .. } => Payload::Frame(frame),
                 Effect::Provide { contents, .. } => {
@@ -157,6 +156,8 @@ impl World {
                     let parcel = self.behaviours[from].parcel(replica, &contents);
                     parcel.map_or(Payload::Tensors(contents), Payload::Parcel)
                 }
+                // Peers send tensors; nobody fetches them.
+                Effect::Fetch { .. } => continue,
             };
             out.push((to, payload));
         }
