@@ -24,7 +24,8 @@ pub enum NodeTensors {
     Pulled,
 }
 
-/// The pace of a node, and what its driver does for it. All numbers of ticks are at least one in effect.
+/// The pace of a node, and what its driver does for it. All numbers of ticks are at least one in
+/// effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NodeConfig {
     /// Who decides when an exchange begins.
@@ -46,8 +47,8 @@ pub struct NodeConfig {
 }
 
 impl Default for NodeConfig {
-    /// Tensors that peers send, a tick of a second, four exchanges in a tick, patience for five ticks, a probe every ten,
-    /// and pauses up to five minutes.
+    /// Tensors that peers send, a tick of a second, four exchanges in a tick, patience for five
+    /// ticks, a probe every ten, and pauses up to five minutes.
     fn default() -> Self {
         Self {
             schedule: NodeSchedule::Own,

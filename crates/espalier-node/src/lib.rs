@@ -47,16 +47,22 @@
 //!    [`NodeInput::Tick`] once at the beginning, and then at the times of [`NodeOutput::WakeAt`].
 //!
 //! Messages may be lost, repeated and reordered: the exchanges repair it.
+//!
+//! With the feature `trees`, fresh operations can be broadcast to everybody at once: `Trees`.
 
 mod config;
 mod gate;
 mod io;
 mod links;
 mod node;
+#[cfg(feature = "trees")]
+mod trees;
 
 pub use config::{NodeConfig, NodeSchedule, NodeTensors};
 pub use io::{Command, NodeEvent, NodeInput, NodeOutput};
 pub use node::Node;
+#[cfg(feature = "trees")]
+pub use trees::{Trees, TreesConfig, TreesInput, TreesOutput, TreesTimer};
 
 // What the examples and most callers need beside this crate.
 pub use espalier_identity as identity;

@@ -4,3 +4,5 @@ mod driver;
 mod durable;
 mod fetch;
 mod links;
+#[cfg(feature = "trees")]
+mod trees;

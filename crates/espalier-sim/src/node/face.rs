@@ -36,6 +36,10 @@ impl Face {
         Self { driver, logs, unwritten: Vec::new(), number: 0 }
     }
 
+    pub(crate) fn driver(&self) -> &Driver {
+        &self.driver
+    }
+
     pub(crate) fn replica(&self) -> &Replica {
         self.driver.replica()
     }

@@ -214,7 +214,7 @@ impl Population for World {
             Payload::Parcel(Parcel { envelope, tensors }) => {
                 NodeInput::Tensors { from: sender, envelope, tensors }
             }
-            Payload::Gossip(message) => return self.hear(from, to, &message, out),
+            Payload::Gossip(message) => return self.hear(from, to, message, out),
         };
         let (effects, admitted) = self.nodes[to].faces[face].handle(input);
         self.let_out(to, effects, out);
@@ -226,7 +226,8 @@ impl Population for World {
     }
 
     fn unreached(&mut self, from: usize, to: usize) -> Option<Timer> {
-        self.broadcast.as_mut()?.unreached(from, self.ids[to])
+        let driver = self.nodes[from].faces[0].driver();
+        self.broadcast.as_mut()?.unreached(from, self.ids[to], driver)
     }
 
     /// Tensors that are not inside a frame travel with a frame header and their address each.
@@ -321,7 +322,8 @@ impl Stage for World {
 
     /// Finds its place in the broadcast trees, if there are any.
     fn come(&mut self, node: usize) -> Vec<Timer> {
-        self.broadcast.as_mut().map(|trees| trees.come(node).into()).unwrap_or_default()
+        let driver = self.nodes[node].faces[0].driver();
+        self.broadcast.as_mut().map(|trees| trees.come(node, driver)).unwrap_or_default()
     }
 
     fn appear(&mut self, node: usize) -> Result<(), SimError> {
