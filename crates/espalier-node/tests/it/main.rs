@@ -6,3 +6,4 @@ mod fetch;
 mod links;
 #[cfg(feature = "trees")]
 mod trees;
+mod twin;

@@ -6,8 +6,6 @@ use crate::{key, model};
 use espalier_identity::{Digest, PeerId};
 use espalier_replica::{Draft, Effect, ExchangeMode, HEADER_LEN, Received, Replica, counting};
 
-/// The number of the message that asks for tensors.
-
 /// Replicas 1 and 2 with what author 0 contributed, and replica 3 with nothing.
 fn scene(inside: usize) -> ([Replica; 2], Replica) {
     let mut author = replica(key(0), 4, ExchangeMode::Delta);
