@@ -85,9 +85,10 @@ fn drive(pair: &mut [Replica; 2]) {
         pair[0].start(pair[1].id()).into_iter().map(|effect| (1, effect)).collect();
     while let Some((to, effect)) = turn.pop() {
         let from = pair[1 - to].id();
-        let received = match effect {
+        let received = match effect.asked_by_frame() {
             Effect::Send { frame, .. } => pair[to].receive(from, &frame).expect("honest frames"),
             Effect::Provide { contents, .. } => pair[to].tensors_stored(&contents),
+            Effect::Fetch { .. } => continue,
         };
         turn.extend(received.effects.into_iter().map(|effect| (1 - to, effect)));
     }

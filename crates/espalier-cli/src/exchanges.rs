@@ -126,7 +126,7 @@ fn row(result: &ProtocolResult, runs: usize) -> Vec<String> {
     let bytes = result.bytes.map_or("–".into(), |bytes| console::bytes(bytes.mean as u64));
     let yes = |is: bool| if is { "yes" } else { "no" }.to_owned();
     vec![
-        result.protocol.to_string(),
+        result.protocol.clone(),
         until,
         of(&result.messages, 0),
         bytes,

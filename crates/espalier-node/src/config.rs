@@ -12,11 +12,26 @@ pub enum NodeSchedule {
     Commanded,
 }
 
-/// The pace of a node. All numbers of ticks are at least one in effect.
+/// How large tensors get to a node that lacks them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum NodeTensors {
+    /// The peer sends them: the node asks by a frame, and the peer's node answers with
+    /// `Effect::Provide`.
+    #[default]
+    Pushed,
+    /// The driver gets them: the node says `Effect::Fetch`, and the driver fetches from the store
+    /// of the peer. The peer's node takes no part in it.
+    Pulled,
+}
+
+/// The pace of a node, and what its driver does for it. All numbers of ticks are at least one in
+/// effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NodeConfig {
     /// Who decides when an exchange begins.
     pub schedule: NodeSchedule,
+    /// How large tensors get here.
+    pub tensors: NodeTensors,
     /// How long a tick is. In a tick at most one exchange begins over each link, and the budgets
     /// for what others send are filled again once. If it is zero, every input `Tick` begins one.
     pub tick: Duration,
@@ -32,11 +47,12 @@ pub struct NodeConfig {
 }
 
 impl Default for NodeConfig {
-    /// A tick of a second, four exchanges in a tick, patience for five ticks, a probe every ten,
-    /// and pauses up to five minutes.
+    /// Tensors that peers send, a tick of a second, four exchanges in a tick, patience for five
+    /// ticks, a probe every ten, and pauses up to five minutes.
     fn default() -> Self {
         Self {
             schedule: NodeSchedule::Own,
+            tensors: NodeTensors::Pushed,
             tick: Duration::from_secs(1),
             fanout: 4,
             patience: 5,

@@ -40,7 +40,8 @@ impl Gate {
         self.written
     }
 
-    fn is_open(&self) -> bool {
+    /// Whether everything that is our own is durable.
+    pub(crate) fn is_open(&self) -> bool {
         self.durable >= self.own
     }
 
@@ -73,10 +74,7 @@ impl Gate {
 
     /// Drops what waits for a peer that is gone.
     pub(crate) fn forget(&mut self, peer: &PeerId) {
-        self.waiting.retain(|effect| {
-            let (Effect::Send { to, .. } | Effect::Provide { to, .. }) = effect;
-            to != peer
-        });
+        self.waiting.retain(|effect| effect.peer() != *peer);
         self.len = self.waiting.iter().map(len).sum();
     }
 }
@@ -84,6 +82,6 @@ impl Gate {
 fn len(effect: &Effect) -> usize {
     EACH + match effect {
         Effect::Send { frame, .. } => frame.len(),
-        Effect::Provide { contents, .. } => contents.len() * 32,
+        Effect::Provide { contents, .. } | Effect::Fetch { contents, .. } => contents.len() * 32,
     }
 }

@@ -62,7 +62,7 @@ pub enum NodeOutput {
         /// New operations, each of them verified.
         ops: Delta,
     },
-    /// Send a frame, or tensors that are here. Both may be lost.
+    /// Send a frame or tensors that are here, or fetch tensors that are not. All of it may fail.
     Effect(Effect),
     /// Give the node a [`NodeInput::Tick`] at this time. A later instruction replaces an earlier
     /// one.

@@ -9,7 +9,8 @@
 //!  transport ── Frame, Tensors ──►┌────────────────┐──► Effect: send ───► transport
 //!            ── PeerUp, PeerDown ►│      Node      │        ▲
 //!                                 │                │        │ held back while anything that
-//!    storage ── Persisted(n) ────►│  replica       │        │ this node signed is not durable
+//!                                 │                │        │ this node signed is not durable
+//!    storage ── Persisted(n) ────►│  replica       │──► Effect: fetch ──► storage
 //!            ── TensorsStored ───►│  links: whom   │
 //!                                 │   to ask, when │──► Persist(n, operations) ──► storage
 //!      clock ── Tick ────────────►│  gate: durable │──► WakeAt(time) ──► clock
@@ -37,22 +38,31 @@
 //!    [`NodeInput::Persisted`]. If the disk fails, never say it: nothing that was signed since has
 //!    left the node, so the node can be made again from what is durable.
 //! 3. Check who sends: `from` is the key of the peer that the transport has authenticated.
-//! 4. Hash tensors before [`NodeInput::TensorsStored`], or hand over bytes as
+//! 4. Carry out `Effect::Fetch`, if the driver itself is to get the tensors that the node lacks
+//!    ([`NodeTensors::Pulled`]). A fetch that fails needs no report: it is asked for again.
+//!    Otherwise peers send them, and there is no such effect.
+//! 5. Hash tensors before [`NodeInput::TensorsStored`], or hand over bytes as
 //!    [`NodeInput::Tensors`].
-//! 5. Say [`NodeInput::PeerUp`] for each peer that can be reached: only those are asked. Say
+//! 6. Say [`NodeInput::PeerUp`] for each peer that can be reached: only those are asked. Say
 //!    [`NodeInput::Tick`] once at the beginning, and then at the times of [`NodeOutput::WakeAt`].
 //!
 //! Messages may be lost, repeated and reordered: the exchanges repair it.
+//!
+//! With the feature `trees`, fresh operations can be broadcast to everybody at once: `Trees`.
 
 mod config;
 mod gate;
 mod io;
 mod links;
 mod node;
+#[cfg(feature = "trees")]
+mod trees;
 
-pub use config::{NodeConfig, NodeSchedule};
+pub use config::{NodeConfig, NodeSchedule, NodeTensors};
 pub use io::{Command, NodeEvent, NodeInput, NodeOutput};
 pub use node::Node;
+#[cfg(feature = "trees")]
+pub use trees::{Trees, TreesConfig, TreesInput, TreesOutput, TreesTimer};
 
 // What the examples and most callers need beside this crate.
 pub use espalier_identity as identity;

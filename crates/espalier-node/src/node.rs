@@ -1,6 +1,6 @@
 //! The node itself.
 
-use crate::config::{NodeConfig, NodeSchedule};
+use crate::config::{NodeConfig, NodeSchedule, NodeTensors};
 use crate::gate::Gate;
 use crate::io::{Command, NodeEvent, NodeInput, NodeOutput};
 use crate::links::Links;
@@ -52,6 +52,12 @@ impl Node {
     #[must_use]
     pub fn state(&self) -> &MergeState {
         self.replica.state()
+    }
+
+    /// Whether everything that this node has signed is durable.
+    #[must_use]
+    pub fn is_durable(&self) -> bool {
+        self.gate.is_open()
     }
 
     /// Takes one input. `now` is the time since any moment that is the same for all calls; it must
@@ -199,7 +205,13 @@ impl Node {
 
     fn send(&mut self, effects: Vec<Effect>, out: &mut Vec<NodeOutput>) {
         for effect in effects {
-            self.gate.pass(effect, out);
+            match (effect, self.config.tensors) {
+                // It tells nobody of an own operation, so it need not wait for the disk.
+                (fetch @ Effect::Fetch { .. }, NodeTensors::Pulled) => {
+                    out.push(NodeOutput::Effect(fetch));
+                }
+                (effect, _) => self.gate.pass(effect.asked_by_frame(), out),
+            }
         }
     }
 

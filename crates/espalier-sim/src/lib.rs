@@ -10,6 +10,7 @@
 //! * [`verify_report`]: runs a report's configuration again and compares.
 //! * [`Scenario`]: several runs over several seeds, from a file. [`run_scenario`]: compares them.
 //! * [`run_exchanges`]: compares ways to spread contributions.
+//! * [`run_protocol`]: the same for your own way, an [`ExchangeProtocol`].
 //! * [`run_rounds`]: counts rounds until all nodes agree, compared with a reference and theory.
 //! * [`vectors`]: golden values that tell whether a machine computes the specified bits.
 //!
@@ -69,7 +70,8 @@ pub use harness::{simulate, simulate_watched};
 pub use lab::configs::configs_of_report;
 pub use lab::estimate::{Estimate, Frequency, Interval, Sample};
 pub use lab::exchanges::{
-    Exchanges, ExchangesConfig, LeftOut, Protocol, ProtocolResult, ProtocolRun, run_exchanges,
+    ExchangeProtocol, Exchanges, ExchangesConfig, LeftOut, Letter, Protocol, ProtocolNode,
+    ProtocolResult, ProtocolRun, run_exchanges, run_protocol,
 };
 pub use lab::grid::{
     Accuracy, Cell, CellResult, GRID_CSV, GRID_FILES, GRID_HTML, GRID_JSON, Grid, GridConfig,

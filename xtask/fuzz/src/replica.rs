@@ -44,7 +44,7 @@ fn answer(received: &Result<Received, ReceiveError>) -> usize {
     let effects = received.iter().flat_map(|received| &received.effects);
     let len = |effect: &Effect| match effect {
         Effect::Send { frame, .. } => frame.len(),
-        Effect::Provide { contents, .. } => 32 * contents.len(),
+        Effect::Provide { contents, .. } | Effect::Fetch { contents, .. } => 32 * contents.len(),
     };
     let len = effects.map(len).sum();
     assert!(len < MAX_ANSWER, "an answer of {len} bytes");

@@ -73,7 +73,7 @@ pub(crate) fn messages() -> Samples {
             while !mail.is_empty() {
                 let (from, effect) = mail.remove(0);
                 let to = 1 - from;
-                let received = match effect {
+                let received = match effect.asked_by_frame() {
                     Effect::Send { frame, .. } => {
                         samples.push([&[kind as u8], &frame[HEADER_LEN..]].concat());
                         nodes[to].receive(other(to), &frame).unwrap_or_default()
@@ -86,6 +86,7 @@ pub(crate) fn messages() -> Samples {
                         }
                         nodes[to].tensors_stored(&contents)
                     }
+                    Effect::Fetch { .. } => continue,
                 };
                 mail.extend(received.effects.into_iter().map(|effect| (to, effect)));
             }

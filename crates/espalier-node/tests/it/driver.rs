@@ -1,7 +1,7 @@
 //! A small world: nodes with disks, and mail that is lost, doubled, reordered and late.
 
 use espalier_identity::{Digest, Keypair, PeerId};
-use espalier_node::{Node, NodeConfig, NodeEvent, NodeInput, NodeOutput};
+use espalier_node::{Node, NodeConfig, NodeEvent, NodeInput, NodeOutput, NodeTensors};
 use espalier_replica::{
     Draft, Effect, ExchangeMode, MergeState, Policy, PolicySpec, Replica, SignedOp,
 };
@@ -19,6 +19,8 @@ pub(crate) struct Weather {
     pub(crate) late: u64,
     /// Of a disk to take its time at a step.
     pub(crate) slow: u64,
+    /// Of a fetch of tensors to fail.
+    pub(crate) failing: u64,
 }
 
 /// A machine: a node while it runs, and what its disk holds.
@@ -33,12 +35,16 @@ pub(crate) struct Machine {
     /// The tensors on the disk.
     tensors: BTreeMap<Digest, Content>,
     models: u32,
+    /// Whether its disk has stopped working.
+    pub(crate) is_stuck: bool,
 }
 
 #[derive(Debug, Clone)]
 enum Mail {
     Frame(Vec<u8>),
     Tensors(Vec<(Digest, Content)>),
+    /// Tensors that a driver fetched.
+    Fetched(Vec<(Digest, Content)>),
 }
 
 #[derive(Debug)]
@@ -53,8 +59,18 @@ pub(crate) struct World {
     pub(crate) events: Vec<(usize, NodeEvent)>,
     /// How many frames were sent.
     pub(crate) frames: usize,
+    /// How many tensors were sent by peers, and how many fetched.
+    pub(crate) pushed: usize,
+    pub(crate) pulled: usize,
     /// Whether drivers say `Persisted` before it is true: the mistake that the gate is there for.
     pub(crate) hasty: bool,
+}
+
+impl Machine {
+    /// Whether its disk has something to make durable, and can.
+    fn has_work(&self) -> bool {
+        !self.is_stuck && !self.written.is_empty()
+    }
 }
 
 impl World {
@@ -64,11 +80,9 @@ impl World {
         let spec = PolicySpec { roster, ..PolicySpec::any_schema() };
         let policy = Policy::new(spec).expect("a policy");
         let machine = |key: Keypair| {
-            let replica =
-                Replica::new(key.clone(), MergeState::new(policy.clone()), ExchangeMode::Delta);
-            let node = Node::new(replica, config);
+            let node = boot(key.clone(), MergeState::new(policy.clone()), config);
             let (disk, written, tensors) = (Vec::new(), VecDeque::new(), BTreeMap::new());
-            Machine { key, node, disk, written, tensors, models: 0 }
+            Machine { key, node, disk, written, tensors, models: 0, is_stuck: false }
         };
         let machines = keys.into_iter().map(machine).collect();
         let mut world = Self {
@@ -81,6 +95,8 @@ impl World {
             now: Duration::ZERO,
             events: Vec::new(),
             frames: 0,
+            pushed: 0,
+            pulled: 0,
             hasty: false,
         };
         (0..count.into()).for_each(|at| world.wake(at));
@@ -137,8 +153,12 @@ impl World {
                 NodeOutput::Effect(Effect::Provide { to, contents }) => {
                     let store = self.machines[at].node.state().arena().store().clone();
                     let bytes = |digest| Some((digest, store.get(&digest)?));
-                    let tensors = contents.into_iter().filter_map(bytes).collect();
+                    let tensors: Vec<_> = contents.into_iter().filter_map(bytes).collect();
+                    self.pushed += tensors.len();
                     self.post(at, to, &Mail::Tensors(tensors));
+                }
+                NodeOutput::Effect(Effect::Fetch { from, contents }) => {
+                    self.fetch(at, from, &contents);
                 }
                 NodeOutput::Tell(event) => self.events.push((at, event)),
                 _ => {}
@@ -147,13 +167,29 @@ impl World {
     }
 
     fn post(&mut self, from: usize, to: PeerId, mail: &Mail) {
-        let to = (0..self.machines.len()).find(|at| self.id(*at) == to).expect("a peer");
+        let to = self.place(to);
         let Weather { loss, double, .. } = self.weather;
         for _ in 0..1 + usize::from(self.dice.percent(double)) {
             if !self.dice.percent(loss) {
                 self.mail.push_back((from, to, mail.clone()));
             }
         }
+    }
+
+    /// Gets what a peer's store has, unless that fails. Then nobody is told.
+    fn fetch(&mut self, at: usize, from: PeerId, contents: &[Digest]) {
+        let from = self.place(from);
+        let has = &self.machines[from].tensors;
+        let bytes = |digest: &Digest| Some((*digest, has.get(digest)?.clone()));
+        let tensors: Vec<_> = contents.iter().filter_map(bytes).collect();
+        if !self.dice.percent(self.weather.failing) && !tensors.is_empty() {
+            self.pulled += tensors.len();
+            self.mail.push_back((from, at, Mail::Fetched(tensors)));
+        }
+    }
+
+    fn place(&self, peer: PeerId) -> usize {
+        (0..self.machines.len()).find(|at| self.id(*at) == peer).expect("a peer")
     }
 
     /// Makes durable what a machine has written, or the first part of it.
@@ -173,8 +209,7 @@ impl World {
             state.arena().store().put(content.clone());
         }
         state.apply(machine.disk.clone()).expect("what was durable");
-        let replica = Replica::new(machine.key.clone(), state, ExchangeMode::Delta);
-        machine.node = Node::new(replica, self.config);
+        machine.node = boot(machine.key.clone(), state, self.config);
         self.mail.retain(|(_, to, _)| *to != at);
         for peer in (0..self.machines.len()).filter(|peer| *peer != at) {
             let peer_id = self.id(at);
@@ -189,8 +224,7 @@ impl World {
         let mut postponed = 0;
         loop {
             for at in 0..self.machines.len() {
-                while !self.machines[at].written.is_empty() && !self.dice.percent(self.weather.slow)
-                {
+                while self.machines[at].has_work() && !self.dice.percent(self.weather.slow) {
                     self.sync(at);
                 }
             }
@@ -210,7 +244,7 @@ impl World {
         let sender = self.id(from);
         match mail {
             Mail::Frame(frame) => self.handle(to, NodeInput::Frame { from: sender, frame }),
-            Mail::Tensors(tensors) => {
+            Mail::Tensors(tensors) | Mail::Fetched(tensors) => {
                 let addresses = tensors.iter().map(|(digest, _)| *digest).collect();
                 for (digest, content) in tensors {
                     self.machines[to].node.state().arena().store().put(content.clone());
@@ -233,4 +267,13 @@ impl World {
     pub(crate) fn convictions(&self) -> usize {
         self.machines.iter().map(|m| m.node.state().evidence().convicted().len()).max().unwrap_or(0)
     }
+}
+
+/// A node; where drivers fetch, no tensors travel inside frames.
+fn boot(key: Keypair, state: MergeState, config: NodeConfig) -> Node {
+    let mut replica = Replica::new(key, state, ExchangeMode::Delta);
+    if config.tensors == NodeTensors::Pulled {
+        replica.set_inline_limit(0);
+    }
+    Node::new(replica, config)
 }

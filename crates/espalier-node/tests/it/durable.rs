@@ -13,7 +13,7 @@ use std::time::Duration;
 fn run(seed: u64, hasty: bool) -> (bool, usize) {
     let mut world = World::new(4, NodeConfig::default(), seed);
     world.hasty = hasty;
-    world.weather = Weather { loss: 10, double: 10, late: 20, slow: 97 };
+    world.weather = Weather { loss: 10, double: 10, late: 20, slow: 97, failing: 0 };
     for _ in 0..30 {
         for at in 0..4 {
             if world.dice.percent(15) {

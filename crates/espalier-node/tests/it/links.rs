@@ -23,7 +23,7 @@ fn news_reach_everybody_and_then_it_is_quiet() {
 fn everybody_ends_equal_whatever_the_weather() {
     for seed in 0..40 {
         let mut world = World::new(5, NodeConfig::default(), seed);
-        world.weather = Weather { loss: 20, double: 20, late: 30, slow: 30 };
+        world.weather = Weather { loss: 20, double: 20, late: 30, slow: 30, failing: 0 };
         for round in 0..10 {
             world.contribute(round % 5);
             world.tick();

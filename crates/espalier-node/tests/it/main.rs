@@ -2,4 +2,8 @@
 
 mod driver;
 mod durable;
+mod fetch;
 mod links;
+#[cfg(feature = "trees")]
+mod trees;
+mod twin;

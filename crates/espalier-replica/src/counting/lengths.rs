@@ -1,11 +1,14 @@
 //! How long frames are, from counts.
 
 use crate::counting::gain::Gain;
+use crate::signed::op::SignedOp;
 use crate::signed::policy::Policy;
+use crate::wire::batch::Batch;
+use crate::wire::compact::Sent;
 use crate::wire::frame::HEADER_LEN;
 use crate::wire::message;
 use crate::wire::packing::position_len;
-use espalier_identity::PeerId;
+use espalier_identity::{PeerId, Signature};
 
 const HEADER: u64 = HEADER_LEN as u64;
 /// The number of a variant, and whether an option is there.
@@ -41,6 +44,15 @@ pub fn delta_len(relay: u64, seen: Option<u64>, gain: &Gain) -> u64 {
         }
     };
     HEADER + TAG + list_len(batch, batch) + TAG + seen.map_or(0, |seen| seen + BARE)
+}
+
+/// How many bytes the operations take in a message of `relay`, packed in this order and without
+/// their tensors; none if there are none.
+#[must_use]
+pub fn batch_len(policy: &Policy, relay: &PeerId, ops: &[SignedOp]) -> u64 {
+    let (relay, signature) = (*relay, Signature::from_bytes([0; SIGNATURE as usize]));
+    let sent = ops.iter().map(|op| Sent::new(op.clone(), None)).collect();
+    Batch { relay, signature, sent }.pack(policy).bytes().len() as u64
 }
 
 /// How long a key is in a batch under a policy.

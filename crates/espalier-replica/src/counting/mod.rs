@@ -27,5 +27,6 @@ pub(crate) mod tally;
 
 pub use gain::Gain;
 pub use lengths::{
-    HELLO_LEN, SAME_LEN, delta_len, differs_len, inside_len, key_len, tensors_len, want_len,
+    HELLO_LEN, SAME_LEN, batch_len, delta_len, differs_len, inside_len, key_len, tensors_len,
+    want_len,
 };

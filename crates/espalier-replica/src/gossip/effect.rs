@@ -41,6 +41,42 @@ pub enum Effect {
         /// The addresses of the tensors, ascending.
         contents: Vec<Digest>,
     },
+    /// Get tensors that this replica lacks, and report them by
+    /// [`Replica::tensors_stored`](crate::Replica::tensors_stored) or
+    /// [`Replica::receive_tensors`](crate::Replica::receive_tensors). A driver pulls them from its
+    /// blob store's peers, or asks `from` to send them: [`Effect::asked_by_frame`].
+    ///
+    /// A fetch that fails needs no report. What has not come within a whole tick is fetched again
+    /// from every peer that an exchange begins with, so a fetch may also name what is still on its
+    /// way: then `from` is one more source, not one more fetch.
+    Fetch {
+        /// A peer that has them, or waits for them itself.
+        from: PeerId,
+        /// The addresses of the tensors, ascending.
+        contents: Vec<Digest>,
+    },
+}
+
+impl Effect {
+    /// The peer that it is about.
+    #[must_use]
+    pub fn peer(&self) -> PeerId {
+        match self {
+            Self::Send { to: peer, .. }
+            | Self::Provide { to: peer, .. }
+            | Self::Fetch { from: peer, .. } => *peer,
+        }
+    }
+
+    /// Turns a fetch into a frame that asks the peer to send the tensors: its replica answers with
+    /// [`Effect::Provide`], now or when it has them. Leaves other effects as they are.
+    #[must_use]
+    pub fn asked_by_frame(self) -> Self {
+        match self {
+            Self::Fetch { from, contents } => send(from, &Message::Want { contents }),
+            other => other,
+        }
+    }
 }
 
 /// What a frame or tensors led to.

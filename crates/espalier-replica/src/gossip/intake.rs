@@ -1,7 +1,7 @@
 //! Taking in what arrived: budgets, strangers, batches that wait for their tensors, and what to ask
 //! for.
 
-use crate::gossip::effect::{Effect, ReceiveError, Received, send};
+use crate::gossip::effect::{Effect, ReceiveError, Received};
 use crate::gossip::strangers::MAX_POOL_PER_PEER;
 use crate::gossip::waiting::Waiting;
 use crate::gossip::{MAX_COUNTED, Replica};
@@ -13,7 +13,7 @@ use crate::state::apply::{Candidate, Checks, Prepared};
 use crate::wire::batch::Packed;
 use crate::wire::compact::Sent;
 use crate::wire::frame::MAX_MESSAGE_LEN;
-use crate::wire::message::{MAX_IDS, Message};
+use crate::wire::message::MAX_IDS;
 use crate::wire::parcel::Parcel;
 use espalier_identity::{Digest, PeerId, canonical};
 use espalier_lattice::Dot;
@@ -52,6 +52,10 @@ fn unpack_some(parcel: &Parcel<'_>, strangers: &[usize]) -> Vec<SignedOp> {
         some.extend(parcel.unpack(*number).map(|sent| sent.signed));
     }
     some
+}
+
+fn fetch(from: PeerId, contents: Vec<Digest>) -> Option<Effect> {
+    (!contents.is_empty()).then_some(Effect::Fetch { from, contents })
 }
 
 impl Replica {
@@ -126,25 +130,25 @@ impl Replica {
     }
 
     /// The tensors for which operations have waited too long, and those that the state lacks, to be
-    /// asked for from anybody.
-    pub(crate) fn still_missing(&self) -> Option<Message<'static>> {
+    /// fetched from any peer.
+    pub(crate) fn fetch_missing(&self, from: PeerId) -> Option<Effect> {
         let missing = self.waiting.iter().flat_map(|waiting| &waiting.missing);
         let overdue = missing.filter(|content| self.in_flight.is_overdue(content));
         let overdue = overdue.chain(&self.lacking);
         let contents: BTreeSet<_> = overdue.copied().collect();
         let contents: Vec<_> = contents.into_iter().take(MAX_IDS).collect();
-        (!contents.is_empty()).then_some(Message::Want { contents })
+        fetch(from, contents)
     }
 
-    /// Asks a peer that begins an exchange for them, once a tick: whoever brought the operations
-    /// may be out of reach, and with them less has to succeed in a row.
-    pub(crate) fn ask_again(&mut self, from: PeerId) -> Option<Effect> {
-        let want = self.still_missing()?;
+    /// Fetches them from a peer that begins an exchange, once a tick: whoever brought the
+    /// operations may be out of reach, and with them less has to succeed in a row.
+    pub(crate) fn fetch_again(&mut self, from: PeerId) -> Option<Effect> {
+        let effect = self.fetch_missing(from)?;
         let first = self.asked.len() < MAX_COUNTED && self.asked.insert(from);
-        first.then(|| send(from, &want))
+        first.then_some(effect)
     }
 
-    /// Takes in a batch of operations. With `ask` it asks for the tensors that are lacking.
+    /// Takes in a batch of operations. With `ask` it fetches the tensors that are lacking.
     pub(crate) fn take(
         &mut self,
         from: PeerId,
@@ -246,8 +250,7 @@ impl Replica {
         // Where nobody is to be asked they are under way too.
         let contents = self.in_flight.ask(&missing);
         self.wait(Waiting { from, ops: rest, missing });
-        let want = (ask && !contents.is_empty()).then(|| send(from, &Message::Want { contents }));
-        let effects = want.into_iter().collect();
+        let effects = ask.then(|| fetch(from, contents)).flatten().into_iter().collect();
         Received { effects, admitted, ..Received::default() }
     }
 

@@ -182,7 +182,7 @@ impl Replica {
     /// Answers an exchange that a peer began by an interval. `news`: how far one has the log of the
     /// other is to be told. `silent`: there were no operations in it.
     fn answer(&mut self, from: PeerId, news: bool, silent: bool) -> Vec<Effect> {
-        let mut effects: Vec<_> = self.ask_again(from).into_iter().collect();
+        let mut effects: Vec<_> = self.fetch_again(from).into_iter().collect();
         let Some(answer) = self.interval(&from, Reply::Nothing) else {
             effects.push(self.hello(from));
             return effects;

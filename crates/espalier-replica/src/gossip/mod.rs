@@ -8,8 +8,10 @@
 //! B → A  Differs  how far I have seen            about one byte per author
 //! A → B  Delta    what you lack, how far I have seen
 //! B → A  Delta    what you lack
-//!    ⇄   Want and tensors by content hash, but for small ones: they came with their operations
+//!    ⇄   tensors by content hash, but for small ones: they came with their operations
 //! ```
+//!
+//! How large tensors get here is the driver's choice: see [`Effect::Fetch`].
 //!
 //! Between two who know how far the other is, exchanges by intervals need neither roots nor
 //! frontiers, see [`crate::gossip::interval`].
@@ -206,10 +208,9 @@ impl Replica {
         }
         // What is still lacking comes first: then it is there when how far this replica has seen is
         // told.
-        let want = self.still_missing().map(|want| send(peer, &want));
         let interval = self.interval(&peer, Reply::Interval);
         let begin = interval.map_or_else(|| self.hello(peer), |interval| send(peer, &interval));
-        want.into_iter().chain([begin]).collect()
+        self.fetch_missing(peer).into_iter().chain([begin]).collect()
     }
 
     /// Takes a frame from `from`.
@@ -296,8 +297,8 @@ impl Replica {
         let equal =
             equal || crate::mutants::Mutant::ShortRoots.looks_alike(&root, &self.state.ops_root());
         let answer = if equal { Message::Same } else { self.differs(from) };
-        let want = self.ask_again(from);
-        Ok(want.into_iter().chain([send(from, &answer)]).collect())
+        let fetch = self.fetch_again(from);
+        Ok(fetch.into_iter().chain([send(from, &answer)]).collect())
     }
 
     /// Takes how far somebody has seen who has other operations.

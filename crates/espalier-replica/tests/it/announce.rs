@@ -23,9 +23,10 @@ fn listener(i: u8) -> Replica {
     replica(key(i), 3, ExchangeMode::Delta)
 }
 
-/// The one frame that is to be sent to `to`.
+/// The one frame that is to be sent to `to`, or with which tensors are fetched from it.
 fn sent(received: &Received, to: usize) -> Vec<u8> {
-    match &received.effects[..] {
+    let effects: Vec<_> = received.effects.iter().cloned().map(Effect::asked_by_frame).collect();
+    match &effects[..] {
         [Effect::Send { to: peer, frame }] if *peer == address(to) => frame.clone(),
         effects => panic!("{effects:?}"),
     }

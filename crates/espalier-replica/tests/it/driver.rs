@@ -118,7 +118,7 @@ impl Net {
     }
 
     fn post(&mut self, from: usize, effects: Vec<Effect>) {
-        for effect in effects {
+        for effect in effects.into_iter().map(Effect::asked_by_frame) {
             let copies = 1 + usize::from(self.dice.percent(self.weather.double));
             for _ in 0..copies {
                 if self.dice.percent(self.weather.loss) {
@@ -133,6 +133,7 @@ impl Net {
                         assert!(!contents.is_empty(), "nothing is no effect");
                         (to, Payload::Tensors(contents.clone()))
                     }
+                    Effect::Fetch { .. } => unreachable!("asked by a frame"),
                 };
                 let to = usize::from(to.as_bytes()[0]);
                 // Whoever asked may be nobody here.

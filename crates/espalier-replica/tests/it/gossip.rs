@@ -146,11 +146,11 @@ proptest! {
     }
 }
 
-/// The tensors that the frames of `effects` ask for, as far as the driver can see: none of its own.
+/// How many tensors are offered.
 fn provided(effects: &[Effect]) -> usize {
     let count = |effect: &Effect| match effect {
         Effect::Provide { contents, .. } => contents.len(),
-        Effect::Send { .. } => 0,
+        Effect::Send { .. } | Effect::Fetch { .. } => 0,
     };
     effects.iter().map(count).sum()
 }
@@ -183,7 +183,7 @@ fn an_operation_waits_for_its_tensors_and_comes_with_the_next_exchange_if_they_a
     let [mut a, mut b] = [net.replicas[0].clone(), net.replicas[1].clone()];
     let mut inbox = vec![(0, a.start(address(1)))];
     while let Some((from, effects)) = inbox.pop() {
-        for effect in effects {
+        for effect in effects.into_iter().map(Effect::asked_by_frame) {
             if let Effect::Send { frame, .. } = effect {
                 let receiver = if from == 0 { &mut b } else { &mut a };
                 let received = receiver.receive(address(from), &frame).expect("honest");
@@ -214,7 +214,7 @@ fn a_contribution_that_replaces_itself_is_not_taken_without_its_tensors() {
     let effects = honest.start(address(0));
     let mut inbox = vec![(1, effects)];
     while let Some((from, effects)) = inbox.pop() {
-        for effect in effects {
+        for effect in effects.into_iter().map(Effect::asked_by_frame) {
             if let Effect::Send { frame, .. } = effect {
                 let receiver = if from == 1 { &mut liar } else { &mut honest };
                 let received = receiver.receive(address(from), &frame).expect("well formed");

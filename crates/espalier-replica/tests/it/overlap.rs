@@ -6,9 +6,6 @@ use crate::{key, model};
 use espalier_identity::{Digest, PeerId};
 use espalier_replica::{Draft, Effect, ExchangeMode, HEADER_LEN, Received, Replica, counting};
 
-/// The number of the message that asks for tensors.
-const WANT: u8 = 7;
-
 /// Replicas 1 and 2 with what author 0 contributed, and replica 3 with nothing.
 fn scene(inside: usize) -> ([Replica; 2], Replica) {
     let mut author = replica(key(0), 4, ExchangeMode::Delta);
@@ -33,15 +30,14 @@ fn contents(replica: &Replica) -> Vec<Digest> {
 fn frames(effects: &[Effect]) -> Vec<Vec<u8>> {
     let frame = |effect: &Effect| match effect {
         Effect::Send { frame, .. } => Some(frame.clone()),
-        Effect::Provide { .. } => None,
+        Effect::Provide { .. } | Effect::Fetch { .. } => None,
     };
     effects.iter().filter_map(frame).collect()
 }
 
-/// The one frame that is an answer, and does not ask for tensors.
+/// The one frame that is an answer.
 fn answer(to: &mut Replica, from: PeerId, frame: &[u8]) -> Vec<u8> {
     let mut frames = frames(&to.receive(from, frame).expect("in order").effects);
-    frames.retain(|frame| frame[HEADER_LEN] != WANT);
     assert_eq!(frames.len(), 1);
     frames.remove(0)
 }
@@ -54,39 +50,39 @@ fn tell(from: &mut Replica, i: usize, to: &mut Replica) -> Received {
     to.receive(address(i), &delta).expect("in order")
 }
 
-/// How many frames ask for tensors.
-fn wants(effects: &[Effect]) -> usize {
-    frames(effects).iter().filter(|frame| frame[HEADER_LEN] == WANT).count()
+/// How often tensors are to be fetched.
+fn fetches(effects: &[Effect]) -> usize {
+    effects.iter().filter(|effect| matches!(effect, Effect::Fetch { .. })).count()
 }
 
 #[test]
 fn what_one_peer_was_asked_for_nobody_else_is_asked_for() {
     let ([mut one, mut other], mut node) = scene(0);
-    assert_eq!(wants(&tell(&mut one, 1, &mut node).effects), 1);
-    assert_eq!(wants(&tell(&mut other, 2, &mut node).effects), 0, "the first one sends it");
-    assert_eq!(wants(&node.start(address(2))), 0);
+    assert_eq!(fetches(&tell(&mut one, 1, &mut node).effects), 1);
+    assert_eq!(fetches(&tell(&mut other, 2, &mut node).effects), 0, "the first one sends it");
+    assert_eq!(fetches(&node.start(address(2))), 0);
     // For a whole tick, which begins with the next one.
     node.tick();
-    assert_eq!(wants(&node.start(address(2))), 0);
-    assert_eq!(wants(&tell(&mut other, 2, &mut node).effects), 0);
+    assert_eq!(fetches(&node.start(address(2))), 0);
+    assert_eq!(fetches(&tell(&mut other, 2, &mut node).effects), 0);
     node.tick();
-    assert_eq!(wants(&node.start(address(2))), 1, "then everybody is");
-    assert_eq!(wants(&node.start(address(1))), 1);
-    assert_eq!(wants(&tell(&mut other, 2, &mut node).effects), 1);
+    assert_eq!(fetches(&node.start(address(2))), 1, "then everybody is");
+    assert_eq!(fetches(&node.start(address(1))), 1);
+    assert_eq!(fetches(&tell(&mut other, 2, &mut node).effects), 1);
     let contents = contents(&one);
     node.state().arena().store().put(one.state().arena().store().get(&contents[0]).expect("held"));
     assert_eq!(node.tensors_stored(&contents).admitted.len(), 1);
     node.tick();
-    assert_eq!(wants(&node.start(address(2))), 0, "it is here");
+    assert_eq!(fetches(&node.start(address(2))), 0, "it is here");
 }
 
 #[test]
 fn a_driver_that_knows_that_nothing_is_under_way_says_so() {
     let ([mut one, mut other], mut node) = scene(0);
-    assert_eq!(wants(&tell(&mut one, 1, &mut node).effects), 1);
+    assert_eq!(fetches(&tell(&mut one, 1, &mut node).effects), 1);
     node.lapse();
-    assert_eq!(wants(&node.start(address(2))), 1);
-    assert_eq!(wants(&tell(&mut other, 2, &mut node).effects), 1);
+    assert_eq!(fetches(&node.start(address(2))), 1);
+    assert_eq!(fetches(&tell(&mut other, 2, &mut node).effects), 1);
 }
 
 /// Whether how far a replica has seen goes with the wish for operations alone.
@@ -109,9 +105,9 @@ fn while_operations_are_under_way_others_send_theirs_without_tensors() {
     assert_eq!((counting::inside_len(&with_tensors), counting::inside_len(&bare)), (8, 0));
     assert!(bare.len() < with_tensors.len() + 32);
     let received = node.receive(address(1), &with_tensors).expect("in order");
-    assert_eq!((received.admitted.len(), wants(&received.effects)), (1, 0));
+    assert_eq!((received.admitted.len(), fetches(&received.effects)), (1, 0));
     let received = node.receive(address(2), &bare).expect("in order");
-    assert_eq!((received.admitted.len(), wants(&received.effects)), (0, 0), "all is here");
+    assert_eq!((received.admitted.len(), fetches(&received.effects)), (0, 0), "all is here");
     let hello = frames(&replica(key(0), 4, ExchangeMode::Delta).start(address(3))).remove(0);
     assert!(!is_bare(&answer(&mut node, address(1), &hello)), "nothing is under way");
     node.tick();

@@ -90,7 +90,7 @@ fn converse(node: &mut Replica, peer: PeerId, other: &mut Replica, came: &mut im
     let mut mail: VecDeque<_> = effects.map(|effect| (true, effect)).collect();
     while let Some((out, effect)) = mail.pop_front() {
         let (from, to) = if out { (&mut *node, &mut *other) } else { (&mut *other, &mut *node) };
-        let received = match effect {
+        let received = match effect.asked_by_frame() {
             Effect::Send { frame, .. } => to.receive(peer, &frame).expect("honest"),
             Effect::Provide { contents, .. } => {
                 for digest in &contents {
@@ -99,6 +99,7 @@ fn converse(node: &mut Replica, peer: PeerId, other: &mut Replica, came: &mut im
                 }
                 to.tensors_stored(&contents)
             }
+            Effect::Fetch { .. } => unreachable!("asked by a frame"),
         };
         if !out {
             came(&received.admitted);

@@ -267,7 +267,7 @@ fn deliver(net: &mut Net, from: usize, effects: Vec<Effect>) {
     let mut inbox: Vec<_> = effects.into_iter().map(|effect| (from, effect)).collect();
     while !inbox.is_empty() {
         let (from, effect) = inbox.remove(0);
-        let (to, received) = match effect {
+        let (to, received) = match effect.asked_by_frame() {
             Effect::Send { to, frame } => {
                 assert!(frame.len() >= HEADER_LEN);
                 let to = usize::from(to.as_bytes()[0]);
@@ -282,6 +282,7 @@ fn deliver(net: &mut Net, from: usize, effects: Vec<Effect>) {
                 let envelope = net.replicas[from].seal(&pairs);
                 (to, net.replicas[to].receive_tensors(&envelope, sent).expect("honest"))
             }
+            Effect::Fetch { .. } => unreachable!("asked by a frame"),
         };
         inbox.extend(received.effects.into_iter().map(|effect| (to, effect)));
     }

@@ -30,7 +30,7 @@ fn exchange(nodes: &mut [Replica; 2]) {
     let effects = nodes[0].start(address(1)).into_iter();
     let mut mail: VecDeque<_> = effects.map(|effect| (1, effect)).collect();
     while let Some((to, effect)) = mail.pop_front() {
-        let received = match effect {
+        let received = match effect.asked_by_frame() {
             Effect::Send { frame, .. } => {
                 nodes[to].receive(address(1 - to), &frame).expect("honest")
             }
@@ -43,6 +43,7 @@ fn exchange(nodes: &mut [Replica; 2]) {
                 }
                 nodes[to].tensors_stored(&contents)
             }
+            Effect::Fetch { .. } => unreachable!("asked by a frame"),
         };
         mail.extend(received.effects.into_iter().map(|effect| (1 - to, effect)));
     }

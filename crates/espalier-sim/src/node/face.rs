@@ -1,13 +1,16 @@
 //! A face of a node: the driver that real nodes run, commanded by the simulator.
 
 use espalier_identity::{Keypair, PeerId};
-use espalier_node::{Command, Node as Driver, NodeConfig, NodeInput, NodeOutput, NodeSchedule};
+use espalier_node::{
+    Command, Node as Driver, NodeConfig, NodeInput, NodeOutput, NodeSchedule, NodeTensors,
+};
 use espalier_replica::{ApplyError, ChangeError, Delta, Effect, MergeState, Replica};
 use std::time::Duration;
 
 /// Exchanges begin when the engine says so, and a tick is whenever it gives one.
 const COMMANDED: NodeConfig = NodeConfig {
     schedule: NodeSchedule::Commanded,
+    tensors: NodeTensors::Pushed,
     tick: Duration::ZERO,
     fanout: usize::MAX,
     patience: 1,
@@ -31,6 +34,10 @@ impl Face {
     pub(crate) fn new(replica: Replica, logs: bool) -> Self {
         let driver = Driver::new(replica, COMMANDED);
         Self { driver, logs, unwritten: Vec::new(), number: 0 }
+    }
+
+    pub(crate) fn driver(&self) -> &Driver {
+        &self.driver
     }
 
     pub(crate) fn replica(&self) -> &Replica {

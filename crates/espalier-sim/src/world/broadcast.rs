@@ -1,31 +1,22 @@
-//! Broadcast: fresh operations at once to everybody, over trees.
+//! Broadcast: the transport of the trees over which fresh operations reach everybody at once.
 //!
-//! Each node runs PlumTree (Leitão, Pereira, Rodrigues, *Epidemic Broadcast Trees*, SRDS 2007) over
-//! HyParView (the same, DSN 2007), as the state machine of `iroh-gossip` that a node on a network
-//! runs too. What is broadcast is small: a frame with operations, from which a replica learns that
-//! there are tensors to ask for. It asks the peer that passed the frame on, so tensors follow the
-//! tree. The topology only says whom a node knows at first; the membership finds others.
-//!
-//! PlumTree keeps messages for half a minute and gives up; the replicas' exchanges repair.
+//! Each node runs `espalier-node`'s trees, as a node on a network does. Here is what carries their
+//! messages: which links are open, how long closing one takes, and alarms in virtual time. The
+//! topology only says whom a node knows at first.
 
 use crate::config::Config;
 use crate::engine::{Outbox, Population as _, Time, Timer};
 use crate::seeds::{Dice, Seeds};
 use crate::world::{Payload, World};
-use espalier_identity::{Digest, Domain, PeerId, canonical};
+use espalier_identity::{Digest, Domain, PeerId};
+use espalier_node::{Node, Trees, TreesConfig, TreesInput, TreesOutput, TreesTimer};
 use espalier_replica::Effect;
 use espalier_topology::Network;
-use iroh_gossip::proto;
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng as _;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 static TOPIC: Domain = Domain::new("espalier simulation topic v1");
 
-/// The longest message of a tree, in bytes. What is broadcast may be half as long: above the limit
-/// a node's sending ends without a word.
-const MAX_MESSAGE: usize = 16 << 10;
 /// Whom a node knows at first.
 const KNOWN: usize = 8;
 /// How many of them it asks at a time to be let in.
@@ -38,12 +29,10 @@ const CLOSING: Time = 10_000;
 /// Bytes before a message on its stream: its length.
 const PREFIX_LEN: usize = 4;
 
-/// The trees of all nodes.
+/// The trees of all nodes, and the links between them.
 #[derive(Debug)]
 pub(crate) struct Broadcast {
-    topic: proto::TopicId,
-    /// Virtual time began here. Only differences count.
-    epoch: Instant,
+    topic: Digest,
     period: Time,
     seeds: Seeds,
     members: Vec<Member>,
@@ -59,19 +48,11 @@ pub(crate) struct Broadcast {
 struct Member {
     id: PeerId,
     known: Vec<PeerId>,
-    tree: Tree,
+    trees: Trees,
     dice: Dice,
     /// How often it has come.
     coming: u64,
-    /// Whether it has had time to find neighbours.
-    settled: bool,
-    /// The last own operation that it has announced.
-    announced: u64,
-    /// Links that are going to be given up.
-    silent: BTreeSet<PeerId>,
 }
-
-type Tree = proto::State<PeerId, ChaCha8Rng>;
 
 /// What a node is woken for.
 #[derive(Debug)]
@@ -83,21 +64,10 @@ struct Alarm {
 #[derive(Debug)]
 enum What {
     Join,
-    Announce,
+    News,
     /// A link is closed.
     Close(PeerId),
-    /// A link that brought nothing through is given up.
-    GiveUp(PeerId),
-    Tree(proto::Timer<PeerId>),
-}
-
-/// What comes of an event at a tree.
-#[derive(Debug)]
-enum Outcome {
-    Send(PeerId, Vec<u8>),
-    /// A frame that was broadcast, from the peer that passed it on.
-    Heard(PeerId, Vec<u8>),
-    Wake(Timer),
+    Trees(TreesTimer),
 }
 
 /// How many bytes a message of a tree has on the wire: length and message, without the topic. That
@@ -114,7 +84,8 @@ pub(crate) fn mark(message: &[u8]) -> u64 {
 
 impl Broadcast {
     pub(crate) fn new(config: &Config, network: &Network, ids: &[PeerId]) -> Self {
-        let seeds = Seeds(config.seed);
+        let (seeds, period) = (Seeds(config.seed), config.period.0);
+        let topic = TOPIC.fields().number(config.seed).finish();
         let member = |(node, id): (usize, &PeerId)| {
             let mut dice = seeds.rng("broadcast", node as u64);
             let degree = network.degree(node);
@@ -123,13 +94,13 @@ impl Broadcast {
                 known.extend(network.neighbour(node, dice.below(degree.max(1))));
             }
             let known = known.into_iter().map(|peer| ids[peer]).collect();
-            let (tree, silent) = (tree(*id, seeds, node, 0), BTreeSet::new());
-            Member { id: *id, known, tree, dice, coming: 0, settled: false, announced: 0, silent }
+            let config = trees_config(topic, period, period, 0);
+            let trees = Trees::new(*id, config, tree_seed(seeds, node, 0));
+            Member { id: *id, known, trees, dice, coming: 0 }
         };
         Self {
-            topic: (*TOPIC.fields().number(config.seed).finish().as_bytes()).into(),
-            epoch: epoch(),
-            period: config.period.0,
+            topic,
+            period,
             seeds,
             members: ids.iter().enumerate().map(member).collect(),
             alarms: BTreeMap::new(),
@@ -140,29 +111,40 @@ impl Broadcast {
 
     /// Lets a node that comes, or comes back, begin anew: it asks some peers that it knows to be
     /// let in, and announces what it has signed a little later, when the tree has formed.
-    pub(crate) fn come(&mut self, node: usize) -> [Timer; 2] {
-        let (seeds, period) = (self.seeds, self.period);
+    pub(crate) fn come(&mut self, node: usize, driver: &Node) -> Vec<Timer> {
+        let (topic, period) = (self.topic, self.period);
         let member = &mut self.members[node];
         member.coming += 1;
-        member.settled = false;
-        member.silent.clear();
-        member.tree = tree(member.id, seeds, node, member.coming);
         let settle = period + member.dice.below(period as usize) as Time;
+        let config = trees_config(topic, settle, period, member.trees.announced());
+        member.trees = Trees::new(member.id, config, tree_seed(self.seeds, node, member.coming));
+        let outputs = member.trees.handle(TreesInput::Begin, driver, Duration::ZERO);
         // What was set before it went is not for the one that comes back.
         self.alarms.retain(|_, alarm| alarm.node != node);
-        [self.alarm(node, 0, What::Join), self.alarm(node, settle, What::Announce)]
+        let alarm = |output| match output {
+            TreesOutput::NeedsContacts => Some(self.alarm(node, 0, What::Join)),
+            TreesOutput::Wake { after, timer } => {
+                Some(self.alarm(node, micros(after), What::Trees(timer)))
+            }
+            _ => None,
+        };
+        outputs.into_iter().filter_map(alarm).collect()
     }
 
     /// Lets a node announce what it has just signed, if it has settled.
     pub(crate) fn news(&mut self, node: usize) -> Option<Timer> {
-        self.members[node].settled.then(|| self.alarm(node, 0, What::Announce))
+        self.members[node].trees.is_settled().then(|| self.alarm(node, 0, What::News))
     }
 
-    /// A message from `from` did not get to `to`: the link is given up after a period, unless it is
-    /// known already.
-    pub(crate) fn unreached(&mut self, from: usize, to: PeerId) -> Option<Timer> {
-        let first = self.members[from].silent.insert(to);
-        first.then(|| self.alarm(from, self.period, What::GiveUp(to)))
+    /// A message from `from` did not get to `to`.
+    pub(crate) fn unreached(&mut self, from: usize, to: PeerId, driver: &Node) -> Option<Timer> {
+        let outputs = self.handle(from, TreesInput::Unreached(to), driver, 0);
+        let wake = |output| match output {
+            TreesOutput::Wake { after, timer } => Some((micros(after), What::Trees(timer))),
+            _ => None,
+        };
+        let (after, what) = outputs.into_iter().find_map(wake)?;
+        Some(self.alarm(from, after, what))
     }
 
     fn alarm(&mut self, node: usize, after: Time, what: What) -> Timer {
@@ -178,32 +160,26 @@ impl Broadcast {
         Some(alarm.what)
     }
 
-    fn is_connected(&self, node: usize) -> bool {
-        self.members[node].tree.has_active_peers(&self.topic)
-    }
-
-    /// Asks some of the peers that a node knows to be let in.
-    fn join(&mut self, node: usize, now: Time) -> Vec<Outcome> {
+    /// Some of the peers that a node knows.
+    fn contacts(&mut self, node: usize) -> TreesInput {
         let Member { known, dice, .. } = &mut self.members[node];
         dice.shuffle(known);
-        let contacts = known.iter().take(CONTACTS).copied().collect();
-        self.command(node, proto::Command::Join(contacts), now)
+        TreesInput::Join(known.iter().take(CONTACTS).copied().collect())
     }
 
-    fn command(&mut self, node: usize, command: proto::Command<PeerId>, now: Time) -> Vec<Outcome> {
-        self.handle(node, proto::InEvent::Command(self.topic, command), now)
-    }
-
-    /// Takes a message of a tree. An empty one says that the link was closed.
-    fn hear(&mut self, node: usize, from: PeerId, message: &[u8], now: Time) -> Vec<Outcome> {
+    /// What a message is for the trees. An empty one says that the link was closed.
+    fn heard(&mut self, node: usize, from: PeerId, message: Vec<u8>) -> TreesInput {
         if message.is_empty() {
-            return self.handle(node, proto::InEvent::PeerDisconnected(from), now);
+            return TreesInput::Closed(from);
         }
         self.links.insert(self.link(node, from));
-        match canonical::decode(message) {
-            Ok(message) => self.handle(node, proto::InEvent::RecvMessage(from, message), now),
-            Err(_) => Vec::new(),
-        }
+        TreesInput::Message { from, message }
+    }
+
+    /// Closes a link, if it is open: when the other side is to be told.
+    fn close(&mut self, node: usize, peer: PeerId) -> Option<Timer> {
+        let closes = self.links.remove(&self.link(node, peer));
+        closes.then(|| self.alarm(node, CLOSING, What::Close(peer)))
     }
 
     fn link(&self, node: usize, peer: PeerId) -> [PeerId; 2] {
@@ -211,41 +187,29 @@ impl Broadcast {
         [id.min(peer), id.max(peer)]
     }
 
-    fn handle(&mut self, node: usize, event: proto::InEvent<PeerId>, now: Time) -> Vec<Outcome> {
-        let now = self.epoch + Duration::from_micros(now);
-        let events: Vec<_> = self.members[node].tree.handle(event, now.into(), None).collect();
-        let outcome = |event| match event {
-            proto::OutEvent::SendMessage(to, message) => {
-                Some(Outcome::Send(to, canonical::encode(&message)))
-            }
-            proto::OutEvent::EmitEvent(_, proto::Event::Received(heard)) => {
-                Some(Outcome::Heard(heard.delivered_from, heard.content.to_vec()))
-            }
-            proto::OutEvent::ScheduleTimer(after, timer) => {
-                let after = Time::try_from(after.as_micros()).unwrap_or(Time::MAX);
-                Some(Outcome::Wake(self.alarm(node, after, What::Tree(timer))))
-            }
-            proto::OutEvent::DisconnectPeer(peer) => {
-                let closes = self.links.remove(&self.link(node, peer));
-                closes.then(|| Outcome::Wake(self.alarm(node, CLOSING, What::Close(peer))))
-            }
-            proto::OutEvent::EmitEvent(..) | proto::OutEvent::PeerData(..) => None,
-        };
-        events.into_iter().filter_map(outcome).collect()
+    fn handle(
+        &mut self,
+        node: usize,
+        input: TreesInput,
+        driver: &Node,
+        now: Time,
+    ) -> Vec<TreesOutput> {
+        self.members[node].trees.handle(input, driver, Duration::from_micros(now))
     }
 }
 
-/// A tree of nobody yet, with randomness of its own for each time that its node comes.
-fn tree(id: PeerId, seeds: Seeds, node: usize, coming: u64) -> Tree {
-    let key = seeds.key("broadcast tree", node as u64 + (coming << 32));
-    let config = proto::Config { max_message_size: MAX_MESSAGE, ..proto::Config::default() };
-    let rng = ChaCha8Rng::from_seed(*key.as_bytes());
-    proto::State::new(id, proto::PeerData::default(), config, rng)
+fn trees_config(topic: Digest, settle: Time, retry: Time, announced: u64) -> TreesConfig {
+    let [settle, retry] = [settle, retry].map(Duration::from_micros);
+    TreesConfig { topic, settle, retry, announced }
 }
 
-#[expect(clippy::disallowed_methods, reason = "no other way to an instant; only differences count")]
-fn epoch() -> Instant {
-    Instant::now()
+/// Randomness of its own for each time that a node comes.
+fn tree_seed(seeds: Seeds, node: usize, coming: u64) -> [u8; 32] {
+    *seeds.key("broadcast tree", node as u64 + (coming << 32)).as_bytes()
+}
+
+fn micros(after: Duration) -> Time {
+    Time::try_from(after.as_micros()).unwrap_or(Time::MAX)
 }
 
 impl World {
@@ -254,94 +218,79 @@ impl World {
         &mut self,
         from: usize,
         to: usize,
-        message: &[u8],
+        message: Vec<u8>,
         out: &mut Outbox<Payload>,
     ) -> u32 {
         let sender = self.ids[from];
         let Some(trees) = &mut self.broadcast else { return 0 };
-        let outcomes = trees.hear(to, sender, message, out.now);
-        self.carry_out(to, outcomes, out)
+        let input = trees.heard(to, sender, message);
+        self.tell_trees(to, input, out)
     }
 
     /// Wakes a node for its tree; how many operations it took in.
     pub(crate) fn wake(&mut self, node: usize, token: u64, out: &mut Outbox<Payload>) -> u32 {
         let Some(trees) = &mut self.broadcast else { return 0 };
-        let outcomes = match trees.ring(node, token) {
+        let input = match trees.ring(node, token) {
             None => return 0,
-            Some(What::Join) => trees.join(node, out.now),
-            Some(What::GiveUp(peer)) => {
-                trees.members[node].silent.remove(&peer);
-                trees.handle(node, proto::InEvent::PeerDisconnected(peer), out.now)
-            }
+            Some(What::Join) => trees.contacts(node),
+            Some(What::News) => TreesInput::News,
+            Some(What::Trees(timer)) => TreesInput::Timer(timer),
             // Unless it has been opened again.
             Some(What::Close(peer)) if trees.links.contains(&trees.link(node, peer)) => return 0,
-            Some(What::Close(peer)) => vec![Outcome::Send(peer, Vec::new())],
-            Some(What::Tree(timer)) => {
-                trees.handle(node, proto::InEvent::TimerExpired(timer), out.now)
-            }
-            Some(What::Announce) if trees.is_connected(node) => self.announce(node, out.now),
-            Some(What::Announce) => {
-                // Nobody let it in; it asks others.
-                let again = trees.alarm(node, trees.period, What::Announce);
-                let mut outcomes = trees.join(node, out.now);
-                outcomes.push(Outcome::Wake(again));
-                outcomes
+            Some(What::Close(peer)) => {
+                self.send_gossip(node, peer, Vec::new(), out);
+                return 0;
             }
         };
-        self.carry_out(node, outcomes, out)
+        self.tell_trees(node, input, out)
     }
 
     /// A node that lost all its neighbours in the trees asks its partner in an exchange to be let
     /// in.
     pub(crate) fn rejoin_trees(&mut self, node: usize, partner: PeerId, out: &mut Outbox<Payload>) {
-        if let Some(trees) = &mut self.broadcast
-            && trees.members[node].settled
-            && !trees.is_connected(node)
-        {
-            let join = proto::Command::Join(vec![partner]);
-            let outcomes = trees.command(node, join, out.now);
-            self.carry_out(node, outcomes, out);
-        }
+        self.tell_trees(node, TreesInput::Met(partner), out);
     }
 
-    /// Broadcasts what a node has signed since it did so last.
-    fn announce(&mut self, node: usize, now: Time) -> Vec<Outcome> {
-        let Some(trees) = &mut self.broadcast else { return Vec::new() };
-        let (replica, member) = (self.nodes[node].faces[0].replica(), &mut trees.members[node]);
-        member.settled = true;
-        let frames = replica.announcements(member.announced, MAX_MESSAGE / 2);
-        member.announced = replica.state().last_seq(&member.id);
-        let mut outcomes = Vec::new();
-        for frame in frames {
-            let command = proto::Command::Broadcast(frame.into(), proto::Scope::Swarm);
-            outcomes.extend(trees.command(node, command, now));
-        }
-        outcomes
+    /// Tells a node's part of the trees something; how many operations the node took in.
+    fn tell_trees(&mut self, node: usize, input: TreesInput, out: &mut Outbox<Payload>) -> u32 {
+        let Some(trees) = &mut self.broadcast else { return 0 };
+        let outputs = trees.handle(node, input, self.nodes[node].faces[0].driver(), out.now);
+        outputs.into_iter().map(|output| self.carry_out(node, output, out)).sum()
     }
 
-    fn carry_out(&mut self, node: usize, outcomes: Vec<Outcome>, out: &mut Outbox<Payload>) -> u32 {
-        let mut learnt = 0;
-        for outcome in outcomes {
-            match outcome {
-                Outcome::Wake(timer) => out.set_timer(timer),
-                Outcome::Send(to, frame) => {
-                    // A node that keeps silent does so here too.
-                    let effects = vec![Effect::Send { to, frame }];
-                    for effect in self.behaviours[node].let_out(effects) {
-                        if let Effect::Send { to, frame } = effect
-                            && let Some(&to) = self.index.get(&to)
-                        {
-                            out.push((to, Payload::Gossip(frame)));
-                        }
-                    }
-                }
-                Outcome::Heard(from, frame) => {
-                    if let Some(&from) = self.index.get(&from) {
-                        learnt += self.receive(from, node, Payload::Frame(frame), out);
-                    }
+    fn carry_out(&mut self, node: usize, output: TreesOutput, out: &mut Outbox<Payload>) -> u32 {
+        let Some(trees) = &mut self.broadcast else { return 0 };
+        match output {
+            TreesOutput::Wake { after, timer } => {
+                out.set_timer(trees.alarm(node, micros(after), What::Trees(timer)));
+            }
+            TreesOutput::Close(peer) => {
+                trees.close(node, peer).into_iter().for_each(|timer| out.set_timer(timer));
+            }
+            TreesOutput::NeedsContacts => {
+                let contacts = trees.contacts(node);
+                return self.tell_trees(node, contacts, out);
+            }
+            TreesOutput::Send { to, message } => self.send_gossip(node, to, message, out),
+            TreesOutput::Heard { from, frame } => {
+                if let Some(&from) = self.index.get(&from) {
+                    return self.receive(from, node, Payload::Frame(frame), out);
                 }
             }
+            _ => {}
         }
-        learnt
+        0
+    }
+
+    /// Sends a message of the trees. A node that keeps silent does so here too.
+    fn send_gossip(&mut self, node: usize, to: PeerId, frame: Vec<u8>, out: &mut Outbox<Payload>) {
+        let effects = vec![Effect::Send { to, frame }];
+        for effect in self.behaviours[node].let_out(effects) {
+            if let Effect::Send { to, frame } = effect
+                && let Some(&to) = self.index.get(&to)
+            {
+                out.push((to, Payload::Gossip(frame)));
+            }
+        }
     }
 }

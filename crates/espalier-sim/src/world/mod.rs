@@ -148,8 +148,7 @@ impl World {
     /// What a node lets out of what its replica wants to send.
     fn let_out(&mut self, from: usize, effects: Vec<Effect>, out: &mut Outbox<Payload>) {
         for effect in self.behaviours[from].let_out(effects) {
-            let (Effect::Send { to, .. } | Effect::Provide { to, .. }) = &effect;
-            let Some(&to) = self.index.get(to) else { continue };
+            let Some(&to) = self.index.get(&effect.peer()) else { continue };
             let payload = match effect {
                 Effect::Send { frame, .. } => Payload::Frame(frame),
                 Effect::Provide { contents, .. } => {
@@ -157,6 +156,8 @@ impl World {
                     let parcel = self.behaviours[from].parcel(replica, &contents);
                     parcel.map_or(Payload::Tensors(contents), Payload::Parcel)
                 }
+                // Peers send tensors; nobody fetches them.
+                Effect::Fetch { .. } => continue,
             };
             out.push((to, payload));
         }
@@ -213,7 +214,7 @@ impl Population for World {
             Payload::Parcel(Parcel { envelope, tensors }) => {
                 NodeInput::Tensors { from: sender, envelope, tensors }
             }
-            Payload::Gossip(message) => return self.hear(from, to, &message, out),
+            Payload::Gossip(message) => return self.hear(from, to, message, out),
         };
         let (effects, admitted) = self.nodes[to].faces[face].handle(input);
         self.let_out(to, effects, out);
@@ -225,7 +226,8 @@ impl Population for World {
     }
 
     fn unreached(&mut self, from: usize, to: usize) -> Option<Timer> {
-        self.broadcast.as_mut()?.unreached(from, self.ids[to])
+        let driver = self.nodes[from].faces[0].driver();
+        self.broadcast.as_mut()?.unreached(from, self.ids[to], driver)
     }
 
     /// Tensors that are not inside a frame travel with a frame header and their address each.
@@ -320,7 +322,8 @@ impl Stage for World {
 
     /// Finds its place in the broadcast trees, if there are any.
     fn come(&mut self, node: usize) -> Vec<Timer> {
-        self.broadcast.as_mut().map(|trees| trees.come(node).into()).unwrap_or_default()
+        let driver = self.nodes[node].faces[0].driver();
+        self.broadcast.as_mut().map(|trees| trees.come(node, driver)).unwrap_or_default()
     }
 
     fn appear(&mut self, node: usize) -> Result<(), SimError> {

@@ -15,6 +15,7 @@ mod metrics;
 mod mutants;
 mod outages;
 mod output;
+mod own_protocol;
 mod page_proof;
 mod protocol;
 mod ready_scenarios;

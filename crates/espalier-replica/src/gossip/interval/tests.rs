@@ -172,10 +172,9 @@ fn what_waits_for_tensors_is_acknowledged_when_they_are_here() {
     pair[0].change(|state, key| state.add(key, Draft::new("m", model))).expect("legal");
     let [Effect::Send { frame, .. }] = &pair[0].start(ids[1])[..] else { panic!("one message") };
     let received = pair[1].receive(ids[0], frame).expect("honest");
-    let [Effect::Send { frame, .. }] = &received.effects[..] else { panic!("{received:?}") };
-    let Ok(Message::Want { contents }) = Message::from_frame(frame) else { panic!("a wish") };
+    let [Effect::Fetch { contents, .. }] = &received.effects[..] else { panic!("{received:?}") };
     assert!(pair[0].state().arena().store().get(&contents[0]).is_some());
-    let effects = pair[1].tensors_stored(&contents).effects;
+    let effects = pair[1].tensors_stored(contents).effects;
     let [Effect::Send { to, frame }] = &effects[..] else { panic!("{effects:?}") };
     assert_eq!(*to, ids[0]);
     pair[0].receive(ids[1], frame).expect("honest");

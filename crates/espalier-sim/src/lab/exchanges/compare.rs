@@ -1,6 +1,8 @@
 //! All ways to spread contributions on one network with the same seeds, and what each costs.
 
-use super::drive::TreeRun;
+use super::drive::MembersRun;
+use super::mean::MeanTree;
+use super::own::{Crowd, ExchangeProtocol, check_clock};
 use crate::config::{Clock, Config, Exchange, Metrics, Share, Wire};
 use crate::error::{SimError, field};
 use crate::harness::tally;
@@ -134,8 +136,8 @@ pub struct LeftOut {
 /// when the last of them learnt the last thing.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ProtocolResult {
-    /// The protocol that was run.
-    pub protocol: Protocol,
+    /// The name of the protocol that was run.
+    pub protocol: String,
     /// The clock it ran with.
     pub clock: Clock,
     /// The number of runs in which all present nodes ended equal.
@@ -190,6 +192,17 @@ impl ExchangesConfig {
     /// [`SimError::Field`] if there is nothing to run, or something that does not go with a
     /// comparison.
     pub fn check(&self) -> Result<(), SimError> {
+        self.check_network()?;
+        let seed = self.seeds[0];
+        let mut running = self.protocols.iter().filter(|p| self.left_out(**p).is_none()).peekable();
+        if running.peek().is_none() {
+            return Err(field("clock", "none of these protocols runs by this clock"));
+        }
+        running.try_for_each(|protocol| self.run_of(*protocol, seed, None).check())
+    }
+
+    /// What does not depend on the protocol.
+    fn check_network(&self) -> Result<(), SimError> {
         if self.seeds.is_empty() {
             return Err(field("seeds", "must be at least 1"));
         }
@@ -201,15 +214,17 @@ impl ExchangesConfig {
             ("byzantine", *byzantine != Share::Count(0)),
             ("retrain", retrain.is_some()),
         ];
-        if let Some((name, _)) = others.into_iter().find(|(_, given)| *given) {
-            return Err(field(name, "cannot be used in a comparison of exchanges"));
+        match others.into_iter().find(|(_, given)| *given) {
+            Some((name, _)) => Err(field(name, "cannot be used in a comparison of exchanges")),
+            None => Ok(()),
         }
-        let seed = self.seeds[0];
-        let mut running = self.protocols.iter().filter(|p| self.left_out(**p).is_none()).peekable();
-        if running.peek().is_none() {
-            return Err(field("clock", "none of these protocols runs with this clock"));
-        }
-        running.try_for_each(|protocol| self.run_of(*protocol, seed, None).check())
+    }
+
+    /// The runs of a protocol: a seed each, and one more in which messages are lost, unless they
+    /// are in all.
+    fn seeds_and_probe(&self) -> Vec<(u64, Option<f64>)> {
+        let probe = (self.network.loss == 0.0).then_some((self.seeds[0], Some(LOSS)));
+        self.seeds.iter().map(|seed| (*seed, None)).chain(probe).collect()
     }
 
     /// The configuration of each run that is made by a replica's exchanges, with the first seed and
@@ -268,8 +283,7 @@ pub fn run_exchanges(
     let left_out: Vec<_> = config.protocols.iter().filter_map(|p| config.left_out(*p)).collect();
     let running: Vec<_> =
         config.protocols.iter().copied().filter(|p| config.left_out(*p).is_none()).collect();
-    let probe = (config.network.loss == 0.0).then_some((config.seeds[0], Some(LOSS)));
-    let seeds: Vec<_> = config.seeds.iter().map(|seed| (*seed, None)).chain(probe).collect();
+    let seeds = config.seeds_and_probe();
     let jobs: Vec<_> = running
         .iter()
         .flat_map(|protocol| seeds.iter().map(|(seed, loss)| (*protocol, *seed, *loss)))
@@ -277,22 +291,59 @@ pub fn run_exchanges(
     let run = |&(protocol, seed, loss): &(Protocol, u64, Option<f64>)| {
         let run = config.run_of(protocol, seed, loss);
         let tally = match protocol {
-            Protocol::MeanOnly => TreeRun::new(&run, None)?.play(),
+            Protocol::MeanOnly => {
+                MembersRun::new(&run, None, &|network| MeanTree::open(&run, network))?.play()
+            }
             _ => tally(&run)?,
         };
         watch(protocol);
         Ok(ran(&run, &tally))
     };
     let ran: Vec<_> = jobs.par_iter().map(run).collect::<Result<_, SimError>>()?;
-    let task = Task::open(&config.run_of(running[0], config.seeds[0], None))?;
-    let model_bytes = task.train(0, 0, None)?.manifest.byte_len();
-    let optimum = least_bytes(&task, config.network.nodes, model_bytes)?;
+    let (model_bytes, optimum) = optimum(&config.run_of(running[0], config.seeds[0], None))?;
     let results = running
         .into_iter()
         .zip(ran.chunks(seeds.len()))
-        .map(|(protocol, runs)| result(config, protocol, runs, optimum))
+        .map(|(protocol, runs)| {
+            result(config, protocol.to_string(), config.clock_of(protocol), runs, optimum)
+        })
         .collect();
     Ok(Exchanges { config: config.clone(), model_bytes, optimum, results, left_out })
+}
+
+/// Runs a protocol of one's own over the network of a comparison, with its seeds and faults, in
+/// parallel: figures to put next to those of [`run_exchanges`]. `name` stands in the result; `make`
+/// makes the protocol of each node. It runs in rounds, or in virtual time by a periodic clock if
+/// the configuration says so. The configuration's own protocols are not run.
+///
+/// # Errors
+/// [`SimError`] if a run cannot start.
+pub fn run_protocol<P: ExchangeProtocol>(
+    config: &ExchangesConfig,
+    name: &str,
+    make: &(dyn Fn(usize) -> P + Sync),
+) -> Result<ProtocolResult, SimError> {
+    config.check_network()?;
+    let clock = config.clock_of(Protocol::Delta);
+    check_clock(clock)?;
+    let run = |&(seed, loss): &(u64, Option<f64>)| {
+        let run = config.run_of(Protocol::Delta, seed, loss);
+        run.check()?;
+        let crowd = |network: &_| Crowd::new(&run, network, &|node| make(node));
+        let tally = MembersRun::new(&run, None, &crowd)?.play();
+        Ok(ran(&run, &tally))
+    };
+    let ran: Vec<_> =
+        config.seeds_and_probe().par_iter().map(run).collect::<Result<_, SimError>>()?;
+    let (_, optimum) = optimum(&config.run_of(Protocol::Delta, config.seeds[0], None))?;
+    Ok(result(config, name.to_owned(), clock, &ran, optimum))
+}
+
+/// The bytes of one contribution's tensors, and the least that brings all of them to everybody.
+fn optimum(config: &Config) -> Result<(u64, u64), SimError> {
+    let task = Task::open(config)?;
+    let model_bytes = task.train(0, 0, None)?.manifest.byte_len();
+    Ok((model_bytes, least_bytes(&task, config.nodes, model_bytes)?))
 }
 
 /// For every node all tensors that it does not have from the beginning, once. Finished models may
@@ -336,7 +387,8 @@ fn ran(config: &Config, tally: &Tally) -> (ProtocolRun, bool) {
 
 fn result(
     config: &ExchangesConfig,
-    protocol: Protocol,
+    protocol: String,
+    clock: Clock,
     all: &[(ProtocolRun, bool)],
     optimum: u64,
 ) -> ProtocolResult {
@@ -347,7 +399,7 @@ fn result(
     let least = optimum.max(1) as f64;
     ProtocolResult {
         protocol,
-        clock: config.clock_of(protocol),
+        clock,
         ended: ended.len() as u32,
         until_equal: estimate(&|run| run.until_equal),
         messages: estimate(&|run| run.messages as f64),

@@ -1,56 +1,80 @@
-//! Runs of the mean-only tree under the same faults as a federation.
+//! Runs of populations of their own under the same faults as a federation.
 
-use super::mean::MeanTree;
 use crate::config::{Clock, Config};
 use crate::course::membership::{Absence, Change, Membership};
-use crate::engine::{Engine, Happening, Listener, Time};
+use crate::engine::{Engine, Happening, Listener, Population, Time, Timer};
 use crate::error::SimError;
 use crate::report::tally::Tally;
 use crate::task::Task;
 use crate::task::inputs;
 use espalier_replica::Arena;
+use espalier_tensor::Model;
 use espalier_topology::{Network, assign_parts};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
-/// A run of the tree.
+/// A population whose members come and go, and keep what they have.
+pub(crate) trait Members: Population {
+    /// Lets a node begin, or go on after it was away: when it is to be woken, if it is.
+    fn come(&mut self, node: usize) -> Option<Timer>;
+    /// Lets a node go.
+    fn leave(&mut self, node: usize);
+    /// Begins a round: who is to be woken when.
+    fn begin_round(&mut self) -> Vec<(usize, Timer)> {
+        Vec::new()
+    }
+    /// Whether everybody who is up has everything.
+    fn is_done(&self) -> bool;
+    /// Whether everybody who is up knows exactly whose contributions there are.
+    fn is_exact(&self) -> bool;
+    /// How many messages were sent again.
+    fn resent(&self) -> u64 {
+        0
+    }
+}
+
+/// What each node contributes, and its weight.
+pub(crate) fn open(config: &Config, arena: &Arena) -> Result<(Task, Vec<(Model, f64)>), SimError> {
+    let task = Task::open(config)?;
+    inputs::check(config, &task, arena, &|_| true)?;
+    let train = |i: usize| {
+        let model = task.train(i, 0, None)?;
+        inputs::check_trained(&task, i, &model, arena)?;
+        Ok::<_, SimError>((model, task.weight(i)))
+    };
+    let trained = (0..config.nodes as usize).into_par_iter().map(train);
+    let trained = trained.collect::<Result<_, _>>()?;
+    Ok((task, trained))
+}
+
+/// A run of such a population.
 #[derive(Debug)]
-pub(crate) struct TreeRun<'a> {
+pub(crate) struct MembersRun<'a, P: Population> {
     config: &'a Config,
     network: Network,
-    pub(crate) engine: Engine<'a, MeanTree>,
+    pub(crate) engine: Engine<'a, P>,
     membership: Membership,
     /// Who does not take part, and for which reasons.
     away: BTreeMap<usize, Absence>,
 }
 
-impl<'a> TreeRun<'a> {
+impl<'a, P: Members> MembersRun<'a, P> {
+    /// A run of the population that `make` makes for a network.
+    ///
     /// # Errors
     /// As [`crate::simulate`].
     pub(crate) fn new(
         config: &'a Config,
         listener: Option<Listener<'a>>,
+        make: &dyn Fn(&Network) -> Result<P, SimError>,
     ) -> Result<Self, SimError> {
         let network = config.topology.build(config.nodes as usize, config.seed)?;
-        let task = Task::open(config)?;
-        let arena = Arena::default();
-        inputs::check(config, &task, &arena, &|_| true)?;
-        let train = |i: usize| {
-            let model = task.train(i, 0, None)?;
-            inputs::check_trained(&task, i, &model, &arena)?;
-            Ok::<_, SimError>((model, task.weight(i)))
-        };
-        let trained: Vec<_> =
-            (0..config.nodes as usize).into_par_iter().map(train).collect::<Result<_, _>>()?;
-        let period = config.period.0;
-        let hop = if config.clock == Clock::Rounds { period } else { 0 };
-        let tree = MeanTree::new(&network, &trained, hop, period);
-        let engine = Engine::new(tree, config, listener)?;
+        let engine = Engine::new(make(&network)?, config, listener)?;
         let membership = Membership::open(config)?;
         let absent = |node: &usize| (*node, Absence { absent: true, ..Absence::default() });
         let away = membership.absent.iter().map(absent).collect();
         let mut run = Self { config, network, engine, membership, away };
-        for node in 0..trained.len() {
+        for node in 0..config.nodes as usize {
             if run.membership.absent.contains(&node) {
                 run.engine.peers.leave(node);
             } else {
@@ -61,11 +85,12 @@ impl<'a> TreeRun<'a> {
     }
 
     fn come(&mut self, node: usize) {
-        let timer = self.engine.peers.come(node);
-        self.engine.set_timer(node, timer);
+        if let Some(timer) = self.engine.peers.come(node) {
+            self.engine.set_timer(node, timer);
+        }
     }
 
-    /// Runs until everybody who is up has the mean and nothing is still to happen, or to the last
+    /// Runs until everybody who is up has everything and nothing is still to happen, or to the last
     /// round.
     pub(crate) fn play(&mut self) -> Tally {
         let cut = self.config.partition.as_ref().map_or(0, |split| split.rounds.end);
@@ -78,7 +103,9 @@ impl<'a> TreeRun<'a> {
                 break;
             }
         }
-        Tally { resent: self.engine.peers.resent, ..Tally::of(&self.engine, self.config, ended) }
+        let peers = &self.engine.peers;
+        let (resent, exact) = (peers.resent(), ended && peers.is_exact());
+        Tally { resent, exact, ..Tally::of(&self.engine, self.config, ended) }
     }
 
     fn round(&mut self, round: u32) {
@@ -86,6 +113,9 @@ impl<'a> TreeRun<'a> {
         let end = begin + self.config.period.0;
         self.engine.log.at(begin);
         self.cut_and_heal(round);
+        for (node, timer) in self.engine.peers.begin_round() {
+            self.engine.set_timer(node, timer);
+        }
         if self.config.clock == Clock::Rounds {
             while let Some((time, node, change)) = self.membership.next(begin) {
                 self.change(time, node, change);

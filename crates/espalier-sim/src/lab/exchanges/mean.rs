@@ -16,9 +16,12 @@
 #[cfg(test)]
 mod tests;
 
+use super::drive::{Members, open};
+use crate::config::{Clock, Config};
 use crate::engine::{Outbox, Population, Time, Timer};
+use crate::error::SimError;
 use espalier_identity::{Digest, canonical};
-use espalier_replica::HEADER_LEN;
+use espalier_replica::{Arena, HEADER_LEN};
 use espalier_tensor::{Dtype, Model, read_f64, write_f64};
 use espalier_topology::Network;
 use serde::{Deserialize, Serialize};
@@ -51,7 +54,7 @@ pub(crate) struct MeanTree {
     /// After how long it sends again at first.
     retry: Time,
     /// The number of packets that were sent again.
-    pub(crate) resent: u64,
+    resent: u64,
 }
 
 #[derive(Debug)]
@@ -75,6 +78,17 @@ struct Member {
 }
 
 impl MeanTree {
+    /// The nodes of a configuration.
+    ///
+    /// # Errors
+    /// As [`crate::simulate`].
+    pub(crate) fn open(config: &Config, network: &Network) -> Result<Self, SimError> {
+        let (_, trained) = open(config, &Arena::default())?;
+        let period = config.period.0;
+        let hop = if config.clock == Clock::Rounds { period } else { 0 };
+        Ok(Self::new(network, &trained, hop, period))
+    }
+
     /// The nodes of a network with what they contribute, on the breadth-first tree from node 0. In
     /// rounds a hop takes one.
     pub(crate) fn new(
@@ -105,25 +119,6 @@ impl MeanTree {
             parent.into_iter().for_each(|parent| tree.members[parent].children.push(node));
         }
         tree
-    }
-
-    /// Lets a node begin, or go on after it was away: when it is to be woken.
-    pub(crate) fn come(&mut self, node: usize) -> Timer {
-        self.members[node].up = true;
-        if self.members[node].sending.is_none() {
-            self.gather(node);
-        }
-        self.members[node].token += 1;
-        (0, self.members[node].token)
-    }
-
-    pub(crate) fn leave(&mut self, node: usize) {
-        self.members[node].up = false;
-    }
-
-    /// Whether everybody who is up has the mean.
-    pub(crate) fn is_done(&self) -> bool {
-        self.members.iter().all(|member| !member.up || member.mean.is_some())
     }
 
     /// The mean as a node has it, in the layout of `like`.
@@ -174,6 +169,34 @@ impl MeanTree {
             member.token += 1;
             out.set_timer((self.hop, member.token));
         }
+    }
+}
+
+impl Members for MeanTree {
+    fn come(&mut self, node: usize) -> Option<Timer> {
+        self.members[node].up = true;
+        if self.members[node].sending.is_none() {
+            self.gather(node);
+        }
+        self.members[node].token += 1;
+        Some((0, self.members[node].token))
+    }
+
+    fn leave(&mut self, node: usize) {
+        self.members[node].up = false;
+    }
+
+    /// Whether everybody who is up has the mean.
+    fn is_done(&self) -> bool {
+        self.members.iter().all(|member| !member.up || member.mean.is_some())
+    }
+
+    fn is_exact(&self) -> bool {
+        false
+    }
+
+    fn resent(&self) -> u64 {
+        self.resent
     }
 }
 

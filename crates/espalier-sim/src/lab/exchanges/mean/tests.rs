@@ -3,7 +3,7 @@
 use super::*;
 use crate::config::{Clock, Config};
 use crate::harness::play;
-use crate::lab::exchanges::drive::TreeRun;
+use crate::lab::exchanges::drive::{Members as _, MembersRun};
 use proptest::prelude::*;
 
 fn config(nodes: u32, topology: &str) -> Config {
@@ -22,11 +22,15 @@ fn values(model: &Model) -> Vec<f32> {
     model.values_f32("tensor").expect("synthetic models have one tensor")
 }
 
+fn run_of(config: &Config) -> MembersRun<'_, MeanTree> {
+    MembersRun::new(config, None, &|network| MeanTree::open(config, network)).expect("runs")
+}
+
 #[test]
 fn the_mean_is_what_the_replicas_resolve_within_the_stated_rounding() {
     for (nodes, topology) in [(2, "line"), (9, "random"), (12, "ring"), (16, "line")] {
         let config = config(nodes, topology);
-        let mut run = TreeRun::new(&config, None).expect("runs");
+        let mut run = run_of(&config);
         assert!(run.play().ended);
         let tree = &run.engine.peers;
         let ended = play(&config, 1, &mut |_| {}).expect("runs");
@@ -57,7 +61,7 @@ fn tensors_take_each_link_once_up_and_once_down() {
             let latency = if timed { "lognormal:80ms:0.5" } else { "none" };
             let latency = latency.parse().expect("a latency");
             let config = Config { clock, latency, ..config(nodes, topology) };
-            let mut run = TreeRun::new(&config, None).expect("runs");
+            let mut run = run_of(&config);
             let tally = run.play();
             let what = format!("{nodes} {topology} {clock}");
             assert!(tally.ended && tally.resent == 0, "{what}");
@@ -74,7 +78,7 @@ fn tensors_take_each_link_once_up_and_once_down() {
 fn what_is_lost_is_sent_again_until_everybody_has_the_mean() {
     let calm = config(9, "random");
     let mean = |config: &Config| {
-        let mut run = TreeRun::new(config, None).expect("runs");
+        let mut run = run_of(config);
         let tally = run.play();
         assert!(tally.ended, "{config:?}");
         let means = run.engine.peers.members.iter().filter_map(|m| m.mean.clone());
@@ -126,7 +130,7 @@ proptest! {
         let tree = MeanTree::new(&network, &contributions, 0, 1_000_000);
         let mut engine = crate::engine::Engine::new(tree, &config, None).expect("opens");
         for node in 0..nodes {
-            let timer = engine.peers.come(node);
+            let timer = engine.peers.come(node).expect("it begins");
             engine.set_timer(node, timer);
         }
         engine.run_until(1 << 50, &network);
@@ -165,7 +169,7 @@ fn every_type_is_averaged_at_its_own_precision() {
     let config = Config { nodes: 3, clock: Clock::Periodic, ..Config::default() };
     let mut engine = crate::engine::Engine::new(tree, &config, None).expect("opens");
     for node in 0..3 {
-        let timer = engine.peers.come(node);
+        let timer = engine.peers.come(node).expect("it begins");
         engine.set_timer(node, timer);
     }
     engine.run_until(1_000, &network);
