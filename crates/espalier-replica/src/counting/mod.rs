@@ -25,6 +25,7 @@ pub(crate) mod lengths;
 pub(crate) mod reach;
 pub(crate) mod tally;
 
+pub use crate::state::counted::Held;
 pub use gain::Gain;
 pub use lengths::{
     HELLO_LEN, SAME_LEN, delta_len, differs_len, inside_len, key_len, tensors_len, want_len,

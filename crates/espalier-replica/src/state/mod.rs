@@ -159,6 +159,7 @@ impl MergeState {
     /// Which bitmap this is, as states that agree mostly share one: equal for states that do, as
     /// long as none of them changes. It means nothing after that, and says nothing of others.
     #[must_use]
+    #[inline]
     pub fn bitmap(&self) -> usize {
         self.ops.words().as_ptr().addr()
     }
