@@ -6,7 +6,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use espalier::identity::Digest;
 use espalier::prelude::*;
 use espalier::resolve::{Input, Strategy, canonical_order};
-use espalier::tensor::kernels;
+use espalier::tensor::kernels::{self, Threads, squared_distances_of_new};
 use espalier::trust::{Constants, Geometry, Profile, Subject, score};
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -82,6 +82,53 @@ fn trust(c: &mut Criterion) {
     group.finish();
 }
 
+/// Many contributions seen at once: all distances between them, on one thread and on all, beside
+/// one pair again and again that stays in the nearest cache, which is what the processor can do;
+/// and the order of all neighbours that the score walks.
+fn first_sight(c: &mut Criterion) {
+    const COUNT: usize = 256;
+    const ELEMENTS: usize = 1 << 16;
+    let models: Vec<Model> = (0..COUNT as u64).map(|seed| model(seed, ELEMENTS)).collect();
+    let list: Vec<&Model> = models.iter().collect();
+    let pairs = COUNT * (COUNT - 1) / 2;
+    let mut group = c.benchmark_group("256 contributions of 65,536 at first sight");
+    group.sample_size(10);
+    group.throughput(Throughput::Elements((pairs * ELEMENTS) as u64));
+    group.bench_function("all distances, one thread", |bench| {
+        bench.iter(|| black_box(squared_distances_of_new(&list, 0, 16, Threads::One)));
+    });
+    group.bench_function("all distances, all threads", |bench| {
+        bench.iter(|| black_box(kernels::pairwise_squared_distances(&list, 16)));
+    });
+    let near = [0, 1].map(|seed| (0..1024).map(|i| f64::from(i ^ seed)).collect::<Vec<_>>());
+    group.throughput(Throughput::Elements(1024 * 1024));
+    group.bench_function("limit: one pair of 1,024 elements, 1,024 times", |bench| {
+        bench.iter(|| {
+            for _ in 0..1024 {
+                black_box(kernels::squared_distance_f64(black_box(&near[0]), &near[1]));
+            }
+        });
+    });
+    group.throughput(Throughput::Elements(pairs as u64));
+    let found = squared_distances_of_new(&list, 0, 16, Threads::One);
+    group.bench_function("order of the neighbours", |bench| {
+        bench.iter(|| {
+            let entry = |i: usize, j: usize| found[i * (i - 1) / 2 + j].clone();
+            black_box(Geometry::from_fn(ELEMENTS as u64, COUNT, entry))
+        });
+    });
+    group.bench_function("the same, one by one", |bench| {
+        bench.iter(|| {
+            let mut geometry = Geometry::new(ELEMENTS as u64);
+            (0..COUNT).for_each(|i| {
+                geometry.push(|j| found[i * (i - 1) / 2 + j].clone());
+            });
+            black_box(geometry)
+        });
+    });
+    group.finish();
+}
+
 /// Twenty contributions of 10⁶ elements in an arena that has never compared any; then one author
 /// replaces its own in a state that has resolved. Magnitudes are known in both cases: they belong
 /// to taking a contribution in.
@@ -125,5 +172,5 @@ fn state(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, strategies, trust, state);
+criterion_group!(benches, strategies, trust, first_sight, state);
 criterion_main!(benches);

@@ -73,6 +73,7 @@ pub use signed::policy::{MAX_ROSTER, Policy, PolicyError, PolicySpec};
 pub use state::arena::Arena;
 pub use state::change::Draft;
 pub use state::codec::Tensors;
+pub use state::counted::Held;
 pub use state::provenance::{Provenance, TraceStep};
 pub use state::{Delta, MergeState};
 pub use view::comparable::Incomparable;

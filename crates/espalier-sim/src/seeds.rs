@@ -28,19 +28,35 @@ impl Seeds {
 pub(crate) struct Dice(ChaCha8Rng);
 
 impl Dice {
+    /// What every draw is made of.
+    #[inline]
+    pub(crate) fn draw(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
     /// Uniform in 0..1, a multiple of 2⁻⁵³.
+    #[inline]
     pub(crate) fn unit(&mut self) -> f64 {
-        (self.0.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
+        (self.draw() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// Goes on as if so many had been drawn.
+    pub(crate) fn skip(&mut self, draws: usize) {
+        // A draw is two words.
+        let at = self.0.get_word_pos();
+        self.0.set_word_pos(at + 2 * draws as u128);
     }
 
     /// Whether an event of probability `p` happens.
+    #[inline]
     pub(crate) fn happens(&mut self, p: f64) -> bool {
         self.unit() < p
     }
 
     /// Uniform in 0..n by Lemire's multiplication without rejection: the bias is below n / 2⁶⁴.
+    #[inline]
     pub(crate) fn below(&mut self, n: usize) -> usize {
-        ((u128::from(self.0.next_u64()) * n as u128) >> 64) as usize
+        ((u128::from(self.draw()) * n as u128) >> 64) as usize
     }
 
     /// Fisher–Yates.
@@ -79,6 +95,20 @@ impl Dice {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_skipped_is_what_would_have_been_drawn() {
+        for (before, skipped) in [(0, 0), (0, 1), (1, 31), (31, 1), (32, 1), (32, 0), (5, 1_000)] {
+            let mut dice = Seeds(1).rng("test", 0);
+            (0..before).for_each(|_| _ = dice.unit());
+            let mut drawn = dice.clone();
+            dice.skip(skipped);
+            (0..skipped).for_each(|_| _ = drawn.unit());
+            for _ in 0..70 {
+                assert_eq!(dice.unit(), drawn.unit(), "{skipped} after {before}");
+            }
+        }
+    }
 
     #[test]
     fn moments_are_sane_and_purposes_independent() {

@@ -123,6 +123,7 @@ impl Network {
     }
 
     /// Number of neighbours. O(1).
+    #[inline]
     pub fn degree(&self, node: usize) -> usize {
         match self.store {
             Store::Complete if node < self.nodes => self.nodes - 1,
@@ -131,6 +132,7 @@ impl Network {
     }
 
     /// The k-th neighbour in ascending order, from 0; `None` from `degree(node)` on. O(1).
+    #[inline]
     pub fn neighbour(&self, node: usize, k: usize) -> Option<usize> {
         match self.store {
             Store::Complete if node >= self.nodes || k + 1 >= self.nodes => None,

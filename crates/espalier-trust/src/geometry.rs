@@ -25,8 +25,35 @@ struct Row {
     nearest: Vec<u32>,
 }
 
-/// Points and their squared distances. Grows point by point: a new one costs n distances and
-/// n insertions per layer, and changes nothing that was there.
+impl Row {
+    /// Puts the points in order that are not yet, with `keys` as scratch: a single one is inserted,
+    /// of several all are sorted.
+    fn note_nearest(&mut self, keys: &mut Vec<(i64, u32)>) {
+        let (known, all) = (self.nearest.len(), self.squared.len());
+        self.nearest.reserve(all - known);
+        if known > 0 && known + 1 == all {
+            let value = &self.squared[known];
+            let before = |other: &u32| self.squared[*other as usize].total_cmp(value).is_le();
+            let place = self.nearest.partition_point(before);
+            self.nearest.insert(place, known as u32);
+        } else if known < all {
+            keys.clear();
+            keys.extend(self.squared.iter().map(total_order).zip(0..));
+            keys.sort_unstable();
+            self.nearest.clear();
+            self.nearest.extend(keys.iter().map(|(_, point)| *point));
+        }
+    }
+}
+
+/// A number whose order is that of [`f64::total_cmp`].
+fn total_order(value: &f64) -> i64 {
+    let bits = value.to_bits() as i64;
+    bits ^ ((bits >> 63) as u64 >> 1) as i64
+}
+
+/// Points and their squared distances. A new point costs n distances and n insertions per layer,
+/// n new ones n² distances and n sorted lists; what was there stays as it is.
 ///
 /// Distances do not depend on an origin, so distances of contributions are distances of deltas.
 ///
@@ -61,9 +88,7 @@ impl Geometry {
         squared: impl Fn(usize, usize) -> Vec<f64>,
     ) -> Self {
         let mut geometry = Self::new(elements);
-        for new in 0..points {
-            geometry.push(|old| squared(new, old));
-        }
+        geometry.extend(points, squared);
         geometry
     }
 
@@ -71,27 +96,35 @@ impl Geometry {
     /// block.
     pub fn push(&mut self, squared: impl Fn(usize) -> Vec<f64>) -> usize {
         let new = self.len();
-        let mut rows = vec![Vec::with_capacity(new + 1); self.layers.len()];
-        for old in 0..new {
-            let parts = squared(old);
-            let whole = parts.iter().fold(0.0, |sum, part| sum + part);
-            for (row, value) in rows.iter_mut().zip(std::iter::once(whole).chain(parts)) {
-                row.push(value);
-            }
-        }
-        for (layer, mut squared) in self.layers.iter_mut().zip(rows) {
-            for (row, value) in layer.iter_mut().zip(&squared) {
-                row.squared.push(*value);
-                let at = |other: &u32| row.squared[*other as usize].total_cmp(value).is_le();
-                let place = row.nearest.partition_point(at);
-                row.nearest.insert(place, new as u32);
-            }
-            squared.push(0.0);
-            let mut nearest: Vec<u32> = (0..=new as u32).collect();
-            nearest.sort_by(|a, b| squared[*a as usize].total_cmp(&squared[*b as usize]));
-            layer.push(Row { squared, nearest });
-        }
+        self.extend(1, |_, old| squared(old));
         new
+    }
+
+    /// Adds `points` points. `squared(i, j)` gives the squared distance of point i to point j,
+    /// which is before it, over each block; it is called once for each pair.
+    pub fn extend(&mut self, points: usize, mut squared: impl FnMut(usize, usize) -> Vec<f64>) {
+        let before = self.len();
+        let all = before + points;
+        for layer in &mut self.layers {
+            layer.iter_mut().for_each(|row| row.squared.reserve(points));
+            layer.resize_with(all, || Row { squared: Vec::with_capacity(all), ..Row::default() });
+        }
+        for new in before..all {
+            for old in 0..new {
+                let parts = squared(new, old);
+                let whole = parts.iter().fold(0.0, |sum, part| sum + part);
+                let values = std::iter::once(whole).chain(parts);
+                for (layer, value) in self.layers.iter_mut().zip(values) {
+                    layer[new].squared.push(value);
+                    layer[old].squared.push(value);
+                }
+            }
+            self.layers.iter_mut().for_each(|layer| layer[new].squared.push(0.0));
+        }
+        let mut keys = Vec::new();
+        for row in self.layers.iter_mut().flatten() {
+            row.note_nearest(&mut keys);
+        }
     }
 
     /// The number of points.
@@ -161,6 +194,39 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        /// Points that come together are where they would be if they came one by one, and every
+        /// list is a stable sort.
+        #[test]
+        fn together_is_one_by_one(
+            x in prop::collection::vec(-3i8..6, 1..40),
+            cuts in prop::collection::vec(0usize..8, 0..12),
+            elements in prop::sample::select(vec![9_u64, 4_096]),
+        ) {
+            let parts = blocks_of(elements);
+            let squared = |i: usize, j: usize| -> Vec<f64> {
+                let part = |p: usize| f64::from(x[i] - x[j]) * p as f64;
+                (0..parts).map(|p| if p % 3 == 1 { -part(p) } else { part(p + 1) }).collect()
+            };
+            let mut single = Geometry::new(elements);
+            (0..x.len()).for_each(|i| assert_eq!(single.push(|j| squared(i, j)), i));
+            let mut together = Geometry::new(elements);
+            for cut in cuts.into_iter().chain([x.len()]) {
+                together.extend(cut.min(x.len() - together.len()), squared);
+            }
+            for (one, other) in single.layers.iter().zip(&together.layers) {
+                for (one, other) in one.iter().zip(other) {
+                    let bits = |row: &Row| -> Vec<u64> {
+                        row.squared.iter().map(|s| s.to_bits()).collect()
+                    };
+                    prop_assert_eq!((bits(one), &one.nearest), (bits(other), &other.nearest));
+                    let mut sorted: Vec<u32> = (0..x.len() as u32).collect();
+                    let at = |p: &u32| one.squared[*p as usize];
+                    sorted.sort_by(|a, b| at(a).total_cmp(&at(b)));
+                    prop_assert_eq!(&sorted, &one.nearest);
+                }
+            }
+        }
+
         /// The obvious twin: collect the distances to the bag, sort, take the h-th.
         #[test]
         fn a_radius_is_the_distance_to_the_hth_nearest(

@@ -22,6 +22,7 @@ impl PartialEq for Bits {
 impl Eq for Bits {}
 
 impl Bits {
+    #[inline]
     pub(crate) fn words(&self) -> &[u64] {
         &self.0
     }

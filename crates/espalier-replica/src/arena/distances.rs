@@ -1,7 +1,8 @@
 //! Distances between models, measured once and remembered within bounds.
 
 use espalier_identity::Digest;
-use espalier_tensor::{Manifest, Model, kernels};
+use espalier_tensor::kernels::{self, Threads};
+use espalier_tensor::{Manifest, Model};
 use espalier_trust::{Geometry, blocks_of};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -99,34 +100,66 @@ impl Points {
         models.iter().map(|(root, _)| self.points.get(root).copied()).collect()
     }
 
-    /// Adds what is new: all pairs of new models in one pass over them, then each against those
-    /// that were there.
+    /// Adds what is new, measured on this thread alone: whoever calls this holds a lock.
     pub(crate) fn learn(&mut self, models: &[(Digest, &Arc<Model>)]) {
         let unknown = models.iter().filter(|(root, _)| !self.points.contains_key(root)).count();
         if self.models.len() + unknown > MAX_MODELS.max(2 * models.len()) {
             *self = Self::default();
         }
+        let lacking = self.lacking(models);
+        let found = lacking.measure(Threads::One);
+        self.add(lacking, found);
+    }
+
+    /// Which of these models are new.
+    pub(crate) fn lacking(&self, models: &[(Digest, &Arc<Model>)]) -> Lacking {
         let unknown = models.iter().filter(|(root, _)| !self.points.contains_key(root));
         let new: BTreeMap<Digest, &Arc<Model>> = unknown.copied().collect();
-        let Some(first) = new.values().next() else { return };
-        let parts = blocks(&first.manifest);
+        let new = new.into_iter().map(|(root, model)| (root, model.clone())).collect();
+        Lacking { known: self.models.clone(), new }
+    }
+
+    /// Adds what was measured, unless others came meanwhile.
+    pub(crate) fn add(&mut self, lacking: Lacking, found: Vec<Vec<f64>>) {
+        let Lacking { known, new } = lacking;
+        let unchanged = known.len() == self.models.len()
+            && known.iter().zip(&self.models).all(|(then, now)| Arc::ptr_eq(then, now));
+        let Some((_, first)) = new.first().filter(|_| unchanged) else { return };
         if self.models.is_empty() {
             self.geometry = Geometry::new(first.manifest.float_elements());
         }
-        let list: Vec<&Model> = new.values().map(|model| &***model).collect();
-        let among = kernels::pairwise_squared_distances(&list, parts);
-        let known: Vec<Arc<Model>> = self.models.clone();
-        let known: Vec<&Model> = known.iter().map(|model| &**model).collect();
-        for (i, (root, model)) in new.into_iter().enumerate() {
-            let from_known = kernels::squared_distances_from(model, &known, parts);
-            let squared = |j: usize| match j.checked_sub(known.len()) {
-                Some(j) => among[i * i.saturating_sub(1) / 2 + j].clone(),
-                None => from_known[j].clone(),
-            };
-            let point = self.geometry.push(squared);
-            self.points.insert(root, point);
-            self.models.push(model.clone());
+        let mut found = found.into_iter();
+        self.geometry.extend(new.len(), |_, _| found.next().unwrap_or_default());
+        for (root, model) in new {
+            self.points.insert(root, self.models.len());
+            self.models.push(model);
         }
+    }
+}
+
+/// Models whose distances are to be measured, and those they are to be measured from besides each
+/// other.
+pub(crate) struct Lacking {
+    known: Vec<Arc<Model>>,
+    new: Vec<(Digest, Arc<Model>)>,
+}
+
+impl Lacking {
+    /// How many multiply-adds it takes, and whether all will be remembered together.
+    pub(crate) fn cost(&self) -> (u64, bool) {
+        let (known, new) = (self.known.len() as u64, self.new.len() as u64);
+        let pairs = new * known + new * new.saturating_sub(1) / 2;
+        let elements = self.new.first().map_or(0, |(_, model)| model.manifest.float_elements());
+        (pairs.saturating_mul(elements), known + new <= MAX_MODELS as u64)
+    }
+
+    /// The squared distances of each new one from all before it, in the order of the points.
+    pub(crate) fn measure(&self, spread: Threads) -> Vec<Vec<f64>> {
+        let new = self.new.iter().map(|(_, model)| model);
+        let models: Vec<&Model> = self.known.iter().chain(new).map(|model| &**model).collect();
+        let Some((_, first)) = self.new.first() else { return Vec::new() };
+        let parts = blocks(&first.manifest);
+        kernels::squared_distances_of_new(&models, self.known.len(), parts, spread)
     }
 }
 

@@ -21,6 +21,7 @@ use crate::signed::op::OpId;
 use crate::signed::policy::Policy;
 use espalier_identity::Digest;
 use espalier_resolve::SelectionCache;
+use espalier_tensor::kernels::Threads;
 use espalier_tensor::{Dtype, Manifest, Model, Store, TensorError};
 use espalier_trust::Geometry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,6 +49,9 @@ struct Shared {
 /// clones are the same shelf.
 #[derive(Debug, Clone, Default)]
 pub struct Shelf(Arc<Shared>);
+
+/// How many multiply-adds are worth measuring ahead: some milliseconds.
+const WORTHWHILE: u64 = 1 << 23;
 
 /// A panic while a lock was held leaves these maps whole: every write is a single insertion.
 fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
@@ -233,6 +237,22 @@ impl Shelf {
         space.learn(models);
         let points = space.points_of(models).unwrap_or_default();
         look(space.geometry(), &points)
+    }
+
+    /// Measures what [`Shelf::with_geometry`] will be asked about these models, if that is much: on
+    /// all of rayon's threads, and without a lock while it measures.
+    pub(crate) fn measure_ahead(
+        &self,
+        schema: Digest,
+        round: u64,
+        models: &[(Digest, &Arc<Model>)],
+    ) {
+        let lock = self.0.distances.of(schema, round);
+        let lacking = read(&lock).lacking(models);
+        if let (WORTHWHILE.., true) = lacking.cost() {
+            let found = lacking.measure(Threads::All);
+            write(&lock).add(lacking, found);
+        }
     }
 
     /// The squared distance of two models of different rounds over each block.

@@ -2,13 +2,44 @@
 
 use crate::arena::bits::Bits;
 use crate::counting::gain::Gain;
+use crate::counting::reach::Reach;
 use crate::error::ApplyError;
 use crate::state::MergeState;
+use crate::state::lazy::Lazy;
 use crate::wire::message::Seen;
 use espalier_identity::{PeerId, canonical};
 use std::collections::BTreeSet;
 
+/// The operations of a state as they were, and nothing else: what a message of counted replicas
+/// carries. Taking and dropping one costs a reference count. It means nothing in another arena or
+/// under another policy.
+#[derive(Debug, Clone)]
+pub struct Held {
+    ops: Bits,
+    reach: Reach,
+}
+
 impl MergeState {
+    /// What this state holds now. O(1).
+    #[must_use]
+    pub fn now_held(&self) -> Held {
+        Held { ops: self.ops.clone(), reach: self.reach }
+    }
+
+    /// Whether this state holds what was held then, no more and no less. O(1) for states that
+    /// share a bitmap, otherwise O(words).
+    #[must_use]
+    pub fn holds_just(&self, held: &Held) -> bool {
+        self.ops == held.ops
+    }
+
+    /// A state of the same arena and policy as this one that holds what was held then. O(1).
+    #[must_use]
+    pub fn holding(&self, held: Held) -> Self {
+        let Held { ops, reach } = held;
+        Self { federation: self.federation.clone(), ops, reach, lazy: Lazy::default() }
+    }
+
     /// Joins another state into this one, as [`MergeState::merge`], and says what came.
     ///
     /// In one arena O(words) where operations that the arena got one after the other are alike.

@@ -30,7 +30,7 @@ use crate::wire::message::Seen;
 use espalier_identity::{Digest, PeerId};
 use espalier_tensor::Model;
 use espalier_trust::{Attestations, CausalTrustClock, Evidence};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Operations that a state has and another may lack: what a change made, what a frame brought.
@@ -159,6 +159,7 @@ impl MergeState {
     /// Which bitmap this is, as states that agree mostly share one: equal for states that do, as
     /// long as none of them changes. It means nothing after that, and says nothing of others.
     #[must_use]
+    #[inline]
     pub fn bitmap(&self) -> usize {
         self.ops.words().as_ptr().addr()
     }
@@ -354,6 +355,26 @@ impl MergeState {
     #[must_use]
     pub fn incomparable(&self) -> Option<Incomparable> {
         trust::incomparable(self.view(), self.policy())
+    }
+
+    /// Measures the distances between all visible contributions that [`MergeState::trust`] will ask
+    /// for, on all threads, if many are new: for whoever is about to ask for the trust of many
+    /// states of this arena, which would measure them on one. Changes nothing else, and must not be
+    /// called where a lock is held that work of other threads may wait for.
+    pub fn measure_ahead(&self) {
+        let mut alike = BTreeMap::<_, Vec<_>>::new();
+        for entry in self.visible() {
+            let Some((contribution, root)) = entry.contribution() else { continue };
+            // What is not here is found out where it is needed.
+            if let Ok(model) = self.arena().load(&root, &contribution.manifest) {
+                let key = (contribution.manifest.schema(), contribution.round);
+                alike.entry(key).or_default().push((root, model));
+            }
+        }
+        for ((schema, round), models) in alike {
+            let models: Vec<_> = models.iter().map(|(root, model)| (*root, model)).collect();
+            self.arena().measure_ahead(schema, round, &models);
+        }
     }
 
     /// What goes into the merged model, and with which weight.

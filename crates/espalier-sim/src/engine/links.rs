@@ -30,6 +30,10 @@ pub(crate) enum Fate {
 #[derive(Debug)]
 pub(crate) struct Links {
     in_rounds: bool,
+    /// Whether messages neither get lost nor take time, wherever they may pass.
+    perfect: bool,
+    /// Whether in rounds nothing happens to messages but that some get lost.
+    only_lose: bool,
     loss: f64,
     pub(crate) duplicate: f64,
     reorder: f64,
@@ -63,7 +67,9 @@ impl Links {
             drawn => Delays::Drawn(drawn.clone()),
         };
         let Config { loss, duplicate, reorder, delay, .. } = *config;
-        Ok(Self {
+        let mut links = Self {
+            perfect: false,
+            only_lose: false,
             in_rounds: config.clock == Clock::Rounds,
             loss,
             duplicate,
@@ -74,7 +80,11 @@ impl Links {
             bandwidth: config.bandwidth.map(|rate| rate.0),
             free: BTreeMap::new(),
             cut: None,
-        })
+        };
+        let unpunctual = links.duplicate + links.reorder > 0.0 || links.delay > 0;
+        links.only_lose = links.in_rounds && !unpunctual;
+        links.perfect = links.has_no_faults();
+        Ok(links)
     }
 
     /// Cuts the network into parts, or heals it.
@@ -86,16 +96,40 @@ impl Links {
     pub(crate) fn calm(&mut self) {
         (self.loss, self.duplicate, self.reorder, self.delay) = (0.0, 0.0, 0.0, 0);
         (self.latency, self.bandwidth, self.cut) = (Delays::Drawn(Latency::None), None, None);
+        (self.perfect, self.only_lose) = (true, self.in_rounds);
     }
 
     /// Whether messages neither get lost nor take time, wherever they may pass.
     pub(crate) fn is_perfect(&self) -> bool {
+        self.perfect
+    }
+
+    /// Whether in rounds nothing happens to messages but that some get lost.
+    pub(crate) fn only_lose(&self) -> bool {
+        self.only_lose
+    }
+
+    /// Whether a message gets lost, where [`Links::only_lose`]. The dice are then where they are
+    /// after the number of copies and [`Links::fate`].
+    #[inline]
+    pub(crate) fn loses(&self, dice: &mut Dice) -> bool {
+        let _copies = dice.draw();
+        let _rounds = dice.draw();
+        let lost = dice.happens(self.loss);
+        if !lost {
+            let _reorder = dice.draw();
+        }
+        lost
+    }
+
+    fn has_no_faults(&self) -> bool {
         let faults = self.loss + self.duplicate + self.reorder;
         let instant = matches!(self.latency, Delays::Drawn(Latency::None));
         faults == 0.0 && self.delay == 0 && instant && self.bandwidth.is_none()
     }
 
     /// Whether the network lets messages from `a` to `b` pass.
+    #[inline]
     pub(crate) fn pass(&self, a: usize, b: usize) -> bool {
         match &self.cut {
             None => true,

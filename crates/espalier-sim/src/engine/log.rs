@@ -85,7 +85,7 @@ pub(crate) struct EventLog<'a> {
     now: Time,
     count: u64,
     state: Digest,
-    chunk: Vec<u8>,
+    chunk: Vec<[u8; RECORD]>,
     listener: Option<Listener<'a>>,
     stopped: bool,
 }
@@ -98,7 +98,7 @@ impl fmt::Debug for EventLog<'_> {
 
 impl<'a> EventLog<'a> {
     pub(crate) fn new(listener: Option<Listener<'a>>) -> Self {
-        let chunk = Vec::with_capacity(RECORD * CHUNK);
+        let chunk = Vec::with_capacity(CHUNK);
         Self { now: 0, count: 0, state: Digest::ZERO, chunk, listener, stopped: false }
     }
 
@@ -111,21 +111,34 @@ impl<'a> EventLog<'a> {
         self.now
     }
 
+    #[inline]
     pub(crate) fn note(&mut self, what: Happening, node: usize, peer: usize, mark: u64) {
         let (node, peer) = (node as u32, peer as u32);
         self.count += 1;
-        self.chunk.extend_from_slice(&self.now.to_le_bytes());
-        self.chunk.push(what as u8);
-        self.chunk.extend_from_slice(&node.to_le_bytes());
-        self.chunk.extend_from_slice(&peer.to_le_bytes());
-        self.chunk.extend_from_slice(&mark.to_le_bytes());
-        if self.chunk.len() >= RECORD * CHUNK {
-            self.state = LOG.fields().digest(&self.state).field(&self.chunk).finish();
-            self.chunk.clear();
+        let mut record = [0; RECORD];
+        put(&mut record, 0, self.now.to_le_bytes());
+        put(&mut record, 8, [what as u8]);
+        put(&mut record, 9, node.to_le_bytes());
+        put(&mut record, 13, peer.to_le_bytes());
+        put(&mut record, 17, mark.to_le_bytes());
+        self.chunk.push(record);
+        if self.chunk.len() >= CHUNK {
+            self.close_chunk();
         }
+        if self.listener.is_some() {
+            self.tell(&Logged { time: self.now, what, node, peer, mark });
+        }
+    }
+
+    #[cold]
+    fn close_chunk(&mut self) {
+        self.state = LOG.fields().digest(&self.state).field(self.chunk.as_flattened()).finish();
+        self.chunk.clear();
+    }
+
+    fn tell(&mut self, record: &Logged) {
         if let (Some(listener), false) = (&mut self.listener, self.stopped) {
-            let record = Logged { time: self.now, what, node, peer, mark };
-            self.stopped = !listener(self.count, &record);
+            self.stopped = !listener(self.count, record);
         }
     }
 
@@ -141,8 +154,15 @@ impl<'a> EventLog<'a> {
 
     /// A hash over all of them.
     pub(crate) fn hash(&self) -> Digest {
-        LOG.fields().digest(&self.state).field(&self.chunk).number(self.count).finish()
+        let records = self.chunk.as_flattened();
+        LOG.fields().digest(&self.state).field(records).number(self.count).finish()
     }
+}
+
+/// Writes a field into a record: a store, where copying a slice is a call.
+#[inline(always)]
+fn put<const N: usize>(record: &mut [u8; RECORD], at: usize, bytes: [u8; N]) {
+    *record[at..].first_chunk_mut().expect("a record has room for its fields") = bytes;
 }
 
 #[cfg(test)]

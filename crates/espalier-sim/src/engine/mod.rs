@@ -25,6 +25,7 @@ use crate::config::{Clock, Config};
 use crate::error::SimError;
 use crate::seeds::{Dice, Seeds};
 use slab::Slab;
+use std::collections::VecDeque;
 use std::fmt::Debug;
 
 pub(crate) use links::{Fate, Links};
@@ -86,6 +87,12 @@ pub(crate) trait Population {
         let _ = pair;
         None
     }
+    /// The greeting and the answer of which an exchange of the two consists as long as they agree,
+    /// if they do and this population can tell.
+    fn agreement(&mut self, pair: [usize; 2]) -> Option<[Sign; 2]> {
+        let _ = pair;
+        None
+    }
     /// Hands a message to its receiver; how many operations were new to it. What it refuses changes
     /// nothing.
     fn receive(
@@ -142,6 +149,9 @@ pub(crate) struct Mail<M> {
     talk: usize,
 }
 
+/// What arrived and is still to be taken in, in its order.
+type Inbox<M> = VecDeque<Mail<M>>;
+
 /// One exchange: who started it, and per direction (towards the partner, back to the starter) what
 /// was sent and learnt.
 #[derive(Debug)]
@@ -159,6 +169,14 @@ pub(crate) struct Moved {
     pub(crate) sides: [Side; 2],
     pub(crate) messages: u64,
     pub(crate) tensor_bytes: u64,
+}
+
+/// What shows of a message that changes nothing: its bytes on the wire, none of them of tensors,
+/// and its fingerprint.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sign {
+    pub(crate) bytes: u64,
+    pub(crate) mark: u64,
 }
 
 /// One direction of an exchange.
@@ -197,6 +215,29 @@ enum Event<M> {
     Timer(usize, u64),
 }
 
+/// How many messages are in the queue, by receiver and in all.
+#[derive(Debug)]
+struct UnderWay {
+    to: Vec<u32>,
+    all: usize,
+}
+
+impl UnderWay {
+    fn to(&self, node: usize) -> u32 {
+        self.to[node]
+    }
+
+    fn came(&mut self, node: usize) {
+        self.to[node] += 1;
+        self.all += 1;
+    }
+
+    fn went(&mut self, node: usize, messages: usize) {
+        self.to[node] -= messages as u32;
+        self.all -= messages;
+    }
+}
+
 /// A population and the network between its members.
 #[derive(Debug)]
 pub(crate) struct Engine<'a, P: Population> {
@@ -215,7 +256,7 @@ pub(crate) struct Engine<'a, P: Population> {
     every: Time,
     queue: Queue<Event<P::Message>>,
     /// Messages in the queue.
-    under_way: usize,
+    under_way: UnderWay,
     /// Held back until the exchanges of this round are over.
     held_back: Vec<Mail<P::Message>>,
     /// Exchanges in virtual time that are not over, with how many messages of theirs are under way.
@@ -226,6 +267,8 @@ pub(crate) struct Engine<'a, P: Population> {
     /// Each node's own in virtual time.
     own: Vec<Dice>,
     timers: timed::Timers,
+    /// Buffers of the exchange before, to be used again.
+    spare: (Outbox<P::Message>, Inbox<P::Message>),
     pub(crate) onlooker: Option<Box<dyn Onlooker<P> + 'a>>,
 }
 
@@ -251,12 +294,13 @@ impl<'a, P: Population> Engine<'a, P> {
             period: config.period.0,
             every: config.period.0.saturating_mul(config.exchange.every()),
             queue: Queue::default(),
-            under_way: 0,
+            under_way: UnderWay { to: vec![0; count], all: 0 },
             held_back: Vec::new(),
             talks: Slab::new(),
             dice: seeds.rng("links", 0),
             own: own.collect(),
             timers: timed::Timers::new(config.clock, count),
+            spare: (Outbox::new(), Inbox::new()),
             onlooker: None,
             peers,
         })
@@ -264,7 +308,7 @@ impl<'a, P: Population> Engine<'a, P> {
 
     /// Whether no message is under way.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.under_way == 0
+        self.under_way.all == 0
     }
 
     fn begin_record(&self, pair: [usize; 2]) -> Exchanged<P::Record> {
@@ -301,6 +345,42 @@ impl<'a, P: Population> Engine<'a, P> {
             }
         }
         true
+    }
+
+    /// Runs an exchange in a round that has begun to its end if both agree and links do nothing but
+    /// lose; whether it did. The same happens as message by message, without the messages.
+    fn exchange_agreed(&mut self, exchanged: &mut Exchanged<P::Record>) -> bool {
+        let [a, b] = exchanged.pair;
+        if !self.links.only_lose() || !self.links.pass(b, a) || self.onlooker.is_some() {
+            return false;
+        }
+        let Some(signs) = self.peers.agreement([a, b]) else { return false };
+        for (side, (sign, (from, to))) in
+            exchanged.sides.iter_mut().zip(signs.into_iter().zip([(a, b), (b, a)]))
+        {
+            side.bytes += sign.bytes;
+            self.sent_bytes += sign.bytes;
+            self.messages += 1;
+            if self.links.loses(&mut self.dice) {
+                side.lost = true;
+                self.count_lost(from, to, sign.bytes);
+                break;
+            }
+            if self.log.is_stopped() {
+                break;
+            }
+            self.log.note(Happening::Deliver, from, to, sign.mark);
+        }
+        true
+    }
+
+    fn count_lost(&mut self, from: usize, to: usize, bytes: u64) {
+        let _ = bytes;
+        #[cfg(feature = "mutants")]
+        if crate::mutants::SimMutant::CountedTwice.is_loose() {
+            self.sent_bytes += bytes;
+        }
+        self.log.note(Happening::Lost, from, to, 0);
     }
 
     /// Hands a message over.
@@ -382,12 +462,8 @@ impl<'a, P: Population> Engine<'a, P> {
         }
         exchanged.side(mail.to).lost |=
             matches!(fate, Fate::Lost | Fate::HeldBack | Fate::Rounds(1..));
-        #[cfg(feature = "mutants")]
-        if fate == Fate::Lost && crate::mutants::SimMutant::CountedTwice.is_loose() {
-            self.sent_bytes += bytes;
-        }
         if fate == Fate::Lost {
-            self.log.note(Happening::Lost, mail.from, mail.to, 0);
+            self.count_lost(mail.from, mail.to, bytes);
             self.show_mail(mail, Passage::Lost);
         }
         fate

@@ -1,7 +1,7 @@
 //! The queue of what is still to happen: by virtual time, and at one time in the order of filing.
 
 use slab::Slab;
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
 /// Virtual time in microseconds since the start of the run.
@@ -11,10 +11,56 @@ pub(crate) type Time = u64;
 /// stay where they are.
 #[derive(Debug)]
 pub(crate) struct Queue<E> {
-    /// Time, order of filing, and where the event is.
-    heap: BinaryHeap<Reverse<(Time, u64, usize)>>,
+    heap: BinaryHeap<Reverse<Due>>,
     events: Slab<E>,
     filed: u64,
+}
+
+/// When an event is due, and where it is. Ordered by time and then by filing, which is one number,
+/// as that is compared without a branch.
+#[derive(Debug, Clone, Copy)]
+struct Due {
+    /// The time in the upper half, the order of filing in the lower one.
+    key: u128,
+    at: usize,
+}
+
+impl Due {
+    fn new(time: Time, filed: u64, at: usize) -> Self {
+        Self { key: u128::from(time) << 64 | u128::from(filed), at }
+    }
+
+    fn time(self) -> Time {
+        (self.key >> 64) as Time
+    }
+}
+
+impl PartialEq for Due {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
+impl Eq for Due {}
+
+impl PartialOrd for Due {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+
+    fn lt(&self, other: &Self) -> bool {
+        self.key < other.key
+    }
+
+    fn le(&self, other: &Self) -> bool {
+        self.key <= other.key
+    }
+}
+
+impl Ord for Due {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key.cmp(&other.key)
+    }
 }
 
 impl<E> Default for Queue<E> {
@@ -25,27 +71,27 @@ impl<E> Default for Queue<E> {
 
 impl<E> Queue<E> {
     pub(crate) fn push(&mut self, time: Time, event: E) {
-        self.heap.push(Reverse((time, self.filed, self.events.insert(event))));
+        self.heap.push(Reverse(Due::new(time, self.filed, self.events.insert(event))));
         self.filed += 1;
     }
 
     /// The next event, if it is due by `until`.
     pub(crate) fn pop(&mut self, until: Time) -> Option<(Time, E)> {
-        let due = self.heap.peek().is_some_and(|Reverse((time, ..))| *time <= until);
-        let Reverse((time, _, at)) = due.then(|| self.heap.pop()).flatten()?;
-        Some((time, self.events.remove(at)))
+        let is_due = self.heap.peek().is_some_and(|Reverse(due)| due.time() <= until);
+        let Reverse(due) = is_due.then(|| self.heap.pop()).flatten()?;
+        Some((due.time(), self.events.remove(due.at)))
     }
 
     /// Takes out the events of which `what` says something, and returns that in their order.
     pub(crate) fn remove<T>(&mut self, what: impl Fn(&E) -> Option<T>) -> Vec<T> {
         let (events, mut removed) = (&mut self.events, Vec::new());
-        self.heap.retain(|Reverse((time, filed, at))| {
-            let Some(said) = events.get(*at).and_then(&what) else { return true };
-            events.remove(*at);
-            removed.push(((*time, *filed), said));
+        self.heap.retain(|Reverse(due)| {
+            let Some(said) = events.get(due.at).and_then(&what) else { return true };
+            events.remove(due.at);
+            removed.push((due.key, said));
             false
         });
-        removed.sort_unstable_by_key(|(at, _)| *at);
+        removed.sort_unstable_by_key(|(key, _)| *key);
         removed.into_iter().map(|(_, said)| said).collect()
     }
 }

@@ -1,7 +1,6 @@
 //! Rounds: exchanges one after the other, each to its end and in no time.
 
-use super::{Engine, Event, Exchanged, Fate, Happening, Mail, Outbox, Population, Time};
-use std::collections::VecDeque;
+use super::{Engine, Event, Exchanged, Fate, Happening, Inbox, Mail, Outbox, Population, Time};
 
 /// How often answers to messages that were held back may be held back again in one round.
 const TURNS: usize = 8;
@@ -14,7 +13,7 @@ impl<P: Population> Engine<'_, P> {
         while let Some((_, event)) = self.queue.pop(self.log.now()) {
             match event {
                 Event::Deliver(mail) => {
-                    self.under_way -= 1;
+                    self.under_way.went(mail.to, 1);
                     due.push(mail);
                 }
                 Event::Timer(node, token) => self.wake_up(node, token, &mut done),
@@ -33,7 +32,7 @@ impl<P: Population> Engine<'_, P> {
             return;
         }
         for (to, message) in std::mem::take(&mut out.mail) {
-            let (mut exchanged, mut inbox) = (self.begin_record([node, to]), VecDeque::new());
+            let (mut exchanged, mut inbox) = (self.begin_record([node, to]), Inbox::new());
             if !self.reaches(node, to) {
                 exchanged.blocked = true;
                 self.log.note(Happening::Blocked, node, to, 0);
@@ -64,7 +63,7 @@ impl<P: Population> Engine<'_, P> {
 
     fn hold_up(&mut self, mail: Mail<P::Message>, rounds: u32) {
         let due = self.log.now().saturating_add(self.period.saturating_mul(Time::from(rounds)));
-        self.under_way += 1;
+        self.under_way.came(mail.to);
         self.queue.push(due, Event::Deliver(mail));
     }
 
@@ -77,17 +76,21 @@ impl<P: Population> Engine<'_, P> {
             return self.end_record(exchanged);
         }
         self.log.note(Happening::Start, a, b, 0);
-        if self.exchange_at_once(&mut exchanged) {
+        if self.exchange_at_once(&mut exchanged) || self.exchange_agreed(&mut exchanged) {
             return self.end_record(exchanged);
         }
-        let mut out = Outbox::new();
+        let (mut out, mut inbox) = self.take_spare();
         out.now = self.log.now();
         self.peers.start(a, b, &mut out);
         self.file_timers(a, &mut out);
-        let mut inbox = VecDeque::new();
         self.route(a, &mut out, &mut inbox, &mut exchanged);
         self.run_to_end(&mut inbox, &mut out, &mut exchanged);
+        self.spare = (out, inbox);
         self.end_record(exchanged)
+    }
+
+    fn take_spare(&mut self) -> (Outbox<P::Message>, Inbox<P::Message>) {
+        std::mem::replace(&mut self.spare, (Outbox::new(), Inbox::new()))
     }
 
     /// The same on copies of the states at the start of the round; what is learnt is joined into
@@ -111,19 +114,23 @@ impl<P: Population> Engine<'_, P> {
             return None;
         }
         let mut exchanged = self.begin_record([mail.from, mail.to]);
-        let mut inbox = VecDeque::from([mail]);
-        self.run_to_end(&mut inbox, &mut Outbox::new(), &mut exchanged);
+        let (mut out, mut inbox) = self.take_spare();
+        inbox.push_back(mail);
+        self.run_to_end(&mut inbox, &mut out, &mut exchanged);
+        self.spare = (out, inbox);
         let exchanged = self.end_record(exchanged);
         exchanged.sides.iter().any(|side| side.ops > 0 || side.bytes > 0).then_some(exchanged)
     }
 
     fn run_to_end(
         &mut self,
-        inbox: &mut VecDeque<Mail<P::Message>>,
+        inbox: &mut Inbox<P::Message>,
         out: &mut Outbox<P::Message>,
         exchanged: &mut Exchanged<P::Record>,
     ) {
-        while let Some(mail) = inbox.pop_front().filter(|_| !self.log.is_stopped()) {
+        while !self.log.is_stopped()
+            && let Some(mail) = inbox.pop_front()
+        {
             let by = mail.to;
             if !self.peers.is_up(by) {
                 // Somebody else's answer, to a node that has gone.
@@ -133,6 +140,8 @@ impl<P: Population> Engine<'_, P> {
             self.hand_over(mail, exchanged, out);
             self.route(by, out, inbox, exchanged);
         }
+        // Where the run was stopped something may be left.
+        inbox.clear();
     }
 
     /// Puts what a node sends on its way, past the link's faults.
@@ -140,22 +149,31 @@ impl<P: Population> Engine<'_, P> {
         &mut self,
         from: usize,
         out: &mut Outbox<P::Message>,
-        inbox: &mut VecDeque<Mail<P::Message>>,
+        inbox: &mut Inbox<P::Message>,
         exchanged: &mut Exchanged<P::Record>,
     ) {
-        let mut mail = std::mem::take(&mut out.mail);
-        for (to, message) in mail.drain(..) {
-            for _ in 0..self.copies(from, to, &message) {
-                let mail = Mail { from, to, message: message.clone(), talk: 0 };
-                match self.dispatch(&mail, exchanged) {
-                    Fate::Lost => {}
-                    Fate::HeldBack => self.held_back.push(mail),
-                    Fate::Rounds(0) | Fate::At(_) => inbox.push_back(mail),
-                    Fate::Rounds(rounds) => self.hold_up(mail, rounds),
-                }
+        // From the end: so the buffer stays where it is, and most of the time it is one message.
+        out.mail.reverse();
+        while let Some((to, message)) = out.mail.pop() {
+            for _ in 1..self.copies(from, to, &message) {
+                let again = Mail { from, to, message: message.clone(), talk: 0 };
+                self.send(again, inbox, exchanged);
             }
+            self.send(Mail { from, to, message, talk: 0 }, inbox, exchanged);
         }
-        // The buffer is used again.
-        out.mail = mail;
+    }
+
+    fn send(
+        &mut self,
+        mail: Mail<P::Message>,
+        inbox: &mut Inbox<P::Message>,
+        exchanged: &mut Exchanged<P::Record>,
+    ) {
+        match self.dispatch(&mail, exchanged) {
+            Fate::Lost => {}
+            Fate::HeldBack => self.held_back.push(mail),
+            Fate::Rounds(0) | Fate::At(_) => inbox.push_back(mail),
+            Fate::Rounds(rounds) => self.hold_up(mail, rounds),
+        }
     }
 }

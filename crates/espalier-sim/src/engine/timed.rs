@@ -38,7 +38,7 @@ impl<P: Population> Engine<'_, P> {
                     self.begin_talks(node, &mut out, &mut done);
                 }
                 Event::Deliver(mail) => {
-                    self.under_way -= 1;
+                    self.under_way.went(mail.to, 1);
                     self.deliver(mail, &mut out, &mut done);
                 }
             }
@@ -88,8 +88,11 @@ impl<P: Population> Engine<'_, P> {
             Event::Deliver(mail) => (mail.to == node).then_some(mail.talk),
             Event::Wake(_) | Event::Timer(..) => None,
         };
-        let talks = if self.under_way > 0 { self.queue.remove(to_node) } else { Vec::new() };
-        self.under_way -= talks.len();
+        let talks = match self.under_way.to(node) {
+            0 => Vec::new(),
+            _ => self.queue.remove(to_node),
+        };
+        self.under_way.went(node, talks.len());
         self.held_back.retain(|mail| mail.to != node);
         talks.into_iter().filter_map(|talk| self.settle(talk)).collect()
     }
@@ -224,28 +227,34 @@ impl<P: Population> Engine<'_, P> {
         let mut sent = 0;
         let [a, b] = exchanged.pair;
         let partner = if from == a { b } else { a };
-        let (mut mail, mut others) = (std::mem::take(&mut out.mail), Vec::new());
-        for (to, message) in mail.drain(..) {
+        let mut others = Vec::new();
+        // From the end: so the buffer stays where it is, and most of the time it is one message.
+        out.mail.reverse();
+        while let Some((to, message)) = out.mail.pop() {
             if to != partner {
                 others.push((to, message));
                 continue;
             }
-            for _ in 0..self.copies(from, to, &message) {
-                let mail = Mail { from, to, message: message.clone(), talk };
-                let at = match self.dispatch(&mail, exchanged) {
-                    Fate::Lost => continue,
-                    Fate::At(at) => at,
-                    Fate::HeldBack | Fate::Rounds(_) => self.log.now(),
-                };
-                sent += 1;
-                self.under_way += 1;
-                self.queue.push(at, Event::Deliver(mail));
+            for _ in 1..self.copies(from, to, &message) {
+                let again = Mail { from, to, message: message.clone(), talk };
+                sent += self.post(again, exchanged);
             }
+            sent += self.post(Mail { from, to, message, talk }, exchanged);
         }
-        // The buffer is used again.
-        mail.append(&mut others);
-        out.mail = mail;
+        out.mail.append(&mut others);
         sent
+    }
+
+    /// Puts a message into the queue, if it is not lost; how many that are.
+    fn post(&mut self, mail: Mail<P::Message>, exchanged: &mut Exchanged<P::Record>) -> u32 {
+        let at = match self.dispatch(&mail, exchanged) {
+            Fate::Lost => return 0,
+            Fate::At(at) => at,
+            Fate::HeldBack | Fate::Rounds(_) => self.log.now(),
+        };
+        self.under_way.came(mail.to);
+        self.queue.push(at, Event::Deliver(mail));
+        1
     }
 
     /// One message of an exchange less is under way; the exchange if it was the last.

@@ -34,6 +34,7 @@ impl Gallery {
             states.map(|state| (state.state_hash(), state)).collect();
         self.0.retain(|hash, _| wanted.contains_key(hash));
         let new: Vec<_> = wanted.iter().filter(|(hash, _)| !self.0.contains_key(hash)).collect();
+        measure_ahead(new.iter().map(|(_, state)| **state));
         let seen: Vec<_> =
             new.into_par_iter().map(|(hash, state)| (*hash, Arc::new(look(state, task)))).collect();
         self.0.extend(seen);
@@ -91,6 +92,15 @@ impl Gallery {
         let mut next = || found.next().filter(|(_, (i, j))| whole[*i] && whole[*j]);
         places.iter().map(|place| place.and_then(|_| Some(next()?.0))).collect()
     }
+}
+
+/// Measures what is new to all these states together, on all threads. Each would measure its part
+/// on one, while the others wait for it.
+fn measure_ahead<'a>(mut states: impl Iterator<Item = &'a MergeState>) {
+    let Some(mut all) = states.next().map(MergeState::without_views) else { return };
+    // States of another policy have nothing in common with these.
+    states.for_each(|state| _ = all.merge(state));
+    all.measure_ahead();
 }
 
 fn look(state: &MergeState, task: &Task) -> Seen {

@@ -9,13 +9,17 @@
 //! So a result depends on the elements and their order only: not on the processor's vector
 //! width, on threads, or on the pieces in which callers hand the elements over.
 
+mod distances;
 mod finite;
 mod models;
 mod pairwise;
 
+pub use distances::{
+    Threads, pairwise_squared_distances, squared_distances_from, squared_distances_of_new,
+};
 pub use finite::all_finite;
 pub use models::squared_distance_blocks;
-pub use pairwise::{Gram, gram, pairwise_squared_distances, squared_distances_from};
+pub use pairwise::{Gram, gram};
 
 /// Elements per block.
 pub const BLOCK: usize = 4096;

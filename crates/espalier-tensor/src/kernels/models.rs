@@ -73,6 +73,7 @@ pub(super) fn pieces(elements: u64, parts: usize) -> impl Iterator<Item = Range<
 }
 
 /// The floating-point elements of models of equal layout, numbered through.
+#[derive(Debug, Clone)]
 pub(super) struct Rows<'a> {
     models: Vec<&'a Model>,
     /// Of each floating-point tensor: its index and the number of its first element.
@@ -102,6 +103,17 @@ impl<'a> Rows<'a> {
             }
         }
         Self { models: models.to_vec(), tensors, elements }
+    }
+
+    /// Those of some of the models, in this order.
+    pub(super) fn of(&self, models: impl Iterator<Item = usize>) -> Self {
+        let models = models.map(|model| self.models[model]).collect();
+        Self { models, tensors: self.tensors.clone(), elements: self.elements }
+    }
+
+    /// How many models there are.
+    pub(super) fn count(&self) -> usize {
+        self.models.len()
     }
 
     /// Calls `each` with one span per model for every tensor that the range touches, in order.

@@ -1,80 +1,14 @@
-//! All pairs at once: every input is read and widened once instead of once per pair.
+//! Inner products of all pairs at once: every input is read and widened once instead of once per
+//! pair.
 
-use super::{
-    BlockSum,
-    models::{Rows, Span, TILE, pieces},
-    squared_difference,
-};
-use crate::{Dtype, Model, convert};
-
-/// The squared distances between all pairs of `models`, each with the bits of
-/// [`super::squared_distance_blocks`].
-///
-/// Entry `i (i − 1) / 2 + j` is the pair of `models[i]` and `models[j]`, `j < i`: the rows of
-/// the lower triangle. Each entry has `parts` pieces. Memory: one tile per model and one
-/// accumulator per pair; cost: n² d / 2 multiply-adds on cached data.
-///
-/// # Panics
-/// As [`super::squared_distance_blocks`].
-#[must_use]
-pub fn pairwise_squared_distances(models: &[&Model], parts: usize) -> Vec<Vec<f64>> {
-    let pairs = models.len() * models.len().saturating_sub(1) / 2;
-    squared_distances(models, parts, pairs, |rows, sums| {
-        let mut sums = sums.iter_mut();
-        for (i, a) in rows.iter().enumerate() {
-            for (b, sum) in rows[..i].iter().zip(&mut sums) {
-                sum.push(a, b, squared_difference);
-            }
-        }
-    })
-}
-
-/// The squared distances of `model` from each of `others`, with the bits of
-/// [`super::squared_distance_blocks`]: what a new model adds to [`pairwise_squared_distances`].
-///
-/// Cost: n d multiply-adds; every model is read and widened once.
-///
-/// # Panics
-/// As [`super::squared_distance_blocks`].
-#[must_use]
-pub fn squared_distances_from(model: &Model, others: &[&Model], parts: usize) -> Vec<Vec<f64>> {
-    let models: Vec<&Model> = std::iter::once(model).chain(others.iter().copied()).collect();
-    squared_distances(&models, parts, others.len(), |rows, sums| {
-        if let Some((first, others)) = rows.split_first() {
-            for (other, sum) in others.iter().zip(sums) {
-                sum.push(first, other, squared_difference);
-            }
-        }
-    })
-}
-
-/// For each of `count` pairs the sums over each piece; `push` adds the terms of a tile of all rows.
-fn squared_distances(
-    models: &[&Model],
-    parts: usize,
-    count: usize,
-    push: impl Fn(&[&[f64]], &mut [BlockSum]),
-) -> Vec<Vec<f64>> {
-    let rows = Rows::new(models);
-    let mut distances = vec![Vec::with_capacity(parts); count];
-    let mut tiles = vec![[0.0; TILE]; models.len()];
-    for piece in pieces(rows.elements, parts) {
-        let mut sums = vec![BlockSum::default(); count];
-        rows.spans(piece, |spans| {
-            in_tiles(None, spans, &[], &mut tiles, |rows| push(rows, &mut sums));
-        });
-        for (list, sum) in distances.iter_mut().zip(sums) {
-            list.push(sum.total());
-        }
-    }
-    distances
-}
+use super::BlockSum;
+use super::models::{Span, TILE};
+use crate::{Dtype, convert};
 
 /// The inner products of all pairs of rows, each row with itself included.
 ///
 /// Rows are little-endian elements of equal number. Entry `i (i + 1) / 2 + j` is the product of
-/// rows `i` and `j ≤ i`, with the bits of [`super::dot_f64`]. Cost as
-/// [`pairwise_squared_distances`].
+/// rows `i` and `j ≤ i`, with the bits of [`super::dot_f64`]. Cost: n² d / 2 multiply-adds.
 ///
 /// # Panics
 /// If the rows do not have the same number of elements.
@@ -164,7 +98,7 @@ impl Gram {
 
 /// Widens the next elements of every row, less those of `origin`, and hands them over, until all
 /// are seen.
-fn in_tiles(
+pub(super) fn in_tiles<const TILE: usize>(
     origin: Option<Span<'_>>,
     spans: &[Span<'_>],
     factors: &[f64],
@@ -199,7 +133,8 @@ fn in_tiles(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels;
+    use crate::Model;
+    use crate::kernels::{self, pairwise_squared_distances, squared_distances_from};
 
     fn values(seed: u32, n: usize) -> Vec<f32> {
         (0..n as u32).map(|i| ((i * 7919 + seed * 104_729) % 1009) as f32 / 97.0 - 5.0).collect()

@@ -16,10 +16,11 @@ mod run;
 mod tests;
 
 use crate::course::Stage;
-use crate::engine::{Moved, Outbox, Population, Side};
+use crate::engine::{Moved, Outbox, Population, Side, Sign};
 use crate::error::SimError;
 use crate::seeds::Dice;
 use espalier_identity::Domain;
+use espalier_replica::Held;
 use espalier_replica::MergeState;
 use espalier_replica::counting::{self, Gain};
 use rayon::prelude::*;
@@ -41,17 +42,17 @@ pub(crate) struct Note {
 #[derive(Debug, Clone)]
 enum Kind {
     /// What I hold, as a root.
-    Hello(MergeState),
+    Hello(Held),
     /// I hold the same.
     Same,
     /// What I hold, as a frontier.
-    Differs(MergeState),
+    Differs(Held),
     /// What you lack of what I hold.
-    Delta { held: MergeState, reply: bool },
+    Delta { held: Held, reply: bool },
     /// I need the tensors before I can take in what you hold: so many, of so many bytes.
-    Want { held: MergeState, contents: u64, bytes: u64 },
+    Want { held: Held, contents: u64, bytes: u64 },
     /// Here they are.
-    Tensors(MergeState),
+    Tensors(Held),
 }
 
 /// Nodes whose states are counted sets.
@@ -67,9 +68,33 @@ pub(crate) struct Crowd {
     published: Vec<bool>,
     /// What nodes come with that are not there yet.
     later: BTreeMap<usize, MergeState>,
-    /// The fingerprints of all sets at the end of a round, if somebody asked.
-    prints: OnceLock<Vec<u64>>,
+    figures: Figures,
 }
+
+/// What follows from all states at once, since one of them last changed; made when somebody asks.
+#[derive(Debug, Default)]
+struct Figures {
+    /// The fingerprints of all sets.
+    prints: OnceLock<Vec<u64>>,
+    mark: OnceLock<u64>,
+    /// Whether equal sets share one bitmap.
+    shared: bool,
+    /// How many different sets there are of those who are up.
+    distinct: OnceLock<u32>,
+}
+
+/// How greetings and answers of equals are marked.
+const HELLO: u64 = 1;
+const SAME: u64 = 2;
+
+/// An exchange of two that hold the same.
+const AGREED: Moved = {
+    const fn side(bytes: u64) -> Side {
+        Side { bytes, ops: 0, lost: false }
+    }
+    let sides = [side(counting::HELLO_LEN), side(counting::SAME_LEN)];
+    Moved { sides, messages: 2, tensor_bytes: 0 }
+};
 
 impl Crowd {
     /// Nodes that hold what they made themselves; those in `later` hold nothing yet.
@@ -87,13 +112,13 @@ impl Crowd {
             published: vec![false; count],
             states,
             later,
-            prints: OnceLock::new(),
+            figures: Figures::default(),
         }
     }
 
-    /// The fingerprints of all sets; between rounds only. Bitmaps that several share are read once.
+    /// The fingerprints of all sets. Bitmaps that several share are read once.
     fn prints(&self) -> &[u64] {
-        self.prints.get_or_init(|| {
+        self.figures.prints.get_or_init(|| {
             let bitmaps: BTreeMap<usize, &MergeState> =
                 self.states.iter().map(|state| (state.bitmap(), state)).collect();
             let print = |(bitmap, state): (&usize, &&MergeState)| (*bitmap, state.fingerprint());
@@ -102,7 +127,7 @@ impl Crowd {
         })
     }
 
-    /// The fingerprints of the sets of those who are up, with their numbers; between rounds only.
+    /// The fingerprints of the sets of those who are up, with their numbers.
     fn prints_up(&self) -> impl Iterator<Item = (u64, usize)> {
         self.prints().iter().zip(0..).filter(|(_, node)| self.up[*node]).map(|(p, node)| (*p, node))
     }
@@ -123,11 +148,13 @@ impl Crowd {
         least
     }
 
-    /// Lets equal sets, as they were at the end of the last round, share one bitmap: two nodes that
-    /// came to the same by different ways would each keep their own, and compare them whenever they
-    /// meet.
+    /// Lets equal sets share one bitmap: two nodes that came to the same by different ways would
+    /// each keep their own, and compare them whenever they meet.
     fn share(&mut self) {
-        let Some(prints) = self.prints.take() else { return };
+        if std::mem::replace(&mut self.figures.shared, true) {
+            return;
+        }
+        let prints = self.prints().to_vec();
         let mut first = BTreeMap::<u64, usize>::new();
         for (node, print) in prints.into_iter().enumerate() {
             let earlier = *first.entry(print).or_insert(node);
@@ -139,9 +166,15 @@ impl Crowd {
         }
     }
 
-    /// How many different sets the nodes hold that are up. Exact; between rounds only.
+    /// How many different sets the nodes hold that are up. Exact.
     fn distinct(&self) -> u32 {
+        *self.figures.distinct.get_or_init(|| self.count_distinct())
+    }
+
+    fn count_distinct(&self) -> u32 {
         let mut prints: Vec<_> = self.prints_up().collect();
+        // Of neighbours that share a bitmap one is enough.
+        prints.dedup_by_key(|(_, node)| self.states[*node].bitmap());
         prints.par_sort_unstable();
         let mut distinct = 0;
         for group in prints.chunk_by(|a, b| a.0 == b.0) {
@@ -158,7 +191,6 @@ impl Crowd {
     }
 
     /// The set that most nodes hold that are up; of equally common ones that of the first node.
-    /// Between rounds only.
     fn commonest(&self) -> &MergeState {
         let mut counts = BTreeMap::<u64, (usize, usize)>::new();
         for (print, node) in self.prints_up() {
@@ -169,18 +201,37 @@ impl Crowd {
         &self.states[best.map_or(0, |(_, node)| node)]
     }
 
-    fn delta(&self, from: usize, theirs: &MergeState, reply: bool) -> Note {
+    /// Whether both hold the same. If so they share one bitmap, and see it at once the next time.
+    #[inline]
+    fn agree(&mut self, pair: [usize; 2]) -> bool {
+        self.states[pair[0]].bitmap() == self.states[pair[1]].bitmap() || self.come_to_agree(pair)
+    }
+
+    fn come_to_agree(&mut self, pair: [usize; 2]) -> bool {
+        let [a, b] = two(&mut self.states, pair);
+        let agree = a == b;
+        if agree {
+            merge(a, b);
+        }
+        agree
+    }
+
+    /// What `from` sends somebody who holds `theirs`.
+    fn delta(&self, from: usize, theirs: Held, reply: bool) -> Note {
         let ours = &self.states[from];
-        let gain = gain(theirs, ours);
+        let gain = gain(&ours.holding(theirs), ours);
         let seen = reply.then(|| ours.frontier_len());
-        let kind = Kind::Delta { held: ours.clone(), reply };
+        let kind = Kind::Delta { held: ours.now_held(), reply };
         let len = counting::delta_len(self.key_lens[from], seen, &gain);
         Note { kind, len, tensor_bytes: gain.inside_bytes }
     }
 
     /// Joins what was sent; how many operations were new.
-    fn take(&mut self, node: usize, held: &MergeState) -> Gain {
-        merge(&mut self.states[node], held)
+    fn take(&mut self, node: usize, held: Held) -> Gain {
+        self.figures = Figures::default();
+        let ours = &mut self.states[node];
+        let held = ours.holding(held);
+        merge(ours, &held)
     }
 }
 
@@ -218,14 +269,11 @@ impl Population for Crowd {
     }
 
     fn at_once(&mut self, pair: [usize; 2]) -> Option<Moved> {
-        let [a, b] = two(&mut self.states, pair);
-        if a == b {
-            // Then they share one bitmap, and see it at once the next time.
-            merge(a, b);
-            let side = |bytes| Side { bytes, ..Side::default() };
-            let sides = [side(counting::HELLO_LEN), side(counting::SAME_LEN)];
-            return Some(Moved { sides, messages: 2, tensor_bytes: 0 });
+        if self.agree(pair) {
+            return Some(AGREED);
         }
+        self.figures = Figures::default();
+        let [a, b] = two(&mut self.states, pair);
         let key_lens = pair.map(|node| self.key_lens[node]);
         let (seen_by_a, seen_by_b) = (a.frontier_len(), b.frontier_len());
         // After the first join the second brings what b held before.
@@ -249,8 +297,14 @@ impl Population for Crowd {
         Some(Moved { sides, messages: 4 + 2 * fetches, tensor_bytes })
     }
 
+    fn agreement(&mut self, pair: [usize; 2]) -> Option<[Sign; 2]> {
+        let sign = |kind: u64, bytes: u64| Sign { bytes, mark: kind << 56 | bytes };
+        let signs = [sign(HELLO, counting::HELLO_LEN), sign(SAME, counting::SAME_LEN)];
+        self.agree(pair).then_some(signs)
+    }
+
     fn start(&mut self, from: usize, to: usize, out: &mut Outbox<Note>) {
-        let kind = Kind::Hello(self.states[from].clone());
+        let kind = Kind::Hello(self.states[from].now_held());
         out.push((to, Note { kind, len: counting::HELLO_LEN, tensor_bytes: 0 }));
     }
 
@@ -259,28 +313,30 @@ impl Population for Crowd {
             Kind::Same => {}
             Kind::Hello(theirs) => {
                 let ours = &self.states[to];
-                let (kind, len) = match theirs == *ours {
+                let (kind, len) = match ours.holds_just(&theirs) {
                     true => (Kind::Same, counting::SAME_LEN),
                     false => {
                         let len = counting::differs_len(ours.frontier_len());
-                        (Kind::Differs(ours.clone()), len)
+                        (Kind::Differs(ours.now_held()), len)
                     }
                 };
                 out.push((from, Note { kind, len, tensor_bytes: 0 }));
             }
             Kind::Differs(theirs) => {
                 // If it has become equal meanwhile there is nothing to say.
-                if theirs != self.states[to] {
-                    out.push((from, self.delta(to, &theirs, true)));
+                if !self.states[to].holds_just(&theirs) {
+                    out.push((from, self.delta(to, theirs, true)));
                 }
             }
             Kind::Delta { held, reply } => {
                 if reply {
-                    out.push((from, self.delta(to, &held, false)));
+                    out.push((from, self.delta(to, held.clone(), false)));
                 }
-                let Gain { contents, content_bytes: bytes, .. } = gain(&self.states[to], &held);
+                let ours = &self.states[to];
+                let gain = gain(ours, &ours.holding(held.clone()));
+                let Gain { contents, content_bytes: bytes, .. } = gain;
                 if contents == 0 {
-                    return self.take(to, &held).ops as u32;
+                    return self.take(to, held).ops as u32;
                 }
                 let kind = Kind::Want { held, contents, bytes };
                 out.push((from, Note { kind, len: counting::want_len(contents), tensor_bytes: 0 }));
@@ -289,7 +345,7 @@ impl Population for Crowd {
                 let len = counting::tensors_len(contents, bytes);
                 out.push((from, Note { kind: Kind::Tensors(held), len, tensor_bytes: bytes }));
             }
-            Kind::Tensors(held) => return self.take(to, &held).ops as u32,
+            Kind::Tensors(held) => return self.take(to, held).ops as u32,
         }
         0
     }
@@ -305,8 +361,8 @@ impl Population for Crowd {
     /// What it is and how long.
     fn mark(&self, note: &Note) -> u64 {
         let kind = match note.kind {
-            Kind::Hello(_) => 1,
-            Kind::Same => 2,
+            Kind::Hello(_) => HELLO,
+            Kind::Same => SAME,
             Kind::Differs(_) => 3,
             Kind::Delta { .. } => 4,
             Kind::Want { .. } => 5,
@@ -324,10 +380,12 @@ impl Population for Crowd {
     }
 
     fn set_apart(&mut self, pair: [usize; 2], start: &Vec<MergeState>) -> [MergeState; 2] {
+        self.figures = Figures::default();
         pair.map(|node| std::mem::replace(&mut self.states[node], start[node].clone()))
     }
 
     fn rejoin(&mut self, pair: [usize; 2], kept: [MergeState; 2]) {
+        self.figures = Figures::default();
         for (node, kept) in pair.into_iter().zip(kept) {
             let learnt = std::mem::replace(&mut self.states[node], kept);
             self.states[node].merge(&learnt).expect("one policy in a run");
@@ -338,11 +396,12 @@ impl Population for Crowd {
 impl Stage for Crowd {
     fn set_up(&mut self, node: usize, up: bool) {
         self.up[node] = up;
+        self.figures.distinct.take();
     }
 
     fn appear(&mut self, node: usize) -> Result<(), SimError> {
         if let Some(own) = self.later.remove(&node) {
-            self.take(node, &own);
+            self.take(node, own.now_held());
         }
         Ok(())
     }
@@ -353,6 +412,7 @@ impl Stage for Crowd {
 
     fn crash(&mut self, node: usize, _: &mut Dice) {
         if let Some(durable) = &self.durable {
+            self.figures = Figures::default();
             self.states[node] = durable[node].clone();
         }
     }
@@ -362,14 +422,19 @@ impl Stage for Crowd {
     fn persist(&mut self, node: usize, sync: bool) -> bool {
         let news = !std::mem::replace(&mut self.published[node], true);
         if let Some(durable) = self.durable.as_mut().filter(|_| sync || news) {
-            durable[node] = self.states[node].clone();
+            let (durable, now) = (&mut durable[node], &self.states[node]);
+            if durable.bitmap() != now.bitmap() {
+                *durable = now.clone();
+            }
         }
         news
     }
 
     fn mark_of_all(&self) -> u64 {
-        let bytes: Vec<_> = self.prints().iter().map(|print| print.to_le_bytes()).collect();
-        let all = ROUND.fields().field(bytes.as_flattened()).finish();
-        u64::from_le_bytes(*all.as_bytes().first_chunk().expect("a digest is longer"))
+        *self.figures.mark.get_or_init(|| {
+            let bytes: Vec<_> = self.prints().iter().map(|print| print.to_le_bytes()).collect();
+            let all = ROUND.fields().field(bytes.as_flattened()).finish();
+            u64::from_le_bytes(*all.as_bytes().first_chunk().expect("a digest is longer"))
+        })
     }
 }
