@@ -123,7 +123,7 @@ fn a_trace_whose_lines_come_to_nothing_is_refused_by_file_and_line() {
     for (flags, problem) in [
         (
             &["--topology", "file:empty.txt"][..],
-            "--topology: edge list: no edges; give each of them a line",
+            "--topology: edge list: no edges; give each edge a line",
         ),
         (&["--clock", "periodic", "--latency", "file:empty.txt"], "empty.txt has no regions"),
     ] {
