@@ -4,7 +4,7 @@ use crate::destination::{Destination, folder_of};
 use crate::pending::pending;
 use espalier_blame::Blame;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
@@ -278,10 +278,26 @@ pub fn write_all<B: AsRef<[u8]>>(
     files: impl IntoIterator<Item = (PathBuf, B)>,
     force: bool,
 ) -> Result<(), WriteError> {
+    let write = |bytes: B| move |out: &mut dyn Write| out.write_all(bytes.as_ref());
+    write_each(files.into_iter().map(|(path, bytes)| (path, write(bytes))), force)
+}
+
+/// As [`write_all`], with contents that are made while they are written, through a buffer, so that
+/// they need not fit into memory.
+///
+/// # Errors
+/// As [`Output`], and with what a writer of contents returns.
+pub fn write_each<F: FnOnce(&mut dyn Write) -> io::Result<()>>(
+    files: impl IntoIterator<Item = (PathBuf, F)>,
+    force: bool,
+) -> Result<(), WriteError> {
     let mut outputs = Vec::new();
-    for (path, bytes) in files {
+    for (path, write) in files {
         let mut output = Output::create(&path, force)?;
-        output.write_all(bytes.as_ref()).map_err(WriteError::io(path))?;
+        let mut buffered = BufWriter::with_capacity(1 << 16, &mut output);
+        let written = write(&mut buffered).and_then(|()| buffered.flush());
+        drop(buffered);
+        written.map_err(WriteError::io(path))?;
         output.sync()?;
         outputs.push(output);
     }

@@ -8,6 +8,8 @@
 
 mod live;
 
+use std::io::{self, Write};
+
 pub use live::{LIVE, Live};
 
 const SHELL: &str = include_str!("html/common/shell.html");
@@ -137,23 +139,46 @@ impl Template {
     /// a name and a value, which become `data-name="value"`.
     ///
     /// A page is about 1.5 MB plus the JSON: most of it is plotly.js.
+    ///
+    /// # Panics
+    /// Never: writing to memory does not fail.
     #[must_use]
     pub fn page(&self, json: &str, attributes: &[(&str, &str)]) -> String {
+        let mut page = Vec::new();
+        self.write(&mut page, attributes, |out| out.write_all(json.as_bytes()))
+            .expect("writing to memory does not fail");
+        String::from_utf8(page).expect("texts in UTF-8")
+    }
+
+    /// Writes what [`page`](Self::page) returns, over JSON that `json` writes piece by piece, so
+    /// that it need not fit into memory.
+    ///
+    /// # Errors
+    /// What `out` and `json` return.
+    pub fn write(
+        &self,
+        out: &mut dyn Write,
+        attributes: &[(&str, &str)],
+        json: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> io::Result<()> {
         let written =
             |(name, value): &(&str, &str)| format!(" data-{name}=\"{}\"", escape_attribute(value));
         let attributes: String = attributes.iter().map(written).collect();
-        fill(
-            SHELL,
+        let style = format!("{COMMON_STYLE}{}", self.style);
+        let (before, after) = SHELL.split_once("{{report}}").unwrap_or((SHELL, ""));
+        let before = fill(
+            before,
             &[
                 ("{{title}}", self.title),
-                ("{{style}}", &format!("{COMMON_STYLE}{}", self.style)),
+                ("{{style}}", &style),
                 ("{{content}}", self.content),
                 ("{{attributes}}", &attributes),
-                ("{{report}}", &escape_json(json)),
-                ("{{plotly}}", plotly_js()),
-                ("{{scripts}}", &self.script()),
             ],
-        )
+        );
+        let texts = [("{{plotly}}", plotly_js()), ("{{scripts}}", &self.script())];
+        out.write_all(before.as_bytes())?;
+        json(&mut Escape(&mut *out))?;
+        out.write_all(fill(after, &texts).as_bytes())
     }
 
     /// The script that has this text in it, for those who check what scripts rely on.
@@ -211,10 +236,24 @@ fn fill(template: &str, texts: &[(&str, &str)]) -> String {
     page
 }
 
-/// JSON has `<` only inside strings, where `\u003c` means the same. Without it neither
-/// `</script>` nor `<!--` can be written.
-fn escape_json(json: &str) -> String {
-    json.replace('<', "\\u003c")
+/// Takes JSON and writes it so that it can stand in a script. JSON has `<` only inside strings,
+/// where `\u003c` means the same. Without it neither `</script>` nor `<!--` can be written.
+struct Escape<'a>(&'a mut dyn Write);
+
+impl Write for Escape<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut pieces = bytes.split(|&byte| byte == b'<');
+        self.0.write_all(pieces.next().unwrap_or_default())?;
+        for piece in pieces {
+            self.0.write_all(b"\\u003c")?;
+            self.0.write_all(piece)?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 fn escape_attribute(text: &str) -> String {

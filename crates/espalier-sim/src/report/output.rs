@@ -2,6 +2,7 @@
 
 use super::{AuditEntry, Report};
 use espalier_file::WriteError;
+use std::io::{self, Write};
 use std::path::Path;
 
 /// Name of the JSON file.
@@ -27,6 +28,9 @@ pub const HTML_FILE: &str = "report.html";
 /// The files of a report.
 pub const REPORT_FILES: [&str; 3] = [HTML_FILE, JSON_FILE, AUDIT_FILE];
 
+/// What writes the contents of a file.
+type Contents<'a> = &'a dyn Fn(&mut dyn Write) -> io::Result<()>;
+
 /// Writes `report.json`, `audit.csv` and `report.html` into `folder`, which is made if it is not
 /// there. All are written and on the disk before the first gets its name, so a full disk leaves
 /// nothing behind.
@@ -35,10 +39,13 @@ pub const REPORT_FILES: [&str; 3] = [HTML_FILE, JSON_FILE, AUDIT_FILE];
 /// [`WriteError`]. If a file exists and `force` is false, nothing is written.
 pub fn write_report(report: &Report, folder: &Path, force: bool) -> Result<(), WriteError> {
     espalier_file::check_folder(folder, &REPORT_FILES, force)?;
-    let json = report.to_json();
-    let page = page_over(&json, report).into_bytes();
-    let contents = [page, json.into_bytes(), audit_csv(&report.audit)];
-    write_into(folder, REPORT_FILES.into_iter().zip(contents), force)
+    espalier_file::make_folder(folder)?;
+    let page = |out: &mut dyn Write| write_page(report, out);
+    let json = |out: &mut dyn Write| report.write_json(out);
+    let audit = |out: &mut dyn Write| out.write_all(&audit_csv(&report.audit));
+    let contents: [Contents<'_>; 3] = [&page, &json, &audit];
+    let files = REPORT_FILES.into_iter().zip(contents);
+    espalier_file::write_each(files.map(|(name, write)| (folder.join(name), write)), force)
 }
 
 /// Writes files into a folder, which is created if it does not exist.
@@ -58,9 +65,19 @@ impl Report {
     /// Never: every field has a JSON form.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut json = serde_json::to_string(self).expect("every field has a JSON form");
-        json.push('\n');
-        json
+        let mut json = Vec::new();
+        self.write_json(&mut json).expect("every field has a JSON form");
+        String::from_utf8(json).expect("JSON is UTF-8")
+    }
+
+    /// Writes the JSON form, one line, without holding it: with `--metrics full` it can be larger
+    /// than the report.
+    ///
+    /// # Errors
+    /// What `out` returns.
+    pub fn write_json(&self, mut out: &mut dyn Write) -> io::Result<()> {
+        serde_json::to_writer(&mut out, self)?;
+        out.write_all(b"\n")
     }
 
     /// Reads the JSON form.
@@ -73,14 +90,20 @@ impl Report {
 }
 
 /// The page over a report: one file that needs no network.
+///
+/// # Panics
+/// Never: writing to memory does not fail.
 #[must_use]
 pub fn report_html(report: &Report) -> String {
-    page_over(&report.to_json(), report)
+    let mut page = Vec::new();
+    write_page(report, &mut page).expect("writing to memory does not fail");
+    String::from_utf8(page).expect("texts in UTF-8")
 }
 
-fn page_over(json: &str, report: &Report) -> String {
+fn write_page(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let flags = serde_json::Value::from(report.config.flags()).to_string();
-    espalier_page::REPORT.page(json, &[("audit", AUDIT_FILE), ("flags", &flags)])
+    let attributes = [("audit", AUDIT_FILE), ("flags", &flags)];
+    espalier_page::REPORT.write(out, &attributes, |out| report.write_json(out))
 }
 
 /// Entries of the audit as a table, with its columns even if there are none.

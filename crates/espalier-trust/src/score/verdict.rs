@@ -65,10 +65,16 @@ impl<'a> Verdict<'a> {
     /// See [`accuracies`].
     fn accuracies(&self) -> Vec<(Q16, u32)> {
         let mut out = vec![(Q16::ZERO, 1); self.subjects.len()];
-        let groups = self.groups();
+        let h = majority(self.roster);
+        let radii = self.radii(&self.present, h, 0);
+        let groups = self.groups(&radii, h);
         let absent = self.roster - self.present.len();
         let representatives: Vec<usize> = groups.iter().map(|group| group[0]).collect();
-        let accuracy = self.judge(&representatives, majority(groups.len() + absent));
+        let left = majority(groups.len() + absent);
+        // Without groups these are the same balls, and they are what takes the time.
+        let same = representatives == self.present && left == h;
+        let whole = if same { radii } else { self.radii(&representatives, left, 0) };
+        let accuracy = self.judge(&representatives, left, whole);
         for (group, accuracy) in groups.iter().zip(accuracy) {
             for &member in group {
                 out[member] = (accuracy, group.len() as u32);
@@ -80,10 +86,10 @@ impl<'a> Verdict<'a> {
     /// Step 1: subjects nearer than `q / divisor` form one group, least content first; where so few
     /// elements come that near by chance, only equal ones do. Left apart
     /// (every group a singleton) where a majority may honestly be replicas of each other.
-    fn groups(&self) -> Vec<Vec<usize>> {
-        let (n, h) = (self.roster, majority(self.roster));
+    /// `radii` are those of all that are present, with `h` in a ball.
+    fn groups(&self, radii: &[f64], h: usize) -> Vec<Vec<usize>> {
+        let n = self.roster;
         let apart = || self.present.iter().map(|&i| vec![i]).collect();
-        let radii = self.radii(&self.present, h, 0);
         let near = match self.geometry.elements(0) < noise::LEAST_FOR_DUPLICATES {
             true => 0.0,
             false => {
@@ -123,17 +129,18 @@ impl<'a> Verdict<'a> {
         members.iter().map(|i| self.geometry.radius(layer, point(i), &count, h)).collect()
     }
 
-    /// Steps 2 and 4: the accuracy of each representative.
-    fn judge(&self, members: &[usize], h: usize) -> Vec<Q16> {
+    /// Steps 2 and 4: the accuracy of each representative. `whole` are their radii in layer 0.
+    fn judge(&self, members: &[usize], h: usize, whole: Vec<f64>) -> Vec<Q16> {
         let [c1, c2, block] =
             [self.constants.c1_64ths, self.constants.c2_64ths, self.constants.block_64ths]
                 .map(|x| f64::from(x) / 64.0);
         let mut rho = vec![0.0_f64; members.len()];
+        let mut whole = Some(whole);
         for layer in 0..self.geometry.layer_count() {
             let limit = if layer == 0 { c2 } else { block };
             let wide = noise::widening(self.constants, limit, h, self.geometry.elements(layer));
             let scale = c2 / (limit * wide);
-            let radii = self.radii(members, h, layer);
+            let radii = whole.take().unwrap_or_else(|| self.radii(members, h, layer));
             let q = nth_smallest(radii.iter().copied(), h);
             for (rho, s) in rho.iter_mut().zip(radii) {
                 *rho = rho.max(scale * ratio(s, q));
