@@ -45,6 +45,14 @@ pub enum StrategyError {
         /// The values that are allowed.
         range: ParameterRange,
     },
+    /// A parameter that has no default is not given.
+    #[error("`{strategy}` needs a value for `{parameter}`")]
+    Missing {
+        /// The strategy.
+        strategy: &'static str,
+        /// The parameter.
+        parameter: &'static str,
+    },
 }
 
 impl StrategyError {
@@ -61,6 +69,7 @@ impl StrategyError {
             Self::Unknown { .. } => "strategy-unknown",
             Self::UnknownParameter { .. } => "strategy-parameter",
             Self::Range { .. } => "strategy-range",
+            Self::Missing { .. } => "strategy-missing",
         }
     }
 }

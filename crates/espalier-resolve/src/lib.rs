@@ -52,6 +52,7 @@ mod extent;
 mod integers;
 mod linear;
 mod method;
+pub mod methods;
 mod note;
 mod parameters;
 mod plan;

@@ -50,7 +50,7 @@ impl ParameterRange {
     pub(crate) const FLAG: Self = Self::Choice(&["false", "true"]);
 
     /// The canonical spelling of `text`, if it is in the range.
-    fn canonical(self, text: &str) -> Option<String> {
+    pub(crate) fn canonical(self, text: &str) -> Option<String> {
         match self {
             Self::Number { min, above, max } => {
                 // Adding zero turns minus zero into zero.
@@ -157,7 +157,18 @@ impl Values {
         parameters: &[ParameterInfo],
         given: &BTreeMap<String, String>,
     ) -> Result<Self, StrategyError> {
-        let all = || parameters.iter().chain(&COMMON);
+        let all: Vec<ParameterInfo> = parameters.iter().chain(&COMMON).copied().collect();
+        Self::exactly(strategy, &all, given)
+    }
+
+    /// The same without the parameters that every strategy has. A parameter whose default is the
+    /// empty text has to be given.
+    pub(crate) fn exactly(
+        strategy: &'static str,
+        parameters: &[ParameterInfo],
+        given: &BTreeMap<String, String>,
+    ) -> Result<Self, StrategyError> {
+        let all = || parameters.iter();
         if let Some(parameter) = given.keys().find(|name| all().all(|p| p.name != **name)) {
             let names: Vec<_> = all().map(|p| p.name).collect();
             return Err(StrategyError::UnknownParameter {
@@ -169,6 +180,9 @@ impl Values {
         }
         let value = |info: &ParameterInfo| {
             let text = given.get(info.name).map_or(info.default, String::as_str);
+            if text.is_empty() && info.default.is_empty() {
+                return Err(StrategyError::Missing { strategy, parameter: info.name });
+            }
             let value = info.range.canonical(text).ok_or_else(|| StrategyError::Range {
                 strategy,
                 parameter: info.name,
@@ -178,6 +192,10 @@ impl Values {
             Ok((info.name.to_owned(), value))
         };
         Ok(Self(all().map(value).collect::<Result<_, _>>()?))
+    }
+
+    pub(crate) fn into_map(self) -> BTreeMap<String, String> {
+        self.0
     }
 
     pub(crate) fn as_map(&self) -> &BTreeMap<String, String> {

@@ -1,0 +1,374 @@
+//! The list of methods, with all that is needed to check a recipe.
+
+use std::collections::BTreeMap;
+
+use crate::{ParameterInfo, ParameterRange, StrategyError, parameters::Values, registry};
+
+/// What a method does with a base model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Base {
+    /// It is an input as all others; one that is not listed comes last.
+    Input,
+    /// It is the first input, wherever it is listed.
+    First,
+    /// Inputs are differences from it if there is one.
+    Optional,
+    /// Inputs are differences from it.
+    Required,
+}
+
+/// Facts about a method that are needed before using it.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct MethodInfo {
+    /// Its name.
+    pub name: &'static str,
+    /// Other names it answers to; that of recipes comes first.
+    pub aliases: &'static [&'static str],
+    /// What it computes, in a line.
+    pub summary: &'static str,
+    /// The publication that it comes from.
+    pub source: &'static str,
+    /// Parameters that hold for a tensor as a whole. One without a default has to be given.
+    pub shared: &'static [ParameterInfo],
+    /// Parameters that each input has, the base excepted where it is not an input.
+    pub per_input: &'static [ParameterInfo],
+    /// What it does with a base model.
+    pub base: Base,
+    /// The least and the largest number of inputs, the base included where it is one.
+    pub inputs: (usize, usize),
+    /// Whether its result depends on a seed.
+    pub uses_randomness: bool,
+}
+
+impl MethodInfo {
+    /// Checks the parameters of a tensor: the same with canonical spelling, and defaults for those
+    /// that are missing.
+    ///
+    /// # Errors
+    /// [`StrategyError`]: an unknown parameter, a value out of its range, one that has no default.
+    pub fn check_shared(
+        &self,
+        given: &BTreeMap<String, String>,
+    ) -> Result<BTreeMap<String, String>, StrategyError> {
+        Ok(Values::exactly(self.name, self.shared, given)?.into_map())
+    }
+
+    /// As [`MethodInfo::check_shared`], for the parameters of one input.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn check_input(
+        &self,
+        given: &BTreeMap<String, String>,
+    ) -> Result<BTreeMap<String, String>, StrategyError> {
+        Ok(Values::exactly(self.name, self.per_input, given)?.into_map())
+    }
+}
+
+/// Any finite number.
+const ANY: ParameterRange = ParameterRange::Number { min: -f64::MAX, above: false, max: f64::MAX };
+/// A share, zero and one included.
+const PART: ParameterRange = ParameterRange::Number { min: 0.0, above: false, max: 1.0 };
+/// Above zero.
+const POSITIVE: ParameterRange = ParameterRange::Number { min: 0.0, above: true, max: 1.0 };
+
+const fn parameter(
+    name: &'static str,
+    default: &'static str,
+    range: ParameterRange,
+    help: &'static str,
+) -> ParameterInfo {
+    ParameterInfo { name, default, range, help }
+}
+
+const WEIGHT: ParameterInfo = parameter("weight", "", ANY, "the input's weight");
+const WEIGHT_ONE: ParameterInfo = parameter("weight", "1", ANY, "the input's weight");
+const DENSITY: ParameterInfo =
+    parameter("density", "1", PART, "the share of elements of the difference that is kept");
+const LAMBDA: ParameterInfo =
+    parameter("lambda", "1", ANY, "the factor of what is added to the base");
+const NORMALIZE: ParameterInfo =
+    parameter("normalize", "true", ParameterRange::FLAG, "divide by the sum of the weights");
+const SUM: ParameterInfo =
+    parameter("normalize", "false", ParameterRange::FLAG, "divide by the sum of the weights");
+const RESCALE: ParameterInfo = parameter(
+    "rescale",
+    "true",
+    ParameterRange::FLAG,
+    "divide what is kept by the share that is kept",
+);
+const GAMMA: ParameterInfo =
+    parameter("gamma", "0.01", PART, "the share of the largest elements that is dropped");
+const EPSILON: ParameterInfo = parameter(
+    "epsilon",
+    "0.15",
+    PART,
+    "how far the chance of being kept is from the density, at most",
+);
+
+const MANY: (usize, usize) = (1, usize::MAX);
+
+const fn method(
+    names: (&'static str, &'static [&'static str]),
+    summary: &'static str,
+    source: &'static str,
+    parameters: (&'static [ParameterInfo], &'static [ParameterInfo]),
+    base: Base,
+    inputs: (usize, usize),
+    uses_randomness: bool,
+) -> MethodInfo {
+    let ((name, aliases), (shared, per_input)) = (names, parameters);
+    MethodInfo { name, aliases, summary, source, shared, per_input, base, inputs, uses_randomness }
+}
+
+static METHODS: [MethodInfo; 16] = [
+    method(
+        ("weight-average", &["linear", "model-soup"]),
+        "Σ w x / Σ w",
+        "Wortsman et al., Model soups, ICML 2022, arXiv 2203.05482",
+        (&[NORMALIZE], &[WEIGHT]),
+        Base::Input,
+        MANY,
+        false,
+    ),
+    method(
+        ("task-arithmetic", &["task_arithmetic"]),
+        "b + λ Σ w (x − b)",
+        "Ilharco et al., Editing models with task arithmetic, ICLR 2023, arXiv 2212.04089",
+        (&[LAMBDA, SUM], &[WEIGHT]),
+        Base::Required,
+        MANY,
+        false,
+    ),
+    method(
+        ("ties", &["ties-merging"]),
+        "keep the largest differences, elect a sign, average those that agree",
+        "Yadav et al., TIES-merging, NeurIPS 2023, arXiv 2306.01708",
+        (&[LAMBDA, NORMALIZE], &[WEIGHT, DENSITY]),
+        Base::Required,
+        MANY,
+        false,
+    ),
+    method(
+        ("passthrough", &[]),
+        "one input as it is, or times `scale`",
+        "",
+        (&[], &[parameter("scale", "1", ANY, "the factor")]),
+        Base::Input,
+        (1, 1),
+        false,
+    ),
+    method(
+        ("slerp", &[]),
+        "the point at t on the great circle from the first input to the second",
+        "Shoemake, Animating rotation with quaternion curves, SIGGRAPH 1985",
+        (&[parameter("t", "", ANY, "0 is the first input, 1 the second")], &[]),
+        Base::First,
+        (2, 2),
+        false,
+    ),
+    method(
+        ("nuslerp", &[]),
+        "spherical interpolation of two inputs by their weights, rows or tensors as vectors",
+        "Shoemake, Animating rotation with quaternion curves, SIGGRAPH 1985",
+        (
+            &[
+                parameter(
+                    "nuslerp_flatten",
+                    "true",
+                    ParameterRange::FLAG,
+                    "take the tensor as one vector",
+                ),
+                parameter(
+                    "nuslerp_row_wise",
+                    "false",
+                    ParameterRange::FLAG,
+                    "without `nuslerp_flatten`: take rows as vectors and not columns",
+                ),
+            ],
+            &[WEIGHT],
+        ),
+        Base::Optional,
+        (2, 2),
+        false,
+    ),
+    method(
+        ("multislerp", &[]),
+        "the mean in the tangent space at the normalised mean, back on the sphere",
+        "Buss and Fillmore, Spherical averages, ACM Transactions on Graphics 2001",
+        (
+            &[
+                parameter(
+                    "normalize_weights",
+                    "true",
+                    ParameterRange::FLAG,
+                    "divide by the sum of the weights",
+                ),
+                parameter("eps", "1e-8", POSITIVE, "what counts as zero"),
+            ],
+            &[WEIGHT],
+        ),
+        Base::Optional,
+        (2, usize::MAX),
+        false,
+    ),
+    method(
+        ("karcher", &[]),
+        "the Riemannian mean of directions, scaled by the mean norm",
+        "Karcher, Riemannian center of mass and mollifier smoothing, 1977",
+        (
+            &[
+                parameter(
+                    "max_iter",
+                    "10",
+                    ParameterRange::Whole { min: 1, max: 1000 },
+                    "the largest number of steps",
+                ),
+                parameter("tol", "1e-5", POSITIVE, "the step that ends the iteration"),
+            ],
+            &[WEIGHT_ONE],
+        ),
+        Base::Input,
+        MANY,
+        false,
+    ),
+    method(
+        ("model-stock", &["model_stock"]),
+        "t · mean + (1 − t) · b with t = N cos θ / (1 + (N − 1) cos θ)",
+        "Jang et al., Model Stock, ECCV 2024, arXiv 2403.19522",
+        (
+            &[parameter(
+                "filter_wise",
+                "false",
+                ParameterRange::FLAG,
+                "take each row as a vector and not the tensor",
+            )],
+            &[],
+        ),
+        Base::Required,
+        (2, usize::MAX),
+        false,
+    ),
+    method(
+        ("dare-linear", &["dare_linear", "dare"]),
+        "drop elements of differences at random, scale the others up, add them with weights",
+        "Yu et al., Language models are super Mario, ICML 2024, arXiv 2311.03099",
+        (&[LAMBDA, SUM, RESCALE], &[WEIGHT, DENSITY]),
+        Base::Required,
+        MANY,
+        true,
+    ),
+    method(
+        ("dare-ties", &["dare_ties"]),
+        "as `dare-linear`, with the sign election of `ties`",
+        "Yu et al., Language models are super Mario, ICML 2024, arXiv 2311.03099",
+        (&[LAMBDA, SUM, RESCALE], &[WEIGHT, DENSITY]),
+        Base::Required,
+        MANY,
+        true,
+    ),
+    method(
+        ("della", &[]),
+        "as `dare-ties`, with chances that grow with the magnitude in its row",
+        "Deep et al., DELLA-Merging, arXiv 2406.11617",
+        (&[LAMBDA, NORMALIZE, RESCALE], &[WEIGHT, DENSITY, EPSILON]),
+        Base::Required,
+        MANY,
+        true,
+    ),
+    method(
+        ("della-linear", &["della_linear"]),
+        "as `della`, without the sign election",
+        "Deep et al., DELLA-Merging, arXiv 2406.11617",
+        (&[LAMBDA, SUM, RESCALE], &[WEIGHT, DENSITY, EPSILON]),
+        Base::Required,
+        MANY,
+        true,
+    ),
+    method(
+        ("breadcrumbs", &[]),
+        "drop the largest and the smallest elements of each difference, add the rest",
+        "Davari and Belilovsky, Model breadcrumbs, ECCV 2024, arXiv 2312.06795",
+        (&[LAMBDA, SUM], &[WEIGHT, DENSITY, GAMMA]),
+        Base::Required,
+        MANY,
+        false,
+    ),
+    method(
+        ("breadcrumbs-ties", &["breadcrumbs_ties"]),
+        "as `breadcrumbs`, with the sign election of `ties`",
+        "Davari and Belilovsky, Model breadcrumbs, ECCV 2024, arXiv 2312.06795",
+        (&[LAMBDA, SUM], &[WEIGHT, DENSITY, GAMMA]),
+        Base::Required,
+        MANY,
+        false,
+    ),
+    method(
+        ("sce", &[]),
+        "keep elements of great variance, weigh inputs by their energy, drop minority signs",
+        "Wan et al., FuseChat, arXiv 2408.07990",
+        (&[LAMBDA, parameter("select_topk", "1", PART, "the share of elements that is kept")], &[]),
+        Base::Required,
+        MANY,
+        false,
+    ),
+];
+
+/// All methods.
+#[must_use]
+pub fn methods() -> &'static [MethodInfo] {
+    &METHODS
+}
+
+/// The method that answers to `name`. Case and the difference of `-` and `_` do not matter.
+///
+/// # Errors
+/// [`StrategyError::Unknown`] with the nearest name.
+pub fn find_method(name: &str) -> Result<&'static MethodInfo, StrategyError> {
+    let plain = |name: &str| name.trim().to_ascii_lowercase().replace('_', "-");
+    let wanted = plain(name);
+    let answers = |info: &&MethodInfo| {
+        info.name == wanted || info.aliases.iter().any(|alias| plain(alias) == wanted)
+    };
+    METHODS.iter().find(answers).ok_or_else(|| {
+        let names = METHODS.iter().flat_map(|info| info.aliases.iter().copied().chain([info.name]));
+        StrategyError::Unknown { name: name.to_owned(), suggestion: registry::nearest(name, names) }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_however_they_are_spelled() {
+        for (given, name) in [
+            ("task_arithmetic", "task-arithmetic"),
+            ("Linear", "weight-average"),
+            ("dare-ties", "dare-ties"),
+        ] {
+            assert_eq!(find_method(given).expect("a method").name, name);
+        }
+        let error = find_method("tise").expect_err("misspelled").to_string();
+        assert!(error.contains("did you mean `ties`"), "{error}");
+    }
+
+    #[test]
+    fn defaults_are_in_their_ranges() {
+        for info in methods() {
+            for parameter in info.shared.iter().chain(info.per_input) {
+                let text = parameter.default;
+                let spelled = parameter.range.canonical(text);
+                assert!(text.is_empty() || spelled.is_some(), "{} {parameter:?}", info.name);
+            }
+        }
+    }
+
+    #[test]
+    fn what_has_no_default_is_asked_for() {
+        let slerp = find_method("slerp").expect("a method");
+        let error = slerp.check_shared(&BTreeMap::new()).expect_err("no t").to_string();
+        assert!(error.contains("`t`"), "{error}");
+    }
+}

@@ -1,0 +1,11 @@
+//! Merge methods on one tensor, as recipes use them: the caller says which tensors are merged, in
+//! which order, with which parameters each, in which arithmetic.
+//!
+//! A strategy of this crate merges whole models of a policy, in canonical order and with positive
+//! weights. A method here is the same formula for whoever merges files by hand: weights may be
+//! zero or negative, each input has parameters of its own, and every step is rounded to the
+//! working type where model mergers do that.
+
+mod info;
+
+pub use info::{Base, MethodInfo, find_method, methods};
