@@ -2,6 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use super::{
+    deltas::{All, Deltas, Sparsify},
+    formula::AnyFormula,
+    largest::{Largest, Middle},
+    linear::{Passthrough, WeightAverage},
+    means::{Karcher, Multislerp},
+    products::Vectors,
+    random::Random,
+    slerp::{Nuslerp, Slerp},
+    stock::ModelStock,
+};
 use crate::{ParameterInfo, ParameterRange, StrategyError, parameters::Values, registry};
 
 /// What a method does with a base model.
@@ -39,6 +50,7 @@ pub struct MethodInfo {
     pub inputs: (usize, usize),
     /// Whether its result depends on a seed.
     pub uses_randomness: bool,
+    pub(crate) build: fn(&Values) -> Box<dyn AnyFormula>,
 }
 
 impl MethodInfo {
@@ -83,7 +95,6 @@ const fn parameter(
 }
 
 const WEIGHT: ParameterInfo = parameter("weight", "", ANY, "the input's weight");
-const WEIGHT_ONE: ParameterInfo = parameter("weight", "1", ANY, "the input's weight");
 const DENSITY: ParameterInfo =
     parameter("density", "1", PART, "the share of elements of the difference that is kept");
 const LAMBDA: ParameterInfo =
@@ -100,12 +111,6 @@ const RESCALE: ParameterInfo = parameter(
 );
 const GAMMA: ParameterInfo =
     parameter("gamma", "0.01", PART, "the share of the largest elements that is dropped");
-const EPSILON: ParameterInfo = parameter(
-    "epsilon",
-    "0.15",
-    PART,
-    "how far the chance of being kept is from the density, at most",
-);
 
 const MANY: (usize, usize) = (1, usize::MAX);
 
@@ -116,13 +121,36 @@ const fn method(
     parameters: (&'static [ParameterInfo], &'static [ParameterInfo]),
     base: Base,
     inputs: (usize, usize),
-    uses_randomness: bool,
+    build: fn(&Values) -> Box<dyn AnyFormula>,
 ) -> MethodInfo {
     let ((name, aliases), (shared, per_input)) = (names, parameters);
-    MethodInfo { name, aliases, summary, source, shared, per_input, base, inputs, uses_randomness }
+    let uses_randomness = false;
+    MethodInfo {
+        name,
+        aliases,
+        summary,
+        source,
+        shared,
+        per_input,
+        base,
+        inputs,
+        uses_randomness,
+        build,
+    }
 }
 
-static METHODS: [MethodInfo; 16] = [
+/// The same for a method that depends on a seed.
+const fn random(info: MethodInfo) -> MethodInfo {
+    MethodInfo { uses_randomness: true, ..info }
+}
+
+/// A method of the family of [`Deltas`].
+fn deltas<S: Sparsify>(values: &Values, sparsify: S, elect: bool) -> Box<dyn AnyFormula> {
+    let (normalize, lambda) = (values.flag("normalize"), values.number("lambda"));
+    Box::new(Deltas { sparsify, elect, normalize, lambda })
+}
+
+static METHODS: [MethodInfo; 13] = [
     method(
         ("weight-average", &["linear", "model-soup"]),
         "Σ w x / Σ w",
@@ -130,7 +158,7 @@ static METHODS: [MethodInfo; 16] = [
         (&[NORMALIZE], &[WEIGHT]),
         Base::Input,
         MANY,
-        false,
+        |values| Box::new(WeightAverage { normalize: values.flag("normalize") }),
     ),
     method(
         ("task-arithmetic", &["task_arithmetic"]),
@@ -139,7 +167,7 @@ static METHODS: [MethodInfo; 16] = [
         (&[LAMBDA, SUM], &[WEIGHT]),
         Base::Required,
         MANY,
-        false,
+        |values| deltas(values, All, false),
     ),
     method(
         ("ties", &["ties-merging"]),
@@ -148,7 +176,7 @@ static METHODS: [MethodInfo; 16] = [
         (&[LAMBDA, NORMALIZE], &[WEIGHT, DENSITY]),
         Base::Required,
         MANY,
-        false,
+        |values| deltas(values, Largest, true),
     ),
     method(
         ("passthrough", &[]),
@@ -157,7 +185,7 @@ static METHODS: [MethodInfo; 16] = [
         (&[], &[parameter("scale", "1", ANY, "the factor")]),
         Base::Input,
         (1, 1),
-        false,
+        |_| Box::new(Passthrough),
     ),
     method(
         ("slerp", &[]),
@@ -166,7 +194,7 @@ static METHODS: [MethodInfo; 16] = [
         (&[parameter("t", "", ANY, "0 is the first input, 1 the second")], &[]),
         Base::First,
         (2, 2),
-        false,
+        |values| Box::new(Slerp { t: values.number("t") }),
     ),
     method(
         ("nuslerp", &[]),
@@ -191,7 +219,14 @@ static METHODS: [MethodInfo; 16] = [
         ),
         Base::Optional,
         (2, 2),
-        false,
+        |values| {
+            let vectors = match (values.flag("nuslerp_flatten"), values.flag("nuslerp_row_wise")) {
+                (true, _) => Vectors::Whole,
+                (false, false) => Vectors::AlongLast,
+                (false, true) => Vectors::AlongFirst,
+            };
+            Box::new(Nuslerp { vectors })
+        },
     ),
     method(
         ("multislerp", &[]),
@@ -210,8 +245,11 @@ static METHODS: [MethodInfo; 16] = [
             &[WEIGHT],
         ),
         Base::Optional,
-        (2, usize::MAX),
-        false,
+        MANY,
+        |values| {
+            let (normalize, eps) = (values.flag("normalize_weights"), values.number("eps"));
+            Box::new(Multislerp { normalize, eps })
+        },
     ),
     method(
         ("karcher", &[]),
@@ -222,16 +260,19 @@ static METHODS: [MethodInfo; 16] = [
                 parameter(
                     "max_iter",
                     "10",
-                    ParameterRange::Whole { min: 1, max: 1000 },
+                    ParameterRange::Whole { min: 0, max: 1000 },
                     "the largest number of steps",
                 ),
                 parameter("tol", "1e-5", POSITIVE, "the step that ends the iteration"),
             ],
-            &[WEIGHT_ONE],
+            &[],
         ),
         Base::Input,
         MANY,
-        false,
+        |values| {
+            let steps = values.number("max_iter") as usize;
+            Box::new(Karcher { steps, tolerance: values.number("tol") })
+        },
     ),
     method(
         ("model-stock", &["model_stock"]),
@@ -248,44 +289,32 @@ static METHODS: [MethodInfo; 16] = [
         ),
         Base::Required,
         (2, usize::MAX),
-        false,
+        |values| {
+            let vectors = match values.flag("filter_wise") {
+                true => Vectors::AlongLast,
+                false => Vectors::Whole,
+            };
+            Box::new(ModelStock { vectors })
+        },
     ),
-    method(
+    random(method(
         ("dare-linear", &["dare_linear", "dare"]),
         "drop elements of differences at random, scale the others up, add them with weights",
         "Yu et al., Language models are super Mario, ICML 2024, arXiv 2311.03099",
         (&[LAMBDA, SUM, RESCALE], &[WEIGHT, DENSITY]),
         Base::Required,
         MANY,
-        true,
-    ),
-    method(
+        |values| deltas(values, Random { rescale: values.flag("rescale") }, false),
+    )),
+    random(method(
         ("dare-ties", &["dare_ties"]),
         "as `dare-linear`, with the sign election of `ties`",
         "Yu et al., Language models are super Mario, ICML 2024, arXiv 2311.03099",
         (&[LAMBDA, SUM, RESCALE], &[WEIGHT, DENSITY]),
         Base::Required,
         MANY,
-        true,
-    ),
-    method(
-        ("della", &[]),
-        "as `dare-ties`, with chances that grow with the magnitude in its row",
-        "Deep et al., DELLA-Merging, arXiv 2406.11617",
-        (&[LAMBDA, NORMALIZE, RESCALE], &[WEIGHT, DENSITY, EPSILON]),
-        Base::Required,
-        MANY,
-        true,
-    ),
-    method(
-        ("della-linear", &["della_linear"]),
-        "as `della`, without the sign election",
-        "Deep et al., DELLA-Merging, arXiv 2406.11617",
-        (&[LAMBDA, SUM, RESCALE], &[WEIGHT, DENSITY, EPSILON]),
-        Base::Required,
-        MANY,
-        true,
-    ),
+        |values| deltas(values, Random { rescale: values.flag("rescale") }, true),
+    )),
     method(
         ("breadcrumbs", &[]),
         "drop the largest and the smallest elements of each difference, add the rest",
@@ -293,7 +322,7 @@ static METHODS: [MethodInfo; 16] = [
         (&[LAMBDA, SUM], &[WEIGHT, DENSITY, GAMMA]),
         Base::Required,
         MANY,
-        false,
+        |values| deltas(values, Middle, false),
     ),
     method(
         ("breadcrumbs-ties", &["breadcrumbs_ties"]),
@@ -302,16 +331,7 @@ static METHODS: [MethodInfo; 16] = [
         (&[LAMBDA, SUM], &[WEIGHT, DENSITY, GAMMA]),
         Base::Required,
         MANY,
-        false,
-    ),
-    method(
-        ("sce", &[]),
-        "keep elements of great variance, weigh inputs by their energy, drop minority signs",
-        "Wan et al., FuseChat, arXiv 2408.07990",
-        (&[LAMBDA, parameter("select_topk", "1", PART, "the share of elements that is kept")], &[]),
-        Base::Required,
-        MANY,
-        false,
+        |values| deltas(values, Middle, true),
     ),
 ];
 

@@ -6,6 +6,22 @@
 //! zero or negative, each input has parameters of its own, and every step is rounded to the
 //! working type where model mergers do that.
 
+mod arith;
+mod deltas;
+mod formula;
 mod info;
+mod job;
+mod largest;
+mod linear;
+mod means;
+mod products;
+mod random;
+mod rows;
+mod select;
+mod slerp;
+mod stock;
 
-pub use info::{Base, MethodInfo, find_method, methods};
+pub use self::{
+    info::{Base, MethodInfo, find_method, methods},
+    job::{Job, MethodError, Row, Sink, Source, Working},
+};

@@ -1,0 +1,139 @@
+//! The inputs of one tensor, read piece by piece as values of the working arithmetic.
+
+use core::{marker::PhantomData, ops::Range};
+
+use rayon::prelude::*;
+
+use super::{
+    arith::Arith,
+    job::{Job, MethodError, Row},
+};
+use crate::real::Real;
+
+/// Elements in a piece: what all inputs have of it stays in the second-level cache.
+const PIECE: usize = 1 << 15;
+
+/// The inputs and the base of a tensor.
+pub(crate) struct Rows<'a, A> {
+    pub(crate) job: &'a Job<'a>,
+    pub(crate) elements: usize,
+    arith: PhantomData<A>,
+}
+
+/// Memory that is used again from piece to piece.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers<T> {
+    bytes: Vec<u8>,
+    values: Vec<T>,
+}
+
+/// Some consecutive elements of all inputs and of the base.
+#[derive(Debug)]
+pub(crate) struct Piece<'b, T> {
+    /// The place of the first.
+    pub(crate) start: usize,
+    pub(crate) len: usize,
+    inputs: usize,
+    values: &'b [T],
+}
+
+impl<T> Piece<'_, T> {
+    pub(crate) fn row(&self, input: usize) -> &[T] {
+        &self.values[input * self.len..][..self.len]
+    }
+
+    /// Empty if there is no base.
+    pub(crate) fn base(&self) -> &[T] {
+        &self.values[self.inputs * self.len..]
+    }
+}
+
+impl<'a, A: Arith> Rows<'a, A> {
+    pub(crate) fn new(job: &'a Job<'a>) -> Self {
+        Self { job, elements: job.elements(), arith: PhantomData }
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.job.inputs.len()
+    }
+
+    /// A parameter of all inputs.
+    pub(crate) fn numbers(&self, name: &str) -> Vec<f64> {
+        self.job.inputs.iter().map(|row| row.number(name)).collect()
+    }
+
+    /// The same in the working arithmetic.
+    pub(crate) fn values(&self, name: &str) -> Vec<A::T> {
+        self.numbers(name).into_iter().map(|number| A::round(A::T::of(number))).collect()
+    }
+
+    /// The length of a row of a matrix, and of a tensor without rows.
+    pub(crate) fn row_length(&self) -> usize {
+        self.job.shape.last().map_or(1, |&length| length as usize)
+    }
+
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = Range<usize>> + use<A> {
+        let elements = self.elements;
+        (0..elements).step_by(PIECE).map(move |start| start..elements.min(start + PIECE))
+    }
+
+    pub(crate) fn load<'b>(
+        &self,
+        range: Range<usize>,
+        buffers: &'b mut Buffers<A::T>,
+    ) -> Result<Piece<'b, A::T>, MethodError> {
+        let (len, inputs) = (range.len(), self.count());
+        let all = || self.job.inputs.iter().chain(&self.job.base);
+        buffers.values.resize(all().count() * len, A::T::ZERO);
+        for (row, values) in all().zip(buffers.values.chunks_exact_mut(len.max(1))) {
+            self.read(row, range.start, &mut buffers.bytes, values)?;
+        }
+        Ok(Piece { start: range.start, len, inputs, values: &buffers.values })
+    }
+
+    /// Reads elements of one input, rounded to the working arithmetic.
+    pub(crate) fn read(
+        &self,
+        row: &Row<'_>,
+        start: usize,
+        bytes: &mut Vec<u8>,
+        out: &mut [A::T],
+    ) -> Result<(), MethodError> {
+        let size = row.dtype.size();
+        bytes.resize(out.len() * size, 0);
+        let failed = |source| MethodError::Read { tensor: self.job.name.to_owned(), source };
+        row.source.read((start * size) as u64, bytes).map_err(failed)?;
+        A::T::read(row.dtype, bytes, out);
+        if !A::PLAIN {
+            out.iter_mut().for_each(|value| *value = A::round(*value));
+        }
+        Ok(())
+    }
+
+    /// What `look` finds in each piece, in the order of the pieces.
+    pub(crate) fn map<R: Send>(
+        &self,
+        look: impl Fn(Piece<'_, A::T>) -> R + Sync,
+    ) -> Result<Vec<R>, MethodError> {
+        let pieces: Vec<_> = self.pieces().collect();
+        let look = |buffers: &mut Buffers<A::T>, range| Ok(look(self.load(range, buffers)?));
+        pieces.into_par_iter().map_init(Buffers::default, look).collect()
+    }
+
+    /// What `look` finds in all pieces together, put together in any order and grouping.
+    pub(crate) fn gather<R: Send>(
+        &self,
+        empty: impl Fn() -> R + Sync + Send,
+        look: impl Fn(&mut R, Piece<'_, A::T>) + Sync,
+        join: impl Fn(R, R) -> R + Sync + Send,
+    ) -> Result<R, MethodError> {
+        let pieces: Vec<_> = self.pieces().collect();
+        let begin = || (empty(), Buffers::default());
+        let step = |(mut found, mut buffers): (R, Buffers<A::T>), range| {
+            look(&mut found, self.load(range, &mut buffers)?);
+            Ok((found, buffers))
+        };
+        let folded = pieces.into_par_iter().try_fold(begin, step);
+        folded.map(|part| part.map(|(found, _)| found)).try_reduce(&empty, |a, b| Ok(join(a, b)))
+    }
+}

@@ -1,0 +1,250 @@
+//! Which elements of a difference are its largest: exactly `keep` of them, larger magnitude
+//! first, then lower index.
+//!
+//! A sample brackets the magnitude that is looked for; one pass over the data counts what lies
+//! above the bracket and collects what lies inside. Should the sample mislead, which can only cost
+//! time, digits are counted instead, as in radix sort.
+
+use super::{
+    arith::Arith,
+    job::MethodError,
+    rows::{Buffers, Rows},
+};
+use crate::real::Real;
+
+/// The smallest element that is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Threshold {
+    /// Its magnitude as an integer; see [`Real::magnitude`]. All larger ones are kept.
+    magnitude: i64,
+    /// Of those with this magnitude, the ones up to this index are kept.
+    last: usize,
+}
+
+impl Threshold {
+    pub(crate) const ALL: Self = Self { magnitude: 0, last: usize::MAX };
+    pub(crate) const NONE: Self = Self { magnitude: i64::MAX, last: 0 };
+
+    /// Splits `start .. start + len` where the treatment of equal magnitudes changes: the length
+    /// of the first part, and the smallest absolute value that each part keeps. A NaN keeps
+    /// nothing.
+    pub(crate) fn split<T: Real>(&self, start: usize, len: usize) -> (usize, [T; 2]) {
+        let first = self.last.saturating_add(1).saturating_sub(start).min(len);
+        let limit =
+            |magnitude: i64| T::from_magnitude(T::Key::try_from(magnitude).unwrap_or(T::UNREACHED));
+        (first, [limit(self.magnitude), limit(self.magnitude.saturating_add(1))])
+    }
+}
+
+/// `keep` elements of the difference of an input from the base.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) input: usize,
+    pub(crate) keep: usize,
+}
+
+/// Elements in a sample, taken in runs.
+const SAMPLE: usize = 1 << 15;
+const RUN: usize = 32;
+/// Up to this many elements everything is collected.
+const SMALL: usize = 1 << 16;
+/// Magnitudes tested together for lying inside a bracket.
+const GROUP: usize = 8;
+
+/// A threshold for each of `wanted`.
+pub(crate) fn thresholds<A: Arith>(
+    rows: &Rows<'_, A>,
+    wanted: &[Wanted],
+) -> Result<Vec<Threshold>, MethodError> {
+    let n = rows.elements;
+    let mut out: Vec<Threshold> = wanted
+        .iter()
+        .map(|wanted| if wanted.keep == 0 { Threshold::NONE } else { Threshold::ALL })
+        .collect();
+    let open: Vec<usize> =
+        (0..wanted.len()).filter(|&at| (1..n).contains(&wanted[at].keep)).collect();
+    if open.is_empty() {
+        return Ok(out);
+    }
+    let asked: Vec<Wanted> = open.iter().map(|&at| wanted[at]).collect();
+    for (at, threshold) in open.into_iter().zip(search(rows, &asked)?) {
+        out[at] = threshold;
+    }
+    Ok(out)
+}
+
+/// What a piece has of a bracket.
+struct Part<K> {
+    above: usize,
+    inside: Vec<K>,
+}
+
+fn search<A: Arith>(rows: &Rows<'_, A>, wanted: &[Wanted]) -> Result<Vec<Threshold>, MethodError> {
+    let brackets = brackets(rows, wanted)?;
+    let parts = rows.map(|piece| {
+        let mut magnitudes = Vec::with_capacity(piece.len);
+        let of = |(wanted, bracket): (&Wanted, &(Key<A>, Key<A>))| {
+            magnitudes.clear();
+            magnitudes.extend(differences::<A>(piece.row(wanted.input), piece.base()));
+            look(&magnitudes, *bracket)
+        };
+        wanted.iter().zip(&brackets).map(of).collect::<Vec<_>>()
+    })?;
+    let mut found = Vec::new();
+    for (at, &Wanted { input, keep }) in wanted.iter().enumerate() {
+        let above: usize = parts.iter().map(|part| part[at].above).sum();
+        let mut inside: Vec<Key<A>> =
+            parts.iter().flat_map(|part| part[at].inside.iter().copied()).collect();
+        let rank = keep.checked_sub(above + 1).filter(|&rank| rank < inside.len());
+        let (magnitude, ties) = match rank {
+            Some(rank) => {
+                let (larger, &mut magnitude, _) =
+                    inside.select_nth_unstable_by(rank, |a, b| b.cmp(a));
+                let equal = larger.iter().filter(|&&m| m == magnitude).count();
+                (magnitude, equal + 1)
+            }
+            None => by_digits(rows, input, keep)?,
+        };
+        let last = index_of(rows, input, magnitude, ties, &parts, at, rank.is_some())?;
+        found.push(Threshold { magnitude: magnitude.into(), last });
+    }
+    Ok(found)
+}
+
+type Key<A> = <<A as Arith>::T as Real>::Key;
+
+/// The magnitudes of x − b; all NaN count as one.
+fn differences<'r, A: Arith>(
+    row: &'r [A::T],
+    base: &'r [A::T],
+) -> impl Iterator<Item = Key<A>> + 'r {
+    let magnitude = |(&x, &b): (&A::T, &A::T)| A::round(x - b).magnitude();
+    row.iter().zip(base).map(magnitude).map(|m| m.min(A::T::NAN_MAGNITUDE))
+}
+
+fn look<K: Copy + Ord>(magnitudes: &[K], (low, high): (K, K)) -> Part<K> {
+    let mut part = Part { above: 0, inside: Vec::new() };
+    for group in magnitudes.chunks(GROUP) {
+        let mut any = 0;
+        for &m in group {
+            part.above += usize::from(m > high);
+            any |= i32::from((m >= low) & (m <= high));
+        }
+        if any != 0 {
+            part.inside.extend(group.iter().filter(|&&m| (m >= low) & (m <= high)));
+        }
+    }
+    part
+}
+
+/// For each of `wanted` two magnitudes between which the one that is looked for very probably is.
+fn brackets<A: Arith>(
+    rows: &Rows<'_, A>,
+    wanted: &[Wanted],
+) -> Result<Vec<(Key<A>, Key<A>)>, MethodError> {
+    let everything = (Key::<A>::default(), A::T::UNREACHED);
+    let n = rows.elements;
+    if n <= SMALL {
+        return Ok(vec![everything; wanted.len()]);
+    }
+    let runs = SAMPLE / RUN;
+    let mut samples: Vec<Vec<Key<A>>> = vec![Vec::with_capacity(SAMPLE); rows.count()];
+    let mut buffers = Buffers::default();
+    for run in 0..runs {
+        let start = (run as u128 * (n - RUN) as u128 / runs as u128) as usize;
+        let piece = rows.load(start..start + RUN, &mut buffers)?;
+        for (input, sample) in samples.iter_mut().enumerate() {
+            sample.extend(differences::<A>(piece.row(input), piece.base()));
+        }
+    }
+    let bracket = |&Wanted { input, keep }: &Wanted| {
+        let sample = &mut samples[input];
+        let share = keep as f64 / n as f64;
+        let rank = share * SAMPLE as f64;
+        // Elements of a run resemble each other: six deviations of independent ones, and some.
+        let margin = 16.0 + 6.0 * libm::sqrt(rank * (1.0 - share));
+        let mut at = |rank: f64| {
+            let rank = (rank as usize).min(SAMPLE - 1);
+            *sample.select_nth_unstable_by(rank, |a, b| b.cmp(a)).1
+        };
+        let high = if rank < margin { everything.1 } else { at(rank - margin) };
+        let low = if rank + margin >= SAMPLE as f64 { everything.0 } else { at(rank + margin) };
+        (low, high)
+    };
+    Ok(wanted.iter().map(bracket).collect())
+}
+
+/// The `keep`-th largest magnitude and which of its equals it is, by counting digits, most
+/// significant first: one pass for each.
+fn by_digits<A: Arith>(
+    rows: &Rows<'_, A>,
+    input: usize,
+    keep: usize,
+) -> Result<(Key<A>, usize), MethodError> {
+    const DIGIT: u32 = 11;
+    let mut shift = 8 * size_of::<A::T>() as u32 - 1;
+    let (mut prefix, mut greater) = (0_i64, 0);
+    while shift > 0 {
+        let width = DIGIT.min(shift);
+        shift -= width;
+        let counts = rows.gather(
+            || vec![0_usize; 1 << width],
+            |counts, piece| {
+                for m in differences::<A>(piece.row(input), piece.base()) {
+                    let digits: i64 = m.into() >> shift;
+                    if digits >> width == prefix {
+                        counts[(digits & ((1 << width) - 1)) as usize] += 1;
+                    }
+                }
+            },
+            |mut a, b| {
+                a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
+                a
+            },
+        )?;
+        let mut digit = counts.len() - 1;
+        while digit > 0 && greater + counts[digit] < keep {
+            greater += counts[digit];
+            digit -= 1;
+        }
+        prefix = prefix << width | digit as i64;
+    }
+    Ok((Key::<A>::try_from(prefix).unwrap_or(A::T::UNREACHED), keep - greater))
+}
+
+/// The index of the `count`-th element of this magnitude. `parts` say how many each piece has, if
+/// they are `known`.
+fn index_of<A: Arith>(
+    rows: &Rows<'_, A>,
+    input: usize,
+    magnitude: Key<A>,
+    count: usize,
+    parts: &[Vec<Part<Key<A>>>],
+    at: usize,
+    known: bool,
+) -> Result<usize, MethodError> {
+    let equals = match known {
+        true => {
+            let of = |part: &Vec<Part<Key<A>>>| {
+                part[at].inside.iter().filter(|&&m| m == magnitude).count()
+            };
+            parts.iter().map(of).collect()
+        }
+        false => rows.map(|piece| {
+            differences::<A>(piece.row(input), piece.base()).filter(|&m| m == magnitude).count()
+        })?,
+    };
+    let mut left = count;
+    for (range, equal) in rows.pieces().zip(equals) {
+        if left > equal {
+            left -= equal;
+            continue;
+        }
+        let mut buffers = Buffers::default();
+        let piece = rows.load(range, &mut buffers)?;
+        let places = differences::<A>(piece.row(input), piece.base()).enumerate();
+        let mut places = places.filter(|(_, m)| *m == magnitude);
+        return Ok(places.nth(left - 1).map_or(usize::MAX, |(place, _)| piece.start + place));
+    }
+    Ok(usize::MAX)
+}

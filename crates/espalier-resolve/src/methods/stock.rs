@@ -1,0 +1,65 @@
+//! `model-stock`: t · mean of x + (1 − t) · b with t = K c / (1 + (K − 1) c), where c is the mean
+//! cosine of all pairs of differences from the base (Jang et al. 2024, equation 3 and section 4).
+//!
+//! A cosine is divided by at least 10⁻⁶, so a difference of zero has none. Where 1 + (K − 1) c is
+//! zero the result is the base. With `filter_wise` each row is a vector with a t of its own.
+
+use super::{
+    arith::Arith,
+    formula::Formula,
+    job::MethodError,
+    linear::add_all,
+    products::{Groups, Products, Vectors, products},
+    rows::{Piece, Rows},
+};
+use crate::real::Real;
+
+#[derive(Debug)]
+pub(crate) struct ModelStock {
+    pub(crate) vectors: Vectors,
+}
+
+/// The share of the mean, for each vector.
+pub(crate) struct Shares {
+    groups: Groups,
+    shares: Vec<f64>,
+}
+
+impl Formula for ModelStock {
+    type Ready = Shares;
+
+    fn prepare<A: Arith>(&self, rows: &Rows<'_, A>) -> Result<Shares, MethodError> {
+        let groups = Groups::new(self.vectors, rows);
+        let shares = products(rows, &groups, true)?.iter().map(share).collect();
+        Ok(Shares { groups, shares })
+    }
+
+    fn merge<A: Arith>(
+        &self,
+        ready: &Shares,
+        rows: &Rows<'_, A>,
+        piece: &Piece<'_, A::T>,
+        out: &mut [A::T],
+    ) {
+        let one = A::T::ONE;
+        add_all(&vec![one; rows.count()], piece, out);
+        let count = A::T::of(rows.count() as f64);
+        for (place, (value, &b)) in out.iter_mut().zip(piece.base()).enumerate() {
+            let share = A::T::of(ready.shares[ready.groups.of(piece.start + place)]);
+            *value = share * (*value / count) + (one - share) * b;
+        }
+    }
+}
+
+fn share(found: &Products) -> f64 {
+    const LEAST: f64 = 1e-6;
+    let k = found.count();
+    let pairs = (0..k).flat_map(|a| (a + 1..k).map(move |b| (a, b)));
+    let cosine = |(a, b): (usize, usize)| {
+        (found.of(a, b) / (found.norm(a) * found.norm(b)).max(LEAST)).clamp(-1.0, 1.0)
+    };
+    let number = (k * (k - 1) / 2) as f64;
+    let (mean, k) = (pairs.map(cosine).sum::<f64>() / number, k as f64);
+    let below = 1.0 + (k - 1.0) * mean;
+    if below == 0.0 { 0.0 } else { k * mean / below }
+}
