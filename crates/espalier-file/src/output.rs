@@ -182,6 +182,28 @@ impl Output {
         synced.map_err(WriteError::io(&self.given))
     }
 
+    /// Writes at a place of the file, from any number of threads. Bytes that are skipped are zero.
+    ///
+    /// # Errors
+    /// If the system refuses; always for what is not a file, such as a pipe or standard output.
+    pub fn write_all_at(&self, bytes: &[u8], start: u64) -> io::Result<()> {
+        let file = match &self.sink {
+            #[cfg(target_os = "linux")]
+            Sink::Unnamed { file, .. } => file,
+            Sink::Named { file: Registered(Some(file)), .. } => file.as_file(),
+            _ => return Err(io::ErrorKind::NotSeekable.into()),
+        };
+        #[cfg(unix)]
+        return std::os::unix::fs::FileExt::write_all_at(file, bytes, start);
+        #[cfg(not(unix))]
+        {
+            let _one_at_a_time = pending()?;
+            let mut file = file;
+            io::Seek::seek(&mut file, io::SeekFrom::Start(start))?;
+            io::Write::write_all(&mut file, bytes)
+        }
+    }
+
     /// Gives the file its name.
     ///
     /// # Errors

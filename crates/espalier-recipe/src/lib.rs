@@ -4,5 +4,4 @@ mod plan;
 
 pub use plan::{
     InputPlan, MergePlan as Plan, MergeStep, ModelRef, TensorPlan, TensorRef, TensorStep as Step,
-    Working,
 };

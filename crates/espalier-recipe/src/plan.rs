@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use espalier_resolve::methods::Working;
 use espalier_tensor::Dtype;
 
 /// Everything that a merge has to do, in the order of the tensors' names.
@@ -86,19 +87,4 @@ pub struct TensorRef {
     pub model: usize,
     /// Its name there.
     pub name: String,
-}
-
-/// The arithmetic of a merge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Working {
-    /// Inputs are converted to f64 first.
-    F64,
-    /// Inputs are converted to f32 first.
-    F32,
-    /// Inputs are converted to bf16 first; what is rounded on the way is up to the method.
-    Bf16,
-    /// Inputs are converted to f16 first; what is rounded on the way is up to the method.
-    F16,
-    /// f32, or f64 if an input is, with one rounding at the end.
-    Precise,
 }

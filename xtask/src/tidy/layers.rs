@@ -19,7 +19,7 @@ const LAYERS: &[&[&str]] = &[
     ],
     &["espalier-resolve"],
     &["espalier-replica", "espalier-page", "espalier-recipe"],
-    &["espalier-node", "espalier-store"],
+    &["espalier-node", "espalier-store", "espalier-merge"],
     &["espalier-sim", "espalier-net"],
     &["espalier"],
     &["espalier-web"],

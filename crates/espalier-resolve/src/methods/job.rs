@@ -61,6 +61,12 @@ pub struct Row<'a> {
     pub parameters: &'a BTreeMap<String, String>,
 }
 
+impl core::fmt::Debug for Row<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Row({}, {:?})", self.dtype, self.parameters)
+    }
+}
+
 impl Row<'_> {
     /// A parameter that is a number.
     pub(crate) fn number(&self, name: &str) -> f64 {
@@ -69,7 +75,7 @@ impl Row<'_> {
 }
 
 /// A tensor to be merged.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Job<'a> {
     /// The method.
     pub method: &'static MethodInfo,

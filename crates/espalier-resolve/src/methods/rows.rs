@@ -62,16 +62,6 @@ impl<'a, A: Arith> Rows<'a, A> {
         self.job.inputs.iter().map(|row| row.number(name)).collect()
     }
 
-    /// The same in the working arithmetic.
-    pub(crate) fn values(&self, name: &str) -> Vec<A::T> {
-        self.numbers(name).into_iter().map(|number| A::round(A::T::of(number))).collect()
-    }
-
-    /// The length of a row of a matrix, and of a tensor without rows.
-    pub(crate) fn row_length(&self) -> usize {
-        self.job.shape.last().map_or(1, |&length| length as usize)
-    }
-
     pub(crate) fn pieces(&self) -> impl Iterator<Item = Range<usize>> + use<A> {
         let elements = self.elements;
         (0..elements).step_by(PIECE).map(move |start| start..elements.min(start + PIECE))

@@ -7,6 +7,7 @@ use std::{
     ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
+    time::SystemTime,
 };
 
 use espalier_file::ReadError;
@@ -58,6 +59,35 @@ impl SafetensorsModel {
     pub fn content(&self, index: usize) -> Option<Content> {
         let (map, range) = self.places.get(index)?;
         Some(Content::mapped(Arc::clone(map), range.clone()))
+    }
+
+    /// Reads bytes of tensor `index` from `start` on, by a call of the system and not through the
+    /// map, so that a file that becomes shorter meanwhile is an error.
+    ///
+    /// # Errors
+    /// If the system refuses, or if the tensor does not have these bytes.
+    pub fn read_at(&self, index: usize, start: u64, out: &mut [u8]) -> io::Result<()> {
+        let (map, range) = self.places.get(index).ok_or(io::ErrorKind::NotFound)?;
+        let end = start.checked_add(out.len() as u64);
+        if end.is_none_or(|end| end > range.len() as u64) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        map.read(range.start as u64 + start, out)
+    }
+
+    /// Size and time of the last change of every file, as they are now: what differs later has
+    /// been changed.
+    ///
+    /// # Errors
+    /// If the system does not tell.
+    pub fn stamps(&self) -> io::Result<Vec<(u64, Option<SystemTime>)>> {
+        let mut maps: Vec<&Arc<FileMap>> = self.places.iter().map(|(map, _)| map).collect();
+        maps.dedup_by(|a, b| Arc::ptr_eq(a, b));
+        let stamp = |map: &Arc<FileMap>| {
+            let about = map.file().metadata()?;
+            Ok((about.len(), about.modified().ok()))
+        };
+        maps.into_iter().map(stamp).collect()
     }
 
     /// The model, with its free text: hashes every tensor. Data stay in the mapped files. Cost:
@@ -237,7 +267,7 @@ fn map_file(path: &Path) -> Result<(Arc<FileMap>, Header), TensorError> {
     if length == 0 {
         return Err(format_error(path, FormatError::Empty));
     }
-    let map = FileMap::new(&file).map_err(|source| io_error("map", path, source))?;
+    let map = FileMap::new(file).map_err(|source| io_error("map", path, source))?;
     if let Some(found) = foreign::recognise(map.bytes()) {
         return Err(format_error(path, FormatError::Foreign(found)));
     }

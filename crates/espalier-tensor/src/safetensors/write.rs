@@ -5,6 +5,7 @@ use std::{
     collections::BTreeMap,
     io::{self, Write as _},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use espalier_file::{Output, WriteError};
@@ -43,13 +44,16 @@ pub fn write_safetensors(
 ///
 /// Call [`SafetensorsWriter::write`] with the bytes of the tensors in the order of
 /// [`SafetensorsWriter::order`], in pieces of any length, then [`SafetensorsWriter::finish`].
+/// Or call [`SafetensorsWriter::write_at`] for each tensor, in any order, from any number of threads.
 /// Dropping the writer before that leaves nothing behind.
 pub struct SafetensorsWriter {
     file: Output,
     path: PathBuf,
     order: Vec<usize>,
+    /// Where each tensor begins in the file.
+    starts: Vec<u64>,
     expected: u64,
-    written: u64,
+    written: AtomicU64,
 }
 
 impl SafetensorsWriter {
@@ -78,7 +82,13 @@ impl SafetensorsWriter {
         file.write_all(&(header.len() as u64).to_le_bytes())
             .and_then(|()| file.write_all(&header))
             .map_err(|source| not_written(&path, source))?;
-        Ok(Self { file, path, order, expected, written: 0 })
+        let mut starts = vec![0; shapes.len()];
+        let mut at = 8 + header.len() as u64;
+        for &index in &order {
+            starts[index] = at;
+            at += bytes_of(&shapes[index]);
+        }
+        Ok(Self { file, path, order, starts, expected, written: AtomicU64::new(0) })
     }
 
     /// In which order the tensors' bytes are expected: indices into the shapes given.
@@ -93,11 +103,37 @@ impl SafetensorsWriter {
     /// [`TensorError::Write`] if the system refuses, [`TensorError::Unfinished`] if there are more
     /// bytes than the shapes have: the caller's fault.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), TensorError> {
-        self.written += bytes.len() as u64;
-        if self.written > self.expected {
-            return Err(self.unfinished());
-        }
+        self.count(bytes)?;
         self.file.write_all(bytes).map_err(|source| not_written(&self.path, source))
+    }
+
+    /// Writes bytes of a tensor that begin at its byte `start`. Each byte is to be written once.
+    ///
+    /// # Errors
+    /// As [`SafetensorsWriter::write`]; and if the path is not that of a file, such as a pipe.
+    ///
+    /// # Panics
+    /// If there is no such tensor.
+    pub fn write_at(&self, index: usize, start: u64, bytes: &[u8]) -> Result<(), TensorError> {
+        self.count(bytes)?;
+        let written = self.file.write_all_at(bytes, self.starts[index] + start);
+        written.map_err(|source| not_written(&self.path, source))
+    }
+
+    fn count(&self, bytes: &[u8]) -> Result<(), TensorError> {
+        let more = bytes.len() as u64;
+        match self.written.fetch_add(more, Ordering::Relaxed) + more > self.expected {
+            true => Err(self.unfinished()),
+            false => Ok(()),
+        }
+    }
+
+    /// Waits until all that was written is on the disk.
+    ///
+    /// # Errors
+    /// [`TensorError::Write`] if the system refuses.
+    pub fn sync(&mut self) -> Result<(), TensorError> {
+        self.file.sync().map_err(failed)
     }
 
     /// Gives the file its name.
@@ -106,7 +142,7 @@ impl SafetensorsWriter {
     /// [`TensorError::Unfinished`] if bytes are missing, [`TensorError::Exists`] if the name was
     /// taken meanwhile and overwriting was not asked for, [`TensorError::Write`] as ever.
     pub fn finish(self) -> Result<(), TensorError> {
-        if self.written != self.expected {
+        if self.written.load(Ordering::Relaxed) != self.expected {
             return Err(self.unfinished());
         }
         self.file.finish().map_err(failed)
@@ -116,14 +152,15 @@ impl SafetensorsWriter {
         TensorError::Unfinished {
             path: self.path.clone(),
             expected: self.expected,
-            actual: self.written,
+            actual: self.written.load(Ordering::Relaxed),
         }
     }
 }
 
 impl fmt::Debug for SafetensorsWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path, written, expected, .. } = self;
+        let Self { path, expected, .. } = self;
+        let written = self.written.load(Ordering::Relaxed);
         write!(f, "SafetensorsWriter({}, {written} of {expected} bytes)", path.display())
     }
 }
@@ -158,8 +195,7 @@ fn header(
     let mut start = 0;
     for &index in order {
         let TensorShape { name, dtype, shape } = &shapes[index];
-        // Saturates only for sizes that `checked` has refused.
-        let end = crate::manifest::byte_len(*dtype, shape).map_or(u64::MAX, |n| start + n);
+        let end = start + bytes_of(&shapes[index]);
         let entry = Entry { dtype: (*dtype).into(), shape, data_offsets: (start, end) };
         map.serialize_entry(name, &entry)?;
         start = end;
@@ -167,6 +203,11 @@ fn header(
     SerializeMap::end(map)?;
     bytes.resize(bytes.len().next_multiple_of(8), b' ');
     Ok(bytes)
+}
+
+/// Saturates only for sizes that [`checked`] has refused.
+fn bytes_of(shape: &TensorShape) -> u64 {
+    crate::manifest::byte_len(shape.dtype, &shape.shape).unwrap_or(u64::MAX)
 }
 
 fn failed(error: WriteError) -> TensorError {

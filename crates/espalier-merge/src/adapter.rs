@@ -1,0 +1,217 @@
+//! Low-rank adapters: W + (α / r) B A, for each matrix that an adapter has (Hu et al., LoRA, ICLR
+//! 2022, arXiv 2106.09685).
+//!
+//! The layout is that of PEFT: `adapter_config.json` and `adapter_model.safetensors` in a folder. With
+//! `use_rslora` the factor is α / √r (Kalajdzievski 2023, arXiv 2312.03732); `rank_pattern` and
+//! `alpha_pattern` replace r and α for the modules whose names end with one of their keys. Sums are in
+//! f32, over the rank in order, and are rounded once to the type of W, so that a model with an
+//! adapter is the model that merging the adapter into its file would give.
+
+use std::{collections::BTreeMap, path::Path};
+
+use espalier_tensor::{
+    Dtype, SafetensorsModel, TensorShape, open_safetensors, read_f32, write_f32,
+};
+use serde::Deserialize;
+
+use crate::MergeError;
+
+/// An adapter in memory.
+#[derive(Debug)]
+pub(crate) struct Adapter {
+    /// By the name of the tensor that each is added to.
+    updates: BTreeMap<String, Update>,
+}
+
+/// factor · B A.
+#[derive(Debug)]
+struct Update {
+    factor: f32,
+    rank: usize,
+    /// Rows of the tensor × rank.
+    b: Vec<f32>,
+    /// Rank × columns of the tensor.
+    a: Vec<f32>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Config {
+    #[serde(default)]
+    peft_type: Option<String>,
+    r: u32,
+    lora_alpha: f64,
+    #[serde(default)]
+    use_rslora: bool,
+    #[serde(default)]
+    use_dora: bool,
+    #[serde(default)]
+    fan_in_fan_out: bool,
+    #[serde(default)]
+    bias: Option<String>,
+    #[serde(default)]
+    rank_pattern: BTreeMap<String, u32>,
+    #[serde(default)]
+    alpha_pattern: BTreeMap<String, f64>,
+}
+
+/// Most bytes of a configuration.
+const MAX_CONFIG: u64 = 1 << 20;
+/// Most elements of all matrices of an adapter together: it is held in memory.
+const MAX_ELEMENTS: u64 = 1 << 31;
+
+impl Adapter {
+    /// Reads an adapter for a model whose tensors `find` knows by name.
+    pub(crate) fn open<'m>(
+        folder: &Path,
+        find: impl Fn(&str) -> Option<&'m TensorShape>,
+    ) -> Result<Self, MergeError> {
+        let refuse = |problem: String| MergeError::Adapter { path: folder.to_owned(), problem };
+        let path = folder.join("adapter_config.json");
+        let text = espalier_file::read_text(&path, MAX_CONFIG)
+            .map_err(|error| refuse(format!("adapter_config.json: {error}")))?;
+        let config: Config = serde_json::from_str(&text)
+            .map_err(|error| refuse(format!("adapter_config.json: {error}")))?;
+        config.check().map_err(refuse)?;
+        let model = open_safetensors(folder.join("adapter_model.safetensors"))?;
+        let elements: u64 = model.manifest_shapes().float_elements();
+        if elements > MAX_ELEMENTS {
+            return Err(refuse(format!("{elements} elements are too many to hold in memory")));
+        }
+        let mut sides: BTreeMap<String, [Option<usize>; 2]> = BTreeMap::new();
+        for (index, shape) in model.shapes().iter().enumerate() {
+            let (module, side) = side_of(&shape.name).ok_or_else(|| {
+                refuse(format!("tensor `{}` is not a low-rank matrix", shape.name))
+            })?;
+            sides.entry(module).or_default()[side] = Some(index);
+        }
+        let mut updates = BTreeMap::new();
+        for (module, pair) in sides {
+            let [Some(a), Some(b)] = pair else {
+                return Err(refuse(format!("module `{module}` has one matrix of two")));
+            };
+            let name = format!("{module}.weight");
+            let shape = find(&name)
+                .ok_or_else(|| refuse(format!("the model has no tensor `{name}` to add to")))?;
+            let update = Update::new(&config, &module, &model, [a, b], shape).map_err(refuse)?;
+            updates.insert(name, update);
+        }
+        Ok(Self { updates })
+    }
+
+    /// Adds to bytes of a tensor that begin at its byte `start`.
+    pub(crate) fn add_to(&self, shape: &TensorShape, start: u64, bytes: &mut [u8]) {
+        let Some(update) = self.updates.get(&shape.name) else { return };
+        let size = shape.dtype.size();
+        let mut values = vec![0.0; bytes.len() / size];
+        read_f32(shape.dtype, bytes, &mut values);
+        let columns = update.a.len() / update.rank;
+        let mut element = start as usize / size;
+        let mut rest = values.as_mut_slice();
+        while !rest.is_empty() {
+            let (row, column) = (element / columns, element % columns);
+            let (part, after) = rest.split_at_mut((columns - column).min(rest.len()));
+            update.add_row(row, column, part);
+            element += part.len();
+            rest = after;
+        }
+        write_f32(shape.dtype, &values, bytes);
+    }
+}
+
+impl Config {
+    fn check(&self) -> Result<(), String> {
+        let wrong = |what: &str| Err(format!("{what} cannot be merged"));
+        if self.peft_type.as_deref().is_some_and(|kind| !kind.eq_ignore_ascii_case("lora")) {
+            return wrong(&format!("`peft_type` {:?}", self.peft_type.as_deref().unwrap_or("")));
+        }
+        if self.use_dora {
+            return wrong("DoRA (`use_dora`)");
+        }
+        if self.fan_in_fan_out {
+            return wrong("`fan_in_fan_out`");
+        }
+        if self.bias.as_deref().is_some_and(|bias| bias != "none") {
+            return wrong("`bias` other than `none`");
+        }
+        Ok(())
+    }
+
+    /// The factor of a module, whose matrices have this rank.
+    fn factor(&self, module: &str, rank: usize) -> Result<f32, String> {
+        let wanted = of_module(&self.rank_pattern, module).copied().unwrap_or(self.r);
+        if wanted as usize != rank || rank == 0 {
+            return Err(format!("module `{module}` has rank {rank}, its configuration {wanted}"));
+        }
+        let alpha = of_module(&self.alpha_pattern, module).copied().unwrap_or(self.lora_alpha);
+        let rank = rank as f64;
+        Ok((alpha / if self.use_rslora { rank.sqrt() } else { rank }) as f32)
+    }
+}
+
+/// The value of the first key that is the module's name or its end.
+fn of_module<'p, V>(pattern: &'p BTreeMap<String, V>, module: &str) -> Option<&'p V> {
+    let ends = |key: &str| {
+        let rest = module.strip_suffix(key);
+        rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    pattern.iter().find(|(key, _)| ends(key.trim_start_matches('^'))).map(|(_, value)| value)
+}
+
+/// The module of a low-rank matrix, and whether it is A (0) or B (1).
+fn side_of(name: &str) -> Option<(String, usize)> {
+    let name = name.strip_prefix("base_model.model.").unwrap_or(name);
+    let name = name.strip_suffix(".weight")?;
+    ["lora_A", "lora_B"].iter().enumerate().find_map(|(side, mark)| {
+        let stem = name.strip_suffix(".default").unwrap_or(name);
+        let module = stem.strip_suffix(mark)?.strip_suffix('.')?;
+        Some((module.to_owned(), side))
+    })
+}
+
+impl Update {
+    fn new(
+        config: &Config,
+        module: &str,
+        model: &SafetensorsModel,
+        [a, b]: [usize; 2],
+        shape: &TensorShape,
+    ) -> Result<Self, String> {
+        let (first, second) = (&model.shapes()[a], &model.shapes()[b]);
+        let ([rank, columns], [rows, same]) = (first.shape.as_slice(), second.shape.as_slice())
+        else {
+            return Err(format!("module `{module}` has matrices that are none"));
+        };
+        if rank != same || shape.shape != [*rows, *columns] {
+            return Err(format!(
+                "module `{module}`: {rows} × {same} times {rank} × {columns} is not {:?}",
+                shape.shape
+            ));
+        }
+        let rank = *rank as usize;
+        let factor = config.factor(module, rank)?;
+        let read = |index: usize| -> Result<Vec<f32>, String> {
+            let shape = &model.shapes()[index];
+            if !matches!(shape.dtype, Dtype::F32 | Dtype::F16 | Dtype::Bf16 | Dtype::F64) {
+                return Err(format!("tensor `{}` is of type {}", shape.name, shape.dtype));
+            }
+            let elements = shape.shape.iter().product::<u64>() as usize;
+            let mut bytes = vec![0; elements * shape.dtype.size()];
+            model.read_at(index, 0, &mut bytes).map_err(|error| error.to_string())?;
+            let mut values = vec![0.0; elements];
+            read_f32(shape.dtype, &bytes, &mut values);
+            Ok(values)
+        };
+        Ok(Self { factor, rank, b: read(b)?, a: read(a)? })
+    }
+
+    /// Adds to the elements of a row from `column` on.
+    fn add_row(&self, row: usize, column: usize, out: &mut [f32]) {
+        let columns = self.a.len() / self.rank;
+        let mut sum = vec![0.0_f32; out.len()];
+        for (k, &b) in self.b[row * self.rank..][..self.rank].iter().enumerate() {
+            let a = &self.a[k * columns + column..][..out.len()];
+            sum.iter_mut().zip(a).for_each(|(sum, &a)| *sum += b * a);
+        }
+        out.iter_mut().zip(sum).for_each(|(value, sum)| *value += self.factor * sum);
+    }
+}

@@ -1,0 +1,112 @@
+//! What can go wrong with a merge of files.
+
+use std::{io, path::PathBuf};
+
+use espalier_blame::Blame;
+use espalier_file::WriteError;
+use espalier_resolve::methods::MethodError;
+use espalier_tensor::TensorError;
+
+/// Model files cannot be merged. Nothing that looks finished is left behind.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MergeError {
+    /// A model cannot be read, or the result not be written.
+    #[error(transparent)]
+    Tensor(#[from] TensorError),
+    /// A tensor cannot be merged.
+    #[error(transparent)]
+    Method(#[from] MethodError),
+    /// A file of the result cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// A file or folder of the result cannot be read, written or renamed.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The result exists already.
+    #[error("{} exists", path.display())]
+    Exists {
+        /// Where the result should be.
+        path: PathBuf,
+    },
+    /// Another process writes to the same place.
+    #[error("another merge is writing to {}; wait for it, or name another folder", path.display())]
+    Busy {
+        /// Where the result should be.
+        path: PathBuf,
+    },
+    /// Integers differ that have to be the same.
+    #[error("tensor `{tensor}` holds integers that differ between {first} and {second}")]
+    Integers {
+        /// The tensor.
+        tensor: String,
+        /// A model.
+        first: String,
+        /// Another.
+        second: String,
+    },
+    /// A model was changed while it was read.
+    #[error("{model} was changed while it was read; run the merge again")]
+    Changed {
+        /// The model.
+        model: String,
+    },
+    /// An adapter is not of a kind that can be merged.
+    #[error("adapter {}: {problem}", path.display())]
+    Adapter {
+        /// The adapter.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The caller asked to stop.
+    #[error("stopped")]
+    Stopped,
+}
+
+impl MergeError {
+    /// Who has to act on this error.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Tensor(error) => error.blame(),
+            Self::Method(error) => error.blame(),
+            Self::Write(error) => error.blame(),
+            Self::Io { .. } | Self::Changed { .. } | Self::Busy { .. } => Blame::Environment,
+            Self::Exists { .. } => Blame::Caller,
+            Self::Integers { .. } | Self::Adapter { .. } => Blame::Peer,
+            Self::Stopped => Blame::Nobody,
+        }
+    }
+
+    /// A stable word for programs to tell this error from all others.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Tensor(error) => error.code(),
+            Self::Method(error) => error.code(),
+            Self::Write(error) => error.code(),
+            Self::Io { .. } => "merge-io",
+            Self::Exists { .. } => "merge-exists",
+            Self::Busy { .. } => "merge-busy",
+            Self::Integers { .. } => "merge-integers",
+            Self::Changed { .. } => "merge-changed",
+            Self::Adapter { .. } => "merge-adapter",
+            Self::Stopped => "merge-stopped",
+        }
+    }
+
+    pub(crate) fn io(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { action, path: path.into(), source }
+    }
+}

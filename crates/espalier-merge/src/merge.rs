@@ -1,0 +1,248 @@
+//! Running a plan.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use core::ops::ControlFlow;
+
+use espalier_identity::Digest;
+use espalier_recipe::{MergeStep, Plan, Step, TensorPlan, TensorRef};
+use espalier_resolve::methods::{Job, MethodError, Row, Sink, Source, find_method};
+use espalier_tensor::{Dtype, SafetensorsWriter, TensorShape};
+
+use crate::{Destination, MergeError, OpenModel, folder, models::source};
+
+/// A plan with the models that it reads.
+pub struct Merge<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) models: &'a [OpenModel],
+    seed: Digest,
+    progress: Progress<'a>,
+}
+
+/// Is told how many bytes of the result are done, and says whether to go on.
+type Progress<'a> = &'a (dyn Fn(u64) -> ControlFlow<()> + Sync);
+
+/// What a merge reads and writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Volume {
+    /// Bytes of tensors that are read, each once.
+    pub read: u64,
+    /// Bytes of tensors that are written.
+    pub written: u64,
+    /// Elements of the result.
+    pub elements: u64,
+}
+
+impl<'a> Merge<'a> {
+    /// A plan with its models, in the order of [`Plan::models`].
+    ///
+    /// # Panics
+    /// If there is not a model for each that the plan names.
+    #[must_use]
+    pub fn new(plan: &'a Plan, models: &'a [OpenModel]) -> Self {
+        assert_eq!(plan.models.len(), models.len(), "a model for each that the plan names");
+        Self { plan, models, seed: Digest::ZERO, progress: &|_| ControlFlow::Continue(()) }
+    }
+
+    /// The seed of random masks.
+    #[must_use]
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        self.seed = Digest::from_bytes(bytes);
+        self
+    }
+
+    pub(crate) fn seed(&self) -> Digest {
+        self.seed
+    }
+
+    /// Calls `progress` after each piece with the number of bytes of the result that are done;
+    /// the merge stops if it says so.
+    #[must_use]
+    pub fn with_progress(mut self, progress: Progress<'a>) -> Self {
+        self.progress = progress;
+        self
+    }
+
+    /// Name, element type and shape of the tensors of the result.
+    #[must_use]
+    pub fn shapes(&self) -> Vec<TensorShape> {
+        let shape = |tensor: &TensorPlan| TensorShape {
+            name: tensor.name.clone(),
+            dtype: self.out_dtype(tensor),
+            shape: tensor.shape.clone(),
+        };
+        self.plan.tensors.iter().map(shape).collect()
+    }
+
+    fn out_dtype(&self, tensor: &TensorPlan) -> Dtype {
+        match &tensor.step {
+            Step::Copy { from, .. } => source(self.models, from).1,
+            Step::Merge(step) => step.out,
+        }
+    }
+
+    /// What the merge reads and writes.
+    #[must_use]
+    pub fn volume(&self) -> Volume {
+        let mut volume = Volume { read: 0, written: 0, elements: 0 };
+        for tensor in &self.plan.tensors {
+            let elements: u64 = tensor.shape.iter().product();
+            let inputs: Vec<&TensorRef> = match &tensor.step {
+                Step::Copy { from, others } => core::iter::once(from).chain(others).collect(),
+                Step::Merge(step) => {
+                    step.inputs.iter().map(|input| &input.tensor).chain(&step.base).collect()
+                }
+            };
+            let size = |input: &&TensorRef| source(self.models, input).1.size() as u64;
+            volume.elements += elements;
+            volume.written += elements * self.out_dtype(tensor).size() as u64;
+            volume.read += inputs.iter().map(size).sum::<u64>() * elements;
+        }
+        volume
+    }
+
+    /// Merges into a file or a folder.
+    ///
+    /// # Errors
+    /// [`MergeError`]; then nothing that looks finished is left, and what was there before is as
+    /// it was.
+    pub fn write(&self, destination: &Destination) -> Result<(), MergeError> {
+        match destination.is_file() {
+            true => {
+                let done = AtomicU64::new(0);
+                let all: Vec<usize> = (0..self.plan.tensors.len()).collect();
+                let writer = self.write_shard(&all, &destination.path, destination, &done)?;
+                self.check_unchanged()?;
+                Ok(writer.finish()?)
+            }
+            false => folder::write(self, destination),
+        }
+    }
+
+    /// Merges some tensors into a file that has not got its name yet.
+    pub(crate) fn write_shard(
+        &self,
+        tensors: &[usize],
+        path: &std::path::Path,
+        destination: &Destination,
+        done: &AtomicU64,
+    ) -> Result<SafetensorsWriter, MergeError> {
+        let shapes = self.shapes();
+        let shapes: Vec<TensorShape> = tensors.iter().map(|&at| shapes[at].clone()).collect();
+        let text: &BTreeMap<String, String> = &destination.metadata;
+        let mut writer = SafetensorsWriter::create(&shapes, text, path, destination.force)?;
+        for (index, &tensor) in tensors.iter().enumerate() {
+            let stopped = AtomicU64::new(0);
+            let sink = |start: u64, bytes: &[u8]| {
+                writer.write_at(index, start, bytes).map_err(io::Error::other)?;
+                let done = done.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                if (self.progress)(done + bytes.len() as u64).is_break() {
+                    stopped.store(1, Ordering::Relaxed);
+                    return Err(io::ErrorKind::Interrupted.into());
+                }
+                Ok(())
+            };
+            let merged = self.run(&self.plan.tensors[tensor], &sink);
+            if stopped.load(Ordering::Relaxed) > 0 {
+                return Err(MergeError::Stopped);
+            }
+            merged?;
+        }
+        writer.sync()?;
+        Ok(writer)
+    }
+
+    /// Merges one tensor.
+    pub(crate) fn run(&self, tensor: &TensorPlan, sink: Sink<'_>) -> Result<(), MergeError> {
+        match &tensor.step {
+            Step::Copy { from, others } => self.copy(tensor, from, others, sink),
+            Step::Merge(step) => self.merge(tensor, step, sink),
+        }
+    }
+
+    fn merge(
+        &self,
+        tensor: &TensorPlan,
+        step: &MergeStep,
+        sink: Sink<'_>,
+    ) -> Result<(), MergeError> {
+        let method = find_method(step.method).map_err(MethodError::Parameters)?;
+        let none = BTreeMap::new();
+        let inputs: Vec<_> =
+            step.inputs.iter().map(|input| source(self.models, &input.tensor)).collect();
+        let base = step.base.as_ref().map(|base| source(self.models, base));
+        let rows = inputs.iter().zip(&step.inputs).map(|((source, dtype), input)| Row {
+            source,
+            dtype: *dtype,
+            parameters: &input.parameters,
+        });
+        let base =
+            base.as_ref().map(|(source, dtype)| Row { source, dtype: *dtype, parameters: &none });
+        let job = Job {
+            method,
+            shared: &step.shared,
+            name: &tensor.name,
+            shape: &tensor.shape,
+            inputs: rows.collect(),
+            base,
+            working: step.work,
+            out: step.out,
+            seed: self.seed,
+        };
+        Ok(job.run(sink)?)
+    }
+
+    /// Copies a tensor that has to be the same in all models.
+    fn copy(
+        &self,
+        tensor: &TensorPlan,
+        from: &TensorRef,
+        others: &[TensorRef],
+        sink: Sink<'_>,
+    ) -> Result<(), MergeError> {
+        const PIECE: u64 = 1 << 20;
+        let (first, dtype) = source(self.models, from);
+        let bytes = tensor.shape.iter().product::<u64>() * dtype.size() as u64;
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        let failed = |source| MethodError::Read { tensor: tensor.name.clone(), source };
+        let mut start = 0;
+        while start < bytes {
+            let len = PIECE.min(bytes - start) as usize;
+            ours.resize(len, 0);
+            theirs.resize(len, 0);
+            first.read(start, &mut ours).map_err(failed)?;
+            for other in others {
+                source(self.models, other).0.read(start, &mut theirs).map_err(failed)?;
+                if ours != theirs {
+                    let path = |tensor: &TensorRef| self.plan.models[tensor.model].path.clone();
+                    return Err(MergeError::Integers {
+                        tensor: tensor.name.clone(),
+                        first: path(from),
+                        second: path(other),
+                    });
+                }
+            }
+            let failed = |source| MethodError::Write { tensor: tensor.name.clone(), source };
+            sink(start, &ours).map_err(failed)?;
+            start += len as u64;
+        }
+        Ok(())
+    }
+
+    /// Whether all models are as they were when they were opened.
+    pub(crate) fn check_unchanged(&self) -> Result<(), MergeError> {
+        self.models.iter().try_for_each(OpenModel::check_unchanged)
+    }
+}
+
+impl core::fmt::Debug for Merge<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Merge({} tensors)", self.plan.tensors.len())
+    }
+}
