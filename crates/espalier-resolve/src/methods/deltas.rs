@@ -25,6 +25,11 @@ pub(crate) trait Sparsify: Debug + Send + Sync + 'static {
     /// What it has to know about the whole tensor.
     type Ready: Send + Sync;
 
+    /// Elements that it has to see together.
+    fn run_length<A: Arith>(&self, _rows: &Rows<'_, A>) -> usize {
+        TILE
+    }
+
     fn prepare<A: Arith>(&self, rows: &Rows<'_, A>) -> Result<Self::Ready, MethodError>;
 
     /// Sets what is not kept of an input's differences to zero. They begin at element `start`.
@@ -67,12 +72,16 @@ pub(crate) struct Ready<K> {
 }
 
 /// Elements merged together: all sums stay in the first-level cache.
-const TILE: usize = 1024;
+pub(crate) const TILE: usize = 1024;
 /// A smaller sum of weights divides nothing.
 const NO_WEIGHT: f64 = 1e-8;
 
 impl<S: Sparsify> Formula for Deltas<S> {
     type Ready = Ready<S::Ready>;
+
+    fn run_length<A: Arith>(&self, rows: &Rows<'_, A>) -> usize {
+        self.sparsify.run_length(rows)
+    }
 
     fn prepare<A: Arith>(&self, rows: &Rows<'_, A>) -> Result<Self::Ready, MethodError> {
         let weights = rows.numbers("weight");
@@ -82,20 +91,21 @@ impl<S: Sparsify> Formula for Deltas<S> {
     fn merge<A: Arith>(
         &self,
         ready: &Self::Ready,
-        _: &Rows<'_, A>,
+        rows: &Rows<'_, A>,
         piece: &Piece<'_, A::T>,
         out: &mut [A::T],
     ) {
+        let length = self.sparsify.run_length(rows).max(1);
         let weights: Vec<A::T> =
             ready.weights.iter().map(|&weight| A::round(A::T::of(weight))).collect();
         let lambda = A::T::of(self.lambda);
-        let mut buffer = vec![A::T::ZERO; 5 * TILE];
-        let (difference, sums) = buffer.split_at_mut(TILE);
-        for (tile, out) in out.chunks_mut(TILE).enumerate() {
-            let (begin, n) = (tile * TILE, out.len());
+        let mut difference = vec![A::T::ZERO; length];
+        let mut votes = Votes::new(if self.elect { length } else { 0 });
+        for (tile, out) in out.chunks_mut(length).enumerate() {
+            let (begin, n) = (tile * length, out.len());
             let base = &piece.base()[begin..][..n];
             let difference = &mut difference[..n];
-            let mut votes = Votes::new(sums, n);
+            votes.begin();
             for (input, &weight) in weights.iter().enumerate() {
                 subtract::<A>(&piece.row(input)[begin..][..n], base, difference);
                 let start = piece.start + begin;
@@ -154,24 +164,27 @@ fn finish<A: Arith>(base: &[A::T], lambda: A::T, out: &mut [A::T]) {
 
 /// Sums over the inputs of a tile, each a left fold in their order. What is elected follows from
 /// the sums over both signs, so that inputs are looked at once.
-struct Votes<'s, T> {
-    up: &'s mut [T],
-    up_weight: &'s mut [T],
-    down: &'s mut [T],
-    down_weight: &'s mut [T],
+struct Votes<T> {
     /// Σ p over both signs.
     sum: Vec<T>,
+    up: Vec<T>,
+    up_weight: Vec<T>,
+    down: Vec<T>,
+    down_weight: Vec<T>,
 }
 
-impl<'s, T: Real> Votes<'s, T> {
-    fn new(buffer: &'s mut [T], n: usize) -> Self {
-        buffer.fill(T::ZERO);
-        let (up, rest) = buffer.split_at_mut(TILE);
-        let (up_weight, rest) = rest.split_at_mut(TILE);
-        let (down, down_weight) = rest.split_at_mut(TILE);
-        let [up, up_weight, down, down_weight] =
-            [up, up_weight, down, down_weight].map(|part| &mut part[..n]);
-        Self { up, up_weight, down, down_weight, sum: vec![T::ZERO; n] }
+impl<T: Real> Votes<T> {
+    fn new(length: usize) -> Self {
+        let [sum, up, up_weight, down, down_weight] =
+            core::array::from_fn(|_| vec![T::ZERO; length]);
+        Self { sum, up, up_weight, down, down_weight }
+    }
+
+    fn begin(&mut self) {
+        let Self { sum, up, up_weight, down, down_weight } = self;
+        for sums in [sum, up, up_weight, down, down_weight] {
+            sums.fill(T::ZERO);
+        }
     }
 
     fn cast<A: Arith<T = T>>(&mut self, weight: T, differences: &[T]) {

@@ -13,6 +13,11 @@ pub(crate) trait Formula: Debug + Send + Sync + 'static {
     /// What merging a piece has to know about the whole.
     type Ready: Send + Sync;
 
+    /// Elements that have to be in one piece: whole runs of this length.
+    fn run_length<A: Arith>(&self, _rows: &Rows<'_, A>) -> usize {
+        1
+    }
+
     fn prepare<A: Arith>(&self, rows: &Rows<'_, A>) -> Result<Self::Ready, MethodError>;
 
     /// Writes the merged elements of a piece to `out`, which is zero.

@@ -8,8 +8,10 @@ use super::{
     largest::{Largest, Middle},
     linear::{Passthrough, WeightAverage},
     means::{Karcher, Multislerp},
+    nearswap::Nearswap,
     products::Vectors,
-    random::Random,
+    random::{Random, RandomByRank},
+    sce::Sce,
     slerp::{Nuslerp, Slerp},
     stock::ModelStock,
 };
@@ -112,6 +114,13 @@ const RESCALE: ParameterInfo = parameter(
 const GAMMA: ParameterInfo =
     parameter("gamma", "0.01", PART, "the share of the largest elements that is dropped");
 
+const EPSILON: ParameterInfo = parameter(
+    "epsilon",
+    "0.15",
+    PART,
+    "how far the chance of being kept is from the density, at most",
+);
+
 const MANY: (usize, usize) = (1, usize::MAX);
 
 const fn method(
@@ -150,7 +159,7 @@ fn deltas<S: Sparsify>(values: &Values, sparsify: S, elect: bool) -> Box<dyn Any
     Box::new(Deltas { sparsify, elect, normalize, lambda })
 }
 
-static METHODS: [MethodInfo; 13] = [
+static METHODS: [MethodInfo; 17] = [
     method(
         ("weight-average", &["linear", "model-soup"]),
         "Σ w x / Σ w",
@@ -332,6 +341,42 @@ static METHODS: [MethodInfo; 13] = [
         Base::Required,
         MANY,
         |values| deltas(values, Middle, true),
+    ),
+    random(method(
+        ("della", &[]),
+        "as `dare-ties`, with chances that grow with the magnitude in its row",
+        "Deep et al., DELLA-Merging, arXiv 2406.11617",
+        (&[LAMBDA, NORMALIZE, RESCALE], &[WEIGHT, DENSITY, EPSILON]),
+        Base::Required,
+        MANY,
+        |values| deltas(values, RandomByRank { rescale: values.flag("rescale") }, true),
+    )),
+    random(method(
+        ("della-linear", &["della_linear"]),
+        "as `della`, without the sign election",
+        "Deep et al., DELLA-Merging, arXiv 2406.11617",
+        (&[LAMBDA, SUM, RESCALE], &[WEIGHT, DENSITY, EPSILON]),
+        Base::Required,
+        MANY,
+        |values| deltas(values, RandomByRank { rescale: values.flag("rescale") }, false),
+    )),
+    method(
+        ("sce", &[]),
+        "keep elements of great variance, weigh inputs by their energy, drop minority signs",
+        "Wan et al., FuseChat, arXiv 2408.07990",
+        (&[parameter("select_topk", "1", PART, "the share of elements that is kept")], &[]),
+        Base::Required,
+        MANY,
+        |values| Box::new(Sce { share: values.number("select_topk") }),
+    ),
+    method(
+        ("nearswap", &[]),
+        "w x + (1 − w) b with w = t / |b − x|, at most 1",
+        "alchemonaut, QuartetAnemoi-70B, 2024",
+        (&[parameter("t", "", ANY, "how far an element moves towards the input, at most")], &[]),
+        Base::Required,
+        (1, 1),
+        |values| Box::new(Nearswap { t: values.number("t") }),
     ),
 ];
 

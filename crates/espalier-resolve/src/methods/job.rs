@@ -230,6 +230,8 @@ fn run<F: Formula, A: Arith>(
     sink: Sink<'_>,
 ) -> Result<(), MethodError> {
     let rows = Rows::<A>::new(job);
+    let length = formula.run_length(&rows);
+    let rows = rows.in_runs(length);
     let ready = formula.prepare(&rows)?;
     let size = job.out.size();
     let begin = || Work { rows: Buffers::default(), values: Vec::new(), bytes: Vec::new() };

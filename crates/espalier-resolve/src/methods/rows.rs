@@ -17,6 +17,8 @@ const PIECE: usize = 1 << 15;
 pub(crate) struct Rows<'a, A> {
     pub(crate) job: &'a Job<'a>,
     pub(crate) elements: usize,
+    /// Elements in a piece.
+    step: usize,
     arith: PhantomData<A>,
 }
 
@@ -42,6 +44,10 @@ impl<T> Piece<'_, T> {
         &self.values[input * self.len..][..self.len]
     }
 
+    pub(crate) fn inputs(&self) -> usize {
+        self.inputs
+    }
+
     /// Empty if there is no base.
     pub(crate) fn base(&self) -> &[T] {
         &self.values[self.inputs * self.len..]
@@ -50,7 +56,19 @@ impl<T> Piece<'_, T> {
 
 impl<'a, A: Arith> Rows<'a, A> {
     pub(crate) fn new(job: &'a Job<'a>) -> Self {
-        Self { job, elements: job.elements(), arith: PhantomData }
+        Self { job, elements: job.elements(), step: PIECE, arith: PhantomData }
+    }
+
+    /// Pieces that hold whole runs of `length` elements.
+    pub(crate) fn in_runs(mut self, length: usize) -> Self {
+        let length = length.max(1);
+        self.step = length * (PIECE / length).max(1);
+        self
+    }
+
+    /// The length of the vectors along the last dimension.
+    pub(crate) fn row_length(&self) -> usize {
+        self.job.shape.last().map_or(1, |&length| length as usize)
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -63,8 +81,8 @@ impl<'a, A: Arith> Rows<'a, A> {
     }
 
     pub(crate) fn pieces(&self) -> impl Iterator<Item = Range<usize>> + use<A> {
-        let elements = self.elements;
-        (0..elements).step_by(PIECE).map(move |start| start..elements.min(start + PIECE))
+        let (elements, step) = (self.elements, self.step);
+        (0..elements).step_by(step).map(move |start| start..elements.min(start + step))
     }
 
     pub(crate) fn load<'b>(

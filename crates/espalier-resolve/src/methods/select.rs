@@ -1,4 +1,4 @@
-//! Which elements of a difference are its largest: exactly `keep` of them, larger magnitude
+//! Which elements of a difference, or of anything measured at each element, are the largest: exactly `keep` of them, larger magnitude
 //! first, then lower index.
 //!
 //! A sample brackets the magnitude that is looked for; one pass over the data counts what lies
@@ -8,7 +8,8 @@
 use super::{
     arith::Arith,
     job::MethodError,
-    rows::{Buffers, Rows},
+    products::vector,
+    rows::{Buffers, Piece, Rows},
 };
 use crate::real::Real;
 
@@ -51,10 +52,22 @@ const SMALL: usize = 1 << 16;
 /// Magnitudes tested together for lying inside a bracket.
 const GROUP: usize = 8;
 
-/// A threshold for each of `wanted`.
+/// What is measured at each element of a piece, of an input: magnitudes are compared.
+type Measure<'m, T> = &'m (dyn Fn(&Piece<'_, T>, usize) -> Vec<T> + Sync);
+
+/// A threshold for each of `wanted`, of differences from the base.
 pub(crate) fn thresholds<A: Arith>(
     rows: &Rows<'_, A>,
     wanted: &[Wanted],
+) -> Result<Vec<Threshold>, MethodError> {
+    thresholds_of(rows, wanted, &|piece, input| vector::<A>(piece, input, true))
+}
+
+/// A threshold for each of `wanted`, of what `measure` finds.
+pub(crate) fn thresholds_of<A: Arith>(
+    rows: &Rows<'_, A>,
+    wanted: &[Wanted],
+    measure: Measure<'_, A::T>,
 ) -> Result<Vec<Threshold>, MethodError> {
     let n = rows.elements;
     let mut out: Vec<Threshold> = wanted
@@ -67,7 +80,7 @@ pub(crate) fn thresholds<A: Arith>(
         return Ok(out);
     }
     let asked: Vec<Wanted> = open.iter().map(|&at| wanted[at]).collect();
-    for (at, threshold) in open.into_iter().zip(search(rows, &asked)?) {
+    for (at, threshold) in open.into_iter().zip(search(rows, &asked, measure)?) {
         out[at] = threshold;
     }
     Ok(out)
@@ -79,14 +92,15 @@ struct Part<K> {
     inside: Vec<K>,
 }
 
-fn search<A: Arith>(rows: &Rows<'_, A>, wanted: &[Wanted]) -> Result<Vec<Threshold>, MethodError> {
-    let brackets = brackets(rows, wanted)?;
+fn search<A: Arith>(
+    rows: &Rows<'_, A>,
+    wanted: &[Wanted],
+    measure: Measure<'_, A::T>,
+) -> Result<Vec<Threshold>, MethodError> {
+    let brackets = brackets(rows, wanted, measure)?;
     let parts = rows.map(|piece| {
-        let mut magnitudes = Vec::with_capacity(piece.len);
         let of = |(wanted, bracket): (&Wanted, &(Key<A>, Key<A>))| {
-            magnitudes.clear();
-            magnitudes.extend(differences::<A>(piece.row(wanted.input), piece.base()));
-            look(&magnitudes, *bracket)
+            look(&magnitudes::<A>(&piece, wanted.input, measure), *bracket)
         };
         wanted.iter().zip(&brackets).map(of).collect::<Vec<_>>()
     })?;
@@ -103,9 +117,12 @@ fn search<A: Arith>(rows: &Rows<'_, A>, wanted: &[Wanted]) -> Result<Vec<Thresho
                 let equal = larger.iter().filter(|&&m| m == magnitude).count();
                 (magnitude, equal + 1)
             }
-            None => by_digits(rows, input, keep)?,
+            None => by_digits(rows, input, keep, measure)?,
         };
-        let last = index_of(rows, input, magnitude, ties, &parts, at, rank.is_some())?;
+        let equal =
+            |part: &Vec<Part<Key<A>>>| part[at].inside.iter().filter(|&&m| m == magnitude).count();
+        let counts = rank.map(|_| parts.iter().map(equal).collect());
+        let last = index_of(rows, input, magnitude, ties, counts, measure)?;
         found.push(Threshold { magnitude: magnitude.into(), last });
     }
     Ok(found)
@@ -113,13 +130,14 @@ fn search<A: Arith>(rows: &Rows<'_, A>, wanted: &[Wanted]) -> Result<Vec<Thresho
 
 type Key<A> = <<A as Arith>::T as Real>::Key;
 
-/// The magnitudes of x − b; all NaN count as one.
-fn differences<'r, A: Arith>(
-    row: &'r [A::T],
-    base: &'r [A::T],
-) -> impl Iterator<Item = Key<A>> + 'r {
-    let magnitude = |(&x, &b): (&A::T, &A::T)| A::round(x - b).magnitude();
-    row.iter().zip(base).map(magnitude).map(|m| m.min(A::T::NAN_MAGNITUDE))
+/// The magnitudes of what is measured; all NaN count as one.
+fn magnitudes<A: Arith>(
+    piece: &Piece<'_, A::T>,
+    input: usize,
+    measure: Measure<'_, A::T>,
+) -> Vec<Key<A>> {
+    let values = measure(piece, input);
+    values.into_iter().map(|value| value.magnitude().min(A::T::NAN_MAGNITUDE)).collect()
 }
 
 fn look<K: Copy + Ord>(magnitudes: &[K], (low, high): (K, K)) -> Part<K> {
@@ -141,6 +159,7 @@ fn look<K: Copy + Ord>(magnitudes: &[K], (low, high): (K, K)) -> Part<K> {
 fn brackets<A: Arith>(
     rows: &Rows<'_, A>,
     wanted: &[Wanted],
+    measure: Measure<'_, A::T>,
 ) -> Result<Vec<(Key<A>, Key<A>)>, MethodError> {
     let everything = (Key::<A>::default(), A::T::UNREACHED);
     let n = rows.elements;
@@ -154,7 +173,7 @@ fn brackets<A: Arith>(
         let start = (run as u128 * (n - RUN) as u128 / runs as u128) as usize;
         let piece = rows.load(start..start + RUN, &mut buffers)?;
         for (input, sample) in samples.iter_mut().enumerate() {
-            sample.extend(differences::<A>(piece.row(input), piece.base()));
+            sample.extend(magnitudes::<A>(&piece, input, measure));
         }
     }
     let bracket = |&Wanted { input, keep }: &Wanted| {
@@ -180,6 +199,7 @@ fn by_digits<A: Arith>(
     rows: &Rows<'_, A>,
     input: usize,
     keep: usize,
+    measure: Measure<'_, A::T>,
 ) -> Result<(Key<A>, usize), MethodError> {
     const DIGIT: u32 = 11;
     let mut shift = 8 * size_of::<A::T>() as u32 - 1;
@@ -190,7 +210,7 @@ fn by_digits<A: Arith>(
         let counts = rows.gather(
             || vec![0_usize; 1 << width],
             |counts, piece| {
-                for m in differences::<A>(piece.row(input), piece.base()) {
+                for m in magnitudes::<A>(&piece, input, measure) {
                     let digits: i64 = m.into() >> shift;
                     if digits >> width == prefix {
                         counts[(digits & ((1 << width) - 1)) as usize] += 1;
@@ -212,38 +232,33 @@ fn by_digits<A: Arith>(
     Ok((Key::<A>::try_from(prefix).unwrap_or(A::T::UNREACHED), keep - greater))
 }
 
-/// The index of the `count`-th element of this magnitude. `parts` say how many each piece has, if
-/// they are `known`.
+/// The index of the `count`-th element of this magnitude. `counts` are how many each piece has, if
+/// that is known.
 fn index_of<A: Arith>(
     rows: &Rows<'_, A>,
     input: usize,
     magnitude: Key<A>,
     count: usize,
-    parts: &[Vec<Part<Key<A>>>],
-    at: usize,
-    known: bool,
+    counts: Option<Vec<usize>>,
+    measure: Measure<'_, A::T>,
 ) -> Result<usize, MethodError> {
-    let equals = match known {
-        true => {
-            let of = |part: &Vec<Part<Key<A>>>| {
-                part[at].inside.iter().filter(|&&m| m == magnitude).count()
-            };
-            parts.iter().map(of).collect()
-        }
-        false => rows.map(|piece| {
-            differences::<A>(piece.row(input), piece.base()).filter(|&m| m == magnitude).count()
+    let counts = match counts {
+        Some(counts) => counts,
+        None => rows.map(|piece| {
+            let all = magnitudes::<A>(&piece, input, measure);
+            all.iter().filter(|&&m| m == magnitude).count()
         })?,
     };
     let mut left = count;
-    for (range, equal) in rows.pieces().zip(equals) {
+    for (range, equal) in rows.pieces().zip(counts) {
         if left > equal {
             left -= equal;
             continue;
         }
         let mut buffers = Buffers::default();
         let piece = rows.load(range, &mut buffers)?;
-        let places = differences::<A>(piece.row(input), piece.base()).enumerate();
-        let mut places = places.filter(|(_, m)| *m == magnitude);
+        let all = magnitudes::<A>(&piece, input, measure);
+        let mut places = all.iter().enumerate().filter(|(_, m)| **m == magnitude);
         return Ok(places.nth(left - 1).map_or(usize::MAX, |(place, _)| piece.start + place));
     }
     Ok(usize::MAX)

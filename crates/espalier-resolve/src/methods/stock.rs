@@ -8,7 +8,6 @@ use super::{
     arith::Arith,
     formula::Formula,
     job::MethodError,
-    linear::add_all,
     products::{Groups, Products, Vectors, products},
     rows::{Piece, Rows},
 };
@@ -30,7 +29,7 @@ impl Formula for ModelStock {
 
     fn prepare<A: Arith>(&self, rows: &Rows<'_, A>) -> Result<Shares, MethodError> {
         let groups = Groups::new(self.vectors, rows);
-        let shares = products(rows, &groups, true)?.iter().map(share).collect();
+        let shares = products(rows, &groups, true)?.iter().map(share::<A>).collect();
         Ok(Shares { groups, shares })
     }
 
@@ -42,24 +41,33 @@ impl Formula for ModelStock {
         out: &mut [A::T],
     ) {
         let one = A::T::ONE;
-        add_all(&vec![one; rows.count()], piece, out);
+        for input in 0..rows.count() {
+            for (sum, &x) in out.iter_mut().zip(piece.row(input)) {
+                *sum = A::round(*sum + x);
+            }
+        }
         let count = A::T::of(rows.count() as f64);
         for (place, (value, &b)) in out.iter_mut().zip(piece.base()).enumerate() {
             let share = A::T::of(ready.shares[ready.groups.of(piece.start + place)]);
-            *value = share * (*value / count) + (one - share) * b;
+            let mean = A::round(share * A::round(*value / count));
+            *value = mean + A::round(A::round(one - share) * b);
         }
     }
 }
 
-fn share(found: &Products) -> f64 {
+fn share<A: Arith>(found: &Products) -> f64 {
     const LEAST: f64 = 1e-6;
+    let round = |value: f64| A::round(A::T::of(value)).wide();
     let k = found.count();
     let pairs = (0..k).flat_map(|a| (a + 1..k).map(move |b| (a, b)));
+    let norm = |input: usize| round(found.norm(input));
     let cosine = |(a, b): (usize, usize)| {
-        (found.of(a, b) / (found.norm(a) * found.norm(b)).max(LEAST)).clamp(-1.0, 1.0)
+        let product = round(found.of(a, b));
+        round(product / round(norm(a) * norm(b)).max(LEAST)).clamp(-1.0, 1.0)
     };
     let number = (k * (k - 1) / 2) as f64;
-    let (mean, k) = (pairs.map(cosine).sum::<f64>() / number, k as f64);
-    let below = 1.0 + (k - 1.0) * mean;
-    if below == 0.0 { 0.0 } else { k * mean / below }
+    let mean = round(round(pairs.map(cosine).sum::<f64>()) / number);
+    let k = k as f64;
+    let below = round(1.0 + round((k - 1.0) * mean));
+    if below == 0.0 { 0.0 } else { round(round(k * mean) / below) }
 }

@@ -1,0 +1,114 @@
+//! `sce`: select, calculate, erase (Wan et al., FuseChat, arXiv 2408.07990, section 3.3).
+//!
+//! With differences d = x − b:
+//!
+//! 1. **Select** the ⌊k n⌋ elements whose variance over the inputs is largest (of equal ones those of
+//!    lower index); all others are zero in every d. With k = 1 all are selected.
+//! 2. **Calculate** the weights of the inputs: their mean d² over the tensor, divided by the sum.
+//! 3. **Erase** what disagrees with the sign of Σ d: b + Σ w d / Σ w over the inputs that agree.
+
+use super::{
+    arith::Arith,
+    formula::Formula,
+    job::MethodError,
+    products::vector,
+    rows::{Piece, Rows},
+    select::{Threshold, Wanted, thresholds_of},
+};
+use crate::real::Real;
+
+#[derive(Debug)]
+pub(crate) struct Sce {
+    pub(crate) share: f64,
+}
+
+pub(crate) struct Ready {
+    selected: Threshold,
+    weights: Vec<f64>,
+}
+
+impl Formula for Sce {
+    type Ready = Ready;
+
+    fn prepare<A: Arith>(&self, rows: &Rows<'_, A>) -> Result<Ready, MethodError> {
+        let n = rows.elements;
+        let keep = if self.share >= 1.0 { n } else { (self.share * n as f64) as usize };
+        let wanted = [Wanted { input: 0, keep }];
+        let selected = thresholds_of(rows, &wanted, &|piece, _| variances::<A>(piece))?[0];
+        let squares = rows.map(|piece| {
+            let kept = kept::<A>(&piece, &selected);
+            let square = |d: &A::T| d.wide() * d.wide();
+            (0..rows.count())
+                .map(|input| {
+                    let differences = vector::<A>(&piece, input, true);
+                    let pairs = differences.iter().zip(&kept).filter(|(_, kept)| **kept);
+                    pairs.map(|(d, _)| square(d)).sum::<f64>()
+                })
+                .collect::<Vec<f64>>()
+        })?;
+        let mut weights = vec![0.0; rows.count()];
+        for part in squares {
+            weights.iter_mut().zip(part).for_each(|(sum, square)| *sum += square);
+        }
+        let round = |value: f64| A::round(A::T::of(value)).wide();
+        weights.iter_mut().for_each(|sum| *sum = round(*sum / n as f64));
+        let sum = round(weights.iter().sum());
+        weights.iter_mut().for_each(|weight| *weight = round(*weight / sum));
+        Ok(Ready { selected, weights })
+    }
+
+    fn merge<A: Arith>(
+        &self,
+        ready: &Ready,
+        rows: &Rows<'_, A>,
+        piece: &Piece<'_, A::T>,
+        out: &mut [A::T],
+    ) {
+        let zero = A::T::ZERO;
+        let kept = kept::<A>(piece, &ready.selected);
+        let weights: Vec<A::T> = ready.weights.iter().map(|&weight| A::T::of(weight)).collect();
+        let differences: Vec<Vec<A::T>> =
+            (0..rows.count()).map(|input| vector::<A>(piece, input, true)).collect();
+        for (place, (value, &b)) in out.iter_mut().zip(piece.base()).enumerate() {
+            if !kept[place] {
+                *value = b;
+                continue;
+            }
+            let all = || differences.iter().map(|d| d[place]);
+            let sum = A::round(all().fold(zero, |sum, d| sum + d));
+            let agrees = |d: A::T| (d > zero && sum > zero) || (d < zero && sum < zero);
+            let (mut total, mut weight) = (zero, zero);
+            for (d, &w) in all().zip(&weights).filter(|(d, _)| agrees(*d)) {
+                total += A::round(w * d);
+                weight += w;
+            }
+            let (total, weight) = (A::round(total), A::round(weight));
+            let mean = if weight > zero { A::round(total / weight) } else { zero };
+            *value = b + mean;
+        }
+    }
+}
+
+/// Which elements of a piece are selected.
+fn kept<A: Arith>(piece: &Piece<'_, A::T>, selected: &Threshold) -> Vec<bool> {
+    if *selected == Threshold::ALL {
+        return vec![true; piece.len];
+    }
+    let (split, [first, then]) = selected.split::<A::T>(piece.start, piece.len);
+    let limit = |place: usize| if place < split { first } else { then };
+    variances::<A>(piece).iter().enumerate().map(|(place, v)| *v >= limit(place)).collect()
+}
+
+/// The variance of each element of a piece over the inputs.
+fn variances<A: Arith>(piece: &Piece<'_, A::T>) -> Vec<A::T> {
+    let inputs: Vec<Vec<A::T>> =
+        (0..piece.inputs()).map(|input| vector::<A>(piece, input, true)).collect();
+    let count = inputs.len() as f64;
+    let variance = |place: usize| {
+        let values = || inputs.iter().map(|row| row[place].wide());
+        let mean = values().sum::<f64>() / count;
+        let squares = values().map(|value| (value - mean) * (value - mean)).sum::<f64>();
+        A::round(A::T::of(squares / (count - 1.0).max(1.0)))
+    };
+    (0..piece.len).map(variance).collect()
+}
