@@ -1,0 +1,94 @@
+//! The flags of `merge` and `strategies`.
+
+use super::parameter;
+use clap::{Args, ValueHint};
+use std::path::PathBuf;
+
+/// `merge`: which models, how and where to.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Examples:
+  espalier merge --strategy task-arithmetic --base base tuned-a tuned-b -o merged
+      add the differences of two fine-tuned models to their base
+  espalier merge --strategy ties --base base a b c --param density=0.5 --weight 1,1,0.5 -o merged
+      the same with TIES, and with a weight for each model
+  espalier merge --strategy slerp --param t=0.3 a b -o merged.safetensors
+      one file instead of a folder
+  espalier merge recipe.yaml merged
+      the YAML that model mergers use
+  espalier merge recipe.yaml merged --dry-run
+      only show what would be done
+
+A model is a .safetensors file, an index of shards, or a folder with one of these; MODEL+ADAPTER adds
+a LoRA adapter to it. `espalier strategies` lists the strategies. A merge into a folder that was
+interrupted goes on when it is run again.")]
+pub(crate) struct MergeArgs {
+    /// A recipe and the output, or with --strategy the models
+    #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath, required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// How to merge, without a recipe; see `espalier strategies`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) strategy: Option<String>,
+    /// The model that the others were fine-tuned from
+    #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath, requires = "strategy")]
+    pub(crate) base: Option<PathBuf>,
+    /// A parameter of the strategy, such as density=0.3; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parameter, requires = "strategy")]
+    pub(crate) param: Vec<(String, String)>,
+    /// Weights of the models in their order, such as 1,0.5 [default: 1 for each]
+    #[arg(long, value_name = "W", value_delimiter = ',', requires = "strategy")]
+    #[arg(allow_negative_numbers = true)]
+    pub(crate) weight: Vec<f64>,
+    /// Where to write: a folder, or a file if it ends in .safetensors
+    #[arg(long, short, value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub(crate) output: Option<PathBuf>,
+    /// Element type of the result: float32, bfloat16 or float16 [default: that of the base]
+    #[arg(long, value_name = "DTYPE", requires = "strategy")]
+    pub(crate) dtype: Option<String>,
+    /// Compute a recipe in f32 or f64 and round once at the end, not after every step
+    #[arg(long, conflicts_with = "strategy")]
+    pub(crate) precise: bool,
+    /// What to do about a tensor that some models lack
+    #[arg(long, value_name = "WHAT", default_value = "error")]
+    #[arg(value_parser = ["error", "intersection", "base"])]
+    pub(crate) missing: String,
+    /// Seed of the strategies that drop elements at random
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Most bytes of a shard, such as 5GB or 500MB
+    #[arg(long, value_name = "SIZE", default_value = "5GB", value_parser = bytes)]
+    pub(crate) shard_size: u64,
+    /// Show the plan and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Print the plan, or what was done, as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Overwrite what is there
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// `strategies`: how to list them.
+#[derive(Debug, Args)]
+pub(crate) struct StrategiesArgs {
+    /// Show only this one
+    #[arg(value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn bytes(text: &str) -> Result<u64, String> {
+    let wrong = || "must be a number of bytes above 0, such as 500MB or 5GB".to_owned();
+    let lower = text.trim().to_ascii_lowercase();
+    let units = [("gib", 1 << 30), ("mib", 1 << 20), ("kib", 1 << 10)];
+    let units = units.into_iter().chain([("gb", 1_000_000_000), ("mb", 1_000_000), ("kb", 1000)]);
+    let units = units.chain([("b", 1), ("", 1)]);
+    let (number, unit) = units
+        .filter_map(|(unit, bytes)| Some((lower.strip_suffix(unit)?, bytes)))
+        .next()
+        .ok_or_else(wrong)?;
+    let number: u64 = number.trim().parse().map_err(|_| wrong())?;
+    number.checked_mul(unit).filter(|&bytes| bytes > 0).ok_or_else(wrong)
+}

@@ -1,0 +1,300 @@
+//! `espalier merge`, and `espalier verify MODEL --recipe RECIPE`.
+
+use crate::Failure;
+use crate::args::MergeArgs;
+use crate::console::{self, Bytes};
+use crate::escape::line;
+use crate::signals;
+use anyhow::anyhow;
+use espalier::file::{self, count};
+use espalier::merge::{Destination, Difference, Merge, MergeError, OpenModel};
+use espalier::recipe::{Missing, ModelRef, Plan, Recipe, Step};
+use espalier::tensor::open_safetensors;
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Most bytes of a recipe's text that are read: the recipe has a limit of its own, which says more.
+const MAX_RECIPE: u64 = 16 << 20;
+
+pub(crate) fn run(args: &MergeArgs, quiet: bool) -> Result<(), Failure> {
+    let (recipe, folder, output) = what(args)?;
+    let missing = match args.missing.as_str() {
+        "intersection" => Missing::Intersection,
+        "base" => Missing::Base,
+        _ => Missing::Error,
+    };
+    let models = open(&recipe, folder.as_deref())?;
+    let plan = plan(&recipe, &models, missing)?;
+    let merge = Merge::new(&plan, &models).with_seed(args.seed);
+    if args.dry_run {
+        let text = if args.json { json(&recipe, &merge, &plan)? } else { table(&recipe, &merge, &plan) };
+        return match args.json {
+            true => console::print_json(&text),
+            false => console::print(&text),
+        };
+    }
+    let output = output.ok_or_else(|| {
+        Failure::usage("-o: where to write is missing: a folder, or a .safetensors file".into())
+    })?;
+    let destination = Destination {
+        force: args.force,
+        shard_size: args.shard_size,
+        metadata: metadata(&recipe),
+        ..Destination::new(&output)
+    };
+    let start = Instant::now();
+    let volume = merge.volume();
+    let bar = Bytes::new(quiet, volume.written);
+    let progress = |done: u64| {
+        bar.at(done);
+        match signals::interrupted() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    };
+    merge.with_progress(&progress).write(&destination).map_err(|error| failed(error, &output))?;
+    drop(bar);
+    if args.json {
+        return console::print_json(&done_json(&recipe, &plan, &output, volume.written));
+    }
+    if quiet {
+        return Ok(());
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    let mut text = format!(
+        "{} by {}: {} of {} written to {} in {seconds:.1} s\n",
+        count(plan.models.len(), "model"),
+        recipe.method().name,
+        count(plan.tensors.len(), "tensor"),
+        size(volume.written),
+        output.display()
+    );
+    if args.strategy.is_none() {
+        let (out, recipe) = (output.display(), args.paths[0].display());
+        text += &format!("Check it with: espalier verify {out} --recipe {recipe}\n");
+    }
+    console::print(&text)
+}
+
+/// Computes a merged model again and compares.
+pub(crate) fn verify(model: &Path, recipe: &Path, seed: u64, quiet: bool) -> Result<(), Failure> {
+    let folder = recipe.parent().map(Path::to_owned);
+    let recipe = read(recipe)?;
+    let models = open(&recipe, folder.as_deref())?;
+    let plan = plan(&recipe, &models, Missing::Error)?;
+    let merged = open_safetensors(model).map_err(|error| Failure::of(error.blame(), error))?;
+    let merge = Merge::new(&plan, &models).with_seed(seed);
+    let found = merge.verify(&merged).map_err(|error| failed(error, model))?;
+    if found.is_empty() {
+        if !quiet {
+            let tensors = count(plan.tensors.len(), "tensor");
+            console::print(&format!("PASS: the recipe gives the same {tensors}\n"))?;
+        }
+        return Ok(());
+    }
+    let mut text = "FAIL: the recipe gives another model\n".to_owned();
+    for difference in &found {
+        let said = match difference {
+            Difference::Missing(name) => format!("{name}: missing"),
+            Difference::Extra(name) => format!("{name}: not in the recipe"),
+            Difference::Layout(name) => format!("{name}: another element type or shape"),
+            Difference::Values(name) => format!("{name}: other values"),
+            other => format!("{other:?}"),
+        };
+        text += &format!("  {}\n", line(&said));
+    }
+    console::print(&text)?;
+    Err(Failure::Check)
+}
+
+/// The recipe, the folder that its paths may be relative to, and the output.
+fn what(args: &MergeArgs) -> Result<(Recipe, Option<PathBuf>, Option<PathBuf>), Failure> {
+    let Some(strategy) = &args.strategy else {
+        let (recipe, output) = match (args.paths.as_slice(), &args.output) {
+            ([recipe, output], None) => (recipe, Some(output.clone())),
+            ([recipe], output) => (recipe, output.clone()),
+            _ => {
+                return Err(Failure::usage(
+                    "give a recipe and the output, or --strategy and the models".into(),
+                ));
+            }
+        };
+        let folder = recipe.parent().map(Path::to_owned);
+        let read = read(recipe)?;
+        return Ok((if args.precise { read.precise() } else { read }, folder, output));
+    };
+    let text = |path: &PathBuf| path.to_string_lossy().into_owned();
+    let models: Vec<String> = args.paths.iter().map(text).collect();
+    let models: Vec<&str> = models.iter().map(String::as_str).collect();
+    let base = args.base.as_ref().map(text);
+    let parameters: BTreeMap<String, String> = args.param.iter().cloned().collect();
+    let recipe = Recipe::from_flags(
+        strategy,
+        base.as_deref(),
+        &models,
+        &args.weight,
+        &parameters,
+        None,
+        args.dtype.as_deref(),
+    );
+    let recipe = recipe.map_err(|error| Failure::of(error.blame(), error))?;
+    Ok((recipe, None, args.output.clone()))
+}
+
+fn read(path: &Path) -> Result<Recipe, Failure> {
+    let name = || path.display().to_string();
+    if path.is_dir() {
+        let problem = "is a folder; a recipe is a YAML file, and models need --strategy";
+        return Err(Failure::usage(format!("{} {problem}", name())));
+    }
+    let text = file::read_text(path, MAX_RECIPE)
+        .map_err(|error| Failure::from(error).within(format!("cannot read {}", name())))?;
+    Recipe::from_yaml(&text).map_err(|error| Failure::of(error.blame(), error).within(name()))
+}
+
+/// Opens the models. A path of a recipe that is not found from here is looked for beside it.
+fn open(recipe: &Recipe, folder: Option<&Path>) -> Result<Vec<OpenModel>, Failure> {
+    let found = |path: &String| match folder.map(|folder| folder.join(path)) {
+        Some(beside) if !Path::new(path).exists() && beside.exists() => {
+            beside.to_string_lossy().into_owned()
+        }
+        _ => path.clone(),
+    };
+    let open = |model: &ModelRef| {
+        let path = found(&model.path);
+        if !Path::new(&path).exists() {
+            let said = line(&model.path);
+            return Err(Failure::usage(format!(
+                "model {said}: there is no such file or folder; models are read from this machine"
+            )));
+        }
+        let model = ModelRef { path, adapter: model.adapter.as_ref().map(found) };
+        OpenModel::open(&model).map_err(|error| Failure::of(error.blame(), error))
+    };
+    recipe.models().iter().map(open).collect()
+}
+
+fn plan(recipe: &Recipe, models: &[OpenModel], missing: Missing) -> Result<Plan, Failure> {
+    let tensors: Vec<_> = models.iter().map(|model| model.shapes().to_vec()).collect();
+    recipe.plan(&tensors, missing).map_err(|error| Failure::of(error.blame(), error))
+}
+
+fn failed(error: MergeError, output: &Path) -> Failure {
+    match error {
+        MergeError::Exists { .. } => {
+            let right = "use --force to overwrite it, or name another";
+            Failure::Input(anyhow!("{} exists; {right}", output.display()))
+        }
+        error => Failure::of(error.blame(), error),
+    }
+}
+
+/// What the headers of the result say.
+fn metadata(recipe: &Recipe) -> BTreeMap<String, String> {
+    [
+        // Libraries that load models look for this.
+        ("format".to_owned(), "pt".to_owned()),
+        ("espalier.recipe".to_owned(), recipe.hash().to_string()),
+        ("espalier.strategy".to_owned(), recipe.method().name.to_owned()),
+    ]
+    .into()
+}
+
+/// How often tensors are made in each way.
+fn kinds(plan: &Plan) -> BTreeMap<String, usize> {
+    let mut kinds = BTreeMap::new();
+    for tensor in &plan.tensors {
+        let kind = match &tensor.step {
+            Step::Copy { .. } => "copied, the same in all models".to_owned(),
+            Step::Merge(step) => {
+                let shared = step.shared.iter().map(|(key, value)| format!("{key}={value}"));
+                let own = step.inputs.iter().map(|input| {
+                    let own = input.parameters.iter().map(|(key, value)| format!("{key}={value}"));
+                    own.collect::<Vec<_>>().join(" ")
+                });
+                let (shared, own): (Vec<_>, Vec<_>) = (shared.collect(), own.collect());
+                let own = match own.iter().all(String::is_empty) {
+                    true => count(own.len(), "input"),
+                    false => format!("inputs [{}]", own.join("; ")),
+                };
+                let shared = shared.join(" ");
+                let work = format!("{:?}", step.work).to_lowercase();
+                format!("{} {shared} {own}, in {work}, to {}", step.method, step.out)
+            }
+        };
+        *kinds.entry(kind.replace("  ", " ")).or_insert(0) += 1;
+    }
+    kinds
+}
+
+fn table(recipe: &Recipe, merge: &Merge<'_>, plan: &Plan) -> String {
+    let volume = merge.volume();
+    let mut text = format!("strategy  {}\n", recipe.method().name);
+    for (place, model) in plan.models.iter().enumerate() {
+        let base = if plan.base == Some(place) { " (base)" } else { "" };
+        let adapter = model.adapter.as_ref().map(|path| format!("+{path}")).unwrap_or_default();
+        text += &format!("model     {}{adapter}{base}\n", line(&model.path));
+    }
+    text += &format!("read      {}\n", size(volume.read));
+    text += &format!("write     {} in {}\n", size(volume.written), count(plan.tensors.len(), "tensor"));
+    for (kind, number) in kinds(plan) {
+        text += &format!("{number:7} × {}\n", line(&kind));
+    }
+    text
+}
+
+fn json(recipe: &Recipe, merge: &Merge<'_>, plan: &Plan) -> Result<String, Failure> {
+    let volume = merge.volume();
+    let model = |model: &ModelRef| serde_json::json!({ "path": model.path, "adapter": model.adapter });
+    let tensors = plan.tensors.iter().zip(merge.shapes()).map(|(tensor, shape)| {
+        let (method, shared, inputs) = match &tensor.step {
+            Step::Copy { from, others } => {
+                let inputs = std::iter::once(from).chain(others);
+                let inputs = inputs.map(|input| serde_json::json!({ "model": input.model, "tensor": input.name }));
+                (None, None, inputs.collect::<Vec<_>>())
+            }
+            Step::Merge(step) => {
+                let inputs = step.inputs.iter().map(|input| {
+                    serde_json::json!({
+                        "model": input.tensor.model,
+                        "tensor": input.tensor.name,
+                        "parameters": input.parameters,
+                    })
+                });
+                (Some(step.method), Some(&step.shared), inputs.collect())
+            }
+        };
+        serde_json::json!({
+            "name": tensor.name, "shape": tensor.shape, "dtype": shape.dtype.name(),
+            "strategy": method, "parameters": shared, "inputs": inputs,
+        })
+    });
+    let value = serde_json::json!({
+        "recipe": recipe.hash().to_string(),
+        "strategy": recipe.method().name,
+        "models": plan.models.iter().map(model).collect::<Vec<_>>(),
+        "base": plan.base,
+        "read_bytes": volume.read,
+        "written_bytes": volume.written,
+        "tensors": tensors.collect::<Vec<_>>(),
+    });
+    Ok(serde_json::to_string_pretty(&value).map_err(Failure::environment)? + "\n")
+}
+
+fn done_json(recipe: &Recipe, plan: &Plan, output: &Path, written: u64) -> String {
+    let value = serde_json::json!({
+        "output": output.to_string_lossy(),
+        "recipe": recipe.hash().to_string(),
+        "strategy": recipe.method().name,
+        "models": plan.models.len(),
+        "tensors": plan.tensors.len(),
+        "written_bytes": written,
+    });
+    format!("{value:#}\n")
+}
+
+fn size(bytes: u64) -> String {
+    indicatif::HumanBytes(bytes).to_string()
+}
