@@ -115,6 +115,22 @@ impl Cells {
     }
 }
 
+/// Progress of a merge: bytes that are written.
+pub(crate) struct Bytes(Patient);
+
+impl Bytes {
+    pub(crate) fn new(quiet: bool, of: u64) -> Self {
+        let template = "merging {bar:30} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left";
+        let patient = Patient::new(quiet, template);
+        patient.bar.set_length(of);
+        Self(patient)
+    }
+
+    pub(crate) fn at(&self, bytes: u64) {
+        self.0.bar.set_position(bytes);
+    }
+}
+
 /// Progress of a swarm: the number of seeds done and the time taken.
 pub(crate) struct Seeds(Patient);
 

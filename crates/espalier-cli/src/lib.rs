@@ -15,6 +15,7 @@ mod failure;
 mod limits;
 mod maelstrom;
 mod manual;
+mod merge;
 mod outputs;
 mod replay;
 mod rounds;
@@ -23,6 +24,7 @@ mod selfcheck;
 mod serve;
 mod signals;
 mod simulate;
+mod strategies;
 mod swarm;
 mod trace;
 mod understand;
@@ -82,6 +84,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
     }
     match cli.command {
         Command::Simulate(args) => simulate::run(&args, cli.quiet),
+        Command::Merge(args) => merge::run(&args, cli.quiet),
+        Command::Strategies(args) => strategies::run(&args),
         Command::Serve(args) => serve::run(&args, cli.quiet),
         Command::Trace(args) => trace::run(&args, cli.quiet),
         Command::Byzantine(args) => byzantine::run(&args, cli.quiet),

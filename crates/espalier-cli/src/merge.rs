@@ -4,7 +4,6 @@ use crate::Failure;
 use crate::args::MergeArgs;
 use crate::console::{self, Bytes};
 use crate::escape::line;
-use crate::signals;
 use anyhow::anyhow;
 use espalier::file::{self, count};
 use espalier::merge::{Destination, Difference, Merge, MergeError, OpenModel};
@@ -29,7 +28,8 @@ pub(crate) fn run(args: &MergeArgs, quiet: bool) -> Result<(), Failure> {
     let plan = plan(&recipe, &models, missing)?;
     let merge = Merge::new(&plan, &models).with_seed(args.seed);
     if args.dry_run {
-        let text = if args.json { json(&recipe, &merge, &plan)? } else { table(&recipe, &merge, &plan) };
+        let text =
+            if args.json { json(&recipe, &merge, &plan)? } else { table(&recipe, &merge, &plan) };
         return match args.json {
             true => console::print_json(&text),
             false => console::print(&text),
@@ -49,10 +49,7 @@ pub(crate) fn run(args: &MergeArgs, quiet: bool) -> Result<(), Failure> {
     let bar = Bytes::new(quiet, volume.written);
     let progress = |done: u64| {
         bar.at(done);
-        match signals::interrupted() {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        }
+        ControlFlow::Continue(())
     };
     merge.with_progress(&progress).write(&destination).map_err(|error| failed(error, &output))?;
     drop(bar);
@@ -238,7 +235,8 @@ fn table(recipe: &Recipe, merge: &Merge<'_>, plan: &Plan) -> String {
         text += &format!("model     {}{adapter}{base}\n", line(&model.path));
     }
     text += &format!("read      {}\n", size(volume.read));
-    text += &format!("write     {} in {}\n", size(volume.written), count(plan.tensors.len(), "tensor"));
+    text +=
+        &format!("write     {} in {}\n", size(volume.written), count(plan.tensors.len(), "tensor"));
     for (kind, number) in kinds(plan) {
         text += &format!("{number:7} × {}\n", line(&kind));
     }
@@ -247,12 +245,14 @@ fn table(recipe: &Recipe, merge: &Merge<'_>, plan: &Plan) -> String {
 
 fn json(recipe: &Recipe, merge: &Merge<'_>, plan: &Plan) -> Result<String, Failure> {
     let volume = merge.volume();
-    let model = |model: &ModelRef| serde_json::json!({ "path": model.path, "adapter": model.adapter });
+    let model =
+        |model: &ModelRef| serde_json::json!({ "path": model.path, "adapter": model.adapter });
     let tensors = plan.tensors.iter().zip(merge.shapes()).map(|(tensor, shape)| {
         let (method, shared, inputs) = match &tensor.step {
             Step::Copy { from, others } => {
                 let inputs = std::iter::once(from).chain(others);
-                let inputs = inputs.map(|input| serde_json::json!({ "model": input.model, "tensor": input.name }));
+                let inputs = inputs
+                    .map(|input| serde_json::json!({ "model": input.model, "tensor": input.name }));
                 (None, None, inputs.collect::<Vec<_>>())
             }
             Step::Merge(step) => {

@@ -136,7 +136,9 @@ fn plan(command: &Command) -> Result<Option<(String, u64)>, Failure> {
             let effort = fixed.as_ref().map_or(1 << 16, espalier::sim::Config::effort);
             Some((format!("{fixed:?}"), effort.saturating_mul(seeds)))
         }
-        Command::Verify(_)
+        Command::Merge(_)
+        | Command::Strategies(_)
+        | Command::Verify(_)
         | Command::Serve(_)
         | Command::Selfcheck
         | Command::Maelstrom(_)

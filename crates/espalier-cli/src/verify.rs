@@ -16,6 +16,9 @@ use espalier::sim::{
 use std::path::Path;
 
 pub(crate) fn run(args: &VerifyArgs, quiet: bool) -> Result<(), Failure> {
+    if let (Some(recipe), Some(model)) = (&args.recipe, &args.report) {
+        return crate::merge::verify(model, recipe, args.seed, quiet);
+    }
     match (&args.evidence, &args.report) {
         (Some(file), _) => evidence(file, quiet),
         (None, Some(report)) => rerun(report, args, quiet),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use espalier_resolve::methods::Working;
 use espalier_tensor::Dtype;
+use serde::Serialize;
 
 /// Everything that a merge has to do, in the order of the tensors' names.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,7 +22,7 @@ pub struct MergePlan {
 }
 
 /// A model, with an adapter if it has one.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct ModelRef {
     /// Its file or folder.
     pub path: String,

@@ -50,7 +50,8 @@ impl ParameterRange {
     pub(crate) const FLAG: Self = Self::Choice(&["false", "true"]);
 
     /// The canonical spelling of `text`, if it is in the range.
-    pub(crate) fn canonical(self, text: &str) -> Option<String> {
+    #[must_use]
+    pub fn canonical(self, text: &str) -> Option<String> {
         match self {
             Self::Number { min, above, max } => {
                 // Adding zero turns minus zero into zero.

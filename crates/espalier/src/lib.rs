@@ -16,6 +16,7 @@
 //! | drive a replica over a transport and a disk of your own | [`node`] |
 //! | draw networks | [`topology`] |
 //! | find what two sets do not share | [`reconcile`] |
+//! | merge model files, by flags or by a recipe | `merge` and `recipe`, with the feature `merge` |
 //! | see a federation run | `sim`, with the feature of this name |
 //! | write files that are complete or absent | [`file`](mod@file) |
 //! | know who has to do something about an error | [`blame`] |
@@ -48,9 +49,13 @@ pub use espalier_blame as blame;
 pub use espalier_file as file;
 pub use espalier_identity as identity;
 pub use espalier_lattice as lattice;
+#[cfg(feature = "merge")]
+pub use espalier_merge as merge;
 pub use espalier_node as node;
 pub use espalier_orset as orset;
 pub use espalier_provenance as provenance;
+#[cfg(feature = "merge")]
+pub use espalier_recipe as recipe;
 pub use espalier_reconcile as reconcile;
 pub use espalier_replica as replica;
 pub use espalier_resolve as resolve;

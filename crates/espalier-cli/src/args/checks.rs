@@ -47,15 +47,24 @@ pub(crate) struct SwarmArgs {
   espalier verify espalier-report/report.json
       run it again and compare; works for espalier-scenario/scenario.json too
   espalier verify --evidence evidence.json
-      who is convicted of what, and why; each record is its own proof, so this works offline")]
+      who is convicted of what, and why; each record is its own proof, so this works offline
+  espalier verify merged --recipe recipe.yaml
+      merge again and compare every tensor")]
 pub(crate) struct VerifyArgs {
-    /// A report.json or scenario.json, or the folder that holds it
+    /// A report.json or scenario.json, or the folder that holds it; with --recipe a merged model
     #[arg(value_name = "REPORT", value_hint = ValueHint::AnyPath)]
     pub(crate) report: Option<PathBuf>,
     /// Check the records of evidence in this file: a JSON record or list of records, a state in
     /// JSON or binary form, or a report
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) evidence: Option<PathBuf>,
+    /// Merge by this recipe again and compare with the model
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "report")]
+    #[arg(conflicts_with = "evidence")]
+    pub(crate) recipe: Option<PathBuf>,
+    /// The seed that the merge was given
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "recipe")]
+    pub(crate) seed: u64,
     #[command(flatten)]
     pub(crate) memory: MemoryArgs,
 }

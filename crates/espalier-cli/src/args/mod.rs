@@ -3,6 +3,7 @@
 mod byzantine;
 mod checks;
 mod fields;
+mod merge;
 mod network;
 pub(crate) mod rules;
 mod run;
@@ -13,6 +14,7 @@ mod words;
 pub(crate) use byzantine::ByzantineArgs;
 pub(crate) use checks::{SwarmArgs, VerifyArgs};
 pub(crate) use fields::told;
+pub(crate) use merge::{MergeArgs, StrategiesArgs};
 pub(crate) use network::{ExchangesArgs, MaelstromArgs, RoundsArgs};
 pub(crate) use run::{EndArgs, MemoryArgs, RunArgs};
 pub(crate) use serve::ServeArgs;
@@ -53,6 +55,10 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run a federation of gossiping nodes and write a report
     Simulate(Box<SimulateArgs>),
+    /// Merge model files by a strategy or a recipe
+    Merge(Box<MergeArgs>),
+    /// List the strategies with their formulas, parameters and papers
+    Strategies(StrategiesArgs),
     /// Serve a web page on this machine that runs simulations and shows them live
     Serve(ServeArgs),
     /// Show how the state grew: contributions, roots, clocks, tombstones and wire sizes

@@ -1,0 +1,257 @@
+//! From a recipe and its models' tensors to a plan: which tensors the output has, and from which
+//! tensors of the inputs each of them comes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use espalier_tensor::TensorShape;
+
+use crate::{
+    ModelRef, Plan, PlanError, Recipe,
+    layers::{LayerLists, Position, depth},
+    one::Wanted,
+    recipe::{DEFAULT, Form, Module, Slice, Source},
+};
+
+/// What to do about a tensor that a model lacks and another one has. Heads are never missing: see
+/// [`Recipe::plan`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Missing {
+    /// Refuse.
+    #[default]
+    Error,
+    /// Merge what all models have, and leave the rest out.
+    Intersection,
+    /// Take the base's in its place.
+    Base,
+}
+
+impl Recipe {
+    /// The plan for these models: `tensors` are those of each of [`Recipe::models`], in that order.
+    /// A model with an adapter has the tensors that it has without it.
+    ///
+    /// A head (`lm_head.weight`) that a model lacks is read from its embedding of tokens, and left
+    /// out of the merge if there is none; a head that no model has is not in the output.
+    ///
+    /// # Errors
+    /// [`PlanError`], with the tensor and the models that do not fit.
+    pub fn plan(&self, tensors: &[Vec<TensorShape>], missing: Missing) -> Result<Plan, PlanError> {
+        let models = self.models();
+        if models.len() != tensors.len() {
+            let (models, given) = (models.len(), tensors.len());
+            return Err(PlanError::Models { models, given });
+        }
+        if missing == Missing::Base && self.base.is_none() {
+            return Err(PlanError::MissingWithoutBase);
+        }
+        let index = models.iter().enumerate().map(|(index, model)| (model, index)).collect();
+        let by_name = tensors
+            .iter()
+            .map(|list| list.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect());
+        let tensors = by_name.collect();
+        let builder = Builder { recipe: self, models: &models, index, tensors, missing };
+        builder.plan()
+    }
+}
+
+/// The recipe with its models' tensors by name.
+#[derive(Debug)]
+pub(crate) struct Builder<'a> {
+    pub(crate) recipe: &'a Recipe,
+    pub(crate) models: &'a [ModelRef],
+    pub(crate) index: BTreeMap<&'a ModelRef, usize>,
+    pub(crate) tensors: Vec<BTreeMap<&'a str, &'a TensorShape>>,
+    pub(crate) missing: Missing,
+}
+
+/// Names of a model that is stacked, by what they are.
+#[derive(Debug, Default)]
+struct Stack<'a> {
+    prefix: &'a str,
+    /// For each layer, what its names have after the number.
+    layers: Vec<BTreeSet<&'a str>>,
+    before: BTreeSet<&'a str>,
+    after: BTreeSet<&'a str>,
+}
+
+impl<'a> Builder<'a> {
+    fn plan(&self) -> Result<Plan, PlanError> {
+        for (model, tensors) in self.models.iter().zip(&self.tensors) {
+            if let Some(name) = tensors.keys().find(|name| self.module_of(name).is_none()) {
+                let (tensor, model) = ((*name).to_owned(), model.clone());
+                return Err(PlanError::Module { tensor, model });
+            }
+        }
+        let mut plans = BTreeMap::new();
+        let mut layers = None;
+        for module in &self.recipe.modules {
+            let mut add = |wanted: Wanted<'_>| {
+                if let Some(plan) = self.tensor(wanted)? {
+                    plans.insert(plan.name.clone(), plan);
+                }
+                Ok(())
+            };
+            match module.form {
+                Form::Whole => self.whole(module, &mut add)?,
+                Form::Stacked => {
+                    let count = self.stacked(module, &mut add)?;
+                    layers = (self.recipe.modules.len() == 1).then_some(count as usize);
+                }
+            }
+        }
+        if plans.is_empty() {
+            return Err(PlanError::Empty);
+        }
+        Ok(Plan {
+            models: self.models.to_vec(),
+            base: self.recipe.base.as_ref().map(|base| self.index[base]),
+            tensors: plans.into_values().collect(),
+            layers,
+            tokenizer_source_base: self.recipe.tokenizer_source_base,
+        })
+    }
+
+    /// The module that a tensor belongs to: the one whose name is the longest beginning of the
+    /// tensor's path. The module `default`, and one that is alone, are everybody's.
+    fn module_of(&self, name: &str) -> Option<&'a Module> {
+        let modules = &self.recipe.modules;
+        let begins = |module: &&Module| {
+            let rest = name.strip_prefix(&module.name);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        let longest = modules.iter().filter(begins).max_by_key(|module| module.name.len());
+        let everybodys = |module: &&Module| module.name == DEFAULT || modules.len() == 1;
+        longest.or_else(|| modules.iter().find(everybodys))
+    }
+
+    /// The names of a source's tensors in a module.
+    fn names(&self, module: &'a Module, source: &Source) -> Vec<&'a str> {
+        let of =
+            |name: &&&'a str| self.module_of(name).is_some_and(|found| std::ptr::eq(found, module));
+        self.tensors[self.index[&source.model]].keys().filter(of).copied().collect()
+    }
+
+    /// Every tensor from those of the same name.
+    fn whole(
+        &self,
+        module: &'a Module,
+        add: &mut impl FnMut(Wanted<'_>) -> Result<(), PlanError>,
+    ) -> Result<(), PlanError> {
+        for slice in &module.slices {
+            let names = slice.sources.iter().flat_map(|source| self.names(module, source));
+            let names: BTreeSet<&str> = names.collect();
+            let lists = LayerLists::of(names.iter().copied());
+            for name in names {
+                let t = match lists.position(name) {
+                    Position::Layer { prefix, index, .. } => depth(index, lists.count(prefix)),
+                    Position::Before | Position::After => 0.0,
+                };
+                add(Wanted::alike(module, slice, t, name))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Layers of the slices one upon another, with what the first slice has before them and the last
+    /// one has after them. Gives the number of layers.
+    fn stacked(
+        &self,
+        module: &'a Module,
+        add: &mut impl FnMut(Wanted<'_>) -> Result<(), PlanError>,
+    ) -> Result<u64, PlanError> {
+        let mut stacks = BTreeMap::new();
+        for source in module.slices.iter().flat_map(|slice| &slice.sources) {
+            if !stacks.contains_key(&source.model) {
+                stacks.insert(&source.model, self.stack(module, source)?);
+            }
+        }
+        let mut prefix = None;
+        let mut height = 0;
+        for slice in &module.slices {
+            let mut ranges = Vec::new();
+            for source in &slice.sources {
+                let stack = &stacks[&source.model];
+                ranges.push((stack, self.range(source, stack, ranges.first())?));
+            }
+            let Some((first, (start, end))) = ranges.first() else { continue };
+            let prefix = *prefix.get_or_insert(first.prefix);
+            for layer in 0..end - start {
+                let names = |(stack, (start, _)): &(&Stack<'a>, (u64, u64))| {
+                    stack.layers[(start + layer) as usize].clone()
+                };
+                let rests: BTreeSet<&str> = ranges.iter().flat_map(names).collect();
+                for rest in rests {
+                    let input = |(stack, (start, _)): &(&Stack<'_>, (u64, u64))| {
+                        format!("{}{}{rest}", stack.prefix, start + layer)
+                    };
+                    add(Wanted {
+                        module,
+                        slice,
+                        t: depth(layer, end - start),
+                        name: format!("{prefix}{}{rest}", height + layer),
+                        inputs: ranges.iter().map(input).collect(),
+                    })?;
+                }
+            }
+            height += end - start;
+        }
+        let outside = |slice: Option<&'a Slice>, before: bool| {
+            let of = |source: &'a Source| {
+                let stack = &stacks[&source.model];
+                if before { stack.before.clone() } else { stack.after.clone() }
+            };
+            let slice = slice?;
+            let names: BTreeSet<&str> = slice.sources.iter().flat_map(of).collect();
+            Some((slice, names))
+        };
+        let ends = [outside(module.slices.first(), true), outside(module.slices.last(), false)];
+        for (slice, names) in ends.into_iter().flatten() {
+            for name in names {
+                add(Wanted::alike(module, slice, 0.0, name))?;
+            }
+        }
+        Ok(height)
+    }
+
+    /// The layers of a source: from the first to the one after the last.
+    fn range(
+        &self,
+        source: &Source,
+        stack: &Stack<'_>,
+        first: Option<&(&Stack<'_>, (u64, u64))>,
+    ) -> Result<(u64, u64), PlanError> {
+        let layers = stack.layers.len() as u64;
+        let (start, end) = source.layers.unwrap_or((0, layers));
+        if end > layers {
+            let (place, model) = (source.place.clone(), source.model.clone());
+            return Err(PlanError::LayerRange { place, end, model, layers });
+        }
+        match first {
+            Some((_, (begin, stop))) if stop - begin != end - start => {
+                let (place, found) = (source.place.clone(), end - start);
+                Err(PlanError::LayerCounts { place, found, first: stop - begin })
+            }
+            _ => Ok((start, end)),
+        }
+    }
+
+    fn stack(&self, module: &'a Module, source: &Source) -> Result<Stack<'a>, PlanError> {
+        let names = self.names(module, source);
+        let lists = LayerLists::of(names.iter().copied());
+        let found: Vec<_> = lists.lists().collect();
+        let [(prefix, count)] = found[..] else {
+            let (place, model) = (source.place.clone(), source.model.clone());
+            let lists = found.iter().map(|(prefix, _)| prefix.trim_end_matches('.').to_owned());
+            return Err(PlanError::LayerLists { place, model, lists: lists.collect() });
+        };
+        let layers = vec![BTreeSet::new(); count as usize];
+        let mut stack = Stack { prefix, layers, ..Stack::default() };
+        for name in names {
+            match lists.position(name) {
+                Position::Before => stack.before.insert(name),
+                Position::Layer { index, rest, .. } => stack.layers[index as usize].insert(rest),
+                Position::After => stack.after.insert(name),
+            };
+        }
+        Ok(stack)
+    }
+}

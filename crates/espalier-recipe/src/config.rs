@@ -1,0 +1,188 @@
+//! Recipes from the YAML that model mergers have.
+
+use espalier_resolve::methods::MethodInfo;
+
+use crate::{
+    ModelRef, Recipe, RecipeError,
+    error::clip,
+    field::{Entries, Field, Unsupported},
+    parameter::{self, Parameters, Scope},
+    recipe::{Form, Module, Slice, Source},
+    words, yaml,
+};
+
+/// The keys at the top.
+const TOP: &[&str] = &[
+    "merge_method",
+    "models",
+    "slices",
+    "modules",
+    "base_model",
+    "parameters",
+    "dtype",
+    "out_dtype",
+    "tokenizer_source",
+];
+
+const NOT_AT_TOP: &[Unsupported] = &[
+    ("tokenizer", "vocabularies are not merged; `tokenizer_source: base` copies the base's files"),
+    ("chat_template", "files next to the weights are copied as they are"),
+];
+
+const NOT_IN_MODEL: &[Unsupported] = &[
+    ("override_architecture", "layers are told from the names of tensors"),
+    ("revision", "revisions are of models on a hub; give the folder of a model"),
+];
+
+const TOKENIZER: &str = "vocabularies are not merged; only `base` is possible, and it copies the \
+                         base's files";
+
+impl Recipe {
+    /// The recipe that a YAML text says. It means what it means to the tools that have this YAML:
+    /// `dtype` is the type of the arithmetic and of the output, unless `out_dtype` is the output's.
+    /// What they have and Espalier has not is refused by name, and so is what neither has.
+    ///
+    /// # Errors
+    /// [`RecipeError`], with the line that is wrong.
+    pub fn from_yaml(text: &str) -> Result<Self, RecipeError> {
+        let tree = yaml::parse(text)?;
+        let top = Field::root(&tree).entries(TOP, NOT_AT_TOP)?;
+        let method = top.need("merge_method")?;
+        let method = words::method(method.text()?, || method.place())?;
+        let dtype = |key: &str| {
+            let read = |field: &Field<'_>| words::dtype(field.text()?, || field.place());
+            top.get(key).map(read).transpose()
+        };
+        let tokenizer_source_base = match top.get("tokenizer_source") {
+            Some(field) if field.text()? == "base" => true,
+            Some(field) => {
+                return Err(RecipeError::Unsupported { place: field.place(), reason: TOKENIZER });
+            }
+            None => false,
+        };
+        let modules = match (top.get("models"), top.get("slices"), top.get("modules")) {
+            (Some(models), None, None) => {
+                vec![Module::default_of(Form::Whole, vec![listed(models, method)?])]
+            }
+            (None, Some(slices), None) => {
+                vec![Module::default_of(Form::Stacked, sliced(slices, method)?)]
+            }
+            (None, None, Some(modules)) => read_modules(modules, method)?,
+            _ => return Err(top.one_of("`models`, `slices` and `modules`")),
+        };
+        Self {
+            method,
+            base: top.get("base_model").map(read_model).transpose()?,
+            parameters: parameters(&top, method, Scope::All)?,
+            modules,
+            dtype: dtype("dtype")?,
+            out_dtype: dtype("out_dtype")?,
+            precise: false,
+            as_base: false,
+            tokenizer_source_base,
+        }
+        .checked(top.get("models").is_some())
+    }
+}
+
+fn parameters(
+    entries: &Entries<'_>,
+    method: &'static MethodInfo,
+    scope: Scope,
+) -> Result<Parameters, RecipeError> {
+    let read = |field: &Field<'_>| parameter::read(field, method, scope);
+    entries.get("parameters").map(read).transpose().map(Option::unwrap_or_default)
+}
+
+fn read_modules(
+    field: &Field<'_>,
+    method: &'static MethodInfo,
+) -> Result<Vec<Module>, RecipeError> {
+    let module = |(name, field): (&str, Field<'_>)| {
+        let entries = field.entries(&["models", "slices", "parameters"], &[])?;
+        let (form, slices) = match (entries.get("models"), entries.get("slices")) {
+            (Some(models), None) => (Form::Whole, vec![listed(models, method)?]),
+            (None, Some(slices)) => (Form::Stacked, sliced(slices, method)?),
+            _ => return Err(entries.one_of("`models` and `slices`")),
+        };
+        let parameters = parameters(&entries, method, Scope::All)?;
+        Ok(Module { name: name.to_owned(), parameters, form, slices })
+    };
+    let modules = field.any_entries()?.into_iter().map(module);
+    let mut modules = modules.collect::<Result<Vec<_>, _>>()?;
+    if modules.is_empty() {
+        return Err(field.is_empty());
+    }
+    modules.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(modules)
+}
+
+/// A list of models as one slice.
+fn listed(field: &Field<'_>, method: &'static MethodInfo) -> Result<Slice, RecipeError> {
+    let sources = sources(field, &["model", "parameters"], method)?;
+    Ok(Slice { place: field.place(), parameters: Parameters::new(), sources })
+}
+
+fn sliced(field: &Field<'_>, method: &'static MethodInfo) -> Result<Vec<Slice>, RecipeError> {
+    let slice = |field: Field<'_>| {
+        let entries = field.entries(&["sources", "parameters"], &[])?;
+        let parameters = parameters(&entries, method, Scope::All)?;
+        let known = &["model", "layer_range", "parameters"];
+        let sources = sources(entries.need("sources")?, known, method)?;
+        Ok(Slice { place: field.place(), parameters, sources })
+    };
+    field.items()?.into_iter().map(slice).collect()
+}
+
+fn sources(
+    field: &Field<'_>,
+    known: &[&'static str],
+    method: &'static MethodInfo,
+) -> Result<Vec<Source>, RecipeError> {
+    let source = |field: Field<'_>| {
+        let entries = field.entries(known, &[])?;
+        let model = entries.need("model")?;
+        Ok(Source {
+            place: model.place(),
+            model: read_model(model)?,
+            layers: entries.get("layer_range").map(range).transpose()?,
+            parameters: parameters(&entries, method, Scope::Model)?,
+        })
+    };
+    field.items()?.into_iter().map(source).collect()
+}
+
+/// The first layer and the one after the last.
+fn range(field: &Field<'_>) -> Result<(u64, u64), RecipeError> {
+    let items = field.items()?;
+    let texts = items.iter().map(Field::text).collect::<Result<Vec<_>, _>>()?;
+    let ends: Vec<u64> = texts.iter().filter_map(|text| text.trim().parse().ok()).collect();
+    match (&ends[..], texts.len()) {
+        ([first, end], 2) if first < end => Ok((*first, *end)),
+        _ => {
+            let wanted = "the first layer and the one after the last, as [0, 16]";
+            Err(field.wants(&clip(&format!("[{}]", texts.join(", "))), wanted))
+        }
+    }
+}
+
+/// A model as text, or as a mapping of `model` and `lora`, each of them text or `{path: …}`.
+fn read_model(field: &Field<'_>) -> Result<ModelRef, RecipeError> {
+    if !field.is_map() {
+        return words::model(field.text()?, || field.place());
+    }
+    let entries = field.entries(&["model", "lora"], NOT_IN_MODEL)?;
+    let path = |field: &Field<'_>| {
+        if field.is_map() {
+            let entries = field.entries(&["path"], NOT_IN_MODEL)?;
+            return entries.need("path")?.text().map(ToOwned::to_owned);
+        }
+        let model = words::model(field.text()?, || field.place())?;
+        match model.adapter {
+            None => Ok(model.path),
+            Some(_) => Err(field.wants(field.text()?, "a path without an adapter")),
+        }
+    };
+    let adapter = entries.get("lora").map(path).transpose()?;
+    Ok(ModelRef { path: path(entries.need("model")?)?, adapter })
+}

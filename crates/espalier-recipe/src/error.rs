@@ -1,0 +1,236 @@
+//! What can be wrong with a recipe.
+
+use core::fmt;
+
+use espalier_blame::Blame;
+use espalier_resolve::StrategyError;
+
+use crate::ModelRef;
+
+/// Where something stands in a recipe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecipePlace {
+    /// Keys from the top, `models[1].parameters.weight`; or a flag.
+    pub path: String,
+    /// The line of the text, from 1; none for a flag.
+    pub line: Option<usize>,
+}
+
+impl fmt::Display for RecipePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.path.as_str() {
+            "" => f.write_str("the recipe")?,
+            path => write!(f, "`{path}`")?,
+        }
+        self.line.map_or(Ok(()), |line| write!(f, " (line {line})"))
+    }
+}
+
+/// A recipe cannot be used. Nothing is read or written yet.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecipeError {
+    /// The text is not YAML, or has something of YAML that recipes have not.
+    #[error("line {line}, column {column}: {problem}")]
+    Yaml {
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The text is larger than any recipe.
+    #[error("the recipe has more than {limit} {what}, aliases replaced")]
+    TooLarge {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much there may be.
+        limit: usize,
+    },
+    /// A list stands where a text should be, or the like.
+    #[error("{place} has to be {wanted} and is {found}")]
+    Kind {
+        /// Where.
+        place: RecipePlace,
+        /// What should be there.
+        wanted: &'static str,
+        /// What is there.
+        found: &'static str,
+    },
+    /// There is no such key.
+    #[error("{place} is not a known key{}; known here: {known}", did_you_mean(*.suggestion))]
+    UnknownKey {
+        /// Where, the key included.
+        place: RecipePlace,
+        /// The known key whose name is nearest, if one is near.
+        suggestion: Option<&'static str>,
+        /// The keys there are.
+        known: String,
+    },
+    /// A key that is not there has to be.
+    #[error("{place} has no `{key}`")]
+    MissingKey {
+        /// Where it should be.
+        place: RecipePlace,
+        /// The key.
+        key: &'static str,
+    },
+    /// Something that model mergers' YAML has and Espalier has not.
+    #[error("{place} is not supported: {reason}")]
+    Unsupported {
+        /// Where.
+        place: RecipePlace,
+        /// What to do instead.
+        reason: &'static str,
+    },
+    /// There has to be exactly one of these keys.
+    #[error("{place} needs exactly one of {keys}")]
+    OneOf {
+        /// Where.
+        place: RecipePlace,
+        /// The keys.
+        keys: &'static str,
+    },
+    /// A value is out of its range.
+    #[error("{place} is `{value}` and has to be {wanted}")]
+    Value {
+        /// Where.
+        place: RecipePlace,
+        /// What is there.
+        value: String,
+        /// What may be there.
+        wanted: String,
+    },
+    /// There is no such method, or it has no such parameter.
+    #[error("{place}: {error}")]
+    Method {
+        /// Where.
+        place: RecipePlace,
+        /// What is wrong.
+        error: Box<StrategyError>,
+    },
+    /// A parameter that is one for all models is given for one of them.
+    #[error("{place}: `{parameter}` of `{method}` is one for all models and cannot be one model's")]
+    NotPerModel {
+        /// Where.
+        place: RecipePlace,
+        /// The parameter.
+        parameter: &'static str,
+        /// The method.
+        method: &'static str,
+    },
+    /// The method needs a base model.
+    #[error("`{method}` merges differences from a base model, and no base model is given")]
+    BaseNeeded {
+        /// The method.
+        method: &'static str,
+    },
+    /// A slice lacks the base model.
+    #[error("{place} lacks the base model {base}, which has to be among the sources of each slice")]
+    BaseNotInSlice {
+        /// The sources.
+        place: RecipePlace,
+        /// The base.
+        base: ModelRef,
+    },
+    /// A model is an input twice.
+    #[error("{place}: {model} is listed twice")]
+    Twice {
+        /// Where it stands again.
+        place: RecipePlace,
+        /// The model.
+        model: ModelRef,
+    },
+    /// Too few or too many models for the method.
+    #[error("{place}: `{method}` merges {} and gets {found}", of_inputs(*.wanted))]
+    Inputs {
+        /// Where they are listed.
+        place: RecipePlace,
+        /// The method.
+        method: &'static str,
+        /// How many it merges, at least and at most.
+        wanted: (usize, usize),
+        /// How many there are.
+        found: usize,
+    },
+    /// There are weights, but not one for each model.
+    #[error("there are {weights} weights for {models} models")]
+    Weights {
+        /// The number of weights.
+        weights: usize,
+        /// The number of models.
+        models: usize,
+    },
+}
+
+impl RecipeError {
+    /// Who has to act on this error.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Yaml { .. } | Self::TooLarge { .. } => Blame::Peer,
+            Self::Method { error, .. } => error.blame(),
+            _ => Blame::Caller,
+        }
+    }
+
+    /// A stable word for programs to tell this error from all others.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Yaml { .. } => "recipe-yaml",
+            Self::TooLarge { .. } => "recipe-too-large",
+            Self::Kind { .. } => "recipe-kind",
+            Self::UnknownKey { .. } => "recipe-key-unknown",
+            Self::MissingKey { .. } => "recipe-key-missing",
+            Self::Unsupported { .. } => "recipe-unsupported",
+            Self::OneOf { .. } => "recipe-one-of",
+            Self::Value { .. } => "recipe-value",
+            Self::Method { error, .. } => error.code(),
+            Self::NotPerModel { .. } => "recipe-not-per-model",
+            Self::BaseNeeded { .. } => "recipe-base-needed",
+            Self::BaseNotInSlice { .. } => "recipe-base-not-in-slice",
+            Self::Twice { .. } => "recipe-model-twice",
+            Self::Inputs { .. } => "recipe-inputs",
+            Self::Weights { .. } => "recipe-weights",
+        }
+    }
+}
+
+/// The known name that `name` is probably a misspelling of.
+pub(crate) fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str> {
+    const NEAR: f64 = 0.7;
+    // Hostile names may be long; comparing is quadratic.
+    let name = clip(name).to_ascii_lowercase();
+    known
+        .iter()
+        .map(|known| (strsim::jaro_winkler(&name, known), *known))
+        .filter(|(similarity, _)| *similarity >= NEAR)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, known)| known)
+}
+
+/// As much of a text from a stranger as a message shows.
+pub(crate) fn clip(text: &str) -> String {
+    const SHOWN: usize = 64;
+    let mut shown: String = text.chars().take(SHOWN).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
+}
+
+fn did_you_mean(suggestion: Option<&str>) -> String {
+    suggestion.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default()
+}
+
+pub(crate) fn of_inputs((least, most): (usize, usize)) -> String {
+    match (least, most) {
+        (1, 1) => "one model".to_owned(),
+        (least, most) if least == most => format!("{least} models"),
+        (1, usize::MAX) => "one model or more".to_owned(),
+        (least, usize::MAX) => format!("{least} models or more"),
+        (least, most) => format!("{least} to {most} models"),
+    }
+}

@@ -1,0 +1,209 @@
+//! A parameter's value: one for all tensors, one that changes over the layers, or one by names.
+
+use std::collections::BTreeMap;
+
+use espalier_resolve::{
+    ParameterInfo, ParameterRange, StrategyError,
+    methods::{Base, MethodInfo},
+};
+use serde::Serialize;
+
+use crate::{RecipeError, RecipePlace, error::nearest, field::Field};
+
+/// The first case whose filter stands in the tensor's name.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Parameter(Vec<Case>);
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct Case {
+    /// None holds for every name.
+    filter: Option<String>,
+    value: Value,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+enum Value {
+    /// In the registry's spelling.
+    Scalar(String),
+    /// Values at equal distances from the first layer to the last, and lines between them.
+    Gradient(Vec<f64>),
+}
+
+/// Parameters by name.
+pub(crate) type Parameters = BTreeMap<&'static str, Parameter>;
+
+/// For what a set of parameters holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// One input.
+    Model,
+    /// A slice, a module or everything.
+    All,
+}
+
+/// It saves the common tool memory, and means nothing here: sums are exact either way.
+const NO_EFFECT: ParameterInfo = ParameterInfo {
+    name: "int8_mask",
+    default: "false",
+    range: ParameterRange::Choice(&["false", "true"]),
+    help: "",
+};
+
+impl Parameter {
+    /// What it is for a tensor at the place `t` of its layers, from 0 to 1.
+    pub(crate) fn value(&self, tensor: &str, t: f64) -> Option<String> {
+        let holds = |case: &&Case| {
+            case.filter.as_ref().is_none_or(|filter| tensor.contains(filter.as_str()))
+        };
+        self.0.iter().find(holds).map(|case| match &case.value {
+            Value::Scalar(text) => text.clone(),
+            Value::Gradient(values) => interpolate(values, t).to_string(),
+        })
+    }
+}
+
+fn interpolate(values: &[f64], t: f64) -> f64 {
+    let last = values.len() - 1;
+    let at = t * last as f64;
+    let left = (at as usize).min(last);
+    let right = (left + 1).min(last);
+    let part = at - left as f64;
+    (1.0 - part) * values[left] + part * values[right]
+}
+
+/// What the first of `levels` that has a value says.
+pub(crate) fn look_up(
+    levels: &[&Parameters],
+    parameters: &[ParameterInfo],
+    tensor: &str,
+    t: f64,
+) -> BTreeMap<String, String> {
+    let value = |info: &ParameterInfo| {
+        let value = |level: &&Parameters| level.get(info.name)?.value(tensor, t);
+        Some((info.name.to_owned(), levels.iter().find_map(value)?))
+    };
+    parameters.iter().filter_map(value).collect()
+}
+
+/// The parameters in a mapping.
+pub(crate) fn read(
+    field: &Field<'_>,
+    method: &'static MethodInfo,
+    scope: Scope,
+) -> Result<Parameters, RecipeError> {
+    let mut parameters = Parameters::new();
+    for (name, value) in field.any_entries()? {
+        let info = find(method, name, scope, || value.place())?;
+        let parameter = read_cases(&value, info)?;
+        if info.name != NO_EFFECT.name {
+            parameters.insert(info.name, parameter);
+        }
+    }
+    Ok(parameters)
+}
+
+/// One value for all tensors, given as `text`.
+pub(crate) fn scalar(
+    method: &'static MethodInfo,
+    name: &str,
+    text: &str,
+    place: impl Fn() -> RecipePlace,
+) -> Result<(&'static str, Parameter), RecipeError> {
+    let info = find(method, name, Scope::All, &place)?;
+    let value = canonical(info.range, text).ok_or_else(|| {
+        let wanted = wanted(info.range);
+        RecipeError::Value { place: place(), value: crate::error::clip(text), wanted }
+    })?;
+    Ok((info.name, Parameter(vec![Case { filter: None, value: Value::Scalar(value) }])))
+}
+
+/// The method's parameter of this name, if it may stand there.
+fn find(
+    method: &'static MethodInfo,
+    name: &str,
+    scope: Scope,
+    place: impl Fn() -> RecipePlace,
+) -> Result<&'static ParameterInfo, RecipeError> {
+    let named = |info: &&ParameterInfo| info.name == name;
+    if let Some(info) = method.per_input.iter().find(named) {
+        return Ok(info);
+    }
+    let ignored = (method.base == Base::Required).then_some(&NO_EFFECT);
+    let shared = || method.shared.iter().chain(ignored);
+    match shared().find(named) {
+        Some(info) if scope == Scope::All => Ok(info),
+        Some(info) => Err(RecipeError::NotPerModel {
+            place: place(),
+            parameter: info.name,
+            method: method.name,
+        }),
+        None => {
+            let shared = method.shared.iter().filter(|_| scope == Scope::All);
+            let known: Vec<_> = method.per_input.iter().chain(shared).map(|p| p.name).collect();
+            let error = StrategyError::UnknownParameter {
+                strategy: method.name,
+                parameter: crate::error::clip(name),
+                suggestion: nearest(name, &known),
+                known: known.join(", "),
+            };
+            Err(RecipeError::Method { place: place(), error: Box::new(error) })
+        }
+    }
+}
+
+fn read_cases(field: &Field<'_>, info: &ParameterInfo) -> Result<Parameter, RecipeError> {
+    if field.is_scalar() {
+        return Ok(Parameter(vec![Case { filter: None, value: read_value(field, info)? }]));
+    }
+    let items = field.items().map_err(|_| field.is_not("a scalar or a list"))?;
+    if !items.iter().any(Field::is_map) {
+        return Ok(Parameter(vec![Case { filter: None, value: read_value(field, info)? }]));
+    }
+    let case = |item: &Field<'_>| {
+        let entries = item.entries(&["filter", "value"], &[])?;
+        let filter = entries.get("filter").map(Field::text).transpose()?;
+        let filter = filter.filter(|filter| *filter != "*").map(ToOwned::to_owned);
+        Ok(Case { filter, value: read_value(entries.need("value")?, info)? })
+    };
+    items.iter().map(case).collect::<Result<_, _>>().map(Parameter)
+}
+
+fn read_value(field: &Field<'_>, info: &ParameterInfo) -> Result<Value, RecipeError> {
+    let one = |field: &Field<'_>| {
+        let text = field.text()?;
+        canonical(info.range, text).ok_or_else(|| field.wants(text, wanted(info.range)))
+    };
+    if field.is_scalar() {
+        return one(field).map(Value::Scalar);
+    }
+    if !matches!(info.range, ParameterRange::Number { .. }) {
+        return Err(field.is_not("a scalar"));
+    }
+    let number = |field: &Field<'_>| {
+        let text = one(field)?;
+        text.parse().map_err(|_| field.wants(&text, wanted(info.range)))
+    };
+    field.items()?.iter().map(number).collect::<Result<_, _>>().map(Value::Gradient)
+}
+
+/// The registry's spelling. Truth values have all spellings of YAML, and those of numbers.
+fn canonical(range: ParameterRange, text: &str) -> Option<String> {
+    let text = text.trim();
+    let ParameterRange::Choice(words) = range else { return range.canonical(text) };
+    let lower = text.to_ascii_lowercase();
+    let word = match lower.as_str() {
+        "true" | "yes" | "on" | "1" | "1.0" => "true",
+        "false" | "no" | "off" | "0" | "0.0" => "false",
+        _ => text,
+    };
+    words.contains(&word).then(|| word.to_owned())
+}
+
+fn wanted(range: ParameterRange) -> String {
+    match range {
+        ParameterRange::Number { min, max, .. } if min == -f64::MAX && max == f64::MAX => {
+            "a number".to_owned()
+        }
+        range => range.to_string(),
+    }
+}

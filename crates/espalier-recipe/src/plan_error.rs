@@ -1,0 +1,195 @@
+//! What can be wrong with a recipe for the models at hand.
+
+use espalier_blame::Blame;
+use espalier_resolve::StrategyError;
+use espalier_tensor::Dtype;
+
+use crate::{ModelRef, RecipePlace, error::of_inputs};
+
+/// A recipe does not fit its models. No data is read yet.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// There has to be a list of tensors for each model of the recipe.
+    #[error("the recipe has {models} models, and there are tensors of {given}")]
+    Models {
+        /// Those of the recipe.
+        models: usize,
+        /// Those given.
+        given: usize,
+    },
+    /// No tensor is left.
+    #[error("no tensor is left to merge")]
+    Empty,
+    /// A model lacks a tensor that another one has.
+    #[error("{model} has no tensor `{tensor}`, which {other} has")]
+    Missing {
+        /// The tensor, as it should be called there.
+        tensor: String,
+        /// The model.
+        model: ModelRef,
+        /// A model that has it.
+        other: ModelRef,
+    },
+    /// Missing tensors shall be the base's, and there is no base.
+    #[error("missing tensors shall be taken from the base model, and the recipe has none")]
+    MissingWithoutBase,
+    /// Two models differ in the shape of a tensor.
+    #[error(
+        "tensor `{tensor}` is {:?} in {} and {:?} in {}{}", .shapes[0], .models[0], .shapes[1],
+        .models[1], about_vocabulary(*.vocabulary)
+    )]
+    Shape {
+        /// The tensor of the output.
+        tensor: String,
+        /// The models.
+        models: Box<[ModelRef; 2]>,
+        /// What each of them has.
+        shapes: Box<[Vec<u64>; 2]>,
+        /// Whether the models' vocabularies are of different sizes.
+        vocabulary: bool,
+    },
+    /// Two models hold numbers of different kinds in a tensor that is not merged as floats.
+    #[error("tensor `{tensor}` is {} in {} and {} in {}", .dtypes[0], .models[0], .dtypes[1], .models[1])]
+    Dtype {
+        /// The tensor of the output.
+        tensor: String,
+        /// The models.
+        models: Box<[ModelRef; 2]>,
+        /// What each of them has.
+        dtypes: [Dtype; 2],
+    },
+    /// A slice reaches past the last layer.
+    #[error("{place} ends at layer {end}, and {model} has {layers} layers")]
+    LayerRange {
+        /// The range.
+        place: RecipePlace,
+        /// Its end.
+        end: u64,
+        /// The model.
+        model: ModelRef,
+        /// How many layers it has.
+        layers: u64,
+    },
+    /// Sources of one slice have different numbers of layers.
+    #[error("{place}: it has {found} layers, and the first source of its slice has {first}")]
+    LayerCounts {
+        /// The source that differs.
+        place: RecipePlace,
+        /// Its number of layers.
+        found: u64,
+        /// That of the first source.
+        first: u64,
+    },
+    /// Slices need models with one list of layers, which a module may choose.
+    #[error(
+        "{place} needs one list of layers, and {model} has {}", of_lists(.lists)
+    )]
+    LayerLists {
+        /// The source.
+        place: RecipePlace,
+        /// The model.
+        model: ModelRef,
+        /// What stands before the layers' numbers, for each list.
+        lists: Vec<String>,
+    },
+    /// A tensor belongs to no module of the recipe.
+    #[error("tensor `{tensor}` of {model} belongs to none of the recipe's modules")]
+    Module {
+        /// The tensor.
+        tensor: String,
+        /// The model.
+        model: ModelRef,
+    },
+    /// The base is an input, and was not listed as one.
+    #[error(
+        "`{method}` takes the base model {base} as an input, for which there is no `{parameter}`; \
+         list it under `models`"
+    )]
+    BaseAsInput {
+        /// The method.
+        method: &'static str,
+        /// The base.
+        base: ModelRef,
+        /// What it lacks.
+        parameter: &'static str,
+    },
+    /// A parameter of one tensor is missing or out of its range.
+    #[error("tensor `{tensor}` of {model}: {error}")]
+    Input {
+        /// The tensor of the input.
+        tensor: String,
+        /// The input.
+        model: ModelRef,
+        /// What is wrong.
+        error: Box<StrategyError>,
+    },
+    /// A parameter that all inputs of a tensor share is missing or out of its range.
+    #[error("tensor `{tensor}`: {error}")]
+    Shared {
+        /// The tensor of the output.
+        tensor: String,
+        /// What is wrong.
+        error: Box<StrategyError>,
+    },
+    /// Too few models have a tensor that not all need to have.
+    #[error("tensor `{tensor}`: `{method}` merges {}, and {found} have it", of_inputs(*.wanted))]
+    FewInputs {
+        /// The tensor.
+        tensor: String,
+        /// The method.
+        method: &'static str,
+        /// How many it merges, at least and at most.
+        wanted: (usize, usize),
+        /// How many there are.
+        found: usize,
+    },
+}
+
+impl PlanError {
+    /// Who has to act on this error.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Input { error, .. } | Self::Shared { error, .. } => error.blame(),
+            _ => Blame::Caller,
+        }
+    }
+
+    /// A stable word for programs to tell this error from all others.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Models { .. } => "plan-models",
+            Self::Empty => "plan-empty",
+            Self::Missing { .. } => "plan-missing",
+            Self::MissingWithoutBase => "plan-missing-without-base",
+            Self::Shape { .. } => "plan-shape",
+            Self::Dtype { .. } => "plan-dtype",
+            Self::LayerRange { .. } => "plan-layer-range",
+            Self::LayerCounts { .. } => "plan-layer-counts",
+            Self::LayerLists { .. } => "plan-layer-lists",
+            Self::Module { .. } => "plan-module",
+            Self::BaseAsInput { .. } => "plan-base-as-input",
+            Self::Input { error, .. } | Self::Shared { error, .. } => error.code(),
+            Self::FewInputs { .. } => "plan-few-inputs",
+        }
+    }
+}
+
+fn of_lists(lists: &[String]) -> String {
+    match lists {
+        [] => "none".to_owned(),
+        lists => format!("`{}`; choose one by `modules`", lists.join("`, `")),
+    }
+}
+
+fn about_vocabulary(vocabulary: bool) -> &'static str {
+    match vocabulary {
+        true => {
+            ": their vocabularies have different sizes, and rows of one token in one model may be \
+             another token's in the other; they are never cut or padded"
+        }
+        false => "",
+    }
+}

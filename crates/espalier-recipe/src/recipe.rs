@@ -1,0 +1,228 @@
+//! A recipe: which models are merged, how, and into what.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use espalier_identity::{Digest, Domain};
+use espalier_resolve::methods::{Base, MethodInfo};
+use espalier_tensor::Dtype;
+use serde::Serialize;
+
+use crate::{ModelRef, RecipeError, RecipePlace, parameter, parameter::Parameters, words};
+
+/// The name of the module that all tensors belong to.
+pub(crate) const DEFAULT: &str = "default";
+
+static HASH: Domain = Domain::new("espalier recipe v1");
+
+/// How models are merged: what a YAML text says ([`Recipe::from_yaml`]), or what flags say
+/// ([`Recipe::from_flags`]).
+#[derive(Debug, Clone)]
+pub struct Recipe {
+    pub(crate) method: &'static MethodInfo,
+    pub(crate) base: Option<ModelRef>,
+    pub(crate) parameters: Parameters,
+    /// Ascending by name.
+    pub(crate) modules: Vec<Module>,
+    pub(crate) dtype: Option<Dtype>,
+    pub(crate) out_dtype: Option<Dtype>,
+    pub(crate) precise: bool,
+    /// Whether merged tensors have the base's element type if nothing else is said.
+    pub(crate) as_base: bool,
+    pub(crate) tokenizer_source_base: bool,
+}
+
+/// Tensors that are merged in one way.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Module {
+    pub(crate) name: String,
+    pub(crate) parameters: Parameters,
+    /// What the slices are.
+    pub(crate) form: Form,
+    pub(crate) slices: Vec<Slice>,
+}
+
+/// How slices are put together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) enum Form {
+    /// There is one, of all tensors as they are.
+    Whole,
+    /// Their layers stand one upon another.
+    Stacked,
+}
+
+/// Layers that are merged from the same sources.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Slice {
+    #[serde(skip)]
+    pub(crate) place: RecipePlace,
+    pub(crate) parameters: Parameters,
+    pub(crate) sources: Vec<Source>,
+}
+
+/// A model as an input of a slice.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Source {
+    #[serde(skip)]
+    pub(crate) place: RecipePlace,
+    pub(crate) model: ModelRef,
+    /// The first of its layers and the one after the last; none for all.
+    pub(crate) layers: Option<(u64, u64)>,
+    pub(crate) parameters: Parameters,
+}
+
+impl Recipe {
+    /// The recipe of a command line: all layers of `models` by one method. Every model has weight
+    /// 1 or its own of `weights`, arithmetic is [precise](Recipe::precise), and merged tensors have
+    /// the type `out_dtype`, `dtype`, or that of the base; with `dtype` f64, f64 is also the
+    /// arithmetic's.
+    ///
+    /// # Errors
+    /// [`RecipeError`], with the flag that is wrong.
+    pub fn from_flags(
+        method: &str,
+        base: Option<&str>,
+        models: &[&str],
+        weights: &[f64],
+        parameters: &BTreeMap<String, String>,
+        dtype: Option<&str>,
+        out_dtype: Option<&str>,
+    ) -> Result<Self, RecipeError> {
+        let flag = |path: &str| RecipePlace { path: path.to_owned(), line: None };
+        let method = words::method(method, || flag("--strategy"))?;
+        if !weights.is_empty() && weights.len() != models.len() {
+            return Err(RecipeError::Weights { weights: weights.len(), models: models.len() });
+        }
+        let model = |place: &str, text: &str| words::model(text, || flag(place));
+        let source = |(index, text): (usize, &&str)| {
+            let mut parameters = Parameters::new();
+            if let Some(weight) = weights.get(index) {
+                let text = weight.to_string();
+                let weight = parameter::scalar(method, "weight", &text, || flag("--weight"))?;
+                parameters.extend([weight]);
+            }
+            let place = flag(text);
+            Ok(Source { model: model("the models", text)?, layers: None, place, parameters })
+        };
+        let mut all = Parameters::new();
+        if method.per_input.iter().any(|parameter| parameter.name == "weight") {
+            all.extend([parameter::scalar(method, "weight", "1", || flag("--weight"))?]);
+        }
+        for (name, text) in parameters {
+            let place = || flag(&format!("--param {}", crate::error::clip(name)));
+            all.extend([parameter::scalar(method, name, text, place)?]);
+        }
+        let dtype_of = |place: &str, text: Option<&str>| {
+            text.map(|text| words::dtype(text, || flag(place))).transpose()
+        };
+        let slice = Slice {
+            place: flag("the models"),
+            parameters: Parameters::new(),
+            sources: models.iter().enumerate().map(source).collect::<Result<_, _>>()?,
+        };
+        Self {
+            method,
+            base: base.map(|text| model("--base", text)).transpose()?,
+            parameters: all,
+            modules: vec![Module::default_of(Form::Whole, vec![slice])],
+            dtype: dtype_of("--dtype", dtype)?,
+            out_dtype: dtype_of("--out-dtype", out_dtype)?,
+            precise: true,
+            as_base: true,
+            tokenizer_source_base: false,
+        }
+        .checked(true)
+    }
+
+    /// The same recipe in precise arithmetic: f32, or f64 if an input is or `dtype` says so, and one
+    /// rounding at the end.
+    #[must_use]
+    pub fn precise(self) -> Self {
+        Self { precise: true, ..self }
+    }
+
+    /// The method.
+    #[must_use]
+    pub fn method(&self) -> &'static MethodInfo {
+        self.method
+    }
+
+    /// The models that are read, each once, in the order in which the recipe names them; a base that
+    /// is not among the others comes last.
+    #[must_use]
+    pub fn models(&self) -> Vec<ModelRef> {
+        let mut seen = BTreeSet::new();
+        let sources = self.modules.iter().flat_map(|module| &module.slices);
+        let sources = sources.flat_map(|slice| &slice.sources).map(|source| &source.model);
+        sources.chain(&self.base).filter(|model| seen.insert(*model)).cloned().collect()
+    }
+
+    /// A digest of everything that the recipe says, however it is written.
+    #[must_use]
+    pub fn hash(&self) -> Digest {
+        let Self {
+            method,
+            base,
+            parameters,
+            modules,
+            dtype,
+            out_dtype,
+            precise,
+            as_base,
+            tokenizer_source_base,
+        } = self;
+        let types = (dtype, out_dtype, precise, as_base, tokenizer_source_base);
+        HASH.hash_of(&(method.name, base, parameters, modules, types)).0
+    }
+
+    /// The recipe, if each slice has the inputs that the method needs. With `append`, a base that is
+    /// not listed is the last input.
+    pub(crate) fn checked(mut self, append: bool) -> Result<Self, RecipeError> {
+        let method = self.method;
+        if method.base == Base::Required && self.base.is_none() {
+            return Err(RecipeError::BaseNeeded { method: method.name });
+        }
+        for module in &mut self.modules {
+            for slice in &mut module.slices {
+                slice.check(method, self.base.as_ref(), append)?;
+            }
+        }
+        Ok(self)
+    }
+}
+
+impl Module {
+    /// The one module of a recipe that has no `modules`.
+    pub(crate) fn default_of(form: Form, slices: Vec<Slice>) -> Self {
+        Self { name: DEFAULT.to_owned(), parameters: Parameters::new(), form, slices }
+    }
+}
+
+impl Slice {
+    fn check(
+        &mut self,
+        method: &'static MethodInfo,
+        base: Option<&ModelRef>,
+        append: bool,
+    ) -> Result<(), RecipeError> {
+        let mut seen = BTreeSet::new();
+        if let Some(again) = self.sources.iter().find(|source| !seen.insert(&source.model)) {
+            let (place, model) = (again.place.clone(), again.model.clone());
+            return Err(RecipeError::Twice { place, model });
+        }
+        if let Some(base) = base.filter(|base| !seen.contains(base)) {
+            let (place, model) = (self.place.clone(), base.clone());
+            if !append {
+                return Err(RecipeError::BaseNotInSlice { place, base: model });
+            }
+            let parameters = Parameters::new();
+            self.sources.push(Source { place, model, layers: None, parameters });
+        }
+        let apart = base.is_some() && matches!(method.base, Base::Required | Base::Optional);
+        let found = self.sources.len() - usize::from(apart);
+        let wanted = method.inputs;
+        if (wanted.0..=wanted.1).contains(&found) {
+            return Ok(());
+        }
+        Err(RecipeError::Inputs { place: self.place.clone(), method: method.name, wanted, found })
+    }
+}

@@ -1,0 +1,1 @@
+//! Recipes from text to plan.
