@@ -136,7 +136,7 @@ impl<'a> Merge<'a> {
         let shapes = self.shapes();
         let shapes: Vec<TensorShape> = tensors.iter().map(|&at| shapes[at].clone()).collect();
         let text: &BTreeMap<String, String> = &destination.metadata;
-        let mut writer = SafetensorsWriter::create(&shapes, text, path, destination.force)?;
+        let writer = SafetensorsWriter::create(&shapes, text, path, destination.force)?;
         for (index, &tensor) in tensors.iter().enumerate() {
             let stopped = AtomicU64::new(0);
             let sink = |start: u64, bytes: &[u8]| {
@@ -154,7 +154,6 @@ impl<'a> Merge<'a> {
             }
             merged?;
         }
-        writer.sync()?;
         Ok(writer)
     }
 

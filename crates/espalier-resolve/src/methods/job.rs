@@ -11,7 +11,7 @@ use super::{
     arith::{Arith, Brain, Double, Half, Single},
     formula::{AnyFormula, Formula},
     info::MethodInfo,
-    rows::{Buffers, Rows},
+    rows::{Buffers, Lent, Pool, Rows},
 };
 use crate::{
     StrategyError,
@@ -218,6 +218,7 @@ impl<F: Formula> AnyFormula for F {
 }
 
 /// Buffers of a thread.
+#[derive(Default)]
 struct Work<T> {
     rows: Buffers<T>,
     values: Vec<T>,
@@ -234,8 +235,9 @@ fn run<F: Formula, A: Arith>(
     let rows = rows.in_runs(length);
     let ready = formula.prepare(&rows)?;
     let size = job.out.size();
-    let begin = || Work { rows: Buffers::default(), values: Vec::new(), bytes: Vec::new() };
-    let merge = |work: &mut Work<A::T>, range: core::ops::Range<usize>| {
+    let pool = Pool::<Work<A::T>>::new();
+    let merge = |lent: &mut Lent<'_, Work<A::T>>, range: core::ops::Range<usize>| {
+        let work = &mut lent.memory;
         let piece = rows.load(range.clone(), &mut work.rows)?;
         work.values.clear();
         work.values.resize(range.len(), A::T::ZERO);
@@ -252,7 +254,7 @@ fn run<F: Formula, A: Arith>(
     // The first error in the order of the elements, whoever comes upon it.
     let failed = pieces
         .into_par_iter()
-        .map_init(begin, merge)
+        .map_init(|| pool.lend(), merge)
         .enumerate()
         .filter_map(|(place, done)| done.err().map(|error| (place, error)))
         .min_by_key(|(place, _)| *place);

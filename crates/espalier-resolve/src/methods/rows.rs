@@ -1,6 +1,7 @@
 //! The inputs of one tensor, read piece by piece as values of the working arithmetic.
 
 use core::{marker::PhantomData, ops::Range};
+use std::sync::Mutex;
 
 use rayon::prelude::*;
 
@@ -27,6 +28,37 @@ pub(crate) struct Rows<'a, A> {
 pub(crate) struct Buffers<T> {
     bytes: Vec<u8>,
     values: Vec<T>,
+}
+
+/// Memory of threads that is used again. Threads come and go with the pieces; fresh memory from the
+/// system costs more than what is done with it.
+#[derive(Debug)]
+pub(crate) struct Pool<W>(Mutex<Vec<W>>);
+
+impl<W: Default> Pool<W> {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(Vec::new()))
+    }
+
+    pub(crate) fn lend(&self) -> Lent<'_, W> {
+        let spare = self.0.lock().ok().and_then(|mut spare| spare.pop());
+        Lent { memory: spare.unwrap_or_default(), pool: self }
+    }
+}
+
+/// Memory that goes back to its [`Pool`].
+#[derive(Debug)]
+pub(crate) struct Lent<'p, W: Default> {
+    pub(crate) memory: W,
+    pool: &'p Pool<W>,
+}
+
+impl<W: Default> Drop for Lent<'_, W> {
+    fn drop(&mut self) {
+        if let Ok(mut spare) = self.pool.0.lock() {
+            spare.push(core::mem::take(&mut self.memory));
+        }
+    }
 }
 
 /// Some consecutive elements of all inputs and of the base.
@@ -124,8 +156,11 @@ impl<'a, A: Arith> Rows<'a, A> {
         look: impl Fn(Piece<'_, A::T>) -> R + Sync,
     ) -> Result<Vec<R>, MethodError> {
         let pieces: Vec<_> = self.pieces().collect();
-        let look = |buffers: &mut Buffers<A::T>, range| Ok(look(self.load(range, buffers)?));
-        pieces.into_par_iter().map_init(Buffers::default, look).collect()
+        let pool = Pool::new();
+        let look = |lent: &mut Lent<'_, Buffers<A::T>>, range| {
+            Ok(look(self.load(range, &mut lent.memory)?))
+        };
+        pieces.into_par_iter().map_init(|| pool.lend(), look).collect()
     }
 
     /// What `look` finds in all pieces together, put together in any order and grouping.
@@ -136,12 +171,20 @@ impl<'a, A: Arith> Rows<'a, A> {
         join: impl Fn(R, R) -> R + Sync + Send,
     ) -> Result<R, MethodError> {
         let pieces: Vec<_> = self.pieces().collect();
-        let begin = || (empty(), Buffers::default());
-        let step = |(mut found, mut buffers): (R, Buffers<A::T>), range| {
-            look(&mut found, self.load(range, &mut buffers)?);
-            Ok((found, buffers))
-        };
-        let folded = pieces.into_par_iter().try_fold(begin, step);
+        let pool = Pool::new();
+        let folded = pieces
+            .into_par_iter()
+            .try_fold(|| (empty(), pool.lend()), |part, range| self.step(part, range, &look));
         folded.map(|part| part.map(|(found, _)| found)).try_reduce(&empty, |a, b| Ok(join(a, b)))
+    }
+
+    fn step<'p, R>(
+        &self,
+        (mut found, mut lent): (R, Lent<'p, Buffers<A::T>>),
+        range: Range<usize>,
+        look: impl Fn(&mut R, Piece<'_, A::T>),
+    ) -> Result<(R, Lent<'p, Buffers<A::T>>), MethodError> {
+        look(&mut found, self.load(range, &mut lent.memory)?);
+        Ok((found, lent))
     }
 }

@@ -128,14 +128,6 @@ impl SafetensorsWriter {
         }
     }
 
-    /// Waits until all that was written is on the disk.
-    ///
-    /// # Errors
-    /// [`TensorError::Write`] if the system refuses.
-    pub fn sync(&mut self) -> Result<(), TensorError> {
-        self.file.sync().map_err(failed)
-    }
-
     /// Gives the file its name.
     ///
     /// # Errors
