@@ -111,7 +111,7 @@ impl<'a> Builder<'a> {
     }
 
     /// The module that a tensor belongs to: the one whose name is the longest beginning of the
-    /// tensor's path. The module `default`, and one that is alone, are everybody's.
+    /// tensor's path, or else the module `default`.
     fn module_of(&self, name: &str) -> Option<&'a Module> {
         let modules = &self.recipe.modules;
         let begins = |module: &&Module| {
@@ -119,8 +119,7 @@ impl<'a> Builder<'a> {
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
         let longest = modules.iter().filter(begins).max_by_key(|module| module.name.len());
-        let everybodys = |module: &&Module| module.name == DEFAULT || modules.len() == 1;
-        longest.or_else(|| modules.iter().find(everybodys))
+        longest.or_else(|| modules.iter().find(|module| module.name == DEFAULT))
     }
 
     /// The names of a source's tensors in a module.
@@ -170,7 +169,7 @@ impl<'a> Builder<'a> {
             let mut ranges = Vec::new();
             for source in &slice.sources {
                 let stack = &stacks[&source.model];
-                ranges.push((stack, self.range(source, stack, ranges.first())?));
+                ranges.push((stack, self.range(source, stack)?));
             }
             let Some((first, (start, end))) = ranges.first() else { continue };
             let prefix = *prefix.get_or_insert(first.prefix);
@@ -213,25 +212,14 @@ impl<'a> Builder<'a> {
     }
 
     /// The layers of a source: from the first to the one after the last.
-    fn range(
-        &self,
-        source: &Source,
-        stack: &Stack<'_>,
-        first: Option<&(&Stack<'_>, (u64, u64))>,
-    ) -> Result<(u64, u64), PlanError> {
+    fn range(&self, source: &Source, stack: &Stack<'_>) -> Result<(u64, u64), PlanError> {
         let layers = stack.layers.len() as u64;
         let (start, end) = source.layers.unwrap_or((0, layers));
-        if end > layers {
-            let (place, model) = (source.place.clone(), source.model.clone());
-            return Err(PlanError::LayerRange { place, end, model, layers });
+        if end <= layers {
+            return Ok((start, end));
         }
-        match first {
-            Some((_, (begin, stop))) if stop - begin != end - start => {
-                let (place, found) = (source.place.clone(), end - start);
-                Err(PlanError::LayerCounts { place, found, first: stop - begin })
-            }
-            _ => Ok((start, end)),
-        }
+        let (place, model) = (source.place.clone(), source.model.clone());
+        Err(PlanError::LayerRange { place, end, model, layers })
     }
 
     fn stack(&self, module: &'a Module, source: &Source) -> Result<Stack<'a>, PlanError> {

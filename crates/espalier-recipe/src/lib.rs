@@ -27,8 +27,8 @@
 //! if the word before it is one for layers. What has `embed` in its name, or is called `wte` or
 //! `wpe`, stands before the layers; all else that is in no layer stands after them.
 //!
-//! A module of the name `default`, and a module that is alone, has all tensors; of several modules
-//! a tensor belongs to the one whose name is the longest beginning of its own.
+//! A tensor belongs to the module whose name is the longest beginning of its own, or else to the
+//! module `default`, which is the only one if a recipe does not name modules.
 
 mod build;
 mod config;

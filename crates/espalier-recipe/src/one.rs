@@ -83,15 +83,15 @@ impl Builder<'_> {
                 found.push(own);
                 continue;
             }
+            let is_base = self.recipe.base.as_ref() == Some(&source.model);
             if is_head(name) {
                 let model = self.index[&source.model];
-                found.extend(self.tokens(model).map(|tensor| Found {
-                    source,
-                    model,
-                    tensor,
-                    name,
-                }));
-                continue;
+                let tied = self.tokens(model).map(|tensor| Found { source, model, tensor, name });
+                let needed = is_base && self.recipe.method.base == Base::Required;
+                if tied.is_some() || !needed {
+                    found.extend(tied);
+                    continue;
+                }
             }
             match self.missing {
                 Missing::Intersection => return Ok(None),
@@ -232,13 +232,11 @@ fn sufficient<'f>(
     base: Option<Found<'f>>,
     inputs: Vec<Found<'f>>,
 ) -> Result<(&'static MethodInfo, Option<Found<'f>>, Vec<Found<'f>>), usize> {
-    let needs_base = method.base == Base::Required;
-    let enough = (method.inputs.0..=method.inputs.1).contains(&inputs.len());
-    if enough && (base.is_some() || !needs_base) {
+    if (method.inputs.0..=method.inputs.1).contains(&inputs.len()) {
         return Ok((method, base, inputs));
     }
     let lone = match inputs[..] {
-        [lone] if !needs_base => Some(lone),
+        [lone] if method.base != Base::Required => Some(lone),
         _ => base,
     };
     match (lone, find_method("passthrough")) {

@@ -152,20 +152,21 @@ fn find(
 }
 
 fn read_cases(field: &Field<'_>, info: &ParameterInfo) -> Result<Parameter, RecipeError> {
-    if field.is_scalar() {
-        return Ok(Parameter(vec![Case { filter: None, value: read_value(field, info)? }]));
+    if field.is_map() {
+        return Ok(Parameter(vec![read_case(field, info)?]));
     }
-    let items = field.items().map_err(|_| field.is_not("a scalar or a list"))?;
+    let items = if field.is_list() { field.items()? } else { Vec::new() };
     if !items.iter().any(Field::is_map) {
         return Ok(Parameter(vec![Case { filter: None, value: read_value(field, info)? }]));
     }
-    let case = |item: &Field<'_>| {
-        let entries = item.entries(&["filter", "value"], &[])?;
-        let filter = entries.get("filter").map(Field::text).transpose()?;
-        let filter = filter.filter(|filter| *filter != "*").map(ToOwned::to_owned);
-        Ok(Case { filter, value: read_value(entries.need("value")?, info)? })
-    };
-    items.iter().map(case).collect::<Result<_, _>>().map(Parameter)
+    items.iter().map(|item| read_case(item, info)).collect::<Result<_, _>>().map(Parameter)
+}
+
+fn read_case(field: &Field<'_>, info: &ParameterInfo) -> Result<Case, RecipeError> {
+    let entries = field.entries(&["filter", "value"], &[])?;
+    let filter = entries.get("filter").map(Field::text).transpose()?;
+    let filter = filter.filter(|filter| *filter != "*").map(ToOwned::to_owned);
+    Ok(Case { filter, value: read_value(entries.need("value")?, info)? })
 }
 
 fn read_value(field: &Field<'_>, info: &ParameterInfo) -> Result<Value, RecipeError> {
@@ -173,7 +174,7 @@ fn read_value(field: &Field<'_>, info: &ParameterInfo) -> Result<Value, RecipeEr
         let text = field.text()?;
         canonical(info.range, text).ok_or_else(|| field.wants(text, wanted(info.range)))
     };
-    if field.is_scalar() {
+    if !field.is_list() {
         return one(field).map(Value::Scalar);
     }
     if !matches!(info.range, ParameterRange::Number { .. }) {

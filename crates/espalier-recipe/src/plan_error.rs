@@ -60,7 +60,7 @@ pub enum PlanError {
         dtypes: [Dtype; 2],
     },
     /// A slice reaches past the last layer.
-    #[error("{place} ends at layer {end}, and {model} has {layers} layers")]
+    #[error("{place} ends at layer {end}, and the layers of {model} end at {layers}")]
     LayerRange {
         /// The range.
         place: RecipePlace,
@@ -70,16 +70,6 @@ pub enum PlanError {
         model: ModelRef,
         /// How many layers it has.
         layers: u64,
-    },
-    /// Sources of one slice have different numbers of layers.
-    #[error("{place}: it has {found} layers, and the first source of its slice has {first}")]
-    LayerCounts {
-        /// The source that differs.
-        place: RecipePlace,
-        /// Its number of layers.
-        found: u64,
-        /// That of the first source.
-        first: u64,
     },
     /// Slices need models with one list of layers, which a module may choose.
     #[error(
@@ -94,7 +84,10 @@ pub enum PlanError {
         lists: Vec<String>,
     },
     /// A tensor belongs to no module of the recipe.
-    #[error("tensor `{tensor}` of {model} belongs to none of the recipe's modules")]
+    #[error(
+        "tensor `{tensor}` of {model} belongs to no module; the name of a module is the beginning \
+         of its tensors' names, or `default` for all others"
+    )]
     Module {
         /// The tensor.
         tensor: String,
@@ -167,7 +160,6 @@ impl PlanError {
             Self::Shape { .. } => "plan-shape",
             Self::Dtype { .. } => "plan-dtype",
             Self::LayerRange { .. } => "plan-layer-range",
-            Self::LayerCounts { .. } => "plan-layer-counts",
             Self::LayerLists { .. } => "plan-layer-lists",
             Self::Module { .. } => "plan-module",
             Self::BaseAsInput { .. } => "plan-base-as-input",
