@@ -150,8 +150,8 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    /// Layers of the slices one upon another, with what the first slice has before them and the last
-    /// one has after them. Gives the number of layers.
+    /// Layers of the slices one upon another, with what the first slice has before them and the
+    /// last one has after them. Gives the number of layers.
     fn stacked(
         &self,
         module: &'a Module,

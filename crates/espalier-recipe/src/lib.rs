@@ -1,9 +1,9 @@
 //! Merge recipes: from text, or flags, to one checked step for each tensor.
 //!
-//! A [`Recipe`] is what the YAML of model mergers says, or a command line. With the names, types and
-//! shapes of its models' tensors it becomes a [`Plan`]: for each tensor of the output, the method,
-//! the inputs in their order, and every parameter. All that can be wrong is found on the way, before
-//! any data is read, and says where in the recipe or in which tensor of which model.
+//! A [`Recipe`] is what the YAML of model mergers says, or a command line. With the names, types
+//! and shapes of its models' tensors it becomes a [`Plan`]: for each tensor of the output, the
+//! method, the inputs in their order, and every parameter. All that can be wrong is found on the
+//! way, before any data is read, and says where in the recipe or in which tensor of which model.
 //!
 //! Pure: no files and no numbers of tensors. Text is bounded ([`MAX_TEXT`], [`MAX_DEPTH`],
 //! [`MAX_NODES`]) and may come from strangers.
@@ -14,11 +14,11 @@
 //! the slice to the last, with straight lines between them; or a list of `{filter, value}`, of
 //! which the first holds whose filter stands in the tensor's name (`*` and none hold always). A
 //! slice of one layer is at the end of such a list of numbers. Tensors of no layer are at its
-//! beginning: embeddings at that of the first slice, norms and heads at that of the last.
+//! beginning: embeddings with the first slice, norms and heads with the last.
 //!
-//! Parameters of one model are looked up at the source, the slice, the module and the top, and their
-//! filters see the input's name; those of all models are looked up from the slice on, and see the
-//! output's name. The registry ([`espalier_resolve::methods`]) says which are which.
+//! Parameters of one model are looked up at the source, the slice, the module and the top, and
+//! their filters see the input's name; those of all models are looked up from the slice on, and see
+//! the output's name. The registry ([`espalier_resolve::methods`]) says which are which.
 //!
 //! # Layers
 //!

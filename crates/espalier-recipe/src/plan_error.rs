@@ -50,7 +50,10 @@ pub enum PlanError {
         vocabulary: bool,
     },
     /// Two models hold numbers of different kinds in a tensor that is not merged as floats.
-    #[error("tensor `{tensor}` is {} in {} and {} in {}", .dtypes[0], .models[0], .dtypes[1], .models[1])]
+    #[error(
+        "tensor `{tensor}` is {} in {} and {} in {}", .dtypes[0], .models[0], .dtypes[1],
+        .models[1]
+    )]
     Dtype {
         /// The tensor of the output.
         tensor: String,

@@ -133,8 +133,8 @@ impl Recipe {
         .checked()
     }
 
-    /// The same recipe in precise arithmetic: f32, or f64 if an input is or `dtype` says so, and one
-    /// rounding at the end.
+    /// The same recipe in precise arithmetic: f32, or f64 if an input is or `dtype` says so, and
+    /// one rounding at the end.
     #[must_use]
     pub fn precise(self) -> Self {
         Self { precise: true, ..self }
@@ -146,8 +146,8 @@ impl Recipe {
         self.method
     }
 
-    /// The models that are read, each once, in the order in which the recipe names them; a base that
-    /// is not among the others comes last.
+    /// The models that are read, each once, in the order in which the recipe names them; a base
+    /// that is not among the others comes last.
     #[must_use]
     pub fn models(&self) -> Vec<ModelRef> {
         let mut seen = BTreeSet::new();

@@ -307,7 +307,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_a_tree_or_an_error(text in "[-\\[\\]{}:,?&*!|>'\"%#a0 \n\t\r]{0,80}|\\PC{0,60}") {
+        fn any_text_is_a_tree_or_an_error(
+            text in "[-\\[\\]{}:,?&*!|>'\"%#a0 \n\t\r]{0,80}|\\PC{0,60}",
+        ) {
             let _ = parse(&text);
         }
     }

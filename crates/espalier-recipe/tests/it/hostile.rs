@@ -41,7 +41,11 @@ fn the_sample_is_good() {
 
 proptest! {
     #[test]
-    fn damaged_recipes(cut in 0..GOOD.len(), with in "[-\\[\\]{}:,&*!'\"a0. \n]{0,6}", len in 0..9usize) {
+    fn damaged_recipes(
+        cut in 0..GOOD.len(),
+        with in "[-\\[\\]{}:,&*!'\"a0. \n]{0,6}",
+        len in 0..9usize,
+    ) {
         let end = (cut + len).min(GOOD.len());
         use_all(&format!("{}{with}{}", &GOOD[..cut], &GOOD[end..]));
     }

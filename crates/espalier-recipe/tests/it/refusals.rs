@@ -230,10 +230,10 @@ fn models_of_a_slice() {
         "`models` (line 3): `model-stock` merges 2 models or more and gets 1",
     );
     refused(
-        "merge_method: linear\nslices:\n  - sources:\n      - {model: a, layer_range: [0, 2]}\n      \
-         - {model: b, layer_range: [1, 2]}\n",
-        "`slices[0].sources[1]` (line 5) takes 1 of its model's layers, and the first source of the \
-         slice takes 2",
+        "merge_method: linear\nslices:\n  - sources:\n      - {model: a, layer_range: [0, 2]}\n\
+         \x20     - {model: b, layer_range: [1, 2]}\n",
+        "`slices[0].sources[1]` (line 5) takes 1 of its model's layers, and the first source of \
+         the slice takes 2",
     );
 }
 
