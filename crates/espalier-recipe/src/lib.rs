@@ -6,15 +6,15 @@
 //! way, before any data is read, and says where in the recipe or in which tensor of which model.
 //!
 //! Pure: no files and no numbers of tensors. Text is bounded ([`MAX_TEXT`], [`MAX_DEPTH`],
-//! [`MAX_NODES`]) and may come from strangers.
+//! [`MAX_NODES`]), and so is what slices pile up ([`MAX_LAYERS`]); it may come from strangers.
 //!
 //! # Parameters
 //!
-//! A value is a scalar; a list of numbers, which stand at equal distances from the first layer of
-//! the slice to the last, with straight lines between them; or a list of `{filter, value}`, of
-//! which the first holds whose filter stands in the tensor's name (`*` and none hold always). A
-//! slice of one layer is at the end of such a list of numbers. Tensors of no layer are at its
-//! beginning: embeddings with the first slice, norms and heads with the last.
+//! A value is a scalar; a list, whose values stand at equal distances from the first layer of the
+//! slice to the last, with straight lines between numbers and steps between truth values; or a list
+//! of `{filter, value}`, of which the first holds whose filter stands in the tensor's name (`*` and
+//! none hold always). A slice of one layer is at the end of a list of values. Tensors of no layer
+//! are at its beginning: embeddings with the first slice, norms and heads with the last.
 //!
 //! Parameters of one model are looked up at the source, the slice, the module and the top, and
 //! their filters see the input's name; those of all models are looked up from the slice on, and see
@@ -43,7 +43,7 @@ mod recipe;
 mod words;
 mod yaml;
 
-pub use build::Missing;
+pub use build::{MAX_LAYERS, Missing};
 pub use error::{RecipeError, RecipePlace};
 pub use plan::{
     InputPlan, MergePlan as Plan, MergeStep, ModelRef, TensorPlan, TensorRef, TensorStep as Step,

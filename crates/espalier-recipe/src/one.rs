@@ -113,9 +113,11 @@ impl Builder<'_> {
         Ok(Some(found))
     }
 
-    /// The embedding of tokens of a model.
+    /// The embedding of tokens of a model, if it has exactly one.
     fn tokens(&self, model: usize) -> Option<&TensorShape> {
-        self.tensors[model].values().copied().find(|tensor| is_of_tokens(&tensor.name))
+        let mut found = self.tensors[model].values().filter(|tensor| is_of_tokens(&tensor.name));
+        let first = found.next().copied();
+        first.filter(|_| found.next().is_none())
     }
 
     /// Refuses inputs of different shapes, and integers next to something else.

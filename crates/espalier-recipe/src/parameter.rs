@@ -27,6 +27,8 @@ enum Value {
     Scalar(String),
     /// Values at equal distances from the first layer to the last, and lines between them.
     Gradient(Vec<f64>),
+    /// The same with words: each holds until the place of the next.
+    Steps(Vec<String>),
 }
 
 /// Parameters by name.
@@ -57,18 +59,21 @@ impl Parameter {
         };
         self.0.iter().find(holds).map(|case| match &case.value {
             Value::Scalar(text) => text.clone(),
-            Value::Gradient(values) => interpolate(values, t).to_string(),
+            Value::Gradient(values) => {
+                let (left, part) = place(values, t);
+                let right = (left + 1).min(values.len() - 1);
+                ((1.0 - part) * values[left] + part * values[right]).to_string()
+            }
+            Value::Steps(words) => words[place(words, t).0].clone(),
         })
     }
 }
 
-fn interpolate(values: &[f64], t: f64) -> f64 {
-    let last = values.len() - 1;
-    let at = t * last as f64;
-    let left = (at as usize).min(last);
-    let right = (left + 1).min(last);
-    let part = at - left as f64;
-    (1.0 - part) * values[left] + part * values[right]
+/// The value at or before `t`, and how far `t` is from it to the next one.
+fn place<T>(values: &[T], t: f64) -> (usize, f64) {
+    let at = t * (values.len() - 1) as f64;
+    let left = (at as usize).min(values.len() - 1);
+    (left, at - left as f64)
 }
 
 /// What the first of `levels` that has a value says.
@@ -177,8 +182,12 @@ fn read_value(field: &Field<'_>, info: &ParameterInfo) -> Result<Value, RecipeEr
     if !field.is_list() {
         return one(field).map(Value::Scalar);
     }
-    if !matches!(info.range, ParameterRange::Number { .. }) {
-        return Err(field.is_not("a scalar"));
+    match info.range {
+        ParameterRange::Number { .. } => {}
+        ParameterRange::Choice(_) => {
+            return field.items()?.iter().map(one).collect::<Result<_, _>>().map(Value::Steps);
+        }
+        _ => return Err(field.is_not("a scalar")),
     }
     let number = |field: &Field<'_>| {
         let text = one(field)?;

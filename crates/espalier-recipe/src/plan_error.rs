@@ -4,7 +4,7 @@ use espalier_blame::Blame;
 use espalier_resolve::StrategyError;
 use espalier_tensor::Dtype;
 
-use crate::{ModelRef, RecipePlace, error::of_inputs};
+use crate::{MAX_LAYERS, ModelRef, RecipePlace, error::of_inputs};
 
 /// A recipe does not fit its models. No data is read yet.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -73,6 +73,12 @@ pub enum PlanError {
         model: ModelRef,
         /// How many layers it has.
         layers: u64,
+    },
+    /// Slices pile up more layers than any model has.
+    #[error("{place} would make a model of more than {MAX_LAYERS} layers")]
+    TooManyLayers {
+        /// The slice.
+        place: RecipePlace,
     },
     /// Slices need models with one list of layers, which a module may choose.
     #[error(
@@ -163,6 +169,7 @@ impl PlanError {
             Self::Shape { .. } => "plan-shape",
             Self::Dtype { .. } => "plan-dtype",
             Self::LayerRange { .. } => "plan-layer-range",
+            Self::TooManyLayers { .. } => "plan-too-many-layers",
             Self::LayerLists { .. } => "plan-layer-lists",
             Self::Module { .. } => "plan-module",
             Self::BaseAsInput { .. } => "plan-base-as-input",

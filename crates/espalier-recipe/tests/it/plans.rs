@@ -72,6 +72,16 @@ fn one_layer_is_at_the_end_of_a_gradient() {
 }
 
 #[test]
+fn a_list_of_truth_values_has_steps() {
+    let text = "{merge_method: linear, models: [{model: a}], \
+                parameters: {weight: 1, normalize: [true, false]}}";
+    let plan = plan(text, &[model(3)]);
+    let normalize = |part: &str| step(&plan, part).shared["normalize"].as_str();
+    assert_eq!(["0.mlp", "1.mlp", "2.mlp"].map(normalize), ["true", "true", "false"]);
+    assert_eq!(normalize("lm_head"), "true");
+}
+
+#[test]
 fn a_lone_condition_needs_no_list() {
     let text = "{merge_method: passthrough, \
                 models: [{model: a, parameters: {scale: {filter: mlp, value: 3}}}]}";

@@ -124,8 +124,8 @@ fn kinds() {
         "`models[0].parameters.weight` (line 4) has to be a scalar and is nothing",
     );
     refused(
-        "merge_method: linear\nmodels: [{model: a}]\nparameters: {normalize: [0, 1]}\n",
-        "`parameters.normalize` (line 3) has to be a scalar and is a list",
+        "merge_method: karcher\nmodels: [{model: a}]\nparameters: {max_iter: [1, 2]}\n",
+        "`parameters.max_iter` (line 3) has to be a scalar and is a list",
     );
     refused(
         "merge_method: linear\nmodels: [{model: a}]\nparameters: {weight: [1, {value: 2}]}\n",
@@ -303,6 +303,12 @@ fn layers_that_are_not_there() {
             "{place} needs one list of layers, and a has `model.layers`, `vision.h`; choose one by \
              `modules`"
         ),
+    );
+    let pile = "  - sources: [{model: a, layer_range: [0, 3]}]\n".repeat(3334);
+    unfit(
+        &format!("merge_method: passthrough\nslices:\n{pile}"),
+        &[model(3)],
+        "`slices[3333]` (line 3336) would make a model of more than 10000 layers",
     );
     unfit(
         "{merge_method: passthrough, modules: {model: {models: [{model: a}]}}}",
