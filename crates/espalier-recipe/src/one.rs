@@ -83,34 +83,32 @@ impl Builder<'_> {
                 found.push(own);
                 continue;
             }
-            let is_base = self.recipe.base.as_ref() == Some(&source.model);
             if is_head(name) {
                 let model = self.index[&source.model];
                 let tied = self.tokens(model).map(|tensor| Found { source, model, tensor, name });
-                let needed = is_base && self.recipe.method.base == Base::Required;
+                let needed = self.is_base(source) && self.recipe.method.base == Base::Required;
                 if tied.is_some() || !needed {
                     found.extend(tied);
                     continue;
                 }
             }
-            match self.missing {
-                Missing::Intersection => return Ok(None),
-                Missing::Base => {
-                    let is_base = |(source, _): &(&Source, &String)| {
-                        self.recipe.base.as_ref() == Some(&source.model)
-                    };
-                    if let Some(stand_in) = names().find(is_base).and_then(own) {
-                        found.push(Found { source, name, ..stand_in });
-                        continue;
-                    }
-                }
-                Missing::Error => {}
+            if self.missing == Missing::Intersection {
+                return Ok(None);
             }
-            let (tensor, model) = (name.clone(), source.model.clone());
-            let other = names().find_map(own).map_or(&source.model, |found| &found.source.model);
-            return Err(PlanError::Missing { tensor, model, other: other.clone() });
+            let of_base = || names().find(|(source, _)| self.is_base(source)).and_then(own);
+            let stands_in = (self.missing == Missing::Base).then(of_base).flatten();
+            let Some(stands_in) = stands_in else {
+                let (tensor, model) = (name.clone(), source.model.clone());
+                let other = names().find_map(own).map_or(source, |found| found.source);
+                return Err(PlanError::Missing { tensor, model, other: other.model.clone() });
+            };
+            found.push(Found { source, name, ..stands_in });
         }
         Ok(Some(found))
+    }
+
+    fn is_base(&self, source: &Source) -> bool {
+        self.recipe.base.as_ref() == Some(&source.model)
     }
 
     /// The embedding of tokens of a model, if it has exactly one.
@@ -127,12 +125,12 @@ impl Builder<'_> {
             let models = || Box::new([&a, &b].map(|found| self.models[found.model].clone()));
             let (mine, theirs) = (a.tensor, b.tensor);
             if mine.shape != theirs.shape {
-                let tail = |tensor: &'_ TensorShape| tensor.shape.get(1..).map(<[u64]>::to_vec);
+                let of_tokens = is_head(name) || is_of_tokens(name);
                 return Err(PlanError::Shape {
                     tensor: name.to_owned(),
                     models: models(),
                     shapes: Box::new([mine.shape.clone(), theirs.shape.clone()]),
-                    vocabulary: (is_head(name) || is_of_tokens(name)) && tail(mine) == tail(theirs),
+                    vocabulary: of_tokens && mine.shape.get(1..) == theirs.shape.get(1..),
                 });
             }
             let floats = mine.dtype.is_float() && theirs.dtype.is_float();
@@ -149,7 +147,7 @@ impl Builder<'_> {
         let method = recipe.method;
         let types = found.iter().map(|found| found.tensor.dtype);
         let promoted = types.reduce(promote).unwrap_or(Dtype::F32);
-        let is_base = |found: &Found<'_>| recipe.base.as_ref() == Some(&found.source.model);
+        let is_base = |found: &Found<'_>| self.is_base(found.source);
         let of_base = found.iter().copied().find(is_base);
         let as_base = of_base.filter(|_| recipe.as_base).map(|base| base.tensor.dtype);
         let work = match recipe.dtype {
@@ -211,9 +209,7 @@ impl Builder<'_> {
         let given = look_up(&levels, method.per_input, input.name, *t);
         let model = || input.source.model.clone();
         let refused = |error| match error {
-            StrategyError::Missing { parameter, .. }
-                if self.recipe.base.as_ref() == Some(&input.source.model) =>
-            {
+            StrategyError::Missing { parameter, .. } if self.is_base(input.source) => {
                 PlanError::BaseAsInput { method: method.name, base: model(), parameter }
             }
             error => PlanError::Input {

@@ -217,3 +217,41 @@ fn wanted(range: ParameterRange) -> String {
         range => range.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn case(filter: Option<&str>, value: Value) -> Case {
+        Case { filter: filter.map(ToOwned::to_owned), value }
+    }
+
+    #[test]
+    fn gradients_are_straight_between_their_values() {
+        let gradient = Parameter(vec![case(None, Value::Gradient(vec![0.1, 0.7, 0.3]))]);
+        let at = |t: f64| gradient.value("w", t).expect("a value");
+        assert_eq!([at(0.0), at(0.5), at(1.0)], ["0.1", "0.7", "0.3"]);
+        // The form that others compute, to the last bit.
+        assert_eq!(at(1.0 / 3.0), ((1.0 - 2.0 / 3.0) * 0.1 + 2.0 / 3.0 * 0.7).to_string());
+        let lone = Parameter(vec![case(None, Value::Gradient(vec![5.0]))]);
+        assert_eq!(lone.value("w", 0.4).as_deref(), Some("5"));
+    }
+
+    #[test]
+    fn steps_hold_until_the_next_one() {
+        let words = ["true", "false"].map(ToOwned::to_owned).to_vec();
+        let steps = Parameter(vec![case(None, Value::Steps(words))]);
+        let at = |t: f64| steps.value("w", t).expect("a value");
+        assert_eq!([at(0.0), at(0.99), at(1.0)], ["true", "true", "false"]);
+    }
+
+    #[test]
+    fn filters_are_parts_of_names_as_they_are_written() {
+        let one = |text: &str| Value::Scalar(text.to_owned());
+        let some = Parameter(vec![case(Some("mlp"), one("1")), case(Some("up"), one("2"))]);
+        let of = |name: &str| some.value(name, 0.0);
+        assert_eq!(of("h.0.mlp.up").as_deref(), Some("1"));
+        assert_eq!(of("h.0.up").as_deref(), Some("2"));
+        assert_eq!((of("h.0.MLP"), of("h.0.u.p")), (None, None));
+    }
+}

@@ -106,7 +106,7 @@ pub enum PlanError {
     /// The base is an input, and was not listed as one.
     #[error(
         "`{method}` takes the base model {base} as an input, for which there is no `{parameter}`; \
-         list it under `models`"
+         list it under `models` with one"
     )]
     BaseAsInput {
         /// The method.

@@ -277,7 +277,7 @@ fn models_that_do_not_fit() {
         "{merge_method: linear, base_model: x, models: [{model: a, parameters: {weight: 1}}]}",
         &[model(1), model(1)],
         "`weight-average` takes the base model x as an input, for which there is no `weight`; list \
-         it under `models`",
+         it under `models` with one",
     );
     unfit(
         "{merge_method: slerp, base_model: x, models: [{model: a}]}",
