@@ -302,6 +302,7 @@ models:
 merge_method: weight-average
 ";
     assert_eq!(hash(TWO), hash(other));
+    assert_eq!(hash(TWO), hash(&format!("\u{feff}---{}...\n", TWO.replace('\n', "\r\n"))));
     assert_ne!(hash(TWO), hash(&TWO.replace("3e0", "2")));
     assert_ne!(hash(TWO), hash(&format!("{TWO}dtype: float32")));
     assert_ne!(hash(TWO), recipe(TWO).precise().hash());
@@ -312,4 +313,60 @@ fn what_has_no_effect_is_accepted() {
     let text = "{merge_method: ties, base_model: x, models: [{model: a}], \
                 parameters: {weight: 1, int8_mask: true}}";
     assert_eq!(recipe(text).hash(), recipe(&text.replace(", int8_mask: true", "")).hash());
+}
+
+#[test]
+fn recipes_as_people_write_them_are_read() {
+    let dare = "
+models:
+  - model: org/base-7b
+    # no parameters necessary for base model
+  - model: org/chat-7b
+    parameters:
+      density: 0.53
+      weight: 0.4
+  - model: org/code-7b
+    parameters:
+      density: .53
+      weight: 3e-1
+merge_method: dare_ties
+base_model: org/base-7b
+parameters:
+  int8_mask: true
+dtype: bfloat16
+";
+    let plan_of = |text: &str, layers: u64| {
+        let models = vec![model(layers); recipe(text).models().len()];
+        plan(text, &models)
+    };
+    let expected = [
+        "org/chat-7b:model.norm density=0.53 weight=0.4",
+        "org/code-7b:model.norm density=0.53 weight=0.3",
+        "- org/base-7b:model.norm",
+    ];
+    assert_eq!(inputs(&plan_of(dare, 2), "norm"), expected);
+
+    let slerp = "
+slices:
+  - sources:
+      - model: org/chat-7b
+        layer_range: [0, 5]
+      - model: org/code-7b
+        layer_range: [0, 5]
+merge_method: slerp
+base_model: org/code-7b
+parameters:
+  t:
+    - filter: self_attn
+      value: [0, 0.5, 0.3, 0.7, 1]
+    - filter: mlp
+      value: [1, 0.5, 0.7, 0.3, 0]
+    - value: 0.5 # fallback for rest of tensors
+dtype: float16
+";
+    let plan = plan_of(slerp, 5);
+    let t = |part: &str| step(&plan, part).shared["t"].as_str();
+    assert_eq!([t("3.self_attn"), t("3.mlp"), t("norm")], ["0.7", "0.3", "0.5"]);
+    let expected = ["org/code-7b:model.norm", "org/chat-7b:model.norm"];
+    assert_eq!(inputs(&plan, "norm"), expected);
 }
