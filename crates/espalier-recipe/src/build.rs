@@ -12,6 +12,9 @@ use crate::{
     recipe::{DEFAULT, Form, Module, Slice, Source},
 };
 
+/// The largest number of layers that slices may pile up.
+pub const MAX_LAYERS: usize = 10_000;
+
 /// What to do about a tensor that a model lacks and another one has. Heads are never missing: see
 /// [`Recipe::plan`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,7 +33,7 @@ impl Recipe {
     /// A model with an adapter has the tensors that it has without it.
     ///
     /// A head (`lm_head.weight`) that a model lacks is read from its embedding of tokens, and left
-    /// out of the merge if there is none; a head that no model has is not in the output.
+    /// out of the merge if it has none, or several; a head that no model has is not in the output.
     ///
     /// # Errors
     /// [`PlanError`], with the tensor and the models that do not fit.
@@ -73,6 +76,21 @@ struct Stack<'a> {
     after: BTreeSet<&'a str>,
 }
 
+/// Some of the layers of a stack.
+#[derive(Debug)]
+struct Range<'s, 'a> {
+    prefix: &'a str,
+    start: usize,
+    layers: &'s [BTreeSet<&'a str>],
+}
+
+impl Range<'_, '_> {
+    /// The name of a tensor of one of the layers.
+    fn name(&self, layer: usize, rest: &str) -> String {
+        format!("{}{}{rest}", self.prefix, self.start + layer)
+    }
+}
+
 impl<'a> Builder<'a> {
     fn plan(&self) -> Result<Plan, PlanError> {
         for (model, tensors) in self.models.iter().zip(&self.tensors) {
@@ -84,17 +102,14 @@ impl<'a> Builder<'a> {
         let mut plans = BTreeMap::new();
         let mut layers = None;
         for module in &self.recipe.modules {
-            let mut add = |wanted: Wanted<'_>| {
+            let (wanted, count) = match module.form {
+                Form::Whole => (self.whole(module), None),
+                Form::Stacked => self.stacked(module)?,
+            };
+            layers = count.filter(|_| self.recipe.modules.len() == 1);
+            for wanted in wanted {
                 if let Some(plan) = self.tensor(wanted)? {
                     plans.insert(plan.name.clone(), plan);
-                }
-                Ok(())
-            };
-            match module.form {
-                Form::Whole => self.whole(module, &mut add)?,
-                Form::Stacked => {
-                    let count = self.stacked(module, &mut add)?;
-                    layers = (self.recipe.modules.len() == 1).then_some(count as usize);
                 }
             }
         }
@@ -111,7 +126,7 @@ impl<'a> Builder<'a> {
     }
 
     /// The module that a tensor belongs to: the one whose name is the longest beginning of the
-    /// tensor's path. The module `default`, and one that is alone, are everybody's.
+    /// tensor's path, or else the module `default`.
     fn module_of(&self, name: &str) -> Option<&'a Module> {
         let modules = &self.recipe.modules;
         let begins = |module: &&Module| {
@@ -119,8 +134,7 @@ impl<'a> Builder<'a> {
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
         let longest = modules.iter().filter(begins).max_by_key(|module| module.name.len());
-        let everybodys = |module: &&Module| module.name == DEFAULT || modules.len() == 1;
-        longest.or_else(|| modules.iter().find(everybodys))
+        longest.or_else(|| modules.iter().find(|module| module.name == DEFAULT))
     }
 
     /// The names of a source's tensors in a module.
@@ -131,107 +145,77 @@ impl<'a> Builder<'a> {
     }
 
     /// Every tensor from those of the same name.
-    fn whole(
-        &self,
-        module: &'a Module,
-        add: &mut impl FnMut(Wanted<'_>) -> Result<(), PlanError>,
-    ) -> Result<(), PlanError> {
-        for slice in &module.slices {
+    fn whole(&self, module: &'a Module) -> Vec<Wanted<'a>> {
+        let of_slice = |slice: &'a Slice| {
             let names = slice.sources.iter().flat_map(|source| self.names(module, source));
             let names: BTreeSet<&str> = names.collect();
             let lists = LayerLists::of(names.iter().copied());
-            for name in names {
+            let wanted = move |name: &str| {
                 let t = match lists.position(name) {
                     Position::Layer { prefix, index, .. } => depth(index, lists.count(prefix)),
                     Position::Before | Position::After => 0.0,
                 };
-                add(Wanted::alike(module, slice, t, name))?;
-            }
-        }
-        Ok(())
+                Wanted::alike(module, slice, t, name)
+            };
+            names.into_iter().map(wanted).collect::<Vec<_>>()
+        };
+        module.slices.iter().flat_map(of_slice).collect()
     }
 
-    /// Layers of the slices one upon another, with what the first slice has before them and the last
-    /// one has after them. Gives the number of layers.
-    fn stacked(
-        &self,
-        module: &'a Module,
-        add: &mut impl FnMut(Wanted<'_>) -> Result<(), PlanError>,
-    ) -> Result<u64, PlanError> {
+    /// Layers of the slices one upon another, with what the first slice has before them and the
+    /// last one has after them; and the number of layers.
+    fn stacked(&self, module: &'a Module) -> Result<(Vec<Wanted<'a>>, Option<usize>), PlanError> {
         let mut stacks = BTreeMap::new();
         for source in module.slices.iter().flat_map(|slice| &slice.sources) {
             if !stacks.contains_key(&source.model) {
                 stacks.insert(&source.model, self.stack(module, source)?);
             }
         }
-        let mut prefix = None;
+        let mut wanted = Vec::new();
         let mut height = 0;
+        let mut prefix = None;
         for slice in &module.slices {
-            let mut ranges = Vec::new();
-            for source in &slice.sources {
-                let stack = &stacks[&source.model];
-                ranges.push((stack, self.range(source, stack, ranges.first())?));
-            }
-            let Some((first, (start, end))) = ranges.first() else { continue };
+            let range = |source: &'a Source| self.range(source, &stacks[&source.model]);
+            let ranges = slice.sources.iter().map(range).collect::<Result<Vec<_>, _>>()?;
+            let Some(first) = ranges.first() else { continue };
             let prefix = *prefix.get_or_insert(first.prefix);
-            for layer in 0..end - start {
-                let names = |(stack, (start, _)): &(&Stack<'a>, (u64, u64))| {
-                    stack.layers[(start + layer) as usize].clone()
-                };
-                let rests: BTreeSet<&str> = ranges.iter().flat_map(names).collect();
-                for rest in rests {
-                    let input = |(stack, (start, _)): &(&Stack<'_>, (u64, u64))| {
-                        format!("{}{}{rest}", stack.prefix, start + layer)
-                    };
-                    add(Wanted {
-                        module,
-                        slice,
-                        t: depth(layer, end - start),
-                        name: format!("{prefix}{}{rest}", height + layer),
-                        inputs: ranges.iter().map(input).collect(),
-                    })?;
-                }
+            let count = first.layers.len();
+            if height + count > MAX_LAYERS {
+                return Err(PlanError::TooManyLayers { place: slice.place.clone() });
             }
-            height += end - start;
-        }
-        let outside = |slice: Option<&'a Slice>, before: bool| {
-            let of = |source: &'a Source| {
-                let stack = &stacks[&source.model];
-                if before { stack.before.clone() } else { stack.after.clone() }
-            };
-            let slice = slice?;
-            let names: BTreeSet<&str> = slice.sources.iter().flat_map(of).collect();
-            Some((slice, names))
-        };
-        let ends = [outside(module.slices.first(), true), outside(module.slices.last(), false)];
-        for (slice, names) in ends.into_iter().flatten() {
-            for name in names {
-                add(Wanted::alike(module, slice, 0.0, name))?;
+            for layer in 0..count {
+                let rests = ranges.iter().flat_map(|range| range.layers[layer].iter());
+                wanted.extend(rests.collect::<BTreeSet<_>>().into_iter().map(|rest| Wanted {
+                    module,
+                    slice,
+                    t: depth(layer as u64, count as u64),
+                    name: format!("{prefix}{}{rest}", height + layer),
+                    inputs: ranges.iter().map(|range| range.name(layer, rest)).collect(),
+                }));
             }
+            height += count;
         }
-        Ok(height)
+        if let (Some(first), Some(last)) = (module.slices.first(), module.slices.last()) {
+            let of = |source: &Source| &stacks[&source.model];
+            let before: BTreeSet<_> = first.sources.iter().flat_map(|s| &of(s).before).collect();
+            let after: BTreeSet<_> = last.sources.iter().flat_map(|s| &of(s).after).collect();
+            let alike = |slice| move |name: &&str| Wanted::alike(module, slice, 0.0, name);
+            wanted.extend(before.into_iter().map(alike(first)));
+            wanted.extend(after.into_iter().map(alike(last)));
+        }
+        Ok((wanted, Some(height)))
     }
 
-    /// The layers of a source: from the first to the one after the last.
-    fn range(
-        &self,
-        source: &Source,
-        stack: &Stack<'_>,
-        first: Option<&(&Stack<'_>, (u64, u64))>,
-    ) -> Result<(u64, u64), PlanError> {
+    /// The layers of a source.
+    fn range<'s>(&self, source: &Source, stack: &'s Stack<'a>) -> Result<Range<'s, 'a>, PlanError> {
         let layers = stack.layers.len() as u64;
         let (start, end) = source.layers.unwrap_or((0, layers));
         if end > layers {
             let (place, model) = (source.place.clone(), source.model.clone());
             return Err(PlanError::LayerRange { place, end, model, layers });
         }
-        match first {
-            Some((_, (begin, stop))) if stop - begin != end - start => {
-                let (place, found) = (source.place.clone(), end - start);
-                Err(PlanError::LayerCounts { place, found, first: stop - begin })
-            }
-            _ => Ok((start, end)),
-        }
+        let (start, end) = (start as usize, end as usize);
+        Ok(Range { prefix: stack.prefix, start, layers: &stack.layers[start..end] })
     }
 
     fn stack(&self, module: &'a Module, source: &Source) -> Result<Stack<'a>, PlanError> {

@@ -26,6 +26,7 @@ const TOP: &[&str] = &[
 
 const NOT_AT_TOP: &[Unsupported] = &[
     ("tokenizer", "vocabularies are not merged; `tokenizer_source: base` copies the base's files"),
+    ("input_model_parameters", "give parameters of a model where the model is listed"),
     ("chat_template", "files next to the weights are copied as they are"),
 ];
 
@@ -81,7 +82,7 @@ impl Recipe {
             as_base: false,
             tokenizer_source_base,
         }
-        .checked(top.get("models").is_some())
+        .checked()
     }
 }
 
@@ -119,7 +120,7 @@ fn read_modules(
 
 /// A list of models as one slice.
 fn listed(field: &Field<'_>, method: &'static MethodInfo) -> Result<Slice, RecipeError> {
-    let sources = sources(field, &["model", "parameters"], method)?;
+    let sources = sources(field, Form::Whole, method)?;
     Ok(Slice { place: field.place(), parameters: Parameters::new(), sources })
 }
 
@@ -127,27 +128,37 @@ fn sliced(field: &Field<'_>, method: &'static MethodInfo) -> Result<Vec<Slice>, 
     let slice = |field: Field<'_>| {
         let entries = field.entries(&["sources", "parameters"], &[])?;
         let parameters = parameters(&entries, method, Scope::All)?;
-        let known = &["model", "layer_range", "parameters"];
-        let sources = sources(entries.need("sources")?, known, method)?;
+        let sources = sources(entries.need("sources")?, Form::Stacked, method)?;
         Ok(Slice { place: field.place(), parameters, sources })
     };
     field.items()?.into_iter().map(slice).collect()
 }
 
+/// The sources of a slice; where slices are stacked, all of them with as many layers.
 fn sources(
     field: &Field<'_>,
-    known: &[&'static str],
+    form: Form,
     method: &'static MethodInfo,
 ) -> Result<Vec<Source>, RecipeError> {
+    let known: &[&str] = match form {
+        Form::Whole => &["model", "parameters"],
+        Form::Stacked => &["model", "layer_range", "parameters"],
+    };
+    let mut first = None;
     let source = |field: Field<'_>| {
         let entries = field.entries(known, &[])?;
-        let model = entries.need("model")?;
-        Ok(Source {
-            place: model.place(),
-            model: read_model(model)?,
-            layers: entries.get("layer_range").map(range).transpose()?,
-            parameters: parameters(&entries, method, Scope::Model)?,
-        })
+        let model = read_model(entries.need("model")?)?;
+        let layers = match form {
+            Form::Whole => None,
+            Form::Stacked => Some(range(entries.need("layer_range")?)?),
+        };
+        let found = layers.map_or(0, |(start, end)| end - start);
+        let first = *first.get_or_insert(found);
+        if found != first {
+            return Err(RecipeError::LayerCounts { place: field.place(), found, first });
+        }
+        let parameters = parameters(&entries, method, Scope::Model)?;
+        Ok(Source { place: field.place(), model, layers, parameters })
     };
     field.items()?.into_iter().map(source).collect()
 }

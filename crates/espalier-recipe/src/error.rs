@@ -154,8 +154,21 @@ pub enum RecipeError {
         /// How many there are.
         found: usize,
     },
+    /// Sources of one slice have different numbers of layers.
+    #[error(
+        "{place} takes {found} of its model's layers, and the first source of the slice takes \
+         {first}"
+    )]
+    LayerCounts {
+        /// The source that differs.
+        place: RecipePlace,
+        /// Its number of layers.
+        found: u64,
+        /// That of the first source.
+        first: u64,
+    },
     /// There are weights, but not one for each model.
-    #[error("there are {weights} weights for {models} models")]
+    #[error("there have to be as many weights as models, {models}, and not {weights}")]
     Weights {
         /// The number of weights.
         weights: usize,
@@ -193,6 +206,7 @@ impl RecipeError {
             Self::BaseNotInSlice { .. } => "recipe-base-not-in-slice",
             Self::Twice { .. } => "recipe-model-twice",
             Self::Inputs { .. } => "recipe-inputs",
+            Self::LayerCounts { .. } => "recipe-layer-counts",
             Self::Weights { .. } => "recipe-weights",
         }
     }

@@ -52,8 +52,8 @@ impl<'a> Field<'a> {
         RecipeError::Value { place: self.place(), value: clip(value), wanted: wanted.into() }
     }
 
-    pub(crate) fn is_scalar(&self) -> bool {
-        matches!(self.node.content, Content::Scalar(..)) && !self.node.is_null()
+    pub(crate) fn is_list(&self) -> bool {
+        matches!(self.node.content, Content::List(_))
     }
 
     pub(crate) fn is_map(&self) -> bool {

@@ -6,8 +6,8 @@
 //! ([`WORDS`]). So `model.layers.3.mlp.experts.5.up.weight` belongs to layer 3 of `model.layers`.
 //!
 //! A tensor without a layer stands *before* the layers if it is an embedding, that is if a segment
-//! of its name has `embed` in it or is a word for embeddings ([`EMBEDDINGS`]); all others, norms and
-//! heads, stand *after* them.
+//! of its name has `embed` in it or is a word for embeddings ([`EMBEDDINGS`]); all others, norms
+//! and heads, stand *after* them.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,24 +1,24 @@
 //! Merge recipes: from text, or flags, to one checked step for each tensor.
 //!
-//! A [`Recipe`] is what the YAML of model mergers says, or a command line. With the names, types and
-//! shapes of its models' tensors it becomes a [`Plan`]: for each tensor of the output, the method,
-//! the inputs in their order, and every parameter. All that can be wrong is found on the way, before
-//! any data is read, and says where in the recipe or in which tensor of which model.
+//! A [`Recipe`] is what the YAML of model mergers says, or a command line. With the names, types
+//! and shapes of its models' tensors it becomes a [`Plan`]: for each tensor of the output, the
+//! method, the inputs in their order, and every parameter. All that can be wrong is found on the
+//! way, before any data is read, and says where in the recipe or in which tensor of which model.
 //!
 //! Pure: no files and no numbers of tensors. Text is bounded ([`MAX_TEXT`], [`MAX_DEPTH`],
-//! [`MAX_NODES`]) and may come from strangers.
+//! [`MAX_NODES`]), and so is what slices pile up ([`MAX_LAYERS`]); it may come from strangers.
 //!
 //! # Parameters
 //!
-//! A value is a scalar; a list of numbers, which stand at equal distances from the first layer of
-//! the slice to the last, with straight lines between them; or a list of `{filter, value}`, of
-//! which the first holds whose filter stands in the tensor's name (`*` and none hold always). A
-//! slice of one layer is at the end of such a list of numbers. Tensors of no layer are at its
-//! beginning: embeddings at that of the first slice, norms and heads at that of the last.
+//! A value is a scalar; a list, whose values stand at equal distances from the first layer of the
+//! slice to the last, with straight lines between numbers and steps between truth values; or a list
+//! of `{filter, value}`, of which the first holds whose filter stands in the tensor's name (`*` and
+//! none hold always). A slice of one layer is at the end of a list of values. Tensors of no layer
+//! are at its beginning: embeddings with the first slice, norms and heads with the last.
 //!
-//! Parameters of one model are looked up at the source, the slice, the module and the top, and their
-//! filters see the input's name; those of all models are looked up from the slice on, and see the
-//! output's name. The registry ([`espalier_resolve::methods`]) says which are which.
+//! Parameters of one model are looked up at the source, the slice, the module and the top, and
+//! their filters see the input's name; those of all models are looked up from the slice on, and see
+//! the output's name. The registry ([`espalier_resolve::methods`]) says which are which.
 //!
 //! # Layers
 //!
@@ -27,8 +27,8 @@
 //! if the word before it is one for layers. What has `embed` in its name, or is called `wte` or
 //! `wpe`, stands before the layers; all else that is in no layer stands after them.
 //!
-//! A module of the name `default`, and a module that is alone, has all tensors; of several modules
-//! a tensor belongs to the one whose name is the longest beginning of its own.
+//! A tensor belongs to the module whose name is the longest beginning of its own, or else to the
+//! module `default`, which is the only one if a recipe does not name modules.
 
 mod build;
 mod config;
@@ -43,7 +43,7 @@ mod recipe;
 mod words;
 mod yaml;
 
-pub use build::Missing;
+pub use build::{MAX_LAYERS, Missing};
 pub use error::{RecipeError, RecipePlace};
 pub use plan::{
     InputPlan, MergePlan as Plan, MergeStep, ModelRef, TensorPlan, TensorRef, TensorStep as Step,

@@ -85,37 +85,37 @@ impl Builder<'_> {
             }
             if is_head(name) {
                 let model = self.index[&source.model];
-                found.extend(self.tokens(model).map(|tensor| Found {
-                    source,
-                    model,
-                    tensor,
-                    name,
-                }));
-                continue;
-            }
-            match self.missing {
-                Missing::Intersection => return Ok(None),
-                Missing::Base => {
-                    let is_base = |(source, _): &(&Source, &String)| {
-                        self.recipe.base.as_ref() == Some(&source.model)
-                    };
-                    if let Some(stand_in) = names().find(is_base).and_then(own) {
-                        found.push(Found { source, name, ..stand_in });
-                        continue;
-                    }
+                let tied = self.tokens(model).map(|tensor| Found { source, model, tensor, name });
+                let needed = self.is_base(source) && self.recipe.method.base == Base::Required;
+                if tied.is_some() || !needed {
+                    found.extend(tied);
+                    continue;
                 }
-                Missing::Error => {}
             }
-            let (tensor, model) = (name.clone(), source.model.clone());
-            let other = names().find_map(own).map_or(&source.model, |found| &found.source.model);
-            return Err(PlanError::Missing { tensor, model, other: other.clone() });
+            if self.missing == Missing::Intersection {
+                return Ok(None);
+            }
+            let of_base = || names().find(|(source, _)| self.is_base(source)).and_then(own);
+            let stands_in = (self.missing == Missing::Base).then(of_base).flatten();
+            let Some(stands_in) = stands_in else {
+                let (tensor, model) = (name.clone(), source.model.clone());
+                let other = names().find_map(own).map_or(source, |found| found.source);
+                return Err(PlanError::Missing { tensor, model, other: other.model.clone() });
+            };
+            found.push(Found { source, name, ..stands_in });
         }
         Ok(Some(found))
     }
 
-    /// The embedding of tokens of a model.
+    fn is_base(&self, source: &Source) -> bool {
+        self.recipe.base.as_ref() == Some(&source.model)
+    }
+
+    /// The embedding of tokens of a model, if it has exactly one.
     fn tokens(&self, model: usize) -> Option<&TensorShape> {
-        self.tensors[model].values().copied().find(|tensor| is_of_tokens(&tensor.name))
+        let mut found = self.tensors[model].values().filter(|tensor| is_of_tokens(&tensor.name));
+        let first = found.next().copied();
+        first.filter(|_| found.next().is_none())
     }
 
     /// Refuses inputs of different shapes, and integers next to something else.
@@ -125,12 +125,12 @@ impl Builder<'_> {
             let models = || Box::new([&a, &b].map(|found| self.models[found.model].clone()));
             let (mine, theirs) = (a.tensor, b.tensor);
             if mine.shape != theirs.shape {
-                let tail = |tensor: &'_ TensorShape| tensor.shape.get(1..).map(<[u64]>::to_vec);
+                let of_tokens = is_head(name) || is_of_tokens(name);
                 return Err(PlanError::Shape {
                     tensor: name.to_owned(),
                     models: models(),
                     shapes: Box::new([mine.shape.clone(), theirs.shape.clone()]),
-                    vocabulary: (is_head(name) || is_of_tokens(name)) && tail(mine) == tail(theirs),
+                    vocabulary: of_tokens && mine.shape.get(1..) == theirs.shape.get(1..),
                 });
             }
             let floats = mine.dtype.is_float() && theirs.dtype.is_float();
@@ -147,7 +147,7 @@ impl Builder<'_> {
         let method = recipe.method;
         let types = found.iter().map(|found| found.tensor.dtype);
         let promoted = types.reduce(promote).unwrap_or(Dtype::F32);
-        let is_base = |found: &Found<'_>| recipe.base.as_ref() == Some(&found.source.model);
+        let is_base = |found: &Found<'_>| self.is_base(found.source);
         let of_base = found.iter().copied().find(is_base);
         let as_base = of_base.filter(|_| recipe.as_base).map(|base| base.tensor.dtype);
         let work = match recipe.dtype {
@@ -209,9 +209,7 @@ impl Builder<'_> {
         let given = look_up(&levels, method.per_input, input.name, *t);
         let model = || input.source.model.clone();
         let refused = |error| match error {
-            StrategyError::Missing { parameter, .. }
-                if self.recipe.base.as_ref() == Some(&input.source.model) =>
-            {
+            StrategyError::Missing { parameter, .. } if self.is_base(input.source) => {
                 PlanError::BaseAsInput { method: method.name, base: model(), parameter }
             }
             error => PlanError::Input {
@@ -232,13 +230,11 @@ fn sufficient<'f>(
     base: Option<Found<'f>>,
     inputs: Vec<Found<'f>>,
 ) -> Result<(&'static MethodInfo, Option<Found<'f>>, Vec<Found<'f>>), usize> {
-    let needs_base = method.base == Base::Required;
-    let enough = (method.inputs.0..=method.inputs.1).contains(&inputs.len());
-    if enough && (base.is_some() || !needs_base) {
+    if (method.inputs.0..=method.inputs.1).contains(&inputs.len()) {
         return Ok((method, base, inputs));
     }
     let lone = match inputs[..] {
-        [lone] if !needs_base => Some(lone),
+        [lone] if method.base != Base::Required => Some(lone),
         _ => base,
     };
     match (lone, find_method("passthrough")) {

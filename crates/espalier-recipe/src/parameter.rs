@@ -27,6 +27,8 @@ enum Value {
     Scalar(String),
     /// Values at equal distances from the first layer to the last, and lines between them.
     Gradient(Vec<f64>),
+    /// The same with words: each holds until the place of the next.
+    Steps(Vec<String>),
 }
 
 /// Parameters by name.
@@ -57,18 +59,21 @@ impl Parameter {
         };
         self.0.iter().find(holds).map(|case| match &case.value {
             Value::Scalar(text) => text.clone(),
-            Value::Gradient(values) => interpolate(values, t).to_string(),
+            Value::Gradient(values) => {
+                let (left, part) = place(values, t);
+                let right = (left + 1).min(values.len() - 1);
+                ((1.0 - part) * values[left] + part * values[right]).to_string()
+            }
+            Value::Steps(words) => words[place(words, t).0].clone(),
         })
     }
 }
 
-fn interpolate(values: &[f64], t: f64) -> f64 {
-    let last = values.len() - 1;
-    let at = t * last as f64;
-    let left = (at as usize).min(last);
-    let right = (left + 1).min(last);
-    let part = at - left as f64;
-    (1.0 - part) * values[left] + part * values[right]
+/// The value at or before `t`, and how far `t` is from it to the next one.
+fn place<T>(values: &[T], t: f64) -> (usize, f64) {
+    let at = t * (values.len() - 1) as f64;
+    let left = (at as usize).min(values.len() - 1);
+    (left, at - left as f64)
 }
 
 /// What the first of `levels` that has a value says.
@@ -152,20 +157,21 @@ fn find(
 }
 
 fn read_cases(field: &Field<'_>, info: &ParameterInfo) -> Result<Parameter, RecipeError> {
-    if field.is_scalar() {
-        return Ok(Parameter(vec![Case { filter: None, value: read_value(field, info)? }]));
+    if field.is_map() {
+        return Ok(Parameter(vec![read_case(field, info)?]));
     }
-    let items = field.items().map_err(|_| field.is_not("a scalar or a list"))?;
+    let items = if field.is_list() { field.items()? } else { Vec::new() };
     if !items.iter().any(Field::is_map) {
         return Ok(Parameter(vec![Case { filter: None, value: read_value(field, info)? }]));
     }
-    let case = |item: &Field<'_>| {
-        let entries = item.entries(&["filter", "value"], &[])?;
-        let filter = entries.get("filter").map(Field::text).transpose()?;
-        let filter = filter.filter(|filter| *filter != "*").map(ToOwned::to_owned);
-        Ok(Case { filter, value: read_value(entries.need("value")?, info)? })
-    };
-    items.iter().map(case).collect::<Result<_, _>>().map(Parameter)
+    items.iter().map(|item| read_case(item, info)).collect::<Result<_, _>>().map(Parameter)
+}
+
+fn read_case(field: &Field<'_>, info: &ParameterInfo) -> Result<Case, RecipeError> {
+    let entries = field.entries(&["filter", "value"], &[])?;
+    let filter = entries.get("filter").map(Field::text).transpose()?;
+    let filter = filter.filter(|filter| *filter != "*").map(ToOwned::to_owned);
+    Ok(Case { filter, value: read_value(entries.need("value")?, info)? })
 }
 
 fn read_value(field: &Field<'_>, info: &ParameterInfo) -> Result<Value, RecipeError> {
@@ -173,11 +179,15 @@ fn read_value(field: &Field<'_>, info: &ParameterInfo) -> Result<Value, RecipeEr
         let text = field.text()?;
         canonical(info.range, text).ok_or_else(|| field.wants(text, wanted(info.range)))
     };
-    if field.is_scalar() {
+    if !field.is_list() {
         return one(field).map(Value::Scalar);
     }
-    if !matches!(info.range, ParameterRange::Number { .. }) {
-        return Err(field.is_not("a scalar"));
+    match info.range {
+        ParameterRange::Number { .. } => {}
+        ParameterRange::Choice(_) => {
+            return field.items()?.iter().map(one).collect::<Result<_, _>>().map(Value::Steps);
+        }
+        _ => return Err(field.is_not("a scalar")),
     }
     let number = |field: &Field<'_>| {
         let text = one(field)?;
@@ -205,5 +215,43 @@ fn wanted(range: ParameterRange) -> String {
             "a number".to_owned()
         }
         range => range.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn case(filter: Option<&str>, value: Value) -> Case {
+        Case { filter: filter.map(ToOwned::to_owned), value }
+    }
+
+    #[test]
+    fn gradients_are_straight_between_their_values() {
+        let gradient = Parameter(vec![case(None, Value::Gradient(vec![0.1, 0.7, 0.3]))]);
+        let at = |t: f64| gradient.value("w", t).expect("a value");
+        assert_eq!([at(0.0), at(0.5), at(1.0)], ["0.1", "0.7", "0.3"]);
+        // The form that others compute, to the last bit.
+        assert_eq!(at(1.0 / 3.0), ((1.0 - 2.0 / 3.0) * 0.1 + 2.0 / 3.0 * 0.7).to_string());
+        let lone = Parameter(vec![case(None, Value::Gradient(vec![5.0]))]);
+        assert_eq!(lone.value("w", 0.4).as_deref(), Some("5"));
+    }
+
+    #[test]
+    fn steps_hold_until_the_next_one() {
+        let words = ["true", "false"].map(ToOwned::to_owned).to_vec();
+        let steps = Parameter(vec![case(None, Value::Steps(words))]);
+        let at = |t: f64| steps.value("w", t).expect("a value");
+        assert_eq!([at(0.0), at(0.99), at(1.0)], ["true", "true", "false"]);
+    }
+
+    #[test]
+    fn filters_are_parts_of_names_as_they_are_written() {
+        let one = |text: &str| Value::Scalar(text.to_owned());
+        let some = Parameter(vec![case(Some("mlp"), one("1")), case(Some("up"), one("2"))]);
+        let of = |name: &str| some.value(name, 0.0);
+        assert_eq!(of("h.0.mlp.up").as_deref(), Some("1"));
+        assert_eq!(of("h.0.up").as_deref(), Some("2"));
+        assert_eq!((of("h.0.MLP"), of("h.0.u.p")), (None, None));
     }
 }

@@ -4,7 +4,7 @@ use espalier_blame::Blame;
 use espalier_resolve::StrategyError;
 use espalier_tensor::Dtype;
 
-use crate::{ModelRef, RecipePlace, error::of_inputs};
+use crate::{MAX_LAYERS, ModelRef, RecipePlace, error::of_inputs};
 
 /// A recipe does not fit its models. No data is read yet.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,7 +50,10 @@ pub enum PlanError {
         vocabulary: bool,
     },
     /// Two models hold numbers of different kinds in a tensor that is not merged as floats.
-    #[error("tensor `{tensor}` is {} in {} and {} in {}", .dtypes[0], .models[0], .dtypes[1], .models[1])]
+    #[error(
+        "tensor `{tensor}` is {} in {} and {} in {}", .dtypes[0], .models[0], .dtypes[1],
+        .models[1]
+    )]
     Dtype {
         /// The tensor of the output.
         tensor: String,
@@ -60,7 +63,7 @@ pub enum PlanError {
         dtypes: [Dtype; 2],
     },
     /// A slice reaches past the last layer.
-    #[error("{place} ends at layer {end}, and {model} has {layers} layers")]
+    #[error("{place} ends at layer {end}, and the layers of {model} end at {layers}")]
     LayerRange {
         /// The range.
         place: RecipePlace,
@@ -71,15 +74,11 @@ pub enum PlanError {
         /// How many layers it has.
         layers: u64,
     },
-    /// Sources of one slice have different numbers of layers.
-    #[error("{place}: it has {found} layers, and the first source of its slice has {first}")]
-    LayerCounts {
-        /// The source that differs.
+    /// Slices pile up more layers than any model has.
+    #[error("{place} would make a model of more than {MAX_LAYERS} layers")]
+    TooManyLayers {
+        /// The slice.
         place: RecipePlace,
-        /// Its number of layers.
-        found: u64,
-        /// That of the first source.
-        first: u64,
     },
     /// Slices need models with one list of layers, which a module may choose.
     #[error(
@@ -94,7 +93,10 @@ pub enum PlanError {
         lists: Vec<String>,
     },
     /// A tensor belongs to no module of the recipe.
-    #[error("tensor `{tensor}` of {model} belongs to none of the recipe's modules")]
+    #[error(
+        "tensor `{tensor}` of {model} belongs to no module; the name of a module is the beginning \
+         of its tensors' names, or `default` for all others"
+    )]
     Module {
         /// The tensor.
         tensor: String,
@@ -104,7 +106,7 @@ pub enum PlanError {
     /// The base is an input, and was not listed as one.
     #[error(
         "`{method}` takes the base model {base} as an input, for which there is no `{parameter}`; \
-         list it under `models`"
+         list it under `models` with one"
     )]
     BaseAsInput {
         /// The method.
@@ -167,7 +169,7 @@ impl PlanError {
             Self::Shape { .. } => "plan-shape",
             Self::Dtype { .. } => "plan-dtype",
             Self::LayerRange { .. } => "plan-layer-range",
-            Self::LayerCounts { .. } => "plan-layer-counts",
+            Self::TooManyLayers { .. } => "plan-too-many-layers",
             Self::LayerLists { .. } => "plan-layer-lists",
             Self::Module { .. } => "plan-module",
             Self::BaseAsInput { .. } => "plan-base-as-input",

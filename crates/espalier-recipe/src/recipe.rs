@@ -65,7 +65,7 @@ pub(crate) struct Source {
     #[serde(skip)]
     pub(crate) place: RecipePlace,
     pub(crate) model: ModelRef,
-    /// The first of its layers and the one after the last; none for all.
+    /// Where slices are stacked, the first of its layers and the one after the last.
     pub(crate) layers: Option<(u64, u64)>,
     pub(crate) parameters: Parameters,
 }
@@ -130,11 +130,11 @@ impl Recipe {
             as_base: true,
             tokenizer_source_base: false,
         }
-        .checked(true)
+        .checked()
     }
 
-    /// The same recipe in precise arithmetic: f32, or f64 if an input is or `dtype` says so, and one
-    /// rounding at the end.
+    /// The same recipe in precise arithmetic: f32, or f64 if an input is or `dtype` says so, and
+    /// one rounding at the end.
     #[must_use]
     pub fn precise(self) -> Self {
         Self { precise: true, ..self }
@@ -146,8 +146,8 @@ impl Recipe {
         self.method
     }
 
-    /// The models that are read, each once, in the order in which the recipe names them; a base that
-    /// is not among the others comes last.
+    /// The models that are read, each once, in the order in which the recipe names them; a base
+    /// that is not among the others comes last.
     #[must_use]
     pub fn models(&self) -> Vec<ModelRef> {
         let mut seen = BTreeSet::new();
@@ -174,16 +174,15 @@ impl Recipe {
         HASH.hash_of(&(method.name, base, parameters, modules, types)).0
     }
 
-    /// The recipe, if each slice has the inputs that the method needs. With `append`, a base that is
-    /// not listed is the last input.
-    pub(crate) fn checked(mut self, append: bool) -> Result<Self, RecipeError> {
+    /// The recipe, if each slice has the inputs that the method needs.
+    pub(crate) fn checked(mut self) -> Result<Self, RecipeError> {
         let method = self.method;
         if method.base == Base::Required && self.base.is_none() {
             return Err(RecipeError::BaseNeeded { method: method.name });
         }
         for module in &mut self.modules {
             for slice in &mut module.slices {
-                slice.check(method, self.base.as_ref(), append)?;
+                slice.check(module.form, method, self.base.as_ref())?;
             }
         }
         Ok(self)
@@ -198,11 +197,13 @@ impl Module {
 }
 
 impl Slice {
+    /// A base that is not listed is the last input where all tensors are taken as they are. Where
+    /// layers are stacked it has to be listed, or is no input if the method needs none.
     fn check(
         &mut self,
+        form: Form,
         method: &'static MethodInfo,
         base: Option<&ModelRef>,
-        append: bool,
     ) -> Result<(), RecipeError> {
         let mut seen = BTreeSet::new();
         if let Some(again) = self.sources.iter().find(|source| !seen.insert(&source.model)) {
@@ -211,11 +212,16 @@ impl Slice {
         }
         if let Some(base) = base.filter(|base| !seen.contains(base)) {
             let (place, model) = (self.place.clone(), base.clone());
-            if !append {
-                return Err(RecipeError::BaseNotInSlice { place, base: model });
+            match (form, method.base) {
+                (Form::Whole, _) => {
+                    let parameters = Parameters::new();
+                    self.sources.push(Source { place, model, layers: None, parameters });
+                }
+                (Form::Stacked, Base::Input) => {}
+                (Form::Stacked, _) => {
+                    return Err(RecipeError::BaseNotInSlice { place, base: model });
+                }
             }
-            let parameters = Parameters::new();
-            self.sources.push(Source { place, model, layers: None, parameters });
         }
         let apart = base.is_some() && matches!(method.base, Base::Required | Base::Optional);
         let found = self.sources.len() - usize::from(apart);

@@ -20,6 +20,9 @@ pub const MAX_DEPTH: usize = 64;
 /// The largest number of nodes, with aliases replaced.
 pub const MAX_NODES: usize = 100_000;
 
+/// The key by which older YAML puts one mapping into another.
+const MERGE_KEY: &str = "<<";
+
 /// A scalar, a list or a mapping.
 #[derive(Debug)]
 pub(crate) struct Node {
@@ -199,6 +202,9 @@ impl Builder {
                         let key = crate::error::clip(key);
                         return Err(problem(at, format!("the key `{key}` stands here again")));
                     }
+                    if key == MERGE_KEY {
+                        return Err(problem(at, "merge keys are not supported; write the entries"));
+                    }
                     open.key = Some((key.clone(), at.line()));
                 }
             },
@@ -263,6 +269,10 @@ mod tests {
             ("a: !x 1\n", "line 1, column 4: there are no tags in recipes"),
             ("a: 1\n---\nb: 1\n", "line 2, column 1: a second document begins here"),
             ("a: &x [*x]\n", "line 1, column 8: an alias stands within its anchor"),
+            (
+                "a: {<<: {b: 1}}\n",
+                "line 1, column 5: merge keys are not supported; write the entries",
+            ),
             ("[a]: 1\n", "line 1, column 1: a key is a list"),
         ] {
             assert_eq!(error(text), wanted, "{text}");
@@ -297,7 +307,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_a_tree_or_an_error(text in "[-\\[\\]{}:,?&*!|>'\"%#a0 \n\t\r]{0,80}|\\PC{0,60}") {
+        fn any_text_is_a_tree_or_an_error(
+            text in "[-\\[\\]{}:,?&*!|>'\"%#a0 \n\t\r]{0,80}|\\PC{0,60}",
+        ) {
             let _ = parse(&text);
         }
     }

@@ -1,7 +1,8 @@
-//! Files: models and networks.
+//! Files: models, networks and recipes.
 
-use crate::within;
-use espalier_tensor::{open_safetensors, write_safetensors};
+use crate::{within, within_and};
+use espalier_recipe::{MAX_NODES, Missing, Recipe};
+use espalier_tensor::{Dtype, TensorShape, open_safetensors, write_safetensors};
 use espalier_topology::read_edge_list;
 use std::fs;
 use std::path::PathBuf;
@@ -47,5 +48,26 @@ pub(crate) fn edge_lists(bytes: &[u8]) {
         assert!(edges.iter().all(|(a, b)| a < b && *b < 64));
         let text: String = edges.iter().map(|(a, b)| format!("{a} {b}\n")).collect();
         assert_eq!(read_edge_list(text.as_bytes(), 64).expect("written"), edges);
+    }
+}
+
+/// For tokens, nodes and what a recipe makes of them: a byte may be an empty item of a list.
+const OF_YAML: usize = 512;
+
+pub(crate) fn recipes(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    // What an alias stands for is as long as it likes, up to a limit.
+    let aliases = |_: &_| if text.contains('*') { MAX_NODES } else { 0 };
+    let Ok(recipe) = within_and(OF_YAML, bytes, aliases, || Recipe::from_yaml(text)) else {
+        return;
+    };
+    let tensor = |name: String| TensorShape { name, dtype: Dtype::Bf16, shape: vec![2] };
+    let layers = (0..3).map(|i| format!("layers.{i}.w"));
+    let outside = ["embed_tokens.weight", "norm.weight", "lm_head.weight"].map(String::from);
+    let tensors: Vec<_> = layers.chain(outside).map(tensor).collect();
+    let models = vec![tensors; recipe.models().len()];
+    if let Ok(plan) = recipe.plan(&models, Missing::Error) {
+        assert!(plan.tensors.is_sorted_by(|a, b| a.name < b.name), "ascending, each once");
+        assert_eq!(recipe.plan(&models, Missing::Intersection).expect("the same"), plan);
     }
 }

@@ -109,6 +109,12 @@ pub const TARGETS: &[Target] = &[
         check: files::edge_lists,
         seeds: samples::edge_lists,
     },
+    Target {
+        name: "recipes",
+        about: "merge recipes in YAML, and plans by those that are valid",
+        check: files::recipes,
+        seeds: samples::recipes,
+    },
     #[cfg(feature = "simulator")]
     Target {
         name: "traces",

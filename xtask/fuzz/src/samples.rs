@@ -276,3 +276,38 @@ pub(crate) fn edge_lists() -> Samples {
     ];
     texts.iter().map(|text| text.as_bytes().to_vec()).collect()
 }
+
+pub(crate) fn recipes() -> Samples {
+    let texts = [
+        r#"
+merge_method: linear
+models:
+  - {model: a, parameters: {weight: [0, 1e-1, .5]}}
+  - model: b+adapter
+    parameters:
+      weight:
+        - {filter: norm, value: 2}
+        - value: "3"
+parameters: {normalize: "false"}
+dtype: bfloat16
+out_dtype: float32
+"#,
+        r"
+merge_method: ties
+base_model: &base x
+slices:
+  - sources: &sources
+      - {model: *base, layer_range: [0, 2]}
+      - {model: {model: {path: a}, lora: l}, layer_range: [1, 3], parameters: {density: 0.5}}
+  - sources: *sources
+    parameters: {lambda: [{filter: '*', value: 0.3}]}
+parameters: {weight: 1, int8_mask: true}
+tokenizer_source: base
+",
+        "{merge_method: slerp, base_model: a, modules: {default: {models: [{model: b}], \
+         parameters: {t: [{filter: layers, value: [0, 1]}, {value: 0.5}]}}}}",
+        "a: &a [x]\nb: &b [*a, *a]\nc: [*b, *b]\n",
+        "? [a]\n: !t |\n  text\n...\n---\n",
+    ];
+    texts.iter().map(|text| text.as_bytes().to_vec()).collect()
+}
