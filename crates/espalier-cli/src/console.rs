@@ -129,6 +129,10 @@ impl Bytes {
     pub(crate) fn at(&self, bytes: u64) {
         self.0.bar.set_position(bytes);
     }
+
+    pub(crate) fn seconds(&self) -> f64 {
+        self.0.bar.elapsed().as_secs_f64()
+    }
 }
 
 /// Progress of a swarm: the number of seeds done and the time taken.

@@ -6,13 +6,12 @@ use crate::console::{self, Bytes};
 use crate::escape::line;
 use anyhow::anyhow;
 use espalier::file::{self, count};
-use espalier::merge::{Destination, Difference, Merge, MergeError, OpenModel};
+use espalier::merge::{Merge, MergeError, MergeTarget, OpenModel, TensorDifference};
 use espalier::recipe::{Missing, ModelRef, Plan, Recipe, Step};
 use espalier::tensor::open_safetensors;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 /// Most bytes of a recipe's text that are read: the recipe has a limit of its own, which says more.
 const MAX_RECIPE: u64 = 16 << 20;
@@ -38,20 +37,20 @@ pub(crate) fn run(args: &MergeArgs, quiet: bool) -> Result<(), Failure> {
     let output = output.ok_or_else(|| {
         Failure::usage("-o: where to write is missing: a folder, or a .safetensors file".into())
     })?;
-    let destination = Destination {
+    let target = MergeTarget {
         force: args.force,
         shard_size: args.shard_size,
         metadata: metadata(&recipe),
-        ..Destination::new(&output)
+        ..MergeTarget::new(&output)
     };
-    let start = Instant::now();
     let volume = merge.volume();
     let bar = Bytes::new(quiet, volume.written);
     let progress = |done: u64| {
         bar.at(done);
         ControlFlow::Continue(())
     };
-    merge.with_progress(&progress).write(&destination).map_err(|error| failed(error, &output))?;
+    merge.with_progress(&progress).write(&target).map_err(|error| failed(error, &output))?;
+    let seconds = bar.seconds();
     drop(bar);
     if args.json {
         return console::print_json(&done_json(&recipe, &plan, &output, volume.written));
@@ -59,7 +58,6 @@ pub(crate) fn run(args: &MergeArgs, quiet: bool) -> Result<(), Failure> {
     if quiet {
         return Ok(());
     }
-    let seconds = start.elapsed().as_secs_f64();
     let mut text = format!(
         "{} by {}: {} of {} written to {} in {seconds:.1} s\n",
         count(plan.models.len(), "model"),
@@ -94,10 +92,10 @@ pub(crate) fn verify(model: &Path, recipe: &Path, seed: u64, quiet: bool) -> Res
     let mut text = "FAIL: the recipe gives another model\n".to_owned();
     for difference in &found {
         let said = match difference {
-            Difference::Missing(name) => format!("{name}: missing"),
-            Difference::Extra(name) => format!("{name}: not in the recipe"),
-            Difference::Layout(name) => format!("{name}: another element type or shape"),
-            Difference::Values(name) => format!("{name}: other values"),
+            TensorDifference::Missing(name) => format!("{name}: missing"),
+            TensorDifference::Extra(name) => format!("{name}: not in the recipe"),
+            TensorDifference::Layout(name) => format!("{name}: another element type or shape"),
+            TensorDifference::Values(name) => format!("{name}: other values"),
             other => format!("{other:?}"),
         };
         text += &format!("  {}\n", line(&said));

@@ -1,11 +1,11 @@
 //! Low-rank adapters: W + (α / r) B A, for each matrix that an adapter has (Hu et al., LoRA, ICLR
 //! 2022, arXiv 2106.09685).
 //!
-//! The layout is that of PEFT: `adapter_config.json` and `adapter_model.safetensors` in a folder. With
-//! `use_rslora` the factor is α / √r (Kalajdzievski 2023, arXiv 2312.03732); `rank_pattern` and
-//! `alpha_pattern` replace r and α for the modules whose names end with one of their keys. Sums are in
-//! f32, over the rank in order, and are rounded once to the type of W, so that a model with an
-//! adapter is the model that merging the adapter into its file would give.
+//! The layout is that of PEFT: `adapter_config.json` and `adapter_model.safetensors` in a folder.
+//! With `use_rslora` the factor is α / √r (Kalajdzievski 2023, arXiv 2312.03732); `rank_pattern`
+//! and `alpha_pattern` replace r and α for the modules whose names end with one of their keys. Sums
+//! are in f32, over the rank in order, and are rounded once to the type of W, so that a model with
+//! an adapter is the model that merging the adapter into its file would give.
 
 use std::{collections::BTreeMap, path::Path};
 

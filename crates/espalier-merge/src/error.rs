@@ -96,7 +96,7 @@ impl MergeError {
             Self::Io { .. } => "merge-io",
             Self::Exists { .. } => "merge-exists",
             Self::Busy { .. } => "merge-busy",
-            Self::Integers { .. } => "merge-integers",
+            Self::Integers { .. } => "merge-integers-differ",
             Self::Changed { .. } => "merge-changed",
             Self::Adapter { .. } => "merge-adapter",
             Self::Stopped => "merge-stopped",

@@ -16,7 +16,7 @@ use espalier_identity::Digest;
 use espalier_tensor::{Dtype, TensorShape};
 use serde::{Deserialize, Serialize};
 
-use crate::{Destination, Merge, MergeError};
+use crate::{Merge, MergeError, MergeTarget};
 
 const LIST: &str = ".finished.json";
 const LOCK: &str = ".lock";
@@ -31,12 +31,12 @@ struct Finished {
     shards: BTreeMap<String, String>,
 }
 
-pub(crate) fn write(merge: &Merge<'_>, destination: &Destination) -> Result<(), MergeError> {
-    let path = &destination.path;
-    if !destination.force && !is_free(path)? {
+pub(crate) fn write(merge: &Merge<'_>, target: &MergeTarget) -> Result<(), MergeError> {
+    let path = &target.path;
+    if !target.force && !is_free(path)? {
         return Err(MergeError::Exists { path: path.clone() });
     }
-    let growing = destination.growing();
+    let growing = target.growing();
     fs::create_dir_all(&growing).map_err(MergeError::io("create", &growing))?;
     let lock = growing.join(LOCK);
     let held = File::create(&lock).map_err(MergeError::io("create", &lock))?;
@@ -46,9 +46,9 @@ pub(crate) fn write(merge: &Merge<'_>, destination: &Destination) -> Result<(), 
         Err(TryLockError::Error(source)) => return Err(MergeError::io("lock", &lock)(source)),
     }
     let shapes = merge.shapes();
-    let shards = shards(&shapes, destination.shard_size);
-    let mut finished = begin(merge, destination, &growing, &shards)?;
-    let within = Destination { force: true, ..destination.clone() };
+    let shards = shards(&shapes, target.shard_size);
+    let mut finished = begin(merge, target, &growing, &shards)?;
+    let within = MergeTarget { force: true, ..target.clone() };
     let done = AtomicU64::new(0);
     for (name, tensors) in &shards {
         let file = growing.join(name);
@@ -78,7 +78,7 @@ pub(crate) fn write(merge: &Merge<'_>, destination: &Destination) -> Result<(), 
             _ => {}
         }
     }
-    name_it(&growing, path, destination.force)
+    name_it(&growing, path, target.force)
 }
 
 /// Whether nothing is there, or an empty folder.
@@ -94,11 +94,11 @@ fn is_free(path: &Path) -> Result<bool, MergeError> {
 /// What is finished of this merge; everything else in the folder is removed.
 fn begin(
     merge: &Merge<'_>,
-    destination: &Destination,
+    target: &MergeTarget,
     growing: &Path,
     shards: &[(String, Vec<usize>)],
 ) -> Result<Finished, MergeError> {
-    let this = fingerprint(merge, destination);
+    let this = fingerprint(merge, target);
     let known = espalier_file::read_text(growing.join(LIST), 1 << 24).ok();
     let known: Option<Finished> = known.and_then(|text| serde_json::from_str(&text).ok());
     let mut finished = known.filter(|known| known.merge == this).unwrap_or_default();
@@ -127,7 +127,7 @@ fn begin(
 }
 
 /// A digest of all that decides the bytes of the shards.
-fn fingerprint(merge: &Merge<'_>, destination: &Destination) -> String {
+fn fingerprint(merge: &Merge<'_>, target: &MergeTarget) -> String {
     let mut hasher = espalier_tensor::ContentHasher::new();
     hasher.update(env!("CARGO_PKG_VERSION").as_bytes());
     hasher.update(format!("{:?}", merge.plan).as_bytes());
@@ -135,7 +135,7 @@ fn fingerprint(merge: &Merge<'_>, destination: &Destination) -> String {
     for model in merge.models {
         hasher.update(format!("{:?}", model.stamps()).as_bytes());
     }
-    hasher.update(format!("{} {:?}", destination.shard_size, destination.metadata).as_bytes());
+    hasher.update(format!("{} {:?}", target.shard_size, target.metadata).as_bytes());
     hasher.finish().to_string()
 }
 
@@ -231,15 +231,15 @@ fn copy_others(from: &Path, to: &Path, depth: usize) -> Result<(), MergeError> {
         if text.starts_with('.') || tensors || text.ends_with(".index.json") {
             continue;
         }
-        let target = to.join(name);
+        let copy = to.join(name);
         if path.is_dir() {
             if depth < DEPTH && has_others(&path, depth + 1) {
-                fs::create_dir_all(&target).map_err(MergeError::io("create", &target))?;
-                copy_others(&path, &target, depth + 1)?;
+                fs::create_dir_all(&copy).map_err(MergeError::io("create", &copy))?;
+                copy_others(&path, &copy, depth + 1)?;
             }
         } else if path.is_file() {
             let bytes = fs::read(&path).map_err(MergeError::io("read", &path))?;
-            fs::write(&target, bytes).map_err(MergeError::io("write", target))?;
+            fs::write(&copy, bytes).map_err(MergeError::io("write", copy))?;
         }
     }
     Ok(())

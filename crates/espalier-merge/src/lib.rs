@@ -5,7 +5,7 @@
 //! several shards that was interrupted goes on where it stopped.
 //!
 //! ```
-//! use espalier_merge::{Destination, Merge, OpenModel};
+//! use espalier_merge::{MergeTarget, Merge, OpenModel};
 //! use espalier_recipe::{
 //!     InputPlan, MergeStep, ModelRef, Plan, Step, TensorPlan, TensorRef,
 //! };
@@ -43,7 +43,7 @@
 //! };
 //! let models = plan.models.iter().map(OpenModel::open).collect::<Result<Vec<_>, _>>()?;
 //! let merge = Merge::new(&plan, &models);
-//! merge.write(&Destination::new(path("merged.safetensors")))?;
+//! merge.write(&MergeTarget::new(path("merged.safetensors")))?;
 //!
 //! let merged = open_safetensors(path("merged.safetensors"))?.into_model()?;
 //! assert_eq!(merged.values_f32("w"), Some(vec![2.0, 4.0]));
@@ -51,17 +51,17 @@
 //! ```
 
 mod adapter;
-mod destination;
 mod error;
 mod folder;
 mod merge;
 mod models;
+mod target;
 mod verify;
 
 pub use crate::{
-    destination::Destination,
     error::MergeError,
     merge::{Merge, Volume},
     models::OpenModel,
-    verify::Difference,
+    target::MergeTarget,
+    verify::TensorDifference,
 };

@@ -10,10 +10,10 @@ use core::ops::ControlFlow;
 
 use espalier_identity::Digest;
 use espalier_recipe::{MergeStep, Plan, Step, TensorPlan, TensorRef};
-use espalier_resolve::methods::{Job, MethodError, Row, Sink, Source, find_method};
+use espalier_resolve::methods::{Job, MethodError, Row, RowSource, Sink, find_method};
 use espalier_tensor::{Dtype, SafetensorsWriter, TensorShape};
 
-use crate::{Destination, MergeError, OpenModel, folder, models::source};
+use crate::{MergeError, MergeTarget, OpenModel, folder, models::source};
 
 /// A plan with the models that it reads.
 pub struct Merge<'a> {
@@ -112,16 +112,16 @@ impl<'a> Merge<'a> {
     /// # Errors
     /// [`MergeError`]; then nothing that looks finished is left, and what was there before is as
     /// it was.
-    pub fn write(&self, destination: &Destination) -> Result<(), MergeError> {
-        match destination.is_file() {
+    pub fn write(&self, target: &MergeTarget) -> Result<(), MergeError> {
+        match target.is_file() {
             true => {
                 let done = AtomicU64::new(0);
                 let all: Vec<usize> = (0..self.plan.tensors.len()).collect();
-                let writer = self.write_shard(&all, &destination.path, destination, &done)?;
+                let writer = self.write_shard(&all, &target.path, target, &done)?;
                 self.check_unchanged()?;
                 Ok(writer.finish()?)
             }
-            false => folder::write(self, destination),
+            false => folder::write(self, target),
         }
     }
 
@@ -130,13 +130,13 @@ impl<'a> Merge<'a> {
         &self,
         tensors: &[usize],
         path: &std::path::Path,
-        destination: &Destination,
+        target: &MergeTarget,
         done: &AtomicU64,
     ) -> Result<SafetensorsWriter, MergeError> {
         let shapes = self.shapes();
         let shapes: Vec<TensorShape> = tensors.iter().map(|&at| shapes[at].clone()).collect();
-        let text: &BTreeMap<String, String> = &destination.metadata;
-        let writer = SafetensorsWriter::create(&shapes, text, path, destination.force)?;
+        let text: &BTreeMap<String, String> = &target.metadata;
+        let writer = SafetensorsWriter::create(&shapes, text, path, target.force)?;
         for (index, &tensor) in tensors.iter().enumerate() {
             let stopped = AtomicU64::new(0);
             let sink = |start: u64, bytes: &[u8]| {

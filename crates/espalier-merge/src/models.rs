@@ -8,7 +8,7 @@ use std::{
 };
 
 use espalier_recipe::{ModelRef, TensorRef};
-use espalier_resolve::methods::Source;
+use espalier_resolve::methods::RowSource;
 use espalier_tensor::{Dtype, SafetensorsModel, TensorShape, open_safetensors};
 
 use crate::{MergeError, adapter::Adapter};
@@ -98,7 +98,7 @@ pub(crate) struct TensorSource<'a> {
     index: usize,
 }
 
-impl Source for TensorSource<'_> {
+impl RowSource for TensorSource<'_> {
     fn read(&self, start: u64, out: &mut [u8]) -> io::Result<()> {
         self.model.model.read_at(self.index, start, out)?;
         if let Some(adapter) = &self.model.adapter {

@@ -12,7 +12,7 @@ use crate::{Merge, MergeError};
 /// What differs between a merged model and what its recipe gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Difference {
+pub enum TensorDifference {
     /// A tensor that is not there.
     Missing(String),
     /// A tensor that the recipe does not give.
@@ -28,23 +28,23 @@ impl Merge<'_> {
     ///
     /// # Errors
     /// [`MergeError`] if a model cannot be read or merged.
-    pub fn verify(&self, merged: &SafetensorsModel) -> Result<Vec<Difference>, MergeError> {
+    pub fn verify(&self, merged: &SafetensorsModel) -> Result<Vec<TensorDifference>, MergeError> {
         let mut found = Vec::new();
         let shapes = self.shapes();
         let there: &[TensorShape] = merged.shapes();
         for shape in there {
             if !shapes.iter().any(|ours| ours.name == shape.name) {
-                found.push(Difference::Extra(shape.name.clone()));
+                found.push(TensorDifference::Extra(shape.name.clone()));
             }
         }
         for (tensor, shape) in self.plan.tensors.iter().zip(&shapes) {
             let name = shape.name.clone();
             let Ok(index) = there.binary_search_by(|other| other.name.cmp(&name)) else {
-                found.push(Difference::Missing(name));
+                found.push(TensorDifference::Missing(name));
                 continue;
             };
             if there[index] != *shape {
-                found.push(Difference::Layout(name));
+                found.push(TensorDifference::Layout(name));
                 continue;
             }
             let differs = AtomicBool::new(false);
@@ -58,7 +58,7 @@ impl Merge<'_> {
             };
             self.run(tensor, &compare)?;
             if differs.into_inner() {
-                found.push(Difference::Values(name));
+                found.push(TensorDifference::Values(name));
             }
         }
         self.check_unchanged()?;

@@ -18,9 +18,9 @@ use std::path::PathBuf;
   espalier merge recipe.yaml merged --dry-run
       only show what would be done
 
-A model is a .safetensors file, an index of shards, or a folder with one of these; MODEL+ADAPTER adds
-a LoRA adapter to it. `espalier strategies` lists the strategies. A merge into a folder that was
-interrupted goes on when it is run again.")]
+A model is a .safetensors file, an index of shards, or a folder with one of these; MODEL+ADAPTER
+adds a LoRA adapter to it. `espalier strategies` lists the strategies. A merge into a folder that
+was interrupted goes on when it is run again.")]
 pub(crate) struct MergeArgs {
     /// A recipe and the output, or with --strategy the models
     #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath, required = true)]

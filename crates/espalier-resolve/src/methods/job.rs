@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Where the bytes of a tensor come from.
-pub trait Source: Send + Sync {
+pub trait RowSource: Send + Sync {
     /// Fills `out` with the bytes from `start` on.
     ///
     /// # Errors
@@ -28,7 +28,7 @@ pub trait Source: Send + Sync {
     fn read(&self, start: u64, out: &mut [u8]) -> io::Result<()>;
 }
 
-impl Source for [u8] {
+impl RowSource for [u8] {
     fn read(&self, start: u64, out: &mut [u8]) -> io::Result<()> {
         let start = usize::try_from(start).unwrap_or(usize::MAX);
         let bytes = self.get(start..).and_then(|rest| rest.get(..out.len()));
@@ -54,7 +54,7 @@ pub enum Working {
 #[derive(Clone, Copy)]
 pub struct Row<'a> {
     /// Its bytes, little-endian.
-    pub source: &'a dyn Source,
+    pub source: &'a dyn RowSource,
     /// The type of its elements: a floating-point type.
     pub dtype: Dtype,
     /// Its parameters, as [`MethodInfo::check_input`] returns them.
@@ -105,7 +105,7 @@ pub enum MethodError {
     #[error(transparent)]
     Parameters(#[from] StrategyError),
     /// The method takes fewer inputs, or more, or needs a base.
-    #[error("tensor `{tensor}`: `{method}` cannot merge {inputs} inputs{}", if *.base { "" } else { " without a base" })]
+    #[error("tensor `{tensor}`: `{method}` cannot merge {inputs} inputs{}", without(*.base))]
     Inputs {
         /// The tensor.
         tensor: String,
@@ -144,6 +144,10 @@ pub enum MethodError {
     },
 }
 
+fn without(base: bool) -> &'static str {
+    if base { "" } else { " without a base" }
+}
+
 impl MethodError {
     /// Who has to act on this error.
     #[must_use]
@@ -161,10 +165,10 @@ impl MethodError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Parameters(error) => error.code(),
-            Self::Inputs { .. } => "merge-inputs",
-            Self::Read { .. } => "merge-read",
-            Self::Write { .. } => "merge-write",
-            Self::NotFinite { .. } => "merge-not-finite",
+            Self::Inputs { .. } => "method-inputs",
+            Self::Read { .. } => "method-read",
+            Self::Write { .. } => "method-write",
+            Self::NotFinite { .. } => "method-not-finite",
         }
     }
 }

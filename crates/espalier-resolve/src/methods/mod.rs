@@ -25,5 +25,5 @@ mod stock;
 
 pub use self::{
     info::{Base, MethodInfo, find_method, methods},
-    job::{Job, MethodError, Row, Sink, Source, Working},
+    job::{Job, MethodError, Row, RowSource, Sink, Working},
 };

@@ -86,6 +86,9 @@ impl<T> Piece<'_, T> {
     }
 }
 
+/// What a thread found so far, and its memory.
+type Gathered<'p, A, R> = (R, Lent<'p, Buffers<<A as Arith>::T>>);
+
 impl<'a, A: Arith> Rows<'a, A> {
     pub(crate) fn new(job: &'a Job<'a>) -> Self {
         Self { job, elements: job.elements(), step: PIECE, arith: PhantomData }
@@ -180,10 +183,10 @@ impl<'a, A: Arith> Rows<'a, A> {
 
     fn step<'p, R>(
         &self,
-        (mut found, mut lent): (R, Lent<'p, Buffers<A::T>>),
+        (mut found, mut lent): Gathered<'p, A, R>,
         range: Range<usize>,
         look: impl Fn(&mut R, Piece<'_, A::T>),
-    ) -> Result<(R, Lent<'p, Buffers<A::T>>), MethodError> {
+    ) -> Result<Gathered<'p, A, R>, MethodError> {
         look(&mut found, self.load(range, &mut lent.memory)?);
         Ok((found, lent))
     }

@@ -2,10 +2,13 @@
 //!
 //! With differences d = x − b:
 //!
-//! 1. **Select** the ⌊k n⌋ elements whose variance over the inputs is largest (of equal ones those of
-//!    lower index); all others are zero in every d. With k = 1 all are selected.
-//! 2. **Calculate** the weights of the inputs: their mean d² over the tensor, divided by the sum.
-//! 3. **Erase** what disagrees with the sign of Σ d: b + Σ w d / Σ w over the inputs that agree.
+//! 1. **Select** the ⌊k m⌋ elements whose variance over the inputs is largest (of equal ones those
+//!    of lower index), of the m whose variance is not zero; all others are zero in every d. With k
+//!    = 1 all are selected.
+//! 2. **Calculate** the weights of the inputs: their mean d² over the tensor, divided by the sum;
+//!    equal weights if the sum is below 10⁻⁶, as model mergers have it.
+//! 3. **Erase** what disagrees with the sign of Σ d, zero being +: b + Σ w d / Σ w over the inputs
+//!    that agree; a sum of weights below 10⁻⁶ counts as 1.
 
 use super::{
     arith::Arith,
@@ -16,6 +19,9 @@ use super::{
     select::{Threshold, Wanted, thresholds_of},
 };
 use crate::real::Real;
+
+/// A smaller sum of weights divides nothing.
+const LEAST: f64 = 1e-6;
 
 #[derive(Debug)]
 pub(crate) struct Sce {
@@ -32,7 +38,14 @@ impl Formula for Sce {
 
     fn prepare<A: Arith>(&self, rows: &Rows<'_, A>) -> Result<Ready, MethodError> {
         let n = rows.elements;
-        let keep = if self.share >= 1.0 { n } else { (self.share * n as f64) as usize };
+        let keep = if self.share >= 1.0 {
+            n
+        } else {
+            let differ = rows.map(|piece| {
+                variances::<A>(&piece).iter().filter(|variance| **variance > A::T::ZERO).count()
+            })?;
+            (self.share * differ.iter().sum::<usize>() as f64) as usize
+        };
         let wanted = [Wanted { input: 0, keep }];
         let selected = thresholds_of(rows, &wanted, &|piece, _| variances::<A>(piece))?[0];
         let squares = rows.map(|piece| {
@@ -53,7 +66,10 @@ impl Formula for Sce {
         let round = |value: f64| A::round(A::T::of(value)).wide();
         weights.iter_mut().for_each(|sum| *sum = round(*sum / n as f64));
         let sum = round(weights.iter().sum());
-        weights.iter_mut().for_each(|weight| *weight = round(*weight / sum));
+        let equal = 1.0 / weights.len() as f64;
+        for weight in &mut weights {
+            *weight = if sum < LEAST { equal } else { round(*weight / sum) };
+        }
         Ok(Ready { selected, weights })
     }
 
@@ -76,15 +92,15 @@ impl Formula for Sce {
             }
             let all = || differences.iter().map(|d| d[place]);
             let sum = A::round(all().fold(zero, |sum, d| sum + d));
-            let agrees = |d: A::T| (d > zero && sum > zero) || (d < zero && sum < zero);
+            let agrees = |d: A::T| if sum < zero { d < zero } else { d > zero };
             let (mut total, mut weight) = (zero, zero);
             for (d, &w) in all().zip(&weights).filter(|(d, _)| agrees(*d)) {
                 total += A::round(w * d);
                 weight += w;
             }
             let (total, weight) = (A::round(total), A::round(weight));
-            let mean = if weight > zero { A::round(total / weight) } else { zero };
-            *value = b + mean;
+            let below = weight < A::T::of(LEAST);
+            *value = b + if below { total } else { A::round(total / weight) };
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Which elements of a difference, or of anything measured at each element, are the largest: exactly `keep` of them, larger magnitude
-//! first, then lower index.
+//! Which elements of a difference, or of anything that is measured, are the largest: exactly `keep`
+//! of them, larger magnitude first, then lower index.
 //!
 //! A sample brackets the magnitude that is looked for; one pass over the data counts what lies
 //! above the bracket and collects what lies inside. Should the sample mislead, which can only cost
@@ -50,7 +50,7 @@ const RUN: usize = 32;
 /// Up to this many elements everything is collected.
 const SMALL: usize = 1 << 16;
 /// Magnitudes tested together for lying inside a bracket.
-const GROUP: usize = 8;
+const GROUP: usize = 16;
 
 /// What is measured at each element of a piece, of an input: magnitudes are compared.
 type Measure<'m, T> = &'m (dyn Fn(&Piece<'_, T>, usize) -> Vec<T> + Sync);
@@ -128,6 +128,9 @@ fn search<A: Arith>(
     Ok(found)
 }
 
+/// The least and the greatest magnitude that is collected.
+type Bracket<A> = (Key<A>, Key<A>);
+
 type Key<A> = <<A as Arith>::T as Real>::Key;
 
 /// The magnitudes of what is measured; all NaN count as one.
@@ -142,17 +145,27 @@ fn magnitudes<A: Arith>(
 
 fn look<K: Copy + Ord>(magnitudes: &[K], (low, high): (K, K)) -> Part<K> {
     let mut part = Part { above: 0, inside: Vec::new() };
-    for group in magnitudes.chunks(GROUP) {
-        let mut any = 0;
+    let (groups, rest) = magnitudes.as_chunks::<GROUP>();
+    for group in groups {
+        let (mut above, mut any) = (0, 0);
         for &m in group {
-            part.above += usize::from(m > high);
+            above += i32::from(m > high);
             any |= i32::from((m >= low) & (m <= high));
         }
+        part.above += above as usize;
         if any != 0 {
-            part.inside.extend(group.iter().filter(|&&m| (m >= low) & (m <= high)));
+            part.collect(group, low, high);
         }
     }
+    part.above += rest.iter().filter(|&&m| m > high).count();
+    part.collect(rest, low, high);
     part
+}
+
+impl<K: Copy + Ord> Part<K> {
+    fn collect(&mut self, magnitudes: &[K], low: K, high: K) {
+        self.inside.extend(magnitudes.iter().filter(|&&m| (m >= low) & (m <= high)));
+    }
 }
 
 /// For each of `wanted` two magnitudes between which the one that is looked for very probably is.
@@ -160,7 +173,7 @@ fn brackets<A: Arith>(
     rows: &Rows<'_, A>,
     wanted: &[Wanted],
     measure: Measure<'_, A::T>,
-) -> Result<Vec<(Key<A>, Key<A>)>, MethodError> {
+) -> Result<Vec<Bracket<A>>, MethodError> {
     let everything = (Key::<A>::default(), A::T::UNREACHED);
     let n = rows.elements;
     if n <= SMALL {

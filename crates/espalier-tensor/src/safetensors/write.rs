@@ -43,8 +43,8 @@ pub fn write_safetensors(
 /// Writes a file piece by piece, for models that are never in memory as a whole.
 ///
 /// Call [`SafetensorsWriter::write`] with the bytes of the tensors in the order of
-/// [`SafetensorsWriter::order`], in pieces of any length, then [`SafetensorsWriter::finish`].
-/// Or call [`SafetensorsWriter::write_at`] for each tensor, in any order, from any number of threads.
+/// [`SafetensorsWriter::order`], in pieces of any length, then [`SafetensorsWriter::finish`]. Or
+/// call [`SafetensorsWriter::write_at`] for each tensor, in any order, from any number of threads.
 /// Dropping the writer before that leaves nothing behind.
 pub struct SafetensorsWriter {
     file: Output,

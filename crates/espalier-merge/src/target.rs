@@ -7,7 +7,7 @@ use std::{
 
 /// A path ending in `.safetensors` is a file; every other is a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Destination {
+pub struct MergeTarget {
     /// The file or folder.
     pub path: PathBuf,
     /// Whether it may replace what is there.
@@ -21,7 +21,7 @@ pub struct Destination {
 /// As large as shards of published models usually are.
 const SHARD_SIZE: u64 = 5_000_000_000;
 
-impl Destination {
+impl MergeTarget {
     /// A path where nothing is yet.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {

@@ -1,0 +1,7 @@
+//! Merging files, from recipe to folder.
+
+mod adapters;
+mod common;
+mod elsewhere;
+mod folders;
+mod hostile;
