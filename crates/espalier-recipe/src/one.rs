@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use espalier_resolve::{
     StrategyError,
-    methods::{Base, MethodInfo, find_method},
+    methods::{Base, MethodInfo, Working, find_method},
 };
 use espalier_tensor::{Dtype, TensorShape};
 
@@ -15,7 +15,6 @@ use crate::{
     parameter::look_up,
     recipe::{Module, Slice, Source},
 };
-use espalier_resolve::methods::Working;
 
 /// A tensor that the output should have.
 #[derive(Debug)]

@@ -1,7 +1,8 @@
 //! Recipes of a command line.
 
 use crate::models::{inputs, model, of_type, step};
-use espalier_recipe::{Missing, Recipe, RecipeError, Working};
+use espalier_recipe::methods::Working;
+use espalier_recipe::{Missing, Recipe, RecipeError};
 use espalier_tensor::Dtype;
 
 fn flags(
@@ -30,7 +31,7 @@ fn weights_are_one_and_arithmetic_is_precise() {
     assert_eq!(inputs(&plan, "norm"), expected);
     let norm = step(&plan, "norm");
     // The output has the base's type.
-    assert_eq!((norm.work, norm.out), (Working::Precise, Dtype::Bf16));
+    assert_eq!((norm.work, norm.out), (Working::F32, Dtype::Bf16));
     assert_eq!(plan.base, Some(2));
 }
 

@@ -3,7 +3,8 @@
 use crate::models::{
     inputs, model, names, of_type, plan, recipe, step, tensor, tensor_plan, try_plan, without,
 };
-use espalier_recipe::{Missing, ModelRef, PlanError, Step, TensorRef, Working};
+use espalier_recipe::methods::Working;
+use espalier_recipe::{Missing, ModelRef, PlanError, Step, TensorRef};
 use espalier_tensor::Dtype;
 
 const TWO: &str = "
@@ -197,8 +198,15 @@ fn types_are_promoted_unless_they_are_given() {
     assert_eq!(types("out_dtype: float16", [&brain, &brain]), (Working::Bf16, Dtype::F16));
     let both = "dtype: float32\nout_dtype: bfloat16";
     assert_eq!(types(both, [&brain, &brain]), (Working::F32, Dtype::Bf16));
-    let precise = recipe(TWO).precise().plan(&[half, brain], Missing::Error).expect("fits");
-    assert_eq!(step(&precise, "norm").work, Working::Precise);
+    // Precise arithmetic changes the type of the arithmetic alone.
+    for (other, work, out) in
+        [(&half, Working::F32, Dtype::F16), (&double, Working::F64, Dtype::F64)]
+    {
+        let models = [half.clone(), other.clone()];
+        let precise = recipe(TWO).precise().plan(&models, Missing::Error).expect("fits");
+        let step = step(&precise, "norm");
+        assert_eq!((step.work, step.out), (work, out));
+    }
 }
 
 #[test]
