@@ -152,6 +152,24 @@ impl Output {
         }
     }
 
+    /// Lets nobody but the owner read what will be written, and nobody but the owner ever could.
+    fn keep_private(&self) -> Result<(), WriteError> {
+        #[cfg(unix)]
+        {
+            let mode: fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+            let kept = match &self.sink {
+                #[cfg(target_os = "linux")]
+                Sink::Unnamed { file, .. } => file.set_permissions(mode),
+                Sink::Named { file: Registered(Some(file)), .. } => {
+                    file.as_file().set_permissions(mode)
+                }
+                _ => Ok(()),
+            };
+            kept.map_err(WriteError::io(&self.given))?;
+        }
+        Ok(())
+    }
+
     /// The standard output of this process.
     #[must_use]
     pub fn stdout() -> Self {
@@ -268,6 +286,18 @@ impl Write for Output {
 /// As [`Output`].
 pub fn write(path: impl AsRef<Path>, bytes: &[u8], force: bool) -> Result<(), WriteError> {
     write_all([(path.as_ref().to_owned(), bytes)], force)
+}
+
+/// The same for a secret: never in the place of another file, and readable by its owner alone.
+///
+/// # Errors
+/// As [`Output`].
+pub fn write_private(path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), WriteError> {
+    let mut output = Output::create(path, false)?;
+    output.keep_private()?;
+    output.write_all(bytes).map_err(WriteError::io(output.path()))?;
+    output.sync()?;
+    output.finish()
 }
 
 /// Writes several files; none gets its name before all are on the disk.
@@ -453,6 +483,25 @@ mod tests {
         third.finish().expect("named");
         assert_eq!(fs::read(&path).expect("reads"), b"third");
         assert_eq!(names(), ["x"]);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_secret_is_for_its_owner_and_replaces_nothing() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("key");
+        write_private(&path, b"secret").expect("writes");
+        let mode = fs::metadata(&path).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let again = write_private(&path, b"another");
+        assert!(matches!(again, Err(WriteError::Exists(taken)) if taken == path));
+        assert_eq!(fs::read(&path).expect("reads"), b"secret");
+        let named = Output::begin(&folder.path().join("named"), false, false).expect("begins");
+        named.keep_private().expect("may change the mode");
+        named.finish().expect("named");
+        let mode = fs::metadata(folder.path().join("named")).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
     }
 
     const CHILD: &str = "ESPALIER_FILE_TEST_CHILD";

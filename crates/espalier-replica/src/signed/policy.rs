@@ -1,7 +1,8 @@
 //! Everything that changes the result of `resolve`, as one value with a hash.
 
+use crate::error::DecodeError;
 use espalier_blame::Blame;
-use espalier_identity::{Digest, Domain, PeerId, bounded};
+use espalier_identity::{Digest, Domain, PeerId, bounded, canonical};
 use espalier_resolve::{Strategy, StrategyError};
 use espalier_tensor::Model;
 use espalier_trust::{Constants, MAX_HISTORY, Profile};
@@ -201,6 +202,20 @@ impl Policy {
         let policy = Self::new(spec)?;
         let same = strategy == policy.spec().strategy && parameters == policy.spec().parameters;
         Ok((sorted && same).then_some(policy))
+    }
+
+    /// Its canonical bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        canonical::encode(self.spec())
+    }
+
+    /// Reads canonical bytes, of a policy in its canonical form.
+    ///
+    /// # Errors
+    /// [`DecodeError`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
+        Self::canonical(canonical::decode(bytes)?)?.ok_or(DecodeError::PolicyForm)
     }
 
     /// The hash of everything in it.
