@@ -12,9 +12,11 @@ mod console;
 mod escape;
 mod exchanges;
 mod failure;
+mod key;
 mod limits;
 mod maelstrom;
 mod manual;
+mod merged;
 mod outputs;
 mod replay;
 mod rounds;
@@ -23,6 +25,7 @@ mod selfcheck;
 mod serve;
 mod signals;
 mod simulate;
+mod state;
 mod swarm;
 mod trace;
 mod understand;
@@ -33,7 +36,7 @@ use clap::CommandFactory as _;
 use failure::{Failure, complain_of};
 use std::process::ExitCode;
 
-pub use understand::{Understood, command, read};
+pub use understand::{Understood, command, leaves, read};
 
 /// The program: reads the words it was started with, does what they say, and says how it went.
 #[must_use]
@@ -89,6 +92,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Exchanges(args) => exchanges::run(&args, cli.quiet),
         Command::Rounds(args) => rounds::run(&args, cli.quiet),
         Command::Verify(args) => verify::run(&args, cli.quiet),
+        Command::Key(args) => key::run(&args, cli.quiet),
+        Command::State(args) => state::run(&args, cli.quiet),
         Command::Selfcheck => selfcheck::run(cli.quiet),
         Command::Maelstrom(args) => maelstrom::run(&args),
         Command::Completions { shell } => {

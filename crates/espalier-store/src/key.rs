@@ -21,6 +21,9 @@ const MAX_KEY_LEN: u64 = 256;
 /// each state. The folder itself cannot: it may be restored from a backup, or copied to where it is
 /// older. The file goes where the key goes.
 pub struct KeyFile {
+    /// As it was named.
+    given: PathBuf,
+    /// Where the file itself is: its record is next to it, whatever leads there.
     path: PathBuf,
     key: Keypair,
     record: Record,
@@ -76,12 +79,11 @@ impl KeyFile {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, KeyError> {
         let given = path.as_ref();
         let failed = |source| KeyError::Read { path: given.to_owned(), source };
-        // The record is next to the file itself, whatever leads there.
         let path = fs::canonicalize(given).map_err(|error| failed(error.into()))?;
         let (lock, key) = read(given)?;
         lock.lock().map_err(|error| failed(error.into()))?;
         let record = Record::read(&record::path_of(&path), &key.peer_id())?;
-        Ok(Self { path, key, record, _lock: lock })
+        Ok(Self { given: given.to_owned(), path, key, record, _lock: lock })
     }
 
     /// The public half.
@@ -145,7 +147,7 @@ impl KeyFile {
         }
         let here = state.last_seq(&self.peer_id());
         if seq > here {
-            let (key, folder) = (self.path.clone(), folder.path().to_owned());
+            let (key, folder) = (self.given.clone(), folder.path().to_owned());
             return Err(KeyError::Behind { key, folder, signed: seq, here });
         }
         Ok(())
@@ -161,7 +163,7 @@ impl KeyFile {
 
 impl fmt::Debug for KeyFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "KeyFile({}, {:?})", self.path.display(), self.key)
+        write!(f, "KeyFile({}, {:?})", self.given.display(), self.key)
     }
 }
 

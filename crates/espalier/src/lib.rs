@@ -17,6 +17,7 @@
 //! | draw networks | [`topology`] |
 //! | find what two sets do not share | [`reconcile`] |
 //! | see a federation run | `sim`, with the feature of this name |
+//! | keep a state in a folder, and keys in files | `store`, with the feature of this name |
 //! | write files that are complete or absent | [`file`](mod@file) |
 //! | know who has to do something about an error | [`blame`] |
 //!
@@ -56,6 +57,8 @@ pub use espalier_replica as replica;
 pub use espalier_resolve as resolve;
 #[cfg(feature = "sim")]
 pub use espalier_sim as sim;
+#[cfg(feature = "store")]
+pub use espalier_store as store;
 pub use espalier_tensor as tensor;
 pub use espalier_topology as topology;
 pub use espalier_trust as trust;

@@ -177,10 +177,10 @@ impl Folder {
     /// # Errors
     /// [`StoreError::Write`].
     pub fn sync(&self) -> Result<(), StoreError> {
-        for part in [TENSORS, OPS] {
-            file::sync_folder(&self.path.join(part))?;
-        }
-        Ok(())
+        // One that nothing was put into may not be there.
+        let parts = [TENSORS, OPS].map(|part| self.path.join(part)).into_iter();
+        let mut there = parts.filter(|part| part.exists());
+        Ok(there.try_for_each(|part| file::sync_folder(&part))?)
     }
 
     fn put_base(&self, manifest: &Manifest) -> Result<bool, StoreError> {
