@@ -112,7 +112,8 @@ fn flags(command: &Command) -> Vec<Arg> {
 fn commands() -> Vec<Command> {
     let mut command = command();
     command.build();
-    leaves(&command).into_iter().map(|(name, leaf)| leaf.clone().name(name)).collect()
+    let named = |(name, leaf): (String, &Command)| leaf.clone().name(&*name.leak());
+    leaves(&command).into_iter().map(named).collect()
 }
 
 /// The words of a command's name.

@@ -13,8 +13,22 @@ const SCENARIO: &str = "title = \"t\"\nseeds = 2\n[defaults]\nmodel = \"syntheti
 
 /// Flags that stand in the help of a command, as they do in that of all, and that it refuses
 /// because they would do nothing.
-const NEVER: &[&str] =
-    &["maelstrom quiet", "completions quiet", "completions threads", "man quiet", "man threads"];
+const NEVER: &[&str] = &[
+    "key new threads",
+    "key show threads",
+    "state init threads",
+    "state add threads",
+    "state retract threads",
+    "state merge threads",
+    "state verify threads",
+    "state roster quiet",
+    "state roster threads",
+    "maelstrom quiet",
+    "completions quiet",
+    "completions threads",
+    "man quiet",
+    "man threads",
+];
 
 /// Every pair of flags of every command: an error, or both have an effect.
 #[test]
