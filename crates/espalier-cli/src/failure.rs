@@ -89,8 +89,8 @@ blamed!(
     WriteError
 );
 
-/// A state that does not merge is the user's input, whoever made it so. Tensors that are missing are
-/// the environment's fault.
+/// A state that does not merge is the user's input, whoever made it so. Tensors that are missing
+/// are the environment's fault.
 impl From<ResolutionError> for Failure {
     fn from(error: ResolutionError) -> Self {
         match error.blame() {

@@ -4,7 +4,7 @@ use crate::destination::{Destination, folder_of};
 use crate::pending::pending;
 use espalier_blame::Blame;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
@@ -153,7 +153,7 @@ impl Output {
     }
 
     /// Lets nobody but the owner read what will be written, and nobody but the owner ever could.
-    fn keep_private(&self) -> Result<(), WriteError> {
+    pub(crate) fn keep_private(&self) -> Result<(), WriteError> {
         #[cfg(unix)]
         {
             let mode: fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(0o600);
@@ -280,60 +280,6 @@ impl Write for Output {
     }
 }
 
-/// Writes a file completely or not at all, and waits until it is on the disk.
-///
-/// # Errors
-/// As [`Output`].
-pub fn write(path: impl AsRef<Path>, bytes: &[u8], force: bool) -> Result<(), WriteError> {
-    write_all([(path.as_ref().to_owned(), bytes)], force)
-}
-
-/// The same for a secret: never in the place of another file, and readable by its owner alone.
-///
-/// # Errors
-/// As [`Output`].
-pub fn write_private(path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), WriteError> {
-    let mut output = Output::create(path, false)?;
-    output.keep_private()?;
-    output.write_all(bytes).map_err(WriteError::io(output.path()))?;
-    output.sync()?;
-    output.finish()
-}
-
-/// Writes several files; none gets its name before all are on the disk.
-///
-/// # Errors
-/// As [`Output`].
-pub fn write_all<B: AsRef<[u8]>>(
-    files: impl IntoIterator<Item = (PathBuf, B)>,
-    force: bool,
-) -> Result<(), WriteError> {
-    let write = |bytes: B| move |out: &mut dyn Write| out.write_all(bytes.as_ref());
-    write_each(files.into_iter().map(|(path, bytes)| (path, write(bytes))), force)
-}
-
-/// As [`write_all`], with contents that are made while they are written, through a buffer, so that
-/// they need not fit into memory.
-///
-/// # Errors
-/// As [`Output`], and with what a writer of contents returns.
-pub fn write_each<F: FnOnce(&mut dyn Write) -> io::Result<()>>(
-    files: impl IntoIterator<Item = (PathBuf, F)>,
-    force: bool,
-) -> Result<(), WriteError> {
-    let mut outputs = Vec::new();
-    for (path, write) in files {
-        let mut output = Output::create(&path, force)?;
-        let mut buffered = BufWriter::with_capacity(1 << 16, &mut output);
-        let written = write(&mut buffered).and_then(|()| buffered.flush());
-        drop(buffered);
-        written.map_err(WriteError::io(path))?;
-        output.sync()?;
-        outputs.push(output);
-    }
-    finish_all(outputs)
-}
-
 /// Whether a file could be written to `path` now, as far as can be known without writing to it.
 /// Leaves nothing behind and waits for nobody.
 ///
@@ -456,6 +402,7 @@ fn name_it(file: &File, path: &Path, force: bool) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::write;
 
     /// What happens on file systems on which files have names from the beginning.
     #[test]
@@ -487,21 +434,17 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn a_secret_is_for_its_owner_and_replaces_nothing() {
+    fn a_secret_is_for_its_owner_with_a_name_or_without() {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("key");
-        write_private(&path, b"secret").expect("writes");
-        let mode = fs::metadata(&path).expect("there").permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
-        let again = write_private(&path, b"another");
-        assert!(matches!(again, Err(WriteError::Exists(taken)) if taken == path));
-        assert_eq!(fs::read(&path).expect("reads"), b"secret");
-        let named = Output::begin(&folder.path().join("named"), false, false).expect("begins");
-        named.keep_private().expect("may change the mode");
-        named.finish().expect("named");
-        let mode = fs::metadata(folder.path().join("named")).expect("there").permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        for unnamed in [false, true] {
+            let path = folder.path().join(format!("{unnamed}"));
+            let output = Output::begin(&path, false, unnamed).expect("begins");
+            output.keep_private().expect("may change the mode");
+            output.finish().expect("named");
+            let mode = fs::metadata(path).expect("there").permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
     }
 
     const CHILD: &str = "ESPALIER_FILE_TEST_CHILD";

@@ -2,7 +2,7 @@
 
 use espalier_blame::Blame;
 use espalier_file::{ReadError, WriteError};
-use espalier_replica::{ChangeError, DecodeError};
+use espalier_replica::{ChangeError, PolicyError};
 use std::io;
 use std::path::PathBuf;
 
@@ -30,7 +30,7 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        source: DecodeError,
+        source: PolicyError,
     },
     /// States with different policies do not merge.
     #[error("{} has another policy than {}", .theirs.display(), .ours.display())]

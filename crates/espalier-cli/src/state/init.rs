@@ -41,7 +41,8 @@ pub(crate) fn run(args: &InitArgs, quiet: bool) -> Result<(), Failure> {
         &format!(
             "began a state in {dir}: {strategy}, {members}\n\
              policy {}\n\
-             next: espalier state add {dir} MODEL --key FILE (`espalier key new FILE` makes a key)\n",
+             next: espalier state add {dir} MODEL --key FILE (`espalier key new FILE` makes \
+             one)\n",
             folder.policy().hash()
         ),
     )
@@ -92,5 +93,5 @@ fn read_policy(path: &Path) -> Result<Policy, Failure> {
             .map_err(|error| Failure::Input(error.into()).within(place()))?;
         return Policy::new(spec).map_err(|e| Failure::of(e.blame(), e).within(place()));
     }
-    Policy::from_bytes(&bytes).map_err(|error| Failure::from(error).within(place()))
+    Policy::from_bytes(&bytes).map_err(|e| Failure::of(e.blame(), e).within(place()))
 }

@@ -1,5 +1,5 @@
-//! From one folder to another, for those who would rather not copy files by hand: only what is whole
-//! is taken, tensors first.
+//! From one folder to another, for those who would rather not copy files by hand: only what is
+//! whole is taken, tensors first.
 
 use crate::error::StoreError;
 use crate::folder::Folder;

@@ -73,8 +73,8 @@ fn hurt(folder: &Path, file: &Path, harm: &Harm, others: &[PathBuf]) {
     }
 }
 
-/// What the operations with a whole file come to, worked out the slow way: one at a time, as long as
-/// any can be taken.
+/// What the operations with a whole file come to, worked out the slow way: one at a time, as long
+/// as any can be taken.
 fn slow_state(whole: &Folder, hurt: &Folder) -> MergeState {
     let ops = whole.ops().expect("lists").0;
     let is_whole = |op: &VerifiedOp| {
