@@ -33,7 +33,10 @@ pub enum StoreError {
         source: PolicyError,
     },
     /// States with different policies do not merge.
-    #[error("{} has another policy than {}", .theirs.display(), .ours.display())]
+    #[error(
+        "{} has another policy than {}; only folders that began with one policy merge",
+        .theirs.display(), .ours.display()
+    )]
     OtherPolicy {
         /// The folder that would have taken files.
         ours: PathBuf,

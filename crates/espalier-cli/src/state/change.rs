@@ -3,8 +3,9 @@
 use crate::Failure;
 use crate::args::{AddArgs, RetractArgs};
 use crate::console;
+use crate::escape::line;
 use crate::state::init::open_model;
-use crate::state::{open, say};
+use crate::state::{open, say, shown};
 use anyhow::anyhow;
 use espalier::MergeState;
 use espalier::file::count;
@@ -26,7 +27,8 @@ pub(crate) fn add(args: &AddArgs, quiet: bool) -> Result<(), Failure> {
     let delta = key.publish(&folder, &mut state, |state, key| state.add(key, draft));
     let delta = delta.map_err(|error| refused(error, &args.key, &args.model))?;
     let tensors = count(tensors, "tensor");
-    let what = format!("added `{name}` to {}: {tensors}, {bytes}", args.dir.display());
+    let (name, dir) = (line(&name), shown(&args.dir));
+    let what = format!("added `{name}` to {dir}: {tensors}, {bytes}");
     done(&what, (&folder, &state, &key), &delta, quiet)
 }
 
@@ -62,7 +64,7 @@ pub(crate) fn retract(args: &RetractArgs, quiet: bool) -> Result<(), Failure> {
     let delta = key.publish(&folder, &mut state, change);
     let delta = delta.map_err(|error| refused(error, &args.key, &args.dir))?;
     let gone = count(dots.len(), "contribution");
-    let what = format!("retracted {gone} from {}", args.dir.display());
+    let what = format!("retracted {gone} from {}", shown(&args.dir));
     done(&what, (&folder, &state, &key), &delta, quiet)
 }
 
@@ -83,7 +85,7 @@ fn done(
     delta: &Delta,
     quiet: bool,
 ) -> Result<(), Failure> {
-    let (dir, author) = (folder.path().display(), key.peer_id());
+    let (dir, author) = (shown(folder.path()), key.peer_id());
     let seq = delta.ops().map(|op| op.op().seq).max().unwrap_or_default();
     let mut text = format!("{what}, as operation {seq} of {author}\n");
     text += &format!("state hash {}\n", state.state_hash());

@@ -2,11 +2,11 @@
 
 use crate::args::{MergeArgs, ShowArgs};
 use crate::escape::line;
-use crate::state::{missing_by_op, open, say};
+use crate::state::{missing_by_op, open, say, shown};
 use crate::{Failure, console};
 use espalier::file::count;
 use espalier::replica::VerifiedOp;
-use espalier::store::{Audit, Loaded, StoreError};
+use espalier::store::{Audit, Loaded};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,19 +15,26 @@ pub(crate) fn merge(args: &MergeArgs, quiet: bool) -> Result<(), Failure> {
     let folder = open(&args.dir)?;
     // All of them first: nothing is taken if one of them is not of this state.
     let others = args.others.iter().map(|other| open(other)).collect::<Result<Vec<_>, _>>()?;
-    for other in others.iter().filter(|other| other.policy() != folder.policy()) {
-        let (ours, theirs) = (folder.path().to_owned(), other.path().to_owned());
-        return Err(StoreError::OtherPolicy { ours, theirs }.into());
-    }
+    others.iter().try_for_each(|other| folder.check_same_policy(other))?;
     let mut text = String::new();
     for other in &others {
         let taken = folder.take_from(other)?;
         let (ops, tensors) = (count(taken.ops, "operation"), count(taken.tensors, "tensor"));
-        text += &format!("took {ops} and {tensors} from {}\n", other.path().display());
+        let other = shown(other.path());
+        text += &format!("took {ops} and {tensors} from {other}\n");
+        if taken.damaged > 0 {
+            let damaged = count(taken.damaged, "operation");
+            text +=
+                &format!("note: {damaged} damaged; `espalier state verify {other}` says which\n");
+        }
+        if taken.lacking > 0 {
+            let lacking = count(taken.lacking, "tensor");
+            text += &format!("note: {lacking} still missing; {other} does not have them whole\n");
+        }
     }
     let state = folder.load()?.state;
     text += &format!("state hash {}\n", state.state_hash());
-    text += &format!("next: espalier state show {}\n", args.dir.display());
+    text += &format!("next: espalier state show {}\n", shown(&args.dir));
     say(quiet, &text)
 }
 

@@ -2,7 +2,7 @@
 
 use crate::Failure;
 use crate::args::InitArgs;
-use crate::state::say;
+use crate::state::{say, shown};
 use anyhow::anyhow;
 use espalier::file;
 use espalier::replica::{Policy, PolicyError, PolicySpec};
@@ -35,7 +35,7 @@ pub(crate) fn run(args: &InitArgs, quiet: bool) -> Result<(), Failure> {
         0 => "open to everybody".to_owned(),
         members => file::count(members, "member"),
     };
-    let (dir, strategy) = (args.dir.display(), folder.policy().strategy().name());
+    let (dir, strategy) = (shown(&args.dir), folder.policy().strategy().name());
     say(
         quiet,
         &format!(

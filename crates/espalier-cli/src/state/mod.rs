@@ -8,10 +8,10 @@ mod resolve;
 mod show;
 
 use crate::args::{StateArgs, StateCommand};
+use crate::escape::line;
 use crate::{Failure, console};
 use anyhow::anyhow;
 use espalier::file::count;
-use espalier::identity::PeerId;
 use espalier::replica::OpId;
 use espalier::store::{Folder, Missing, StoreError};
 use std::collections::BTreeMap;
@@ -45,9 +45,9 @@ fn say(quiet: bool, text: &str) -> Result<(), Failure> {
     if quiet { Ok(()) } else { console::print(text) }
 }
 
-/// How a key is named in a table.
-fn short(key: &PeerId) -> String {
-    key.short()
+/// A path as it may stand in a line.
+fn shown(path: &Path) -> String {
+    line(&path.to_string_lossy()).into_owned()
 }
 
 /// How many tensors of each contribution are missing; `None` stands for the base.
@@ -62,6 +62,6 @@ fn missing_by_op(missing: &[Missing]) -> BTreeMap<Option<OpId>, usize> {
 /// What somebody should do about what is missing.
 fn advice(dir: &Path, missing: usize) -> String {
     let them = count(missing, "tensor");
-    let dir = dir.display();
+    let dir = shown(dir);
     format!("{them} missing: copy the rest, or run `espalier state merge {dir} OTHER`")
 }

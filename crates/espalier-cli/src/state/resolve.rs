@@ -1,8 +1,9 @@
 //! `espalier state resolve`.
 
 use crate::args::ResolveArgs;
+use crate::escape::line;
 use crate::outputs::Outputs;
-use crate::state::{advice, open, say};
+use crate::state::{advice, open, say, shown};
 use crate::{Failure, merged};
 use anyhow::anyhow;
 use std::collections::BTreeSet;
@@ -33,12 +34,12 @@ pub(crate) fn run(args: &ResolveArgs, quiet: bool) -> Result<(), Failure> {
     let mut text = format!(
         "merged {voices} of {all} contributions by {} into {}\nstate hash {}\n",
         state.policy().strategy().name(),
-        args.output.display(),
+        shown(&args.output),
         state.state_hash()
     );
-    merged.notes.iter().for_each(|note| text += &format!("note: {note}\n"));
+    merged.notes.iter().for_each(|note| text += &format!("note: {}\n", line(note)));
     if voices < all {
-        text += &format!("next: espalier state show {} says why not all\n", args.dir.display());
+        text += &format!("next: espalier state show {} says why not all\n", shown(&args.dir));
     }
     say(quiet, &text)
 }

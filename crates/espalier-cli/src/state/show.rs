@@ -2,7 +2,7 @@
 
 use crate::args::{RosterArgs, ShowArgs};
 use crate::state::contributions::{self, Shown};
-use crate::state::{advice, open, say, short};
+use crate::state::{self, advice, open, say};
 use crate::{Failure, console};
 use espalier::file::count;
 use espalier::identity::{Digest, PeerId};
@@ -40,7 +40,7 @@ pub(crate) fn run(args: &ShowArgs, quiet: bool) -> Result<(), Failure> {
         let json = serde_json::to_string_pretty(&shown).map_err(Failure::environment)?;
         return console::print_json(&format!("{json}\n"));
     }
-    let dir = args.dir.display();
+    let dir = state::shown(&args.dir);
     let mut text = String::new();
     let mut line = |name: &str, value: String| text += &format!("{name:<14} {value}\n");
     let members = match state.policy().spec().roster.is_empty() {
@@ -78,7 +78,7 @@ pub(crate) fn run(args: &ShowArgs, quiet: bool) -> Result<(), Failure> {
 fn table(contributions: &[Shown]) -> String {
     let row = |shown: &Shown| {
         vec![
-            short(&shown.author),
+            shown.author.short(),
             shown.name.clone(),
             shown.weight.to_string(),
             shown.trust.map_or("–".into(), |trust| format!("{trust:.3}")),

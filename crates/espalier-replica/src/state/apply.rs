@@ -127,8 +127,8 @@ impl MergeState {
 
     /// Takes in what it can of verified operations, in whatever order they come, and returns the
     /// others by (author, seq, id): something before them in their author's chain is not here, or
-    /// their author is not admitted. For stores, which hold whatever has arrived: handing the others
-    /// in again, with what was missing, gives what taking in all at once gives.
+    /// their author is not admitted. For stores, which hold whatever has arrived: handing the
+    /// others in again, with what was missing, gives what taking in all at once gives.
     pub fn gather(&mut self, mut ops: Vec<VerifiedOp>) -> Vec<VerifiedOp> {
         ops.sort_by_key(|op| (op.op().dot(), op.id()));
         loop {

@@ -14,20 +14,33 @@ pub struct Taken {
     pub ops: usize,
     /// The number of tensors that were not here, or not whole.
     pub tensors: usize,
+    /// The number of tensors that a merge may need and neither folder has whole.
+    pub lacking: usize,
+    /// The number of operations of the other folder that are damaged.
+    pub damaged: usize,
 }
 
 impl Folder {
+    /// Whether the two hold parts of one state.
+    ///
+    /// # Errors
+    /// [`StoreError::OtherPolicy`] if not.
+    pub fn check_same_policy(&self, other: &Self) -> Result<(), StoreError> {
+        if self.policy == other.policy {
+            return Ok(());
+        }
+        let (ours, theirs) = (self.path.clone(), other.path.clone());
+        Err(StoreError::OtherPolicy { ours, theirs })
+    }
+
     /// Takes from `other` what it has and this folder lacks: its operations, and the tensors that a
     /// merge of both may need. The other folder is only read.
     ///
     /// # Errors
     /// [`StoreError`]; [`StoreError::OtherPolicy`] if the two do not merge.
     pub fn take_from(&self, other: &Self) -> Result<Taken, StoreError> {
-        if self.policy != other.policy {
-            let (ours, theirs) = (self.path.clone(), other.path.clone());
-            return Err(StoreError::OtherPolicy { ours, theirs });
-        }
-        let ((ours, _), (theirs, _)) = (self.ops()?, other.ops()?);
+        self.check_same_policy(other)?;
+        let ((ours, _), (theirs, flaws)) = (self.ops()?, other.ops()?);
         let known: BTreeSet<OpId> = ours.iter().map(|op| op.id()).collect();
         let new: Vec<_> = theirs.into_iter().filter(|op| !known.contains(&op.id())).collect();
         let mut union = MergeState::new(self.policy.clone());
@@ -39,12 +52,15 @@ impl Folder {
             claim(&mut wanted, &base);
             self.put_base(&base)?;
         }
-        let mut taken = Taken::default();
+        let damaged = flaws.iter().filter(|flaw| !flaw.kind.is_harmless()).count();
+        let mut taken = Taken { damaged, ..Taken::default() };
         for (digest, limit) in wanted {
-            if self.tensor(&digest, limit).is_none()
-                && let Some(content) = other.tensor(&digest, limit)
-            {
-                taken.tensors += usize::from(self.put_tensor(&content)?);
+            if self.tensor(&digest, limit).is_some() {
+                continue;
+            }
+            match other.tensor(&digest, limit) {
+                Some(content) => taken.tensors += usize::from(self.put_tensor(&content)?),
+                None => taken.lacking += 1,
             }
         }
         self.sync()?;

@@ -32,6 +32,10 @@ const MAX_POLICY_LEN: u64 = 64 << 20;
 const PIECE: usize = 4 << 20;
 
 /// A folder that holds a state.
+///
+/// What a store of any kind has to do stands here: keep a policy, keep operations and list them,
+/// keep tensors and find them by their digest, and [`sync`](Self::sync). Loading, merging and
+/// verifying follow from that.
 #[derive(Debug, Clone)]
 pub struct Folder {
     path: PathBuf,
