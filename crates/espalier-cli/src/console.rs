@@ -93,6 +93,7 @@ impl Bar {
                 bar.set_position(u64::from(done));
                 bar.set_message(count(distinct, "distinct state"));
             }
+            Progress::Ended(_) => {}
         }
         ControlFlow::Continue(())
     }

@@ -4,8 +4,11 @@ use crate::args::told;
 use crate::console;
 use espalier::blame::Blame;
 use espalier::file::{ReadError, WriteError};
-use espalier::replica::DecodeError;
+use espalier::replica::{DecodeError, ResolutionError};
+use espalier::resolve::MergeWriteError;
 use espalier::sim::{GridFileError, ReplayError, ScenarioError, SimError, VerifyError};
+use espalier::store::{KeyError, StoreError};
+use espalier::tensor::TensorError;
 use espalier_web::ServerError;
 
 /// Why a command did not succeed, by exit code.
@@ -74,7 +77,28 @@ macro_rules! blamed {
         }
     )*};
 }
-blamed!(DecodeError, GridFileError, ReadError, ServerError, WriteError);
+blamed!(
+    DecodeError,
+    GridFileError,
+    KeyError,
+    MergeWriteError,
+    ReadError,
+    ServerError,
+    StoreError,
+    TensorError,
+    WriteError
+);
+
+/// A state that does not merge is the user's input, whoever made it so. Tensors that are missing
+/// are the environment's fault.
+impl From<ResolutionError> for Failure {
+    fn from(error: ResolutionError) -> Self {
+        match error.blame() {
+            Blame::Nobody => Self::Input(error.into()),
+            blame => Self::of(blame, error),
+        }
+    }
+}
 
 /// A field of a configuration was set by a flag.
 impl From<SimError> for Failure {

@@ -12,10 +12,12 @@ mod console;
 mod escape;
 mod exchanges;
 mod failure;
+mod key;
 mod limits;
 mod maelstrom;
 mod manual;
 mod merge;
+mod merged;
 mod outputs;
 mod replay;
 mod rounds;
@@ -24,6 +26,7 @@ mod selfcheck;
 mod serve;
 mod signals;
 mod simulate;
+mod state;
 mod strategies;
 mod swarm;
 mod trace;
@@ -35,7 +38,7 @@ use clap::CommandFactory as _;
 use failure::{Failure, complain_of};
 use std::process::ExitCode;
 
-pub use understand::{Understood, command, read};
+pub use understand::{Understood, command, leaves, read};
 
 /// The program: reads the words it was started with, does what they say, and says how it went.
 #[must_use]
@@ -93,6 +96,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Exchanges(args) => exchanges::run(&args, cli.quiet),
         Command::Rounds(args) => rounds::run(&args, cli.quiet),
         Command::Verify(args) => verify::run(&args, cli.quiet),
+        Command::Key(args) => key::run(&args, cli.quiet),
+        Command::State(args) => state::run(&args, cli.quiet),
         Command::Selfcheck => selfcheck::run(cli.quiet),
         Command::Maelstrom(args) => maelstrom::run(&args),
         Command::Completions { shell } => {

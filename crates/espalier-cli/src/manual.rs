@@ -17,9 +17,11 @@ pub(crate) fn run(out: Option<&Path>) -> Result<(), Failure> {
     let failed = |error: WriteError| Failure::from(error).within("--out");
     make_folder(folder).map_err(failed)?;
     let mut pages = Vec::new();
-    for command in std::iter::once(&command).chain(command.get_subcommands()) {
+    let mut commands = vec![&command];
+    while let Some(command) = commands.pop() {
         let name = command.get_display_name().unwrap_or(command.get_name());
         pages.push((folder.join(format!("{name}.1")), page(command)?));
+        commands.extend(command.get_subcommands());
     }
     write_all(pages, true).map_err(failed)
 }

@@ -7,7 +7,7 @@ use crate::escape::line;
 use anyhow::anyhow;
 use espalier::file::{self, count};
 use espalier::merge::{Merge, MergeError, MergeTarget, OpenModel, TensorDifference};
-use espalier::recipe::{Missing, ModelRef, Plan, Recipe, Step};
+use espalier::recipe::{MissingTensors, ModelRef, Plan, Recipe, Step};
 use espalier::tensor::open_safetensors;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -19,9 +19,9 @@ const MAX_RECIPE: u64 = 16 << 20;
 pub(crate) fn run(args: &MergeArgs, quiet: bool) -> Result<(), Failure> {
     let (recipe, folder, output) = what(args)?;
     let missing = match args.missing.as_str() {
-        "intersection" => Missing::Intersection,
-        "base" => Missing::Base,
-        _ => Missing::Error,
+        "intersection" => MissingTensors::Intersection,
+        "base" => MissingTensors::Base,
+        _ => MissingTensors::Error,
     };
     let models = open(&recipe, folder.as_deref())?;
     let plan = plan(&recipe, &models, missing)?;
@@ -78,7 +78,7 @@ pub(crate) fn verify(model: &Path, recipe: &Path, seed: u64, quiet: bool) -> Res
     let folder = recipe.parent().map(Path::to_owned);
     let recipe = read(recipe)?;
     let models = open(&recipe, folder.as_deref())?;
-    let plan = plan(&recipe, &models, Missing::Error)?;
+    let plan = plan(&recipe, &models, MissingTensors::Error)?;
     let merged = open_safetensors(model).map_err(|error| Failure::of(error.blame(), error))?;
     let merge = Merge::new(&plan, &models).with_seed(seed);
     let found = merge.verify(&merged).map_err(|error| failed(error, model))?;
@@ -171,7 +171,7 @@ fn open(recipe: &Recipe, folder: Option<&Path>) -> Result<Vec<OpenModel>, Failur
     recipe.models().iter().map(open).collect()
 }
 
-fn plan(recipe: &Recipe, models: &[OpenModel], missing: Missing) -> Result<Plan, Failure> {
+fn plan(recipe: &Recipe, models: &[OpenModel], missing: MissingTensors) -> Result<Plan, Failure> {
     let tensors: Vec<_> = models.iter().map(|model| model.shapes().to_vec()).collect();
     recipe.plan(&tensors, missing).map_err(|error| Failure::of(error.blame(), error))
 }
@@ -191,8 +191,8 @@ fn metadata(recipe: &Recipe) -> BTreeMap<String, String> {
     [
         // Libraries that load models look for this.
         ("format".to_owned(), "pt".to_owned()),
-        ("espalier.recipe".to_owned(), recipe.hash().to_string()),
-        ("espalier.strategy".to_owned(), recipe.method().name.to_owned()),
+        ("espalier_recipe".to_owned(), recipe.hash().to_string()),
+        ("espalier_strategy".to_owned(), recipe.method().name.to_owned()),
     ]
     .into()
 }

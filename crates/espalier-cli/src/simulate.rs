@@ -4,9 +4,11 @@ use crate::Failure;
 use crate::args::{EndArgs, RunArgs, SimulateArgs};
 use crate::console::{self, Bar};
 use crate::escape::line;
+use crate::failure::complain_of;
 use crate::limits::check_memory;
 use crate::outputs::Outputs;
-use crate::{replay, scenario};
+use crate::{merged, replay, scenario};
+use anyhow::anyhow;
 use espalier::file::{count, read_text};
 use espalier::sim::{
     self, Config, Family, HTML_FILE, JSON_FILE, Progress, REPORT_FILES, Report, nodes_of_folder,
@@ -33,26 +35,41 @@ pub(crate) fn run(args: &SimulateArgs, quiet: bool) -> Result<(), Failure> {
     }
     let out = args.out.as_deref().unwrap_or(Path::new("espalier-report"));
     let config = of_flags(args)?;
+    if args.save_model.is_some() && config.is_counted() {
+        let problem = "--save-model: counted replicas merge no models; use --wire frames";
+        return Err(Failure::Input(anyhow!(problem)));
+    }
     check_memory(std::iter::once(config.clone()), &args.memory)?;
     // Better to say so now than after a long run.
     let mut outputs = Outputs::new(args.force)
         .folder(out, &REPORT_FILES)
         .file("--json", args.json.as_deref())
         .file("--log", args.log.as_deref())
+        .file("--save-model", args.save_model.as_deref())
         .input("--model", model_file(&config))
         .open()?;
     let say = !quiet && !outputs.to_stdout();
+    let mut ended = None;
+    let mut progress = progress(&config, quiet, say);
+    let mut watch = |moment: Progress| {
+        if let Progress::Ended(state) = &moment {
+            ended = Some(state.clone());
+        }
+        progress(moment)
+    };
     let report = match outputs.take("--log") {
-        None => simulate(&config, quiet, say)?,
+        None => sim::simulate(&config, &mut watch)?,
         Some(log) => {
-            let watch = &mut progress(&config, quiet, say);
-            let (report, written) = replay::record(&config, log, watch)?;
+            let (report, written) = replay::record(&config, log, &mut watch)?;
             outputs.keep("--log", written);
             report
         }
     };
     let page = outputs.keep("--out", sim::write_report(&report, out, args.force));
     outputs.write("--json", || report.to_json());
+    // It is begun again once there is something to write.
+    let model = outputs.take("--save-model").map(|begun| begun.path().to_owned());
+    let saved = model.zip(ended).map(|(path, state)| merged::write(&state, &path, args.force));
     let written = outputs.done();
     if say {
         console::print(&summary(&report))?;
@@ -62,6 +79,13 @@ pub(crate) fn run(args: &SimulateArgs, quiet: bool) -> Result<(), Failure> {
         console::print(&format!("\nOpen {} to see it.\n", line(&page.to_string_lossy())))?;
     }
     written?;
+    saved.transpose().map_err(|failure| match failure.within("--save-model") {
+        Failure::Input(no_model) => {
+            complain_of(&no_model);
+            Failure::Check
+        }
+        failure => failure,
+    })?;
     if args.require_convergence && !report.summary.converged {
         let distinct = report.rounds.last().map_or(0, |round| round.distinct_states);
         console::complain(&format!(

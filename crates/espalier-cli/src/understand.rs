@@ -12,6 +12,23 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
+/// The commands that do something, by their whole names: those that have no commands of their own.
+#[must_use]
+pub fn leaves(command: &clap::Command) -> Vec<(String, &clap::Command)> {
+    let mut leaves = Vec::new();
+    for part in command.get_subcommands().filter(|part| part.get_name() != "help") {
+        let name = part.get_name();
+        match part.has_subcommands() {
+            false => leaves.push((name.to_owned(), part)),
+            true => {
+                let inner = self::leaves(part).into_iter();
+                leaves.extend(inner.map(|(rest, leaf)| (format!("{name} {rest}"), leaf)));
+            }
+        }
+    }
+    leaves
+}
+
 /// Why words are not understood. Either way the exit code is 2.
 pub(crate) enum Misread {
     /// They are not of the command line's form; help and version count here, too.
@@ -140,6 +157,8 @@ fn plan(command: &Command) -> Result<Option<(String, u64)>, Failure> {
         | Command::Strategies(_)
         | Command::Verify(_)
         | Command::Serve(_)
+        | Command::Key(_)
+        | Command::State(_)
         | Command::Selfcheck
         | Command::Maelstrom(_)
         | Command::Completions { .. }

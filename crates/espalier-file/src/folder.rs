@@ -36,6 +36,19 @@ pub fn make_folder(folder: &Path) -> Result<(), WriteError> {
     made.map_err(WriteError::io(folder))
 }
 
+/// Waits until the names of the files in a folder are on the disk, so that a power failure cannot
+/// take one back. Where the system cannot do this it does nothing.
+///
+/// # Errors
+/// [`WriteError::Io`].
+pub fn sync_folder(folder: &Path) -> Result<(), WriteError> {
+    #[cfg(unix)]
+    fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(WriteError::io(folder))?;
+    #[cfg(not(unix))]
+    let _ = folder;
+    Ok(())
+}
+
 /// The folders that have to be made so that `folder` is there, the last one first.
 fn absent(folder: &Path) -> io::Result<Vec<PathBuf>> {
     if folder.as_os_str().is_empty() {

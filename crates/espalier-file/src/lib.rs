@@ -40,13 +40,15 @@ mod folder;
 mod output;
 mod pending;
 mod text;
+mod write;
 
 pub use count::count;
 pub use destination::{Destination, clash, same};
-pub use folder::{check_folder, make_folder};
-pub use output::{Output, WriteError, check, finish_all, write, write_all, write_each};
+pub use folder::{check_folder, make_folder, sync_folder};
+pub use output::{Output, WriteError, check, finish_all};
 pub use pending::{discard_pending, try_discard_pending};
 pub use text::{EmptyField, ReadError, fields, is_utf16, lines, read, read_text, text_of};
+pub use write::{write, write_all, write_each, write_private};
 
 /// The program of the README, compiled and run by the tests of the documentation.
 #[cfg(doctest)]

@@ -4,7 +4,7 @@ use crate::destination::{Destination, folder_of};
 use crate::pending::pending;
 use espalier_blame::Blame;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
@@ -152,6 +152,24 @@ impl Output {
         }
     }
 
+    /// Lets nobody but the owner read what will be written, and nobody but the owner ever could.
+    pub(crate) fn keep_private(&self) -> Result<(), WriteError> {
+        #[cfg(unix)]
+        {
+            let mode: fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+            let kept = match &self.sink {
+                #[cfg(target_os = "linux")]
+                Sink::Unnamed { file, .. } => file.set_permissions(mode),
+                Sink::Named { file: Registered(Some(file)), .. } => {
+                    file.as_file().set_permissions(mode)
+                }
+                _ => Ok(()),
+            };
+            kept.map_err(WriteError::io(&self.given))?;
+        }
+        Ok(())
+    }
+
     /// The standard output of this process.
     #[must_use]
     pub fn stdout() -> Self {
@@ -284,48 +302,6 @@ impl Write for Output {
     }
 }
 
-/// Writes a file completely or not at all, and waits until it is on the disk.
-///
-/// # Errors
-/// As [`Output`].
-pub fn write(path: impl AsRef<Path>, bytes: &[u8], force: bool) -> Result<(), WriteError> {
-    write_all([(path.as_ref().to_owned(), bytes)], force)
-}
-
-/// Writes several files; none gets its name before all are on the disk.
-///
-/// # Errors
-/// As [`Output`].
-pub fn write_all<B: AsRef<[u8]>>(
-    files: impl IntoIterator<Item = (PathBuf, B)>,
-    force: bool,
-) -> Result<(), WriteError> {
-    let write = |bytes: B| move |out: &mut dyn Write| out.write_all(bytes.as_ref());
-    write_each(files.into_iter().map(|(path, bytes)| (path, write(bytes))), force)
-}
-
-/// As [`write_all`], with contents that are made while they are written, through a buffer, so that
-/// they need not fit into memory.
-///
-/// # Errors
-/// As [`Output`], and with what a writer of contents returns.
-pub fn write_each<F: FnOnce(&mut dyn Write) -> io::Result<()>>(
-    files: impl IntoIterator<Item = (PathBuf, F)>,
-    force: bool,
-) -> Result<(), WriteError> {
-    let mut outputs = Vec::new();
-    for (path, write) in files {
-        let mut output = Output::create(&path, force)?;
-        let mut buffered = BufWriter::with_capacity(1 << 16, &mut output);
-        let written = write(&mut buffered).and_then(|()| buffered.flush());
-        drop(buffered);
-        written.map_err(WriteError::io(path))?;
-        output.sync()?;
-        outputs.push(output);
-    }
-    finish_all(outputs)
-}
-
 /// Whether a file could be written to `path` now, as far as can be known without writing to it.
 /// Leaves nothing behind and waits for nobody.
 ///
@@ -448,6 +424,7 @@ fn name_it(file: &File, path: &Path, force: bool) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::write;
 
     /// What happens on file systems on which files have names from the beginning.
     #[test]
@@ -475,6 +452,21 @@ mod tests {
         third.finish().expect("named");
         assert_eq!(fs::read(&path).expect("reads"), b"third");
         assert_eq!(names(), ["x"]);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_secret_is_for_its_owner_with_a_name_or_without() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().expect("a folder");
+        for unnamed in [false, true] {
+            let path = folder.path().join(format!("{unnamed}"));
+            let output = Output::begin(&path, false, unnamed).expect("begins");
+            output.keep_private().expect("may change the mode");
+            output.finish().expect("named");
+            let mode = fs::metadata(path).expect("there").permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
     }
 
     const CHILD: &str = "ESPALIER_FILE_TEST_CHILD";

@@ -18,7 +18,7 @@ pub const MAX_LAYERS: usize = 10_000;
 /// What to do about a tensor that a model lacks and another one has. Heads are never missing: see
 /// [`Recipe::plan`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Missing {
+pub enum MissingTensors {
     /// Refuse.
     #[default]
     Error,
@@ -37,13 +37,17 @@ impl Recipe {
     ///
     /// # Errors
     /// [`PlanError`], with the tensor and the models that do not fit.
-    pub fn plan(&self, tensors: &[Vec<TensorShape>], missing: Missing) -> Result<Plan, PlanError> {
+    pub fn plan(
+        &self,
+        tensors: &[Vec<TensorShape>],
+        missing: MissingTensors,
+    ) -> Result<Plan, PlanError> {
         let models = self.models();
         if models.len() != tensors.len() {
             let (models, given) = (models.len(), tensors.len());
             return Err(PlanError::Models { models, given });
         }
-        if missing == Missing::Base && self.base.is_none() {
+        if missing == MissingTensors::Base && self.base.is_none() {
             return Err(PlanError::MissingWithoutBase);
         }
         let index = models.iter().enumerate().map(|(index, model)| (model, index)).collect();
@@ -63,7 +67,7 @@ pub(crate) struct Builder<'a> {
     pub(crate) models: &'a [ModelRef],
     pub(crate) index: BTreeMap<&'a ModelRef, usize>,
     pub(crate) tensors: Vec<BTreeMap<&'a str, &'a TensorShape>>,
-    pub(crate) missing: Missing,
+    pub(crate) missing: MissingTensors,
 }
 
 /// Names of a model that is stacked, by what they are.

@@ -43,7 +43,7 @@ mod recipe;
 mod words;
 mod yaml;
 
-pub use build::{MAX_LAYERS, Missing};
+pub use build::{MAX_LAYERS, MissingTensors};
 pub use error::{RecipeError, RecipePlace};
 pub use plan::{
     InputPlan, MergePlan as Plan, MergeStep, ModelRef, TensorPlan, TensorRef, TensorStep as Step,

@@ -9,7 +9,7 @@ use espalier_resolve::{
 use espalier_tensor::{Dtype, TensorShape};
 
 use crate::{
-    InputPlan, MergeStep, Missing, PlanError, Step, TensorPlan, TensorRef,
+    InputPlan, MergeStep, MissingTensors, PlanError, Step, TensorPlan, TensorRef,
     build::Builder,
     layers::{is_head, is_of_tokens},
     parameter::look_up,
@@ -91,11 +91,11 @@ impl Builder<'_> {
                     continue;
                 }
             }
-            if self.missing == Missing::Intersection {
+            if self.missing == MissingTensors::Intersection {
                 return Ok(None);
             }
             let of_base = || names().find(|(source, _)| self.is_base(source)).and_then(own);
-            let stands_in = (self.missing == Missing::Base).then(of_base).flatten();
+            let stands_in = (self.missing == MissingTensors::Base).then(of_base).flatten();
             let Some(stands_in) = stands_in else {
                 let (tensor, model) = (name.clone(), source.model.clone());
                 let other = names().find_map(own).map_or(source, |found| found.source);

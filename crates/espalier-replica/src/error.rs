@@ -186,9 +186,6 @@ pub enum DecodeError {
     /// The operations in it are refused.
     #[error(transparent)]
     Apply(#[from] ApplyError),
-    /// The state's policy is not in its canonical form.
-    #[error("the policy is not in its canonical form: sorted roster, every parameter spelt out")]
-    PolicyForm,
     /// A tensor's bytes do not hash to the address under which they are listed, or no live
     /// contribution names that address.
     #[error("tensor bytes do not hash to their address {0}, or nothing needs them")]
@@ -214,7 +211,6 @@ impl DecodeError {
             Self::Frame(error) => error.code(),
             Self::Policy(error) => error.code(),
             Self::Apply(error) => error.code(),
-            Self::PolicyForm => "state-policy-form",
             Self::Content(_) => "state-content",
             Self::Unplaced(_) => "state-operation",
         }

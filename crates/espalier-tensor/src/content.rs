@@ -1,7 +1,12 @@
 //! Immutable shared bytes and their addresses.
 
 use core::{fmt, ops::Deref, ops::Range};
-use std::sync::{Arc, OnceLock};
+use std::{
+    fs::{self, File},
+    io::{self, Read as _},
+    path::Path,
+    sync::{Arc, OnceLock},
+};
 
 use espalier_identity::Digest;
 
@@ -9,6 +14,9 @@ use crate::mapped::FileMap;
 
 /// How much of a mapped file hashing keeps in memory, in bytes.
 const PIECE: usize = 4 << 20;
+
+/// Shorter files are read: a system has only so many maps.
+const FEW: u64 = 64 << 10;
 
 /// The bytes of a tensor: on the heap or in a read-only memory map, shared and never changed.
 ///
@@ -31,6 +39,34 @@ impl Content {
     pub(crate) fn mapped(map: Arc<FileMap>, range: Range<usize>) -> Self {
         debug_assert!(range.end <= map.bytes().len());
         Self::new(Bytes::Mapped(map, range))
+    }
+
+    /// The bytes of a regular file of at most `limit` bytes: mapped, or read if there are few.
+    /// Their digest is not known before [`Content::digest`] has computed it. The file must not be
+    /// changed in place while this lives; replacing it by renaming is fine.
+    ///
+    /// # Errors
+    /// What the system says; [`io::ErrorKind::InvalidInput`] for what is not a regular file,
+    /// [`io::ErrorKind::FileTooLarge`] for a longer one.
+    pub fn open(path: impl AsRef<Path>, limit: u64) -> io::Result<Self> {
+        let path = path.as_ref();
+        // Opening a pipe would wait for whoever writes to it.
+        if !fs::metadata(path)?.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+        }
+        let file = File::open(path)?;
+        let len = file.metadata()?.len();
+        if len > limit {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        if len < FEW {
+            let mut bytes = Vec::new();
+            file.take(FEW).read_to_end(&mut bytes)?;
+            return Ok(bytes.into());
+        }
+        let map = Arc::new(FileMap::new(file)?);
+        let all = 0..map.bytes().len();
+        Ok(Self::mapped(map, all))
     }
 
     fn new(bytes: Bytes) -> Self {
@@ -111,6 +147,24 @@ impl ContentHasher {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_are_opened_up_to_a_limit() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("tensor");
+        for len in [0, 5, FEW - 1, FEW, FEW + 5] {
+            let bytes: Vec<u8> = (0..len).map(|i| i as u8).collect();
+            fs::write(&path, &bytes).expect("writes");
+            let content = Content::open(&path, len).expect("opens");
+            assert_eq!(content[..], bytes[..]);
+            assert_eq!(content.digest(), Digest::of_content(&bytes));
+            let short = Content::open(&path, len.wrapping_sub(1));
+            let kind = short.map_err(|error| error.kind());
+            assert_eq!(kind.err(), (len > 0).then_some(io::ErrorKind::FileTooLarge));
+        }
+        assert!(Content::open(folder.path(), 1 << 20).is_err());
+        assert!(Content::open(folder.path().join("absent"), 1).is_err());
+    }
 
     #[test]
     fn pieces_hash_like_the_whole() {

@@ -18,6 +18,7 @@
 //! | find what two sets do not share | [`reconcile`] |
 //! | merge model files, by flags or by a recipe | `merge` and `recipe`, with the feature `merge` |
 //! | see a federation run | `sim`, with the feature of this name |
+//! | keep a state in a folder, and keys in files | `store`, with the feature of this name |
 //! | write files that are complete or absent | [`file`](mod@file) |
 //! | know who has to do something about an error | [`blame`] |
 //!
@@ -61,6 +62,8 @@ pub use espalier_replica as replica;
 pub use espalier_resolve as resolve;
 #[cfg(feature = "sim")]
 pub use espalier_sim as sim;
+#[cfg(feature = "store")]
+pub use espalier_store as store;
 pub use espalier_tensor as tensor;
 pub use espalier_topology as topology;
 pub use espalier_trust as trust;

@@ -1,7 +1,7 @@
 //! Files: models, networks and recipes.
 
 use crate::{within, within_and};
-use espalier_recipe::{MAX_NODES, Missing, Recipe};
+use espalier_recipe::{MAX_NODES, MissingTensors, Recipe};
 use espalier_tensor::{Dtype, TensorShape, open_safetensors, write_safetensors};
 use espalier_topology::read_edge_list;
 use std::fs;
@@ -66,8 +66,8 @@ pub(crate) fn recipes(bytes: &[u8]) {
     let outside = ["embed_tokens.weight", "norm.weight", "lm_head.weight"].map(String::from);
     let tensors: Vec<_> = layers.chain(outside).map(tensor).collect();
     let models = vec![tensors; recipe.models().len()];
-    if let Ok(plan) = recipe.plan(&models, Missing::Error) {
+    if let Ok(plan) = recipe.plan(&models, MissingTensors::Error) {
         assert!(plan.tensors.is_sorted_by(|a, b| a.name < b.name), "ascending, each once");
-        assert_eq!(recipe.plan(&models, Missing::Intersection).expect("the same"), plan);
+        assert_eq!(recipe.plan(&models, MissingTensors::Intersection).expect("the same"), plan);
     }
 }

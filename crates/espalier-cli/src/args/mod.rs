@@ -3,22 +3,29 @@
 mod byzantine;
 mod checks;
 mod fields;
+mod key;
 mod merge;
 mod network;
 pub(crate) mod rules;
 mod run;
 mod serve;
 mod simulate;
+mod state;
 mod words;
 
 pub(crate) use byzantine::ByzantineArgs;
 pub(crate) use checks::{SwarmArgs, VerifyArgs};
 pub(crate) use fields::told;
+pub(crate) use key::{KeyArgs, KeyCommand};
 pub(crate) use merge::{MergeArgs, StrategiesArgs};
 pub(crate) use network::{ExchangesArgs, MaelstromArgs, RoundsArgs};
 pub(crate) use run::{EndArgs, MemoryArgs, RunArgs};
 pub(crate) use serve::ServeArgs;
 pub(crate) use simulate::{SimulateArgs, TraceArgs};
+pub(crate) use state::{
+    AddArgs, InitArgs, ResolveArgs, RetractArgs, RosterArgs, ShowArgs, StateArgs, StateCommand,
+    UniteArgs,
+};
 
 use clap::{Parser, Subcommand};
 use espalier::trust::Profile;
@@ -73,6 +80,10 @@ pub(crate) enum Command {
     Swarm(Box<SwarmArgs>),
     /// Re-run a report or scenario and compare, or check records of evidence
     Verify(VerifyArgs),
+    /// Make a signing key, or show its public half
+    Key(KeyArgs),
+    /// Keep a state in a folder: contribute, merge, look, and resolve to a model
+    State(StateArgs),
     /// Check that this machine computes the specified values bit for bit
     Selfcheck,
     /// Run as a node in a Maelstrom test, on standard input and output
@@ -93,7 +104,11 @@ pub(crate) enum Command {
 impl Command {
     /// Whether the command needs threads to compute on.
     pub(crate) fn computes(&self) -> bool {
-        !matches!(self, Self::Completions { .. } | Self::Man { .. })
+        match self {
+            Self::Completions { .. } | Self::Man { .. } | Self::Key(_) => false,
+            Self::State(args) => args.command.computes(),
+            _ => true,
+        }
     }
 }
 

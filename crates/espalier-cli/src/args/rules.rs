@@ -9,7 +9,7 @@ use clap::parser::ValueSource;
 
 /// The flags of a command.
 pub(crate) struct Rules {
-    /// The name of the command.
+    /// The name of the command, with that of the one it is part of.
     pub(crate) command: &'static str,
     /// The modes. The last one has no flag that chooses it, unless one of the flags is required.
     pub(crate) modes: &'static [Mode],
@@ -35,6 +35,10 @@ struct Need {
 
 /// The flags that every command that computes heeds.
 const GLOBAL: &[&str] = &["quiet", "threads"];
+/// What commands heed that compute nothing on several threads.
+const QUIET: &[&str] = &["quiet"];
+/// For commands that only print.
+const QUIET_JSON: Need = Need { flag: "quiet", one_of: &["json"] };
 /// The flags that describe a run, except its seed.
 const RUN: &[&str] = &[
     "nodes",
@@ -101,7 +105,7 @@ pub(crate) const RULES: &[Rules] = &[
                 MEMORY,
                 RUN,
                 END,
-                &["seed", "out", "force", "json", "require_convergence", "log"],
+                &["seed", "out", "force", "json", "save_model", "require_convergence", "log"],
             ]),
         ],
         needs: &[ATTACK],
@@ -110,7 +114,7 @@ pub(crate) const RULES: &[Rules] = &[
     Rules {
         command: "trace",
         modes: &[by("report", &[&["json"]]), only(&[GLOBAL, MEMORY, RUN, END, &["seed", "json"]])],
-        needs: &[ATTACK, Need { flag: "quiet", one_of: &["json"] }],
+        needs: &[ATTACK, QUIET_JSON],
         apart: &[],
     },
     Rules {
@@ -166,6 +170,64 @@ pub(crate) const RULES: &[Rules] = &[
         needs: &[],
         apart: &[],
     },
+    Rules {
+        command: "key new",
+        modes: &[only(&[QUIET, &["file", "json"]])],
+        needs: &[],
+        apart: &[],
+    },
+    Rules {
+        command: "key show",
+        modes: &[only(&[QUIET, &["file", "json"]])],
+        needs: &[QUIET_JSON],
+        apart: &[],
+    },
+    Rules {
+        command: "state init",
+        modes: &[
+            by("policy", &[QUIET, &["dir", "base"]]),
+            only(&[QUIET, &["dir", "strategy", "parameters", "base", "members"]]),
+        ],
+        needs: &[],
+        apart: &[],
+    },
+    Rules {
+        command: "state add",
+        modes: &[only(&[QUIET, &["dir", "model", "key", "name", "weight", "round"]])],
+        needs: &[],
+        apart: &[],
+    },
+    Rules {
+        command: "state retract",
+        modes: &[only(&[QUIET, &["dir", "key", "name"]])],
+        needs: &[],
+        apart: &[],
+    },
+    Rules {
+        command: "state merge",
+        modes: &[only(&[QUIET, &["dir", "others"]])],
+        needs: &[],
+        apart: &[],
+    },
+    Rules {
+        command: "state show",
+        modes: &[only(&[GLOBAL, &["dir", "json"]])],
+        needs: &[QUIET_JSON],
+        apart: &[],
+    },
+    Rules {
+        command: "state resolve",
+        modes: &[only(&[GLOBAL, &["dir", "output", "force"]])],
+        needs: &[],
+        apart: &[],
+    },
+    Rules {
+        command: "state verify",
+        modes: &[only(&[QUIET, &["dir", "json"]])],
+        needs: &[],
+        apart: &[],
+    },
+    Rules { command: "state roster", modes: &[only(&[&["dir"]])], needs: &[], apart: &[] },
     Rules { command: "selfcheck", modes: &[only(&[GLOBAL])], needs: &[], apart: &[] },
     Rules {
         command: "maelstrom",
@@ -188,11 +250,13 @@ impl Mode {
 /// # Errors
 /// A message that says what is wrong and what to do instead.
 pub(crate) fn check(command: &clap::Command, matches: &ArgMatches) -> Result<(), String> {
-    let Some((name, matches)) = matches.subcommand() else { return Ok(()) };
-    let rules = RULES.iter().find(|rules| rules.command == name);
-    let (Some(rules), Some(command)) = (rules, command.find_subcommand(name)) else {
-        return Ok(());
-    };
+    let (mut command, mut matches, mut name) = (command, matches, String::new());
+    while let Some((part, inner)) = matches.subcommand() {
+        let Some(found) = command.find_subcommand(part) else { return Ok(()) };
+        (command, matches, name) = (found, inner, format!("{name} {part}"));
+    }
+    let rules = RULES.iter().find(|rules| rules.command == name.trim_start());
+    let Some(rules) = rules else { return Ok(()) };
     let flags = command.get_arguments().map(|flag| flag.get_id().as_str());
     let is_given = |id: &str| {
         let known = matches.ids().any(|known| known.as_str() == id);
@@ -258,15 +322,13 @@ mod tests {
     fn every_flag_of_every_command_stands_in_the_table() {
         let mut command = crate::command();
         command.build();
-        let commands: Vec<_> =
-            command.get_subcommands().filter(|command| command.get_name() != "help").collect();
-        let names: Vec<_> = commands.iter().map(|command| command.get_name()).collect();
+        let commands = crate::understand::leaves(&command);
+        let names: Vec<_> = commands.iter().map(|(name, _)| name.as_str()).collect();
         for rules in RULES {
             assert!(names.contains(&rules.command), "there is no `{}`", rules.command);
         }
-        for command in commands {
-            let name = command.get_name();
-            let rules = RULES.iter().find(|rules| rules.command == name);
+        for (name, command) in &commands {
+            let rules = RULES.iter().find(|rules| rules.command == *name);
             let rules = rules.unwrap_or_else(|| panic!("`{name}` is not in the table"));
             let flags = command.get_arguments().map(|flag| flag.get_id().as_str());
             let flags: BTreeSet<&str> =

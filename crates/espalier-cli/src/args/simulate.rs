@@ -43,12 +43,15 @@ pub(crate) struct SimulateArgs {
     /// scenario.csv and summary.csv [default: espalier-report, or espalier-scenario]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Output")]
     pub(crate) out: Option<PathBuf>,
-    /// Overwrite an existing report
+    /// Overwrite what is there
     #[arg(long, help_heading = "Output")]
     pub(crate) force: bool,
     /// Also write the JSON report to this file, or to standard output with `-`
     #[arg(long, value_name = "FILE|-", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub(crate) json: Option<PathBuf>,
+    /// Write the merged model of the first honest node to this safetensors file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    pub(crate) save_model: Option<PathBuf>,
     /// Exit with 1 unless all honest active nodes end with the same state and a model can be
     /// merged from it; in a scenario, in all runs
     #[arg(long, help_heading = "Output")]

@@ -14,7 +14,7 @@ erdos-renyi:P|watts-strogatz:K:B|barabasi-albert:M|file:PATH [random]
 --delay ROUNDS --crash P --retract NODE@ROUND --byzantine COUNT|PERCENT%
 --attack NAME[:PARAM] --spread iid|mild|strong|dirichlet:A|clusters:K
 --retrain EVERY --metrics full|sample:K|off
---seed [1] --threads [all] --out DIR --json FILE|- --require-convergence";
+--seed [1] --threads [all] --save-model FILE --out DIR --json FILE|- --require-convergence";
 
 /// Help with every run of spaces and line breaks as one space.
 fn help(place: &Place, arguments: &[&str]) -> String {
@@ -35,13 +35,13 @@ fn simulate_has_every_flag_form_and_default_of_its_specification() {
         } else if word.starts_with("--") {
             assert!(text.contains(&format!("{word} ")), "{word}");
             flags += 1;
-        } else if !matches!(word, "NAME[:PARAM]" | "NAME" | "DIR") {
+        } else if !matches!(word, "NAME[:PARAM]" | "NAME" | "DIR" | "FILE") {
             for form in word.split('|').filter(|form| !matches!(*form, "PATH" | "PERCENT%" | "-")) {
                 assert!(text.contains(form), "{form}");
             }
         }
     }
-    assert_eq!(flags, 30 - 2);
+    assert_eq!(flags, 30 - 1);
     // Every attack and strategy that can be named.
     for name in
         ["sign-flip", "scale:K", "gaussian:S", "nan", "inf", "equivocation", "retract-others"]
@@ -57,7 +57,7 @@ fn simulate_has_every_flag_form_and_default_of_its_specification() {
 #[test]
 fn every_command_has_help_with_what_it_takes() {
     let place = Place::new();
-    let expected: [(&[&str], &[&str]); 11] = [
+    let expected: [(&[&str], &[&str]); 19] = [
         (&["swarm"], &["--seeds", "--minutes", "--replay", "--fixed", "--out", "Examples:"]),
         (&["serve"], &["--port", "[default: 7777]", "--listen", "--token", "Ctrl-C", "Examples:"]),
         (
@@ -67,6 +67,24 @@ fn every_command_has_help_with_what_it_takes() {
         (&["verify"], &["[REPORT]", "report.json", "--evidence"]),
         (&["exchanges"], &["--nodes", "--latency", "--json", "Examples:", "[default: complete]"]),
         (&["rounds"], &["--nodes", "--topology", "--csv", "[default: 8,64,1024]", "minutes"]),
+        (&["key", "new"], &["<FILE>", "FILE.seq", "--json", "Examples:"]),
+        (&["key", "show"], &["<FILE>", "--json", "Examples:"]),
+        (
+            &["state", "init"],
+            &[
+                "--strategy",
+                "--param",
+                "--base",
+                "--member",
+                "--policy",
+                "[default: weight-average]",
+            ],
+        ),
+        (&["state", "add"], &["<MODEL>", "--key", "--name", "--weight", "--round", "Examples:"]),
+        (&["state", "retract"], &["<DIR>", "--key", "--name", "Examples:"]),
+        (&["state", "merge"], &["<DIR>", "<OTHER>...", "cp -r", "rsync"]),
+        (&["state", "resolve"], &["--output", "-o", "--force", "Examples:"]),
+        (&["state"], &["init", "add", "retract", "merge", "show", "resolve", "verify", "roster"]),
         (&["selfcheck"], &["--quiet", "--threads"]),
         (&["maelstrom"], &["broadcast", "g-set", "--period", "[default: 100]", "--bin ./node"]),
         (&["completions"], &["bash", "zsh", "fish", "elvish", "powershell"]),
@@ -102,9 +120,21 @@ fn the_manual_has_a_page_per_command() {
     assert!(page.contains(".TH espalier 1") && page.contains("espalier\\-simulate(1)"), "{page}");
     assert_eq!(place.ok(&["man", "--out", "pages/deep"]), "");
     let pages = place.files("pages/deep");
-    for name in
-        ["", "-simulate", "-serve", "-trace", "-verify", "-selfcheck", "-maelstrom", "-completions"]
-    {
+    for name in [
+        "",
+        "-simulate",
+        "-serve",
+        "-trace",
+        "-verify",
+        "-selfcheck",
+        "-maelstrom",
+        "-completions",
+        "-key",
+        "-key-new",
+        "-state",
+        "-state-add",
+        "-state-resolve",
+    ] {
         assert!(pages.contains(&format!("espalier{name}.1")), "{name}: {pages:?}");
     }
     assert!(place.read("pages/deep/espalier-simulate.1").contains("\\-\\-until\\-converged"));

@@ -18,6 +18,7 @@ mod reports;
 mod rounds;
 mod scenario;
 mod serve;
+mod state;
 mod swarm;
 
 use std::path::Path;

@@ -136,6 +136,47 @@ fn names_of_files_and_folders_and_words_of_the_command_line() {
 }
 
 #[test]
+fn states_of_strangers() {
+    let place = Place::new();
+    let name = HOSTILE;
+    let header = format!(r#"{{{}:{{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}}}"#, quoted());
+    fs::write(place.path().join("m.safetensors"), safetensors(&header, 16)).unwrap();
+    fs::write(place.path().join("bad"), "bad").unwrap();
+    let key = format!("{name}.key");
+    let out = format!("{name}.safetensors");
+    for (code, arguments) in [
+        (0, vec!["key", "new", &key]),
+        (2, vec!["key", "new", &key]),
+        (2, vec!["key", "show", name]),
+        (2, vec!["state", "show", name]),
+        (2, vec!["state", "init", name, "--strategy", name]),
+        (2, vec!["state", "init", name, "--policy", name]),
+        (2, vec!["state", "init", name, "--member", name]),
+        (0, vec!["state", "init", name]),
+        (2, vec!["state", "init", name]),
+        (2, vec!["state", "add", name, "bad", "--key", &key]),
+        (2, vec!["state", "add", name, "m.safetensors", "--key", name]),
+        (0, vec!["state", "add", name, "m.safetensors", "--key", &key]),
+        (2, vec!["state", "retract", name, "--key", &key, "--name", name]),
+        (2, vec!["state", "merge", name, "bad"]),
+        (0, vec!["state", "merge", name, name]),
+        (0, vec!["state", "show", name]),
+        (0, vec!["state", "show", name, "--json"]),
+        (0, vec!["state", "roster", name]),
+        (0, vec!["state", "resolve", name, "-o", &out]),
+        (2, vec!["state", "resolve", name, "-o", &out]),
+        (0, vec!["state", "verify", name]),
+        (0, vec!["state", "verify", name, "--json"]),
+        (0, vec!["state", "retract", name, "--key", &key]),
+    ] {
+        plain(&place, code, &arguments);
+    }
+    fs::create_dir(place.path().join(name).join("ops").join(name)).unwrap();
+    fs::write(place.path().join(name).join(name), "").unwrap();
+    plain(&place, 0, &["state", "verify", name]);
+}
+
+#[test]
 fn titles_of_scenarios_and_names_of_runs() {
     let place = Place::new();
     // TOML writes such characters as JSON does.

@@ -1,7 +1,7 @@
 //! Models on disk and recipes over them.
 
 use espalier_merge::{Merge, MergeError, MergeTarget, OpenModel};
-use espalier_recipe::{Missing, ModelRef, Plan, Recipe};
+use espalier_recipe::{MissingTensors, ModelRef, Plan, Recipe};
 use espalier_tensor::{Model, open_safetensors, write_safetensors};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ pub(crate) fn ready(folder: &Path, yaml: &str) -> Result<Ready, String> {
     let models: Result<Vec<OpenModel>, MergeError> = recipe.models().iter().map(open).collect();
     let models = models.map_err(|error| error.to_string())?;
     let tensors: Vec<_> = models.iter().map(|model| model.shapes().to_vec()).collect();
-    let plan = recipe.plan(&tensors, Missing::Error).map_err(|error| error.to_string())?;
+    let plan = recipe.plan(&tensors, MissingTensors::Error).map_err(|error| error.to_string())?;
     Ok(Ready { plan, models })
 }
 

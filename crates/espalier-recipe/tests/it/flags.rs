@@ -2,7 +2,7 @@
 
 use crate::models::{inputs, model, of_type, step};
 use espalier_recipe::methods::Working;
-use espalier_recipe::{Missing, Recipe, RecipeError};
+use espalier_recipe::{MissingTensors, Recipe, RecipeError};
 use espalier_tensor::Dtype;
 
 fn flags(
@@ -22,7 +22,7 @@ fn weights_are_one_and_arithmetic_is_precise() {
     let ties = ("ties", Some("x"));
     let recipe = flags(ties, &["a", "b"], &[], &[("density", "5e-1")], [None; 2]).expect("valid");
     let [a, b, x] = [Dtype::F32, Dtype::F32, Dtype::Bf16].map(|dtype| of_type(model(1), dtype));
-    let plan = recipe.plan(&[a, b, x], Missing::Error).expect("fits");
+    let plan = recipe.plan(&[a, b, x], MissingTensors::Error).expect("fits");
     let expected = [
         "a:model.norm density=0.5 weight=1",
         "b:model.norm density=0.5 weight=1",
@@ -40,7 +40,7 @@ fn weights_and_types_may_be_given() {
     let linear = ("linear", None);
     let dtypes = [Some("f64"), Some("f16")];
     let recipe = flags(linear, &["a", "b+c"], &[0.25, -2.0], &[], dtypes).expect("valid");
-    let plan = recipe.plan(&[model(1), model(1)], Missing::Error).expect("fits");
+    let plan = recipe.plan(&[model(1), model(1)], MissingTensors::Error).expect("fits");
     assert_eq!(inputs(&plan, "norm"), ["a:model.norm weight=0.25", "b:model.norm weight=-2"]);
     assert_eq!(plan.models[1].adapter.as_deref(), Some("c"));
     let norm = step(&plan, "norm");
@@ -51,7 +51,7 @@ fn weights_and_types_may_be_given() {
 fn slerp_is_between_the_base_and_the_other_or_between_two() {
     let slerp = |base, models: &[&str]| {
         let recipe = flags(("slerp", base), models, &[], &[("t", "0.3")], [None; 2]);
-        let plan = recipe.expect("valid").plan(&[model(1), model(1)], Missing::Error);
+        let plan = recipe.expect("valid").plan(&[model(1), model(1)], MissingTensors::Error);
         let plan = plan.expect("fits");
         assert_eq!(step(&plan, "norm").shared["t"], "0.3");
         inputs(&plan, "norm")

@@ -1,7 +1,7 @@
 //! Text from strangers: a recipe or an error, soon.
 
 use crate::models::model;
-use espalier_recipe::{Missing, Recipe};
+use espalier_recipe::{MissingTensors, Recipe};
 use proptest::prelude::*;
 
 const GOOD: &str = "
@@ -27,7 +27,7 @@ fn use_all(text: &str) {
     if let Ok(recipe) = Recipe::from_yaml(text) {
         let _ = recipe.hash();
         let models = vec![model(3); recipe.models().len()];
-        for missing in [Missing::Error, Missing::Intersection, Missing::Base] {
+        for missing in [MissingTensors::Error, MissingTensors::Intersection, MissingTensors::Base] {
             let _ = recipe.plan(&models, missing);
         }
     }
@@ -36,7 +36,7 @@ fn use_all(text: &str) {
 #[test]
 fn the_sample_is_good() {
     let recipe = Recipe::from_yaml(GOOD).expect("valid");
-    recipe.plan(&[model(3), model(3)], Missing::Error).expect("fits");
+    recipe.plan(&[model(3), model(3)], MissingTensors::Error).expect("fits");
 }
 
 proptest! {

@@ -1,6 +1,8 @@
 //! Small models to make plans for, and ways to look at plans.
 
-use espalier_recipe::{InputPlan, MergeStep, Missing, Plan, PlanError, Recipe, Step, TensorPlan};
+use espalier_recipe::{
+    InputPlan, MergeStep, MissingTensors, Plan, PlanError, Recipe, Step, TensorPlan,
+};
 use espalier_tensor::{Dtype, TensorShape};
 
 pub(crate) fn tensor(name: &str, dtype: Dtype, shape: &[u64]) -> TensorShape {
@@ -35,7 +37,7 @@ pub(crate) fn recipe(text: &str) -> Recipe {
 }
 
 pub(crate) fn try_plan(text: &str, models: &[Vec<TensorShape>]) -> Result<Plan, PlanError> {
-    recipe(text).plan(models, Missing::Error)
+    recipe(text).plan(models, MissingTensors::Error)
 }
 
 pub(crate) fn plan(text: &str, models: &[Vec<TensorShape>]) -> Plan {

@@ -4,7 +4,7 @@ use crate::models::{
     inputs, model, names, of_type, plan, recipe, step, tensor, tensor_plan, try_plan, without,
 };
 use espalier_recipe::methods::Working;
-use espalier_recipe::{Missing, ModelRef, PlanError, Step, TensorRef};
+use espalier_recipe::{MissingTensors, ModelRef, PlanError, Step, TensorRef};
 use espalier_tensor::Dtype;
 
 const TWO: &str = "
@@ -203,7 +203,7 @@ fn types_are_promoted_unless_they_are_given() {
         [(&half, Working::F32, Dtype::F16), (&double, Working::F64, Dtype::F64)]
     {
         let models = [half.clone(), other.clone()];
-        let precise = recipe(TWO).precise().plan(&models, Missing::Error).expect("fits");
+        let precise = recipe(TWO).precise().plan(&models, MissingTensors::Error).expect("fits");
         let step = step(&precise, "norm");
         assert_eq!((step.work, step.out), (work, out));
     }
@@ -266,14 +266,16 @@ fn missing_tensors_are_refused_left_out_or_the_bases() {
                 parameters: {weight: 1}}";
     let models = [model(1), without(model(1), "norm"), model(1)];
     let by = |missing| recipe(text).plan(&models, missing);
-    let error = by(Missing::Error).expect_err("b has no norm").to_string();
+    let error = by(MissingTensors::Error).expect_err("b has no norm").to_string();
     assert_eq!(error, "b has no tensor `model.norm.weight`, which a has");
-    assert!(!names(&by(Missing::Intersection).expect("fits")).contains(&"model.norm.weight"));
-    let stands_in = by(Missing::Base).expect("fits");
+    assert!(
+        !names(&by(MissingTensors::Intersection).expect("fits")).contains(&"model.norm.weight")
+    );
+    let stands_in = by(MissingTensors::Base).expect("fits");
     let expected =
         ["a:model.norm density=1 weight=1", "x:model.norm density=1 weight=1", "- x:model.norm"];
     assert_eq!(inputs(&stands_in, "norm"), expected);
-    let error = recipe(TWO).plan(&[model(1), model(1)], Missing::Base).expect_err("no base");
+    let error = recipe(TWO).plan(&[model(1), model(1)], MissingTensors::Base).expect_err("no base");
     assert_eq!(error, PlanError::MissingWithoutBase);
 }
 

@@ -1,6 +1,7 @@
 //! Everything that changes the result of `resolve`, as one value with a hash.
 
 use espalier_blame::Blame;
+use espalier_identity::canonical::{self, CanonicalError};
 use espalier_identity::{Digest, Domain, PeerId, bounded};
 use espalier_resolve::{Strategy, StrategyError};
 use espalier_tensor::Model;
@@ -127,6 +128,12 @@ pub enum PolicyError {
     /// The roster has too many keys.
     #[error("a roster holds at most {MAX_ROSTER} keys")]
     Roster,
+    /// The bytes are not the canonical encoding of a policy.
+    #[error("not the encoding of a policy: {0}")]
+    Encoding(#[from] CanonicalError),
+    /// It was read, and is not in its canonical form.
+    #[error("the policy is not in its canonical form: sorted roster, every parameter spelt out")]
+    Form,
 }
 
 impl PolicyError {
@@ -136,6 +143,8 @@ impl PolicyError {
         match self {
             Self::Strategy(error) => error.blame(),
             Self::Constants | Self::Roster => Blame::Caller,
+            Self::Encoding(error) => error.blame(),
+            Self::Form => Blame::Peer,
         }
     }
 
@@ -146,6 +155,8 @@ impl PolicyError {
             Self::Strategy(error) => error.code(),
             Self::Constants => "policy-constants",
             Self::Roster => "policy-roster",
+            Self::Encoding(error) => error.code(),
+            Self::Form => "policy-form",
         }
     }
 }
@@ -191,16 +202,30 @@ impl Policy {
         Ok(Self(Arc::new(Inner { spec, hash, encoded_len, strategy })))
     }
 
-    /// Checks a specification that has to be in its canonical form already; `None` if it is not.
+    /// Checks a specification that has to be in its canonical form already.
     ///
     /// # Errors
     /// [`PolicyError`].
-    pub(crate) fn canonical(spec: PolicySpec) -> Result<Option<Self>, PolicyError> {
+    pub(crate) fn canonical(spec: PolicySpec) -> Result<Self, PolicyError> {
         let sorted = spec.roster.windows(2).all(|pair| pair[0] < pair[1]);
         let (strategy, parameters) = (spec.strategy.clone(), spec.parameters.clone());
         let policy = Self::new(spec)?;
         let same = strategy == policy.spec().strategy && parameters == policy.spec().parameters;
-        Ok((sorted && same).then_some(policy))
+        if sorted && same { Ok(policy) } else { Err(PolicyError::Form) }
+    }
+
+    /// Its canonical bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        canonical::encode(self.spec())
+    }
+
+    /// Reads canonical bytes, of a policy in its canonical form.
+    ///
+    /// # Errors
+    /// [`PolicyError`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, PolicyError> {
+        Self::canonical(canonical::decode(bytes)?)
     }
 
     /// The hash of everything in it.

@@ -125,6 +125,35 @@ impl MergeState {
         Ok(taken)
     }
 
+    /// Takes in what it can of verified operations, in whatever order they come, and returns the
+    /// others by (author, seq, id): something before them in their author's chain is not here, or
+    /// their author is not admitted. For stores, which hold whatever has arrived: handing the
+    /// others in again, with what was missing, gives what taking in all at once gives.
+    pub fn gather(&mut self, mut ops: Vec<VerifiedOp>) -> Vec<VerifiedOp> {
+        ops.sort_by_key(|op| (op.op().dot(), op.id()));
+        loop {
+            let (mut ready, mut waiting) = (Vec::new(), Vec::new());
+            let mut last: Option<Dot<PeerId>> = None;
+            for op in ops {
+                let Dot { actor, seq } = op.op().dot();
+                let before = last.filter(|dot| dot.actor == actor).map_or(0, |dot| dot.seq);
+                let have = self.view().top(&actor).max(before);
+                if self.accepts(&actor) && seq <= have.saturating_add(1) {
+                    last = Some(op.op().dot());
+                    ready.push(Candidate::Checked(Arc::new(Judged::new(op))));
+                } else {
+                    waiting.push(op);
+                }
+            }
+            if ready.is_empty() {
+                return waiting;
+            }
+            self.commit(Prepared(ready));
+            // Votes among them may have admitted others.
+            ops = waiting;
+        }
+    }
+
     /// [`MergeState::prepare`] for operations that are unpacked.
     pub(crate) fn prepare_all(
         &self,

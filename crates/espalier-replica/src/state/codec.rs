@@ -116,7 +116,7 @@ impl MergeState {
     /// [`DecodeError`], as [`MergeState::from_bytes`].
     pub fn from_bytes_in(bytes: &[u8], arena: Arena) -> Result<Self, DecodeError> {
         let mut rest = frame::unwrap(bytes, usize::MAX)?;
-        let mut state = Self::with_arena(policy_of(canonical::take(&mut rest)?)?, arena);
+        let mut state = Self::with_arena(Policy::canonical(canonical::take(&mut rest)?)?, arena);
         let count: u64 = canonical::take(&mut rest)?;
         let (ops, mut heads) = (rest, Tight::<(Place, u32)>::default());
         for _ in 0..count {
@@ -168,7 +168,7 @@ impl MergeState {
     /// [`DecodeError`], as [`MergeState::from_bytes`].
     pub fn from_json_in(text: &str, arena: Arena) -> Result<Self, DecodeError> {
         let Text { policy, ops, tensors } = serde_json::from_str(text)?;
-        let mut state = Self::with_arena(policy_of(policy)?, arena);
+        let mut state = Self::with_arena(Policy::canonical(policy)?, arena);
         let heads = serde_json::Deserializer::from_str(ops.get()).deserialize_seq(Ops)?;
         let read = |number: usize| serde_json::from_str(heads.get(number)?.1.get()).ok();
         state.take_in(&heads, |(place, _)| *place, read)?;
@@ -239,10 +239,6 @@ impl MergeState {
         self.arena().store().put(content);
         Ok(())
     }
-}
-
-fn policy_of(spec: PolicySpec) -> Result<Policy, DecodeError> {
-    Policy::canonical(spec)?.ok_or(DecodeError::PolicyForm)
 }
 
 /// Reads which operations are in the JSON form, and where. They are read again when their turn has

@@ -1,5 +1,6 @@
 //! Which tensors a state needs, and letting go of the others.
 
+use crate::arena::entry::Entry;
 use crate::signed::op::OpId;
 use crate::state::MergeState;
 use espalier_identity::{Digest, PeerId};
@@ -8,6 +9,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl MergeState {
+    /// The live contributions by (author, seq): made, and neither replaced nor retracted. Those of
+    /// convicted authors are among them.
+    pub fn live(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        let held = (!self.ops.is_empty()).then(|| self.view().contributions().entries());
+        self.entries_of(held.into_iter().flatten())
+    }
+
     /// The addresses of the tensors of live contributions; one content may come several times.
     pub fn live_contents(&self) -> impl Iterator<Item = Digest> {
         let held = (!self.ops.is_empty()).then(|| self.view().contributions().entries());
@@ -23,9 +31,16 @@ impl MergeState {
         &'a self,
         live: impl Iterator<Item = (&'a Dot<PeerId>, &'a OpId)>,
     ) -> impl Iterator<Item = Digest> {
-        let ops = live.flat_map(|(dot, id)| self.view().at(*dot).filter(|e| e.op().id() == *id));
-        ops.filter_map(|entry| entry.op().contribution())
+        self.entries_of(live)
+            .filter_map(|entry| entry.op().contribution())
             .flat_map(|c| c.manifest.tensors().iter().map(|meta| meta.content))
+    }
+
+    fn entries_of<'a>(
+        &'a self,
+        live: impl Iterator<Item = (&'a Dot<PeerId>, &'a OpId)>,
+    ) -> impl Iterator<Item = &'a Arc<Entry>> {
+        live.flat_map(|(dot, id)| self.view().at(*dot).filter(|e| e.op().id() == *id))
     }
 
     /// Those of the live contributions that can become visible: not by a convicted author of the

@@ -3,7 +3,7 @@
 use crate::histories::{any_steps, look, play};
 use crate::{add, cases, key, policy, signed};
 use espalier_identity::Digest;
-use espalier_replica::{Arena, DecodeError, HEADER_LEN, MergeState, Tensors};
+use espalier_replica::{Arena, DecodeError, HEADER_LEN, MergeState, Policy, PolicyError, Tensors};
 use proptest::prelude::*;
 
 fn small() -> MergeState {
@@ -118,6 +118,19 @@ fn changed(change: impl FnOnce(&mut serde_json::Value)) -> Result<MergeState, De
 }
 
 #[test]
+fn a_policy_has_one_byte_string() {
+    let policy = policy(3);
+    let bytes = policy.to_bytes();
+    assert_eq!(Policy::from_bytes(&bytes).map(|read| read.hash()).ok(), Some(policy.hash()));
+    let longer = Policy::from_bytes(&[&bytes[..], &[0]].concat());
+    assert!(matches!(longer, Err(PolicyError::Encoding(_))), "{longer:?}");
+    let mut spec = policy.spec().clone();
+    spec.roster.reverse();
+    let reversed = Policy::from_bytes(&espalier_identity::canonical::encode(&spec));
+    assert!(matches!(reversed, Err(PolicyError::Form)), "{reversed:?}");
+}
+
+#[test]
 fn a_list_has_one_order_and_one_spelling() {
     assert!(changed(|_| {}).is_ok());
     let ops = |json: &mut serde_json::Value| json["ops"].as_array().expect("a list").clone();
@@ -134,7 +147,8 @@ fn a_list_has_one_order_and_one_spelling() {
     let roster = changed(|json| {
         json["policy"]["roster"].as_array_mut().expect("a list").reverse();
     });
-    assert!(matches!(roster, Err(DecodeError::PolicyForm)), "{roster:?}");
+    let form = matches!(roster, Err(DecodeError::Policy(PolicyError::Form)));
+    assert!(form, "{roster:?}");
     let zero = "0".repeat(64);
     let alien = changed(|json| json["tensors"][&zero] = "AAAA".into());
     assert!(matches!(alien, Err(DecodeError::Content(_))), "{alien:?}");

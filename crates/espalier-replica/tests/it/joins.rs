@@ -47,6 +47,32 @@ proptest! {
     }
 
     #[test]
+    fn gathering_what_has_arrived_is_taking_in_all_at_once(
+        steps in any_steps(40), arrived in any::<u64>(),
+    ) {
+        let nodes = play(&steps, true);
+        let all = joined(&nodes.iter().map(|node| &node.state).collect::<Vec<_>>());
+        let mut dice = Dice(arrived);
+        let mut rest: Vec<_> = all.ops().cloned().collect();
+        let (mut state, mut waiting) = (MergeState::new(all.policy().clone()), Vec::new());
+        while !rest.is_empty() {
+            for _ in 0..=dice.below(rest.len()) {
+                waiting.push(rest.swap_remove(dice.below(rest.len())));
+            }
+            waiting = state.gather(waiting);
+            for op in &waiting {
+                prop_assert!(state.clone().apply(vec![op.signed().clone()]).is_err());
+            }
+        }
+        prop_assert!(waiting.is_empty());
+        prop_assert_eq!(look(&state), look(&all));
+        let live: Vec<_> = state.live().map(|entry| entry.op().id()).collect();
+        for entry in state.visible() {
+            prop_assert!(live.contains(&entry.op().id()));
+        }
+    }
+
+    #[test]
     fn views_equal_their_naive_twin(steps in any_steps(50), shared in any::<bool>()) {
         let nodes = play(&steps, shared);
         let mut all = nodes[0].state.clone();

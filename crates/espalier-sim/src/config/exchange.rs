@@ -121,8 +121,9 @@ impl Config {
         needs.into_iter().find(|(_, needs, _)| *needs).map(|(field, _, why)| (field, why))
     }
 
-    /// Whether sets are joined as they are.
-    pub(crate) fn is_counted(&self) -> bool {
+    /// Whether sets are joined as they are, and no model is merged.
+    #[must_use]
+    pub fn is_counted(&self) -> bool {
         match self.wire {
             Wire::Frames => false,
             Wire::Counted => true,

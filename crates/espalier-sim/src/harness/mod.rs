@@ -25,6 +25,7 @@ use crate::run::cast::Cast;
 use crate::run::counted;
 use crate::run::progress::Progress;
 use company::Company;
+use espalier_replica::MergeState;
 use labels::Labels;
 use observe::Observer;
 use std::ops::ControlFlow;
@@ -67,6 +68,7 @@ pub(crate) fn simulate_heard<'a>(
         Step::Round(done, distinct, _) => {
             watch(Progress::Round { done, of: config.rounds, distinct })
         }
+        Step::Ended(state) => watch(Progress::Ended(state.clone())),
     })
 }
 
@@ -97,6 +99,7 @@ pub fn simulate_watched(
             (0, Some(watched)) => watch(Sight::Opening(watched)),
             (_, Some(watched)) => watch(Sight::Round(watched)),
         },
+        Step::Ended(_) => ControlFlow::Continue(()),
     })
 }
 
@@ -106,6 +109,8 @@ enum Step<'s> {
     Training(&'s [String]),
     /// A round is over; 0 is before the first. With the distinct states, and what was observed.
     Round(u32, u32, &'s Observer<'s>),
+    /// The run is over; with the state of the first honest node that is active.
+    Ended(&'s MergeState),
 }
 
 /// Runs real replicas: first the configuration that the report shows, then the one that is run.
@@ -141,6 +146,11 @@ fn run_to_end<'a>(
         if stop || (config.until_converged && run.course.may_end(round, distinct)) {
             break;
         }
+    }
+    let nodes = run.course.engine.peers.nodes.iter().enumerate();
+    let mut honest = nodes.filter(|(i, node)| node.active && labels.is_honest(*i));
+    if let Some((_, first)) = honest.next() {
+        let _ = look(Step::Ended(first.state()));
     }
     Ok(observer.finish(&run.course.engine, &run.task))
 }

@@ -1,5 +1,7 @@
 //! What somebody who waits for a run hears.
 
+use espalier_replica::MergeState;
+
 /// How far a run has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
@@ -16,4 +18,7 @@ pub enum Progress {
         /// Distinct states.
         distinct: u32,
     },
+    /// The run is over: with the state of the first honest node that is active, from which its
+    /// merged model follows. Counted replicas have none.
+    Ended(MergeState),
 }

@@ -5,7 +5,7 @@ mod pairs;
 mod random;
 
 use clap::{Arg, ArgAction, Command};
-use espalier_cli::{Understood, command, read};
+use espalier_cli::{Understood, command, leaves, read};
 use std::ffi::OsString;
 
 /// A value of each flag that is not its default, by command and flag or by flag alone.
@@ -33,6 +33,19 @@ const SAMPLES: &[(&str, &str)] = &[
     ("swarm replay", "regression.json"),
     ("verify report", "report.json"),
     ("man out", "pages"),
+    ("state add model", "model.safetensors"),
+    ("state add round", "3"),
+    ("state init base", "base.safetensors"),
+    ("members", "0101010101010101010101010101010101010101010101010101010101010101"),
+    ("policy", "policy"),
+    ("file", "ada.key"),
+    ("dir", "team"),
+    ("key", "ada.key"),
+    ("name", "mine"),
+    ("weight", "2"),
+    ("others", "other"),
+    ("output", "merged.safetensors"),
+    ("save_model", "merged.safetensors"),
     ("nodes", "9"),
     ("rounds", "19"),
     ("schedule", "scheduled"),
@@ -95,10 +108,17 @@ fn flags(command: &Command) -> Vec<Arg> {
     all.cloned().collect()
 }
 
+/// The commands that do something, by their whole names.
 fn commands() -> Vec<Command> {
     let mut command = command();
     command.build();
-    command.get_subcommands().filter(|c| c.get_name() != "help").cloned().collect()
+    let named = |(name, leaf): (String, &Command)| leaf.clone().name(&*name.leak());
+    leaves(&command).into_iter().map(named).collect()
+}
+
+/// The words of a command's name.
+fn name_words(command: &Command) -> Vec<String> {
+    command.get_name().split(' ').map(str::to_owned).collect()
 }
 
 fn sample(command: &str, flag: &Arg) -> &'static str {

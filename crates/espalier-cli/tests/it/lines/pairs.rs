@@ -1,6 +1,6 @@
 //! All pairs of flags of every command.
 
-use super::{commands, flags, sample, understand, words};
+use super::{commands, flags, name_words, sample, understand, words};
 use crate::Place;
 use clap::{Arg, Command};
 use std::fmt::Write as _;
@@ -13,8 +13,22 @@ const SCENARIO: &str = "title = \"t\"\nseeds = 2\n[defaults]\nmodel = \"syntheti
 
 /// Flags that stand in the help of a command, as they do in that of all, and that it refuses
 /// because they would do nothing.
-const NEVER: &[&str] =
-    &["maelstrom quiet", "completions quiet", "completions threads", "man quiet", "man threads"];
+const NEVER: &[&str] = &[
+    "key new threads",
+    "key show threads",
+    "state init threads",
+    "state add threads",
+    "state retract threads",
+    "state merge threads",
+    "state verify threads",
+    "state roster quiet",
+    "state roster threads",
+    "maelstrom quiet",
+    "completions quiet",
+    "completions threads",
+    "man quiet",
+    "man threads",
+];
 
 /// Every pair of flags of every command: an error, or both have an effect.
 #[test]
@@ -33,14 +47,17 @@ fn every_flag_beside_every_other_has_an_effect_or_is_refused() {
         };
         let line = |given: &[&Arg]| -> Vec<String> {
             let flags = given.iter().flat_map(|flag| words(flag, &value(flag)));
-            std::iter::once(name.to_owned()).chain(flags).collect()
+            name_words(&command).into_iter().chain(flags).collect()
         };
         // Some flags say something only next to another.
         let by = ["byzantine", "replay", "scenario", "fixed", "json", "clock", "shell", "workload"];
         let by = by.iter().chain(&["report", "evidence", "model"]);
         let beside = by.filter_map(|id| flags.iter().find(|flag| flag.get_id() == *id));
+        // And some have to be there.
+        let required: Vec<&Arg> = flags.iter().filter(|flag| flag.is_required_set()).collect();
+        let alone = std::iter::once(required.clone());
         let mut beside: Vec<Vec<&Arg>> =
-            std::iter::once(Vec::new()).chain(beside.map(|flag| vec![flag])).collect();
+            alone.chain(beside.map(|flag| join(&required, &[flag]))).collect();
         // Runs of a swarm have a clock or liars only where they are fixed.
         if let Some(fixed) = flags.iter().find(|flag| flag.get_id() == "fixed") {
             let with = ["clock", "byzantine"];
@@ -101,6 +118,7 @@ fn describes(command: &Command, flag: &Arg) -> bool {
         "json",
         "csv",
         "log",
+        "save_model",
         "require_convergence",
         "until",
         "show",

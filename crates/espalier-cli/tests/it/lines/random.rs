@@ -1,6 +1,6 @@
 //! Random command lines.
 
-use super::{commands, flags, sample, understand, words};
+use super::{commands, flags, name_words, sample, understand, words};
 use crate::Place;
 use clap::Command;
 use espalier_cli::Understood;
@@ -141,7 +141,7 @@ const ODD: &[&str] = &[
 fn draw(dice: &mut Dice, commands: &[Command]) -> Vec<String> {
     let command = dice.one(commands);
     let flags = flags(command);
-    let mut line = vec![command.get_name().to_owned()];
+    let mut line = name_words(command);
     // Small, so that it can be run.
     let names: BTreeSet<&str> = flags.iter().map(|flag| flag.get_id().as_str()).collect();
     if names.contains("model") && dice.below(8) > 0 {

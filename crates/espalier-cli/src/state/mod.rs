@@ -1,0 +1,67 @@
+//! `espalier state`: the CRDT in a folder.
+
+mod change;
+mod contributions;
+mod files;
+mod init;
+mod resolve;
+mod show;
+
+use crate::args::{StateArgs, StateCommand};
+use crate::escape::line;
+use crate::{Failure, console};
+use anyhow::anyhow;
+use espalier::file::count;
+use espalier::replica::OpId;
+use espalier::store::{Folder, Missing, StoreError};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+pub(crate) fn run(args: &StateArgs, quiet: bool) -> Result<(), Failure> {
+    match &args.command {
+        StateCommand::Init(args) => init::run(args, quiet),
+        StateCommand::Add(args) => change::add(args, quiet),
+        StateCommand::Retract(args) => change::retract(args, quiet),
+        StateCommand::Merge(args) => files::merge(args, quiet),
+        StateCommand::Show(args) => show::run(args, quiet),
+        StateCommand::Resolve(args) => resolve::run(args, quiet),
+        StateCommand::Verify(args) => files::verify(args, quiet),
+        StateCommand::Roster(args) => show::roster(args),
+    }
+}
+
+/// Opens a folder; one that is not a state is told how to become one.
+fn open(dir: &Path) -> Result<Folder, Failure> {
+    Folder::open(dir).map_err(|error| match error {
+        StoreError::NotAState(_) => {
+            let begin = format!("begin one with `espalier state init {}`", dir.display());
+            Failure::Input(anyhow!("{error}; {begin}, or copy one there"))
+        }
+        error => error.into(),
+    })
+}
+
+fn say(quiet: bool, text: &str) -> Result<(), Failure> {
+    if quiet { Ok(()) } else { console::print(text) }
+}
+
+/// A path as it may stand in a line.
+fn shown(path: &Path) -> String {
+    line(&path.to_string_lossy()).into_owned()
+}
+
+/// How many tensors of each contribution are missing; `None` stands for the base.
+fn missing_by_op(missing: &[Missing]) -> BTreeMap<Option<OpId>, usize> {
+    let mut counts = BTreeMap::new();
+    for Missing { op, .. } in missing {
+        *counts.entry(*op).or_default() += 1;
+    }
+    counts
+}
+
+/// What somebody should do about what is missing.
+fn advice(dir: &Path, missing: usize) -> String {
+    let them = count(missing, "tensor");
+    let dir = shown(dir);
+    format!("{them} missing: copy the rest, or run `espalier state merge {dir} OTHER`")
+}
