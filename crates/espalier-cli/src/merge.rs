@@ -7,7 +7,7 @@ use crate::escape::line;
 use anyhow::anyhow;
 use espalier::file::{self, count};
 use espalier::merge::{Merge, MergeError, MergeTarget, OpenModel, TensorDifference};
-use espalier::recipe::{MissingTensors, ModelRef, Plan, Recipe, Step};
+use espalier::recipe::{MergePlan, MissingTensors, ModelRef, Recipe, TensorStep};
 use espalier::tensor::open_safetensors;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -124,12 +124,12 @@ fn what(args: &MergeArgs) -> Result<(Recipe, Option<PathBuf>, Option<PathBuf>), 
     let models: Vec<String> = args.paths.iter().map(text).collect();
     let models: Vec<&str> = models.iter().map(String::as_str).collect();
     let base = args.base.as_ref().map(text);
-    let parameters: BTreeMap<String, String> = args.param.iter().cloned().collect();
+    let parameters: BTreeMap<String, String> = args.parameters.iter().cloned().collect();
     let recipe = Recipe::from_flags(
         strategy,
         base.as_deref(),
         &models,
-        &args.weight,
+        &args.weights,
         &parameters,
         None,
         args.dtype.as_deref(),
@@ -171,7 +171,11 @@ fn open(recipe: &Recipe, folder: Option<&Path>) -> Result<Vec<OpenModel>, Failur
     recipe.models().iter().map(open).collect()
 }
 
-fn plan(recipe: &Recipe, models: &[OpenModel], missing: MissingTensors) -> Result<Plan, Failure> {
+fn plan(
+    recipe: &Recipe,
+    models: &[OpenModel],
+    missing: MissingTensors,
+) -> Result<MergePlan, Failure> {
     let tensors: Vec<_> = models.iter().map(|model| model.shapes().to_vec()).collect();
     recipe.plan(&tensors, missing).map_err(|error| Failure::of(error.blame(), error))
 }
@@ -198,12 +202,12 @@ fn metadata(recipe: &Recipe) -> BTreeMap<String, String> {
 }
 
 /// How often tensors are made in each way.
-fn kinds(plan: &Plan) -> BTreeMap<String, usize> {
+fn kinds(plan: &MergePlan) -> BTreeMap<String, usize> {
     let mut kinds = BTreeMap::new();
     for tensor in &plan.tensors {
         let kind = match &tensor.step {
-            Step::Copy { .. } => "copied, the same in all models".to_owned(),
-            Step::Merge(step) => {
+            TensorStep::Copy { .. } => "copied, the same in all models".to_owned(),
+            TensorStep::Merge(step) => {
                 let shared = step.shared.iter().map(|(key, value)| format!("{key}={value}"));
                 let own = step.inputs.iter().map(|input| {
                     let own = input.parameters.iter().map(|(key, value)| format!("{key}={value}"));
@@ -224,7 +228,7 @@ fn kinds(plan: &Plan) -> BTreeMap<String, usize> {
     kinds
 }
 
-fn table(recipe: &Recipe, merge: &Merge<'_>, plan: &Plan) -> String {
+fn table(recipe: &Recipe, merge: &Merge<'_>, plan: &MergePlan) -> String {
     let volume = merge.volume();
     let mut text = format!("strategy  {}\n", recipe.method().name);
     for (place, model) in plan.models.iter().enumerate() {
@@ -241,19 +245,19 @@ fn table(recipe: &Recipe, merge: &Merge<'_>, plan: &Plan) -> String {
     text
 }
 
-fn json(recipe: &Recipe, merge: &Merge<'_>, plan: &Plan) -> Result<String, Failure> {
+fn json(recipe: &Recipe, merge: &Merge<'_>, plan: &MergePlan) -> Result<String, Failure> {
     let volume = merge.volume();
     let model =
         |model: &ModelRef| serde_json::json!({ "path": model.path, "adapter": model.adapter });
     let tensors = plan.tensors.iter().zip(merge.shapes()).map(|(tensor, shape)| {
         let (method, shared, inputs) = match &tensor.step {
-            Step::Copy { from, others } => {
+            TensorStep::Copy { from, others } => {
                 let inputs = std::iter::once(from).chain(others);
                 let inputs = inputs
                     .map(|input| serde_json::json!({ "model": input.model, "tensor": input.name }));
                 (None, None, inputs.collect::<Vec<_>>())
             }
-            Step::Merge(step) => {
+            TensorStep::Merge(step) => {
                 let inputs = step.inputs.iter().map(|input| {
                     serde_json::json!({
                         "model": input.tensor.model,
@@ -281,7 +285,7 @@ fn json(recipe: &Recipe, merge: &Merge<'_>, plan: &Plan) -> Result<String, Failu
     Ok(serde_json::to_string_pretty(&value).map_err(Failure::environment)? + "\n")
 }
 
-fn done_json(recipe: &Recipe, plan: &Plan, output: &Path, written: u64) -> String {
+fn done_json(recipe: &Recipe, plan: &MergePlan, output: &Path, written: u64) -> String {
     let value = serde_json::json!({
         "output": output.to_string_lossy(),
         "recipe": recipe.hash().to_string(),

@@ -16,7 +16,10 @@ use espalier::sim::{
 use std::path::Path;
 
 pub(crate) fn run(args: &VerifyArgs, quiet: bool) -> Result<(), Failure> {
-    if let (Some(recipe), Some(model)) = (&args.recipe, &args.report) {
+    if let Some(recipe) = &args.recipe {
+        let model = args.report.as_ref();
+        let model =
+            model.ok_or_else(|| Failure::usage("--recipe: give the merged model".into()))?;
         return crate::merge::verify(model, recipe, args.seed, quiet);
     }
     match (&args.evidence, &args.report) {

@@ -7,7 +7,7 @@
 //! ```
 //! use espalier_merge::{MergeTarget, Merge, OpenModel};
 //! use espalier_recipe::{
-//!     InputPlan, MergeStep, ModelRef, Plan, Step, TensorPlan, TensorRef,
+//!     InputPlan, MergeStep, ModelRef, MergePlan, TensorStep, TensorPlan, TensorRef,
 //! };
 //! use espalier_resolve::methods::{Working, find_method};
 //! use espalier_tensor::{Dtype, Model, open_safetensors, write_safetensors};
@@ -34,10 +34,10 @@
 //!     out: Dtype::F32,
 //! };
 //! let model = |name: &str| ModelRef { path: path(name), adapter: None };
-//! let plan = Plan {
+//! let plan = MergePlan {
 //!     models: vec![model("a.safetensors"), model("b.safetensors")],
 //!     base: None,
-//!     tensors: vec![TensorPlan { name: "w".into(), shape: vec![2], step: Step::Merge(step) }],
+//!     tensors: vec![TensorPlan { name: "w".into(), shape: vec![2], step: TensorStep::Merge(step) }],
 //!     layers: None,
 //!     tokenizer_source_base: false,
 //! };

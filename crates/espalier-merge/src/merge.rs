@@ -9,7 +9,7 @@ use std::{
 use core::ops::ControlFlow;
 
 use espalier_identity::Digest;
-use espalier_recipe::{MergeStep, Plan, Step, TensorPlan, TensorRef};
+use espalier_recipe::{MergePlan, MergeStep, TensorPlan, TensorRef, TensorStep};
 use espalier_resolve::methods::{Job, MethodError, Row, RowSource, Sink, find_method};
 use espalier_tensor::{Dtype, SafetensorsWriter, TensorShape};
 
@@ -17,7 +17,7 @@ use crate::{MergeError, MergeTarget, OpenModel, folder, models::source};
 
 /// A plan with the models that it reads.
 pub struct Merge<'a> {
-    pub(crate) plan: &'a Plan,
+    pub(crate) plan: &'a MergePlan,
     pub(crate) models: &'a [OpenModel],
     seed: Digest,
     progress: Progress<'a>,
@@ -38,12 +38,12 @@ pub struct Volume {
 }
 
 impl<'a> Merge<'a> {
-    /// A plan with its models, in the order of [`Plan::models`].
+    /// A plan with its models, in the order of [`MergePlan::models`].
     ///
     /// # Panics
     /// If there is not a model for each that the plan names.
     #[must_use]
-    pub fn new(plan: &'a Plan, models: &'a [OpenModel]) -> Self {
+    pub fn new(plan: &'a MergePlan, models: &'a [OpenModel]) -> Self {
         assert_eq!(plan.models.len(), models.len(), "a model for each that the plan names");
         Self { plan, models, seed: Digest::ZERO, progress: &|_| ControlFlow::Continue(()) }
     }
@@ -82,8 +82,8 @@ impl<'a> Merge<'a> {
 
     fn out_dtype(&self, tensor: &TensorPlan) -> Dtype {
         match &tensor.step {
-            Step::Copy { from, .. } => source(self.models, from).1,
-            Step::Merge(step) => step.out,
+            TensorStep::Copy { from, .. } => source(self.models, from).1,
+            TensorStep::Merge(step) => step.out,
         }
     }
 
@@ -94,8 +94,8 @@ impl<'a> Merge<'a> {
         for tensor in &self.plan.tensors {
             let elements: u64 = tensor.shape.iter().product();
             let inputs: Vec<&TensorRef> = match &tensor.step {
-                Step::Copy { from, others } => core::iter::once(from).chain(others).collect(),
-                Step::Merge(step) => {
+                TensorStep::Copy { from, others } => core::iter::once(from).chain(others).collect(),
+                TensorStep::Merge(step) => {
                     step.inputs.iter().map(|input| &input.tensor).chain(&step.base).collect()
                 }
             };
@@ -160,8 +160,8 @@ impl<'a> Merge<'a> {
     /// Merges one tensor.
     pub(crate) fn run(&self, tensor: &TensorPlan, sink: Sink<'_>) -> Result<(), MergeError> {
         match &tensor.step {
-            Step::Copy { from, others } => self.copy(tensor, from, others, sink),
-            Step::Merge(step) => self.merge(tensor, step, sink),
+            TensorStep::Copy { from, others } => self.copy(tensor, from, others, sink),
+            TensorStep::Merge(step) => self.merge(tensor, step, sink),
         }
     }
 

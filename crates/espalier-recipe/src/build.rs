@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use espalier_tensor::TensorShape;
 
 use crate::{
-    ModelRef, Plan, PlanError, Recipe,
+    MergePlan, ModelRef, PlanError, Recipe,
     layers::{LayerLists, Position, depth},
     one::Wanted,
     recipe::{DEFAULT, Form, Module, Slice, Source},
@@ -41,7 +41,7 @@ impl Recipe {
         &self,
         tensors: &[Vec<TensorShape>],
         missing: MissingTensors,
-    ) -> Result<Plan, PlanError> {
+    ) -> Result<MergePlan, PlanError> {
         let models = self.models();
         if models.len() != tensors.len() {
             let (models, given) = (models.len(), tensors.len());
@@ -96,7 +96,7 @@ impl Range<'_, '_> {
 }
 
 impl<'a> Builder<'a> {
-    fn plan(&self) -> Result<Plan, PlanError> {
+    fn plan(&self) -> Result<MergePlan, PlanError> {
         for (model, tensors) in self.models.iter().zip(&self.tensors) {
             if let Some(name) = tensors.keys().find(|name| self.module_of(name).is_none()) {
                 let (tensor, model) = ((*name).to_owned(), model.clone());
@@ -120,7 +120,7 @@ impl<'a> Builder<'a> {
         if plans.is_empty() {
             return Err(PlanError::Empty);
         }
-        Ok(Plan {
+        Ok(MergePlan {
             models: self.models.to_vec(),
             base: self.recipe.base.as_ref().map(|base| self.index[base]),
             tensors: plans.into_values().collect(),

@@ -1,7 +1,7 @@
 //! Merge recipes: from text, or flags, to one checked step for each tensor.
 //!
 //! A [`Recipe`] is what the YAML of model mergers says, or a command line. With the names, types
-//! and shapes of its models' tensors it becomes a [`Plan`]: for each tensor of the output, the
+//! and shapes of its models' tensors it becomes a [`MergePlan`]: for each tensor of the output, the
 //! method, the inputs in their order, and every parameter. All that can be wrong is found on the
 //! way, before any data is read, and says where in the recipe or in which tensor of which model.
 //!
@@ -45,9 +45,7 @@ mod yaml;
 
 pub use build::{MAX_LAYERS, MissingTensors};
 pub use error::{RecipeError, RecipePlace};
-pub use plan::{
-    InputPlan, MergePlan as Plan, MergeStep, ModelRef, TensorPlan, TensorRef, TensorStep as Step,
-};
+pub use plan::{InputPlan, MergePlan, MergeStep, ModelRef, TensorPlan, TensorRef, TensorStep};
 pub use plan_error::PlanError;
 pub use recipe::Recipe;
 pub use yaml::{MAX_DEPTH, MAX_NODES, MAX_TEXT};

@@ -9,7 +9,7 @@ use espalier_resolve::{
 use espalier_tensor::{Dtype, TensorShape};
 
 use crate::{
-    InputPlan, MergeStep, MissingTensors, PlanError, Step, TensorPlan, TensorRef,
+    InputPlan, MergeStep, MissingTensors, PlanError, TensorPlan, TensorRef, TensorStep,
     build::Builder,
     layers::{is_head, is_of_tokens},
     parameter::look_up,
@@ -60,10 +60,10 @@ impl Builder<'_> {
         self.agree(&wanted.name, &found)?;
         let shape = first.tensor.shape.clone();
         let step = if first.tensor.dtype.is_float() {
-            Step::Merge(self.merge(&wanted, found)?)
+            TensorStep::Merge(self.merge(&wanted, found)?)
         } else {
             let others = found[1..].iter().map(Found::reference).collect();
-            Step::Copy { from: first.reference(), others }
+            TensorStep::Copy { from: first.reference(), others }
         };
         Ok(Some(TensorPlan { name: wanted.name, shape, step }))
     }
@@ -167,13 +167,23 @@ impl Builder<'_> {
                 (of_base, found.into_iter().filter(|found| !is_base(found)).collect())
             }
         };
+        let (method, base, inputs) = match is_buffer(&wanted.name) {
+            true => buffered(method, base, inputs),
+            false => (method, base, inputs),
+        };
         let (method, base, inputs) = sufficient(method, base, inputs).map_err(|found| {
             let (tensor, method, wanted) = (wanted.name.clone(), method.name, method.inputs);
             PlanError::FewInputs { tensor, method, wanted, found }
         })?;
+        let shared = self.shared(method, wanted)?;
+        let shared = match is_buffer(&wanted.name) && recipe.method.name != method.name {
+            // A sum of variances would be none.
+            true => method.check_shared(&BTreeMap::new()).unwrap_or(shared),
+            false => shared,
+        };
         Ok(MergeStep {
             method: method.name,
-            shared: self.shared(method, wanted)?,
+            shared,
             inputs: inputs
                 .iter()
                 .map(|input| self.input(method, wanted, input))
@@ -219,6 +229,29 @@ impl Builder<'_> {
         };
         let parameters = method.check_input(&given).map_err(refused)?;
         Ok(InputPlan { tensor: input.reference(), parameters })
+    }
+}
+
+/// Whether a tensor holds what a layer measured of its data, as batch normalisation does, and not
+/// what was learnt: the mean of two is a fair guess, and a sign or a difference says nothing.
+fn is_buffer(name: &str) -> bool {
+    matches!(name.rsplit('.').next(), Some("running_mean" | "running_var"))
+}
+
+/// Buffers are averaged by the weights of the inputs, if the method has weights, or else taken from
+/// the base, or from the first input without one.
+fn buffered<'f>(
+    method: &'static MethodInfo,
+    base: Option<Found<'f>>,
+    inputs: Vec<Found<'f>>,
+) -> (&'static MethodInfo, Option<Found<'f>>, Vec<Found<'f>>) {
+    let weighted = method.per_input.iter().any(|parameter| parameter.name == "weight");
+    let name = if weighted { "weight-average" } else { "passthrough" };
+    let lone = base.or(inputs.first().copied());
+    match (find_method(name), lone) {
+        (Ok(average), _) if weighted && !inputs.is_empty() => (average, None, inputs),
+        (Ok(passthrough), Some(lone)) => (passthrough, None, vec![lone]),
+        _ => (method, base, inputs),
     }
 }
 

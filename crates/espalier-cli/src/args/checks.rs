@@ -59,11 +59,10 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) evidence: Option<PathBuf>,
     /// Merge by this recipe again and compare with the model
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "report")]
-    #[arg(conflicts_with = "evidence")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) recipe: Option<PathBuf>,
     /// The seed that the merge was given
-    #[arg(long, value_name = "N", default_value_t = 1, requires = "recipe")]
+    #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
     #[command(flatten)]
     pub(crate) memory: MemoryArgs,

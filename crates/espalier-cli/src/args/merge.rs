@@ -29,23 +29,23 @@ pub(crate) struct MergeArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) strategy: Option<String>,
     /// The model that the others were fine-tuned from
-    #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath, requires = "strategy")]
+    #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath)]
     pub(crate) base: Option<PathBuf>,
     /// A parameter of the strategy, such as density=0.3; may be repeated
-    #[arg(long, value_name = "KEY=VALUE", value_parser = parameter, requires = "strategy")]
-    pub(crate) param: Vec<(String, String)>,
+    #[arg(long = "param", value_name = "KEY=VALUE", value_parser = parameter)]
+    pub(crate) parameters: Vec<(String, String)>,
     /// Weights of the models in their order, such as 1,0.5 [default: 1 for each]
-    #[arg(long, value_name = "W", value_delimiter = ',', requires = "strategy")]
+    #[arg(long = "weight", value_name = "W", value_delimiter = ',')]
     #[arg(allow_negative_numbers = true)]
-    pub(crate) weight: Vec<f64>,
+    pub(crate) weights: Vec<f64>,
     /// Where to write: a folder, or a file if it ends in .safetensors
     #[arg(long, short, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) output: Option<PathBuf>,
     /// Element type of the result: float32, bfloat16 or float16 [default: that of the base]
-    #[arg(long, value_name = "DTYPE", requires = "strategy")]
+    #[arg(long, value_name = "DTYPE")]
     pub(crate) dtype: Option<String>,
     /// Compute a recipe in f32 or f64 and round once at the end, not after every step
-    #[arg(long, conflicts_with = "strategy")]
+    #[arg(long)]
     pub(crate) precise: bool,
     /// What to do about a tensor that some models lack
     #[arg(long, value_name = "WHAT", default_value = "error")]

@@ -39,6 +39,9 @@ const GLOBAL: &[&str] = &["quiet", "threads"];
 const QUIET: &[&str] = &["quiet"];
 /// For commands that only print.
 const QUIET_JSON: Need = Need { flag: "quiet", one_of: &["json"] };
+/// What a merge heeds, with a recipe or without.
+const MERGE: &[&str] =
+    &["paths", "output", "missing", "seed", "shard_size", "dry_run", "json", "force"];
 /// The flags that describe a run, except its seed.
 const RUN: &[&str] = &[
     "nodes",
@@ -160,10 +163,24 @@ pub(crate) const RULES: &[Rules] = &[
     },
     Rules {
         command: "verify",
-        modes: &[by("evidence", &[&["quiet"]]), by("report", &[GLOBAL, MEMORY])],
+        modes: &[
+            by("evidence", &[&["quiet"]]),
+            by("recipe", &[GLOBAL, &["report", "seed"]]),
+            by("report", &[GLOBAL, MEMORY]),
+        ],
         needs: &[],
         apart: &[],
     },
+    Rules {
+        command: "merge",
+        modes: &[
+            by("strategy", &[GLOBAL, MERGE, &["base", "parameters", "weights", "dtype"]]),
+            only(&[GLOBAL, MERGE, &["precise"]]),
+        ],
+        needs: &[],
+        apart: &[],
+    },
+    Rules { command: "strategies", modes: &[only(&[&["name", "json"]])], needs: &[], apart: &[] },
     Rules {
         command: "serve",
         modes: &[only(&[GLOBAL, &["port", "listen", "token", "upload_limit", "runs"]])],
@@ -382,7 +399,7 @@ mod tests {
             ("swarm --seeds 5 --minutes 1", "--seeds: does not go with --minutes"),
             ("rounds --force", "--force: does nothing without --json or --csv"),
             ("exchanges --force", "--force: does nothing without --json"),
-            ("verify", "nothing to do: give --evidence or REPORT"),
+            ("verify", "nothing to do: give --evidence or --recipe or REPORT"),
             ("verify x --evidence y", "REPORT: does not go with --evidence"),
             ("man --quiet", "--quiet: does nothing in `man`"),
         ] {

@@ -11,6 +11,7 @@ mod inputs;
 mod limits;
 mod lines;
 mod maelstrom;
+mod merge;
 mod names;
 mod output;
 mod refusals;

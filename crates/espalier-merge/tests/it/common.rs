@@ -1,7 +1,7 @@
 //! Models on disk and recipes over them.
 
 use espalier_merge::{Merge, MergeError, MergeTarget, OpenModel};
-use espalier_recipe::{MissingTensors, ModelRef, Plan, Recipe};
+use espalier_recipe::{MergePlan, MissingTensors, ModelRef, Recipe};
 use espalier_tensor::{Model, open_safetensors, write_safetensors};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ pub(crate) fn model(path: &Path, tensors: &[(&str, &[u64], &[f32])]) {
 
 /// A recipe with the plan over its models, whose paths are relative to a folder.
 pub(crate) struct Ready {
-    pub(crate) plan: Plan,
+    pub(crate) plan: MergePlan,
     pub(crate) models: Vec<OpenModel>,
 }
 

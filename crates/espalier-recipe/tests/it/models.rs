@@ -1,7 +1,7 @@
 //! Small models to make plans for, and ways to look at plans.
 
 use espalier_recipe::{
-    InputPlan, MergeStep, MissingTensors, Plan, PlanError, Recipe, Step, TensorPlan,
+    InputPlan, MergePlan, MergeStep, MissingTensors, PlanError, Recipe, TensorPlan, TensorStep,
 };
 use espalier_tensor::{Dtype, TensorShape};
 
@@ -36,19 +36,19 @@ pub(crate) fn recipe(text: &str) -> Recipe {
     Recipe::from_yaml(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
-pub(crate) fn try_plan(text: &str, models: &[Vec<TensorShape>]) -> Result<Plan, PlanError> {
+pub(crate) fn try_plan(text: &str, models: &[Vec<TensorShape>]) -> Result<MergePlan, PlanError> {
     recipe(text).plan(models, MissingTensors::Error)
 }
 
-pub(crate) fn plan(text: &str, models: &[Vec<TensorShape>]) -> Plan {
+pub(crate) fn plan(text: &str, models: &[Vec<TensorShape>]) -> MergePlan {
     try_plan(text, models).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
-pub(crate) fn names(plan: &Plan) -> Vec<&str> {
+pub(crate) fn names(plan: &MergePlan) -> Vec<&str> {
     plan.tensors.iter().map(|tensor| tensor.name.as_str()).collect()
 }
 
-pub(crate) fn tensor_plan<'p>(plan: &'p Plan, part: &str) -> &'p TensorPlan {
+pub(crate) fn tensor_plan<'p>(plan: &'p MergePlan, part: &str) -> &'p TensorPlan {
     let mut found = plan.tensors.iter().filter(|tensor| tensor.name.contains(part));
     let first = found.next().unwrap_or_else(|| panic!("no {part} in {:?}", names(plan)));
     assert_eq!(found.next(), None, "several {part}");
@@ -56,15 +56,15 @@ pub(crate) fn tensor_plan<'p>(plan: &'p Plan, part: &str) -> &'p TensorPlan {
 }
 
 /// The step of the one tensor whose name has `part` in it.
-pub(crate) fn step<'p>(plan: &'p Plan, part: &str) -> &'p MergeStep {
+pub(crate) fn step<'p>(plan: &'p MergePlan, part: &str) -> &'p MergeStep {
     match &tensor_plan(plan, part).step {
-        Step::Merge(step) => step,
-        Step::Copy { .. } => panic!("{part} is copied"),
+        TensorStep::Merge(step) => step,
+        TensorStep::Copy { .. } => panic!("{part} is copied"),
     }
 }
 
 /// `MODEL:NAME PARAMETER=VALUE …` of each input, and `- MODEL:NAME` of the base.
-pub(crate) fn inputs(plan: &Plan, part: &str) -> Vec<String> {
+pub(crate) fn inputs(plan: &MergePlan, part: &str) -> Vec<String> {
     let step = step(plan, part);
     let input = |input: &InputPlan| {
         let of = |(name, value): (&String, &String)| format!(" {name}={value}");

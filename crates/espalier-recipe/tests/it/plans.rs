@@ -4,7 +4,7 @@ use crate::models::{
     inputs, model, names, of_type, plan, recipe, step, tensor, tensor_plan, try_plan, without,
 };
 use espalier_recipe::methods::Working;
-use espalier_recipe::{MissingTensors, ModelRef, PlanError, Step, TensorRef};
+use espalier_recipe::{MissingTensors, ModelRef, PlanError, TensorRef, TensorStep};
 use espalier_tensor::Dtype;
 
 const TWO: &str = "
@@ -252,7 +252,7 @@ fn integers_are_copied() {
     };
     let copied = plan(TWO, &[with(Dtype::I64), with(Dtype::I64)]);
     let of = |model| TensorRef { model, name: "model.steps".to_owned() };
-    let expected = Step::Copy { from: of(0), others: vec![of(1)] };
+    let expected = TensorStep::Copy { from: of(0), others: vec![of(1)] };
     assert_eq!(tensor_plan(&copied, "steps").step, expected);
     for other in [Dtype::I32, Dtype::F32] {
         let error = try_plan(TWO, &[with(Dtype::I64), with(other)]).expect_err("differ");
@@ -379,4 +379,29 @@ dtype: float16
     assert_eq!([t("3.self_attn"), t("3.mlp"), t("norm")], ["0.7", "0.3", "0.5"]);
     let expected = ["org/code-7b:model.norm", "org/chat-7b:model.norm"];
     assert_eq!(inputs(&plan, "norm"), expected);
+}
+
+#[test]
+fn what_a_layer_measured_is_averaged_or_the_bases() {
+    let tensors = ["norm.running_mean", "norm.running_var", "norm.weight"];
+    let tensors = || tensors.map(|name| tensor(name, Dtype::F32, &[2])).to_vec();
+    let text = |method: &str, parameters: &str| {
+        format!(
+            "merge_method: {method}\nbase_model: base\nmodels:\n  - model: a\n  - model: b\n\
+             parameters: {parameters}\n"
+        )
+    };
+    let all = [tensors(), tensors(), tensors()];
+    let ties = plan(&text("ties", "{weight: 2, density: 0.5, normalize: false}"), &all);
+    let mean = step(&ties, "running_mean");
+    assert_eq!((mean.method, mean.base.is_none()), ("weight-average", true));
+    assert_eq!(mean.shared["normalize"], "true");
+    assert_eq!(
+        inputs(&ties, "running_mean"),
+        ["a:norm.running_mean weight=2", "b:norm.running_mean weight=2"]
+    );
+    assert_eq!(step(&ties, "norm.weight").method, "ties");
+    let stock = plan(&text("model_stock", "{}"), &all);
+    assert_eq!(step(&stock, "running_var").method, "passthrough");
+    assert_eq!(inputs(&stock, "running_var"), ["base:norm.running_var scale=1"]);
 }
