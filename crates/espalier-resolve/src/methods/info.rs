@@ -3,16 +3,22 @@
 use std::collections::BTreeMap;
 
 use super::{
+    consensus::Consensus,
     deltas::{All, Deltas, Sparsify},
     formula::AnyFormula,
+    fusion::Fusion,
     largest::{Largest, Middle},
     linear::{Passthrough, WeightAverage},
     means::{Karcher, Multislerp},
     nearswap::Nearswap,
+    negmerge::Negmerge,
     products::Vectors,
+    ram::{Boost, Ram},
     random::{Random, RandomByRank},
+    rescale::Matched,
     sce::Sce,
     slerp::{Nuslerp, Slerp},
+    stitch::Stitch,
     stock::ModelStock,
 };
 use crate::{ParameterInfo, ParameterRange, StrategyError, parameters::Values, registry};
@@ -84,6 +90,9 @@ impl MethodInfo {
 const ANY: ParameterRange = ParameterRange::Number { min: -f64::MAX, above: false, max: f64::MAX };
 /// A share, zero and one included.
 const PART: ParameterRange = ParameterRange::Number { min: 0.0, above: false, max: 1.0 };
+/// Zero or above.
+const POSITIVE_OR_ZERO: ParameterRange =
+    ParameterRange::Number { min: 0.0, above: false, max: f64::MAX };
 /// Above zero.
 const POSITIVE: ParameterRange = ParameterRange::Number { min: 0.0, above: true, max: 1.0 };
 
@@ -107,9 +116,25 @@ const SUM: ParameterInfo =
     parameter("normalize", "false", ParameterRange::FLAG, "divide by the sum of the weights");
 const RESCALE: ParameterInfo = parameter(
     "rescale",
-    "true",
+    "false",
     ParameterRange::FLAG,
-    "divide what is kept by the share that is kept",
+    "scale what is kept so that its magnitudes sum up to what they were",
+);
+const UNBIASED: ParameterInfo = parameter(
+    "rescale",
+    "true",
+    ParameterRange::Choice(&["false", "true", "l1"]),
+    "`true`: divide what is kept by its chance of being kept; `l1`: scale it so that its \
+     magnitudes sum up to what they were",
+);
+/// Recipes for other methods of the family have them; nothing is dropped.
+const NO_DENSITY: ParameterInfo =
+    parameter("density", "1", PART, "accepted without effect: all elements are kept");
+const NO_RESCALE: ParameterInfo = parameter(
+    "rescale",
+    "false",
+    ParameterRange::FLAG,
+    "accepted without effect: all elements are kept",
 );
 const GAMMA: ParameterInfo =
     parameter("gamma", "0.01", PART, "the share of the largest elements that is dropped");
@@ -120,6 +145,9 @@ const EPSILON: ParameterInfo = parameter(
     PART,
     "how far the chance of being kept is from the density, at most",
 );
+
+const STILL: ParameterInfo =
+    parameter("epsilon", "1e-5", POSITIVE_OR_ZERO, "the largest difference that counts as none");
 
 const MANY: (usize, usize) = (1, usize::MAX);
 
@@ -159,7 +187,22 @@ fn deltas<S: Sparsify>(values: &Values, sparsify: S, elect: bool) -> Box<dyn Any
     Box::new(Deltas { sparsify, elect, normalize, lambda })
 }
 
-static METHODS: [MethodInfo; 17] = [
+/// One whose choice is sure.
+fn chosen<S: Sparsify>(values: &Values, inner: S, elect: bool) -> Box<dyn AnyFormula> {
+    deltas(values, Matched { inner, on: values.flag("rescale") }, elect)
+}
+
+/// One that chooses at random.
+fn by_chance<S: Sparsify>(
+    values: &Values,
+    inner: fn(bool) -> S,
+    elect: bool,
+) -> Box<dyn AnyFormula> {
+    let on = values.word("rescale") == "l1";
+    deltas(values, Matched { inner: inner(values.flag("rescale")), on }, elect)
+}
+
+static METHODS: [MethodInfo; 23] = [
     method(
         ("weight-average", &["linear", "model-soup"]),
         "Σ w x / Σ w",
@@ -173,7 +216,7 @@ static METHODS: [MethodInfo; 17] = [
         ("task-arithmetic", &["task_arithmetic"]),
         "b + λ Σ w (x − b)",
         "Ilharco et al., Editing models with task arithmetic, ICLR 2023, arXiv 2212.04089",
-        (&[LAMBDA, SUM], &[WEIGHT]),
+        (&[LAMBDA, SUM, NO_RESCALE], &[WEIGHT, NO_DENSITY]),
         Base::Required,
         MANY,
         |values| deltas(values, All, false),
@@ -182,10 +225,10 @@ static METHODS: [MethodInfo; 17] = [
         ("ties", &["ties-merging"]),
         "keep the largest differences, elect a sign, average those that agree",
         "Yadav et al., TIES-merging, NeurIPS 2023, arXiv 2306.01708",
-        (&[LAMBDA, NORMALIZE], &[WEIGHT, DENSITY]),
+        (&[LAMBDA, NORMALIZE, RESCALE], &[WEIGHT, DENSITY]),
         Base::Required,
         MANY,
-        |values| deltas(values, Largest, true),
+        |values| chosen(values, Largest, true),
     ),
     method(
         ("passthrough", &[]),
@@ -310,55 +353,55 @@ static METHODS: [MethodInfo; 17] = [
         ("dare-linear", &["dare_linear", "dare"]),
         "drop elements of differences at random, scale the others up, add them with weights",
         "Yu et al., Language models are super Mario, ICML 2024, arXiv 2311.03099",
-        (&[LAMBDA, SUM, RESCALE], &[WEIGHT, DENSITY]),
+        (&[LAMBDA, SUM, UNBIASED], &[WEIGHT, DENSITY]),
         Base::Required,
         MANY,
-        |values| deltas(values, Random { rescale: values.flag("rescale") }, false),
+        |values| by_chance(values, |rescale| Random { rescale }, false),
     )),
     random(method(
         ("dare-ties", &["dare_ties"]),
         "as `dare-linear`, with the sign election of `ties`",
         "Yu et al., Language models are super Mario, ICML 2024, arXiv 2311.03099",
-        (&[LAMBDA, SUM, RESCALE], &[WEIGHT, DENSITY]),
+        (&[LAMBDA, SUM, UNBIASED], &[WEIGHT, DENSITY]),
         Base::Required,
         MANY,
-        |values| deltas(values, Random { rescale: values.flag("rescale") }, true),
+        |values| by_chance(values, |rescale| Random { rescale }, true),
     )),
     method(
         ("breadcrumbs", &[]),
         "drop the largest and the smallest elements of each difference, add the rest",
         "Davari and Belilovsky, Model breadcrumbs, ECCV 2024, arXiv 2312.06795",
-        (&[LAMBDA, SUM], &[WEIGHT, DENSITY, GAMMA]),
+        (&[LAMBDA, SUM, RESCALE], &[WEIGHT, DENSITY, GAMMA]),
         Base::Required,
         MANY,
-        |values| deltas(values, Middle, false),
+        |values| chosen(values, Middle, false),
     ),
     method(
         ("breadcrumbs-ties", &["breadcrumbs_ties"]),
         "as `breadcrumbs`, with the sign election of `ties`",
         "Davari and Belilovsky, Model breadcrumbs, ECCV 2024, arXiv 2312.06795",
-        (&[LAMBDA, SUM], &[WEIGHT, DENSITY, GAMMA]),
+        (&[LAMBDA, SUM, RESCALE], &[WEIGHT, DENSITY, GAMMA]),
         Base::Required,
         MANY,
-        |values| deltas(values, Middle, true),
+        |values| chosen(values, Middle, true),
     ),
     random(method(
         ("della", &[]),
         "as `dare-ties`, with chances that grow with the magnitude in its row",
         "Deep et al., DELLA-Merging, arXiv 2406.11617",
-        (&[LAMBDA, NORMALIZE, RESCALE], &[WEIGHT, DENSITY, EPSILON]),
+        (&[LAMBDA, NORMALIZE, UNBIASED], &[WEIGHT, DENSITY, EPSILON]),
         Base::Required,
         MANY,
-        |values| deltas(values, RandomByRank { rescale: values.flag("rescale") }, true),
+        |values| by_chance(values, |rescale| RandomByRank { rescale }, true),
     )),
     random(method(
         ("della-linear", &["della_linear"]),
         "as `della`, without the sign election",
         "Deep et al., DELLA-Merging, arXiv 2406.11617",
-        (&[LAMBDA, SUM, RESCALE], &[WEIGHT, DENSITY, EPSILON]),
+        (&[LAMBDA, SUM, UNBIASED], &[WEIGHT, DENSITY, EPSILON]),
         Base::Required,
         MANY,
-        |values| deltas(values, RandomByRank { rescale: values.flag("rescale") }, false),
+        |values| by_chance(values, |rescale| RandomByRank { rescale }, false),
     )),
     method(
         ("sce", &[]),
@@ -377,6 +420,97 @@ static METHODS: [MethodInfo; 17] = [
         Base::Required,
         (1, 1),
         |values| Box::new(Nearswap { t: values.number("t") }),
+    ),
+    method(
+        ("arcee-fusion", &["arcee_fusion"]),
+        "take elements that matter from the input: far from the base, in rows that differ",
+        "",
+        (&[], &[]),
+        Base::Required,
+        (1, 1),
+        |_| Box::new(Fusion),
+    ),
+    method(
+        ("consensus-ta", &["consensus_ta"]),
+        "b + λ Σ (x − b) where it matters to at least k inputs",
+        "Wang et al., Localizing task information, ICML 2024, arXiv 2405.07813",
+        (
+            &[
+                parameter("lambda", "", ANY, "the factor of what is added to the base"),
+                parameter(
+                    "k",
+                    "2",
+                    ParameterRange::Whole { min: 1, max: 1_000_000 },
+                    "to how many inputs an element has to matter",
+                ),
+            ],
+            &[parameter(
+                "threshold",
+                "0.4",
+                POSITIVE_OR_ZERO,
+                "how large a difference has to be against those of the others together",
+            )],
+        ),
+        Base::Required,
+        MANY,
+        |values| {
+            let k = values.number("k") as usize;
+            Box::new(Consensus { k, lambda: values.number("lambda") })
+        },
+    ),
+    method(
+        ("ram", &[]),
+        "average elements that several inputs changed, keep those that one changed",
+        "Yuan et al., Behavior knowledge merge, 2026, arXiv 2601.13572",
+        (&[STILL], &[]),
+        Base::Required,
+        MANY,
+        |values| Box::new(Ram { epsilon: values.number("epsilon"), boost: None }),
+    ),
+    method(
+        ("ram-plus", &["ramplus_tl", "ram_plus"]),
+        "as `ram`, and scale what one input changed by how much it shares with others",
+        "Yuan et al., Behavior knowledge merge, 2026, arXiv 2601.13572",
+        (
+            &[
+                STILL,
+                parameter("r", "0.1", POSITIVE_OR_ZERO, "how much is added to the factor"),
+                parameter("alpha", "0.2", POSITIVE_OR_ZERO, "what counts of the ratio, at most"),
+            ],
+            &[],
+        ),
+        Base::Required,
+        MANY,
+        |values| {
+            let boost = Boost { r: values.number("r"), alpha: values.number("alpha") };
+            Box::new(Ram { epsilon: values.number("epsilon"), boost: Some(boost) })
+        },
+    ),
+    method(
+        ("negmerge", &[]),
+        "b − λ · mean of (x − b) where all inputs have the same sign: forget what they learned",
+        "Kim et al., NegMerge, ICML 2025, arXiv 2410.05583",
+        (&[parameter("lambda", "", ANY, "the factor of what is taken away")], &[]),
+        Base::Required,
+        MANY,
+        |values| Box::new(Negmerge { lambda: values.number("lambda") }),
+    ),
+    method(
+        ("localize-stitch", &["localize_stitch"]),
+        "keep the largest differences of each input, average them where they overlap",
+        "He et al., Localize-and-Stitch, TMLR 2025, arXiv 2408.13656",
+        (
+            &[],
+            &[parameter(
+                "density",
+                "0.05",
+                PART,
+                "the share of elements of the difference that is kept",
+            )],
+        ),
+        Base::Required,
+        MANY,
+        |_| Box::new(Stitch),
     ),
 ];
 

@@ -37,7 +37,7 @@ impl Formula for Sce {
         let selected = thresholds_of(rows, &wanted, &|piece, _| variances::<A>(piece))?[0];
         let squares = rows.map(|piece| {
             let kept = kept::<A>(&piece, &selected);
-            let square = |d: &A::T| d.wide() * d.wide();
+            let square = |d: &A::T| A::round(*d * *d).wide();
             (0..rows.count())
                 .map(|input| {
                     let differences = vector::<A>(&piece, input, true);
@@ -76,6 +76,10 @@ impl Formula for Sce {
             }
             let all = || differences.iter().map(|d| d[place]);
             let sum = A::round(all().fold(zero, |sum, d| sum + d));
+            if is_nan(sum) {
+                *value = sum;
+                continue;
+            }
             let agrees = |d: A::T| (d > zero && sum > zero) || (d < zero && sum < zero);
             let (mut total, mut weight) = (zero, zero);
             for (d, &w) in all().zip(&weights).filter(|(d, _)| agrees(*d)) {
@@ -89,6 +93,11 @@ impl Formula for Sce {
     }
 }
 
+/// What is not a number is never dropped, so that the merge refuses it.
+fn is_nan<T: Real>(value: T) -> bool {
+    value.magnitude() >= T::NAN_MAGNITUDE
+}
+
 /// Which elements of a piece are selected.
 fn kept<A: Arith>(piece: &Piece<'_, A::T>, selected: &Threshold) -> Vec<bool> {
     if *selected == Threshold::ALL {
@@ -96,7 +105,8 @@ fn kept<A: Arith>(piece: &Piece<'_, A::T>, selected: &Threshold) -> Vec<bool> {
     }
     let (split, [first, then]) = selected.split::<A::T>(piece.start, piece.len);
     let limit = |place: usize| if place < split { first } else { then };
-    variances::<A>(piece).iter().enumerate().map(|(place, v)| *v >= limit(place)).collect()
+    let kept = |(place, v): (usize, &A::T)| *v >= limit(place) || is_nan(*v);
+    variances::<A>(piece).iter().enumerate().map(kept).collect()
 }
 
 /// The variance of each element of a piece over the inputs.
