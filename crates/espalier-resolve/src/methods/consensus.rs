@@ -8,11 +8,41 @@
 use super::{
     arith::Arith,
     formula::Formula,
+    info::{ANY, Base, MANY, MethodInfo, POSITIVE_OR_ZERO, method, parameter},
     job::MethodError,
     products::vector,
     rows::{Piece, Rows},
 };
-use crate::real::Real;
+use crate::{ParameterRange, real::Real};
+
+pub(super) const INFO: MethodInfo = method(
+    ("consensus-ta", &["consensus_ta"]),
+    "b + λ Σ (x − b) where it matters to at least k inputs",
+    "Wang et al., Localizing task information, ICML 2024, arXiv 2405.07813",
+    (
+        &[
+            parameter("lambda", "", ANY, "the factor of what is added to the base"),
+            parameter(
+                "k",
+                "2",
+                ParameterRange::Whole { min: 1, max: 1_000_000 },
+                "to how many inputs an element has to matter",
+            ),
+        ],
+        &[parameter(
+            "threshold",
+            "0.4",
+            POSITIVE_OR_ZERO,
+            "how large a difference has to be against those of the others together",
+        )],
+    ),
+    Base::Required,
+    MANY,
+    |values| {
+        let k = values.number("k") as usize;
+        Box::new(Consensus { k, lambda: values.number("lambda") })
+    },
+);
 
 #[derive(Debug)]
 pub(crate) struct Consensus {

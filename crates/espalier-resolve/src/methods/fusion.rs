@@ -13,11 +13,22 @@
 use super::{
     arith::Arith,
     formula::Formula,
+    info::{Base, MethodInfo, method},
     job::MethodError,
     rows::{Piece, Rows},
     select::{Wanted, ranked},
 };
 use crate::real::Real;
+
+pub(super) const INFO: MethodInfo = method(
+    ("arcee-fusion", &["arcee_fusion"]),
+    "take elements that matter from the input: far from the base, in rows that differ",
+    "",
+    (&[], &[]),
+    Base::Required,
+    (1, 1),
+    |_| Box::new(Fusion),
+);
 
 #[derive(Debug)]
 pub(crate) struct Fusion;

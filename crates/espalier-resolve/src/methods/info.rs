@@ -3,22 +3,22 @@
 use std::collections::BTreeMap;
 
 use super::{
-    consensus::Consensus,
+    consensus,
     deltas::{All, Deltas, Sparsify},
     formula::AnyFormula,
-    fusion::Fusion,
+    fusion,
     largest::{Largest, Middle},
     linear::{Passthrough, WeightAverage},
     means::{Karcher, Multislerp},
     nearswap::Nearswap,
-    negmerge::Negmerge,
+    negmerge,
     products::Vectors,
-    ram::{Boost, Ram},
+    ram,
     random::{Random, RandomByRank},
     rescale::Matched,
     sce::Sce,
     slerp::{Nuslerp, Slerp},
-    stitch::Stitch,
+    stitch,
     stock::ModelStock,
 };
 use crate::{ParameterInfo, ParameterRange, StrategyError, parameters::Values, registry};
@@ -87,16 +87,17 @@ impl MethodInfo {
 }
 
 /// Any finite number.
-const ANY: ParameterRange = ParameterRange::Number { min: -f64::MAX, above: false, max: f64::MAX };
+pub(super) const ANY: ParameterRange =
+    ParameterRange::Number { min: -f64::MAX, above: false, max: f64::MAX };
 /// A share, zero and one included.
-const PART: ParameterRange = ParameterRange::Number { min: 0.0, above: false, max: 1.0 };
+pub(super) const PART: ParameterRange = ParameterRange::Number { min: 0.0, above: false, max: 1.0 };
 /// Zero or above.
-const POSITIVE_OR_ZERO: ParameterRange =
+pub(super) const POSITIVE_OR_ZERO: ParameterRange =
     ParameterRange::Number { min: 0.0, above: false, max: f64::MAX };
 /// Above zero.
 const POSITIVE: ParameterRange = ParameterRange::Number { min: 0.0, above: true, max: 1.0 };
 
-const fn parameter(
+pub(super) const fn parameter(
     name: &'static str,
     default: &'static str,
     range: ParameterRange,
@@ -106,9 +107,9 @@ const fn parameter(
 }
 
 const WEIGHT: ParameterInfo = parameter("weight", "", ANY, "the input's weight");
-const DENSITY: ParameterInfo =
+pub(super) const DENSITY: ParameterInfo =
     parameter("density", "1", PART, "the share of elements of the difference that is kept");
-const LAMBDA: ParameterInfo =
+pub(super) const LAMBDA: ParameterInfo =
     parameter("lambda", "1", ANY, "the factor of what is added to the base");
 const NORMALIZE: ParameterInfo =
     parameter("normalize", "true", ParameterRange::FLAG, "divide by the sum of the weights");
@@ -146,12 +147,9 @@ const EPSILON: ParameterInfo = parameter(
     "how far the chance of being kept is from the density, at most",
 );
 
-const STILL: ParameterInfo =
-    parameter("epsilon", "1e-5", POSITIVE_OR_ZERO, "the largest difference that counts as none");
+pub(super) const MANY: (usize, usize) = (1, usize::MAX);
 
-const MANY: (usize, usize) = (1, usize::MAX);
-
-const fn method(
+pub(super) const fn method(
     names: (&'static str, &'static [&'static str]),
     summary: &'static str,
     source: &'static str,
@@ -421,97 +419,12 @@ static METHODS: [MethodInfo; 23] = [
         (1, 1),
         |values| Box::new(Nearswap { t: values.number("t") }),
     ),
-    method(
-        ("arcee-fusion", &["arcee_fusion"]),
-        "take elements that matter from the input: far from the base, in rows that differ",
-        "",
-        (&[], &[]),
-        Base::Required,
-        (1, 1),
-        |_| Box::new(Fusion),
-    ),
-    method(
-        ("consensus-ta", &["consensus_ta"]),
-        "b + λ Σ (x − b) where it matters to at least k inputs",
-        "Wang et al., Localizing task information, ICML 2024, arXiv 2405.07813",
-        (
-            &[
-                parameter("lambda", "", ANY, "the factor of what is added to the base"),
-                parameter(
-                    "k",
-                    "2",
-                    ParameterRange::Whole { min: 1, max: 1_000_000 },
-                    "to how many inputs an element has to matter",
-                ),
-            ],
-            &[parameter(
-                "threshold",
-                "0.4",
-                POSITIVE_OR_ZERO,
-                "how large a difference has to be against those of the others together",
-            )],
-        ),
-        Base::Required,
-        MANY,
-        |values| {
-            let k = values.number("k") as usize;
-            Box::new(Consensus { k, lambda: values.number("lambda") })
-        },
-    ),
-    method(
-        ("ram", &[]),
-        "average elements that several inputs changed, keep those that one changed",
-        "Yuan et al., Behavior knowledge merge, 2026, arXiv 2601.13572",
-        (&[STILL], &[]),
-        Base::Required,
-        MANY,
-        |values| Box::new(Ram { epsilon: values.number("epsilon"), boost: None }),
-    ),
-    method(
-        ("ram-plus", &["ramplus_tl", "ram_plus"]),
-        "as `ram`, and scale what one input changed by how much it shares with others",
-        "Yuan et al., Behavior knowledge merge, 2026, arXiv 2601.13572",
-        (
-            &[
-                STILL,
-                parameter("r", "0.1", POSITIVE_OR_ZERO, "how much is added to the factor"),
-                parameter("alpha", "0.2", POSITIVE_OR_ZERO, "what counts of the ratio, at most"),
-            ],
-            &[],
-        ),
-        Base::Required,
-        MANY,
-        |values| {
-            let boost = Boost { r: values.number("r"), alpha: values.number("alpha") };
-            Box::new(Ram { epsilon: values.number("epsilon"), boost: Some(boost) })
-        },
-    ),
-    method(
-        ("negmerge", &[]),
-        "b − λ · mean of (x − b) where all inputs have the same sign: forget what they learned",
-        "Kim et al., NegMerge, ICML 2025, arXiv 2410.05583",
-        (&[parameter("lambda", "", ANY, "the factor of what is taken away")], &[]),
-        Base::Required,
-        MANY,
-        |values| Box::new(Negmerge { lambda: values.number("lambda") }),
-    ),
-    method(
-        ("localize-stitch", &["localize_stitch"]),
-        "keep the largest differences of each input, average them where they overlap",
-        "He et al., Localize-and-Stitch, TMLR 2025, arXiv 2408.13656",
-        (
-            &[],
-            &[parameter(
-                "density",
-                "0.05",
-                PART,
-                "the share of elements of the difference that is kept",
-            )],
-        ),
-        Base::Required,
-        MANY,
-        |_| Box::new(Stitch),
-    ),
+    fusion::INFO,
+    consensus::INFO,
+    ram::RAM,
+    ram::RAM_PLUS,
+    negmerge::INFO,
+    stitch::INFO,
 ];
 
 /// All methods.

@@ -15,7 +15,7 @@ use super::{
     formula::Formula,
     job::MethodError,
     linear::add_all,
-    products::{Groups, Products, Vectors, products, vector},
+    products::{Gram, Groups, Vectors, products, vector},
     rows::{Piece, Rows},
 };
 use crate::real::Real;
@@ -59,7 +59,8 @@ impl Formula for Multislerp {
         }
         let differences = rows.job.base.is_some();
         let groups = Groups::new(Vectors::Whole, rows);
-        let found = &products(rows, &groups, differences)?[0];
+        let products = products(rows, &groups, differences)?;
+        let found = products.group(0);
         let mut weights = rows.numbers("weight");
         if self.normalize {
             let sum: f64 = weights.iter().sum();
@@ -89,7 +90,7 @@ impl Formula for Multislerp {
 }
 
 /// The length of a combination of the inputs.
-fn length(found: &Products, factors: &[f64]) -> f64 {
+fn length(found: Gram<'_>, factors: &[f64]) -> f64 {
     let product = |(i, a): (usize, &f64)| {
         let with = |(j, b): (usize, &f64)| a * b * found.of(i, j);
         factors.iter().enumerate().map(with).sum::<f64>()
@@ -109,7 +110,8 @@ impl Formula for Karcher {
 
     fn prepare<A: Arith>(&self, rows: &Rows<'_, A>) -> Result<Factors, MethodError> {
         let groups = Groups::new(Vectors::Whole, rows);
-        let found = &products(rows, &groups, false)?[0];
+        let products = products(rows, &groups, false)?;
+        let found = products.group(0);
         Ok(Factors { values: self.factors(found), differences: false })
     }
 
@@ -124,8 +126,11 @@ impl Formula for Karcher {
     }
 }
 
+/// Below this sine, vectors are parallel or opposite as far as rounded elements tell.
+const FLAT: f64 = 1e-6;
+
 impl Karcher {
-    fn factors(&self, found: &Products) -> Vec<f64> {
+    fn factors(&self, found: Gram<'_>) -> Vec<f64> {
         let n = found.count();
         let norms: Vec<f64> = (0..n).map(|input| found.norm(input)).collect();
         let present: Vec<usize> = (0..n).filter(|&input| norms[input] > 0.0).collect();
@@ -148,10 +153,12 @@ impl Karcher {
                 let cosine = (product / norms[input]).clamp(-1.0, 1.0);
                 let angle = libm::acos(cosine);
                 let sine = libm::sin(angle);
-                if sine < 1e-12 {
-                    continue;
-                }
-                let stretch = share * angle / sine;
+                let stretch = match sine < FLAT {
+                    // No direction leads to the opposite point.
+                    true if cosine < 0.0 => continue,
+                    true => share,
+                    false => share * angle / sine,
+                };
                 tangent[input] += stretch / norms[input];
                 back += stretch * cosine;
             }

@@ -7,11 +7,22 @@
 use super::{
     arith::Arith,
     formula::Formula,
+    info::{ANY, Base, MANY, MethodInfo, method, parameter},
     job::MethodError,
     products::vector,
     rows::{Piece, Rows},
 };
 use crate::real::Real;
+
+pub(super) const INFO: MethodInfo = method(
+    ("negmerge", &[]),
+    "b − λ · mean of (x − b) where all inputs have the same sign: forget what they learned",
+    "Kim et al., NegMerge, ICML 2025, arXiv 2410.05583",
+    (&[parameter("lambda", "", ANY, "the factor of what is taken away")], &[]),
+    Base::Required,
+    MANY,
+    |values| Box::new(Negmerge { lambda: values.number("lambda") }),
+);
 
 #[derive(Debug)]
 pub(crate) struct Negmerge {

@@ -13,11 +13,45 @@
 use super::{
     arith::Arith,
     formula::Formula,
+    info::{Base, MANY, MethodInfo, POSITIVE_OR_ZERO, method, parameter},
     job::MethodError,
     products::vector,
     rows::{Piece, Rows},
 };
-use crate::real::Real;
+use crate::{ParameterInfo, real::Real};
+
+const STILL: ParameterInfo =
+    parameter("epsilon", "1e-5", POSITIVE_OR_ZERO, "the largest difference that counts as none");
+
+pub(super) const RAM: MethodInfo = method(
+    ("ram", &[]),
+    "average elements that several inputs changed, keep those that one changed",
+    "Yuan et al., Behavior knowledge merge, 2026, arXiv 2601.13572",
+    (&[STILL], &[]),
+    Base::Required,
+    MANY,
+    |values| Box::new(Ram { epsilon: values.number("epsilon"), boost: None }),
+);
+
+pub(super) const RAM_PLUS: MethodInfo = method(
+    ("ram-plus", &["ramplus_tl", "ram_plus"]),
+    "as `ram`, and scale what one input changed by how much it shares with others",
+    "Yuan et al., Behavior knowledge merge, 2026, arXiv 2601.13572",
+    (
+        &[
+            STILL,
+            parameter("r", "0.1", POSITIVE_OR_ZERO, "how much is added to the factor"),
+            parameter("alpha", "0.2", POSITIVE_OR_ZERO, "what counts of the ratio, at most"),
+        ],
+        &[],
+    ),
+    Base::Required,
+    MANY,
+    |values| {
+        let boost = Boost { r: values.number("r"), alpha: values.number("alpha") };
+        Box::new(Ram { epsilon: values.number("epsilon"), boost: Some(boost) })
+    },
+);
 
 #[derive(Debug)]
 pub(crate) struct Ram {

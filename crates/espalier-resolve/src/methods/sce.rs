@@ -35,25 +35,30 @@ impl Formula for Sce {
         let keep = if self.share >= 1.0 { n } else { (self.share * n as f64) as usize };
         let wanted = [Wanted { input: 0, keep }];
         let selected = thresholds_of(rows, &wanted, &|piece, _| variances::<A>(piece))?[0];
-        let squares = rows.map(|piece| {
+        let sums = rows.map(|piece| {
             let kept = kept::<A>(&piece, &selected);
-            let square = |d: &A::T| A::round(*d * *d).wide();
-            (0..rows.count())
-                .map(|input| {
-                    let differences = vector::<A>(&piece, input, true);
-                    let pairs = differences.iter().zip(&kept).filter(|(_, kept)| **kept);
-                    pairs.map(|(d, _)| square(d)).sum::<f64>()
-                })
-                .collect::<Vec<f64>>()
+            let of = |input: usize| {
+                let differences = vector::<A>(&piece, input, true);
+                let all = || differences.iter().zip(&kept).filter(|(_, kept)| **kept);
+                let rounded = all().map(|(&d, _)| A::round(d * d).wide()).sum::<f64>();
+                [rounded, all().map(|(d, _)| d.wide() * d.wide()).sum()]
+            };
+            (0..rows.count()).map(of).collect::<Vec<[f64; 2]>>()
         })?;
-        let mut weights = vec![0.0; rows.count()];
-        for part in squares {
-            weights.iter_mut().zip(part).for_each(|(sum, square)| *sum += square);
+        let mut energies = vec![[0.0; 2]; rows.count()];
+        for part in sums {
+            let pairs = energies.iter_mut().zip(part);
+            pairs.for_each(|(sum, [a, b])| *sum = [sum[0] + a / n as f64, sum[1] + b / n as f64]);
         }
         let round = |value: f64| A::round(A::T::of(value)).wide();
-        weights.iter_mut().for_each(|sum| *sum = round(*sum / n as f64));
-        let sum = round(weights.iter().sum());
-        weights.iter_mut().for_each(|weight| *weight = round(*weight / sum));
+        let sum = round(energies.iter().map(|energy| round(energy[0])).sum());
+        let weights = if sum > 0.0 && sum.is_finite() {
+            energies.iter().map(|energy| round(round(energy[0]) / sum)).collect()
+        } else {
+            // Out of the range of the arithmetic.
+            let sum: f64 = energies.iter().map(|energy| energy[1]).sum();
+            energies.iter().map(|energy| round(energy[1] / sum)).collect()
+        };
         Ok(Ready { selected, weights })
     }
 
@@ -87,7 +92,7 @@ impl Formula for Sce {
                 weight += w;
             }
             let (total, weight) = (A::round(total), A::round(weight));
-            let mean = if weight > zero { A::round(total / weight) } else { zero };
+            let mean = if weight == zero { zero } else { A::round(total / weight) };
             *value = b + mean;
         }
     }

@@ -10,6 +10,7 @@ use super::{
     arith::Arith,
     deltas::Sparsify,
     formula::Formula,
+    info::{Base, MANY, MethodInfo, PART, method, parameter},
     job::MethodError,
     largest::Largest,
     products::vector,
@@ -17,6 +18,24 @@ use super::{
     select::Threshold,
 };
 use crate::real::Real;
+
+pub(super) const INFO: MethodInfo = method(
+    ("localize-stitch", &["localize_stitch"]),
+    "keep the largest differences of each input, average them where they overlap",
+    "He et al., Localize-and-Stitch, TMLR 2025, arXiv 2408.13656",
+    (
+        &[],
+        &[parameter(
+            "density",
+            "0.05",
+            PART,
+            "the share of elements of the difference that is kept",
+        )],
+    ),
+    Base::Required,
+    MANY,
+    |_| Box::new(Stitch),
+);
 
 #[derive(Debug)]
 pub(crate) struct Stitch;
