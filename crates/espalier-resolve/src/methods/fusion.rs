@@ -1,10 +1,10 @@
 //! `arcee-fusion`: elements that matter are taken from the input, the others from the base, as the
 //! common merging tool has it.
 //!
-//! An element's importance is |x − b| · Σ p ln (p / q), where p and q are the softmax of its row in
-//! the input and in the base; a row is along the last dimension, and a vector is one row. Of all
-//! importances in ascending order s₀ … s₍ₙ₋₁₎ the element at ⌊f (n − 1)⌋ is the quantile of f, without
-//! interpolation. Where the importance is at least s(½) + 1.5 (s(¾) − s(¼)), the result is
+//! An element's importance is |x − b| · Σ p ln (p / q), where p and q are the softmax of its row
+//! in the input and in the base; a row is along the last dimension, and a vector is one row. Of
+//! all importances in ascending order s₀ … s₍ₙ₋₁₎ the element at ⌊f (n − 1)⌋ is the quantile of f,
+//! without interpolation. Where the importance is at least s(½) + 1.5 (s(¾) − s(¼)), the result is
 //! b + r(x − b), r rounding to the arithmetic; elsewhere it is b.
 //!
 //! The sum over a row is computed in f64 and is never below zero. Importances and the limit are

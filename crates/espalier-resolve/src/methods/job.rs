@@ -105,7 +105,10 @@ pub enum MethodError {
     #[error(transparent)]
     Parameters(#[from] StrategyError),
     /// The method takes fewer inputs, or more, or needs a base.
-    #[error("tensor `{tensor}`: `{method}` cannot merge {inputs} inputs{}", if *.base { "" } else { " without a base" })]
+    #[error(
+        "tensor `{tensor}`: `{method}` cannot merge {inputs} inputs{}",
+        if *.base { "" } else { " without a base" }
+    )]
     Inputs {
         /// The tensor.
         tensor: String,
@@ -164,7 +167,7 @@ impl MethodError {
             Self::Inputs { .. } => "merge-inputs",
             Self::Read { .. } => "merge-read",
             Self::Write { .. } => "merge-write",
-            Self::NotFinite { .. } => "merge-not-finite",
+            Self::NotFinite { .. } => "method-not-finite",
         }
     }
 }

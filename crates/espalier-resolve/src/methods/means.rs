@@ -2,11 +2,12 @@
 //!
 //! With n = |x| and û = x / n:
 //!
-//! * `multislerp`: M = Σ w û; the result is M / |M| · Σ w n, and Σ w x where |M| is below `eps`. It is
-//!   the mean in the tangent space at M, which is zero there.
-//! * `karcher`: from m = M / |M| of equal weights, or from the first input where |M| < `tol`, at most
-//!   `max_iter` steps along the mean of the logarithms θ / sin θ (û − cos θ m), until one is shorter
-//!   than `tol`. The result is m times the mean of the norms; inputs of zeros count there alone.
+//! * `multislerp`: M = Σ w û; the result is M / |M| · Σ w n, and Σ w x where |M| is below `eps`.
+//!   It is the mean in the tangent space at M, which is zero there.
+//! * `karcher`: from m = M / |M| of equal weights, or from the first input where |M| < `tol`, at
+//!   most `max_iter` steps along the mean of the logarithms θ / sin θ (û − cos θ m), until one is
+//!   shorter than `tol`. The result is m times the mean of the norms; inputs of zeros count there
+//!   alone, and an input opposite to m moves it nowhere.
 //!
 //! With a base, `multislerp` takes differences from it.
 

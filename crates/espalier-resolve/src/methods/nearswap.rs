@@ -1,5 +1,5 @@
-//! `nearswap`: w x + (1 − w) b with w = t / |b − x|, kept within 0 and 1: elements that are near the
-//! base are taken from the input, the others move towards it by t at most.
+//! `nearswap`: w x + (1 − w) b with w = t / |b − x|, kept within 0 and 1: elements that are near
+//! the base are taken from the input, the others move towards it by t at most.
 
 use super::{
     arith::Arith,

@@ -1,5 +1,5 @@
-//! `negmerge`: takes away what all inputs agree on, to make a model forget what they were trained on
-//! (Kim et al., NegMerge, ICML 2025, arXiv 2410.05583, section 3).
+//! `negmerge`: takes away what all inputs agree on, to make a model forget what they were trained
+//! on (Kim et al., NegMerge, ICML 2025, arXiv 2410.05583, section 3).
 //!
 //! With differences d = r(x − b) of N inputs, r rounding to the arithmetic: where all d have the
 //! same sign, and none is zero, the result is b − r(λ · r(r(Σ d) / N)); elsewhere b.

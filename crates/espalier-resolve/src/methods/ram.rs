@@ -1,14 +1,14 @@
-//! `ram` and `ram-plus`: elements that several inputs changed are averaged over these, and elements
-//! that one input changed are its own (Yuan et al., Behavior knowledge merge in reinforced agentic
-//! models, 2026, arXiv 2601.13572).
+//! `ram` and `ram-plus`: elements that several inputs changed are averaged over these, and
+//! elements that one input changed are its own (Yuan et al., Behavior knowledge merge in
+//! reinforced agentic models, 2026, arXiv 2601.13572).
 //!
 //! With differences d = r(x − b), r rounding to the arithmetic, an input is active where |d| > ε.
 //! With c active inputs the result is b + r(r(Σ p) / c) over these, and b where there is none. If
 //! several are active, p = d; if one alone is, p = r(d · r(λ)) with the factor of the input:
 //!
 //! * `ram`: λ = 1.
-//! * `ram-plus`: λ = 1 + ρ · min(α, S / max(U, 1)), where the input is active with others at S elements
-//!   of the tensor, and alone at U; ρ is the parameter `r`.
+//! * `ram-plus`: λ = 1 + ρ · min(α, S / max(U, 1)), where the input is active with others at S
+//!   elements of the tensor, and alone at U; ρ is the parameter `r`.
 
 use super::{
     arith::Arith,

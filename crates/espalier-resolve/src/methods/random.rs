@@ -2,11 +2,12 @@
 //! that the expected result is that of keeping all.
 //!
 //! The mask of an input depends on the seed, the tensor's name, the input's place and the
-//! element's index: element `i` is kept if word `i` of the mask's stream is below its chance · 2³².
+//! element's index: element `i` is kept if word `i` of the mask's stream is below its
+//! chance · 2³².
 //!
 //! * `dare`: the chance is the density ρ.
-//! * `della`: by its magnitude each element has a rank 0 … m − 1 in its row, the smallest first, and
-//!   of equal magnitudes that of lower index; its chance is ρ − ε + 2 ε · rank / (m − 1). Both
+//! * `della`: by its magnitude each element has a rank 0 … m − 1 in its row, the smallest first,
+//!   and of equal magnitudes that of lower index; its chance is ρ − ε + 2 ε · rank / (m − 1). Both
 //!   ends are kept within 0 and 1. A vector is one row; a row of one element has the chance ρ.
 //!
 //! With ρ = 1 all are kept. What is kept stays as it is without `rescale`; matching the sum of

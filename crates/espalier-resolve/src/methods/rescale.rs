@@ -1,5 +1,5 @@
-//! `rescale`: what is kept of a difference times Σ |d| / Σ |kept| over the tensor, so that the sum of
-//! magnitudes stays what it was.
+//! `rescale`: what is kept of a difference times Σ |d| / Σ |kept| over the tensor, so that the sum
+//! of magnitudes stays what it was.
 //!
 //! Both sums are in f64, by pieces in their order. With r rounding to the arithmetic, a kept
 //! element becomes r(d · r(Σ |d| / Σ |kept|)). Where Σ |kept| is at most 10⁻⁸ the factor is 1.

@@ -2,9 +2,11 @@
 //!
 //! With differences d = x − b:
 //!
-//! 1. **Select** the ⌊k n⌋ elements whose variance over the inputs is largest (of equal ones those of
-//!    lower index); all others are zero in every d. With k = 1 all are selected.
+//! 1. **Select** the ⌊k n⌋ elements whose variance over the inputs is largest (of equal ones those
+//!    of lower index); all others are zero in every d. With k = 1 all are selected.
 //! 2. **Calculate** the weights of the inputs: their mean d² over the tensor, divided by the sum.
+//!    Squares, means and the sum are rounded to the arithmetic, unless the sum is then out of its
+//!    range; only weights are, if so.
 //! 3. **Erase** what disagrees with the sign of Σ d: b + Σ w d / Σ w over the inputs that agree.
 
 use super::{

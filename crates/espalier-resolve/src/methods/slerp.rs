@@ -2,11 +2,12 @@
 //!
 //! `slerp`: with û = x / |x| (a vector shorter than 10⁻⁸ stays as it is) and cos θ = ⟨û₀, û₁⟩, the
 //! result is sin((1 − t) θ) / sin θ · x₀ + sin(t θ) / sin θ · x₁, and (1 − t) x₀ + t x₁ where
-//! |cos θ| > 0.9995. A vector of zeros is at a right angle to all others. The tensor is one vector.
+//! |cos θ| > 0.9995. A vector of zeros is at a right angle to all others. The tensor is one
+//! vector.
 //!
-//! `nuslerp`: t = w₁ / (w₀ + w₁), and ½ where the weights cancel out; linear only where sin θ < 10⁻⁷.
-//! Differences from the base are interpolated if there is one. In 16-bit arithmetic each step is
-//! rounded.
+//! `nuslerp`: t = w₁ / (w₀ + w₁), and ½ where the weights cancel out; linear only where
+//! sin θ < 10⁻⁷. Differences from the base are interpolated if there is one. In 16-bit arithmetic
+//! each step is rounded.
 
 use super::{
     arith::Arith,

@@ -1,5 +1,6 @@
 //! `localize-stitch`: the largest differences of each input, averaged where they overlap, in the
-//! form that needs no data (He et al., Localize-and-Stitch, TMLR 2025, arXiv 2408.13656, section 3).
+//! form that needs no data (He et al., Localize-and-Stitch, TMLR 2025, arXiv 2408.13656,
+//! section 3).
 //!
 //! Of each difference d = r(x − b), r rounding to the arithmetic, the share ρ of largest magnitude
 //! is kept, counted and ordered as in `ties`; the paper takes the largest of the whole model, here

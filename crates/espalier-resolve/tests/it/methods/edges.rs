@@ -1,4 +1,5 @@
-//! What all methods have in common: threads and shapes change nothing, and errors say what is wrong.
+//! What all methods have in common: threads and shapes change nothing, and errors name what is
+//! wrong.
 
 use std::{collections::BTreeMap, io};
 
@@ -44,7 +45,6 @@ fn make(info: &'static MethodInfo, working: Working, n: usize) -> Case {
     case
 }
 
-/// Methods whose matrices are not looked at as vectors by the library of another module.
 fn all() -> impl Iterator<Item = &'static MethodInfo> {
     methods().iter()
 }
@@ -167,7 +167,7 @@ fn overflow_names_the_first_element() {
             panic!("{error}");
         };
         assert_eq!((element, named, tensor.as_str()), (50_000, dtype(working), "w"));
-        assert_eq!(error.code(), "merge-not-finite");
+        assert_eq!(error.code(), "method-not-finite");
     }
 }
 

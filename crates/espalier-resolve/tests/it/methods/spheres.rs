@@ -51,7 +51,8 @@ fn multislerp(rows: &[Vector], weights: &[f64], eps: f64) -> Vector {
         return combine(&parts(|w, _| w));
     }
     let length: f64 = rows.iter().zip(&weights).map(|(x, w)| w * norm(x)).sum();
-    mean.iter().map(|m| m / norm(&mean) * length).collect()
+    let factor = length / norm(&mean);
+    mean.iter().map(|m| m * factor).collect()
 }
 
 fn karcher(rows: &[Vector], steps: usize, tolerance: f64) -> Vector {
