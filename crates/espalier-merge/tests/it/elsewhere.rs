@@ -14,13 +14,7 @@ struct Case {
 }
 
 /// Cases of which we make something else on purpose, and why.
-const DIFFERENT: &[(&str, &str)] = &[
-    ("error-dtype", "`bf16` is a name for bfloat16 here"),
-    ("arcee-fusion", "there is no such strategy here"),
-    ("ram", "there is no such strategy here"),
-    ("ram-plus", "there is no such strategy here"),
-    ("ties-rescale", "there is no such parameter here"),
-];
+const DIFFERENT: &[(&str, &str)] = &[("error-dtype", "`bf16` is a name for bfloat16 here")];
 
 #[test]
 fn fixtures_of_another_merger_come_out_alike() {

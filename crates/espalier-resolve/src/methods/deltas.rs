@@ -8,7 +8,9 @@
 //!    r(Σ p), where zero counts as +, and zeros have none.
 //! 4. With `normalize`, s = r(s / r(Σ w)), over the inputs that have a part; a sum of weights
 //!    below 10⁻⁸ counts as 1.
-//! 5. b + r(s · λ).
+//! 5. b + r(s · λ), where λ itself is not rounded.
+//!
+//! What is not finite is never dropped, so that the merge refuses it.
 
 use core::fmt::Debug;
 
@@ -40,6 +42,12 @@ pub(crate) trait Sparsify: Debug + Send + Sync + 'static {
         start: usize,
         differences: &mut [A::T],
     );
+}
+
+/// Zero if it is not kept, unless it is not finite.
+#[inline(always)]
+pub(crate) fn or_zero<T: Real>(kept: bool, value: T) -> T {
+    T::select(kept | !value.is_finite(), value, T::ZERO)
 }
 
 /// Keeps all.
@@ -156,7 +164,6 @@ fn divide<A: Arith>(weights: Option<A::T>, out: &mut [A::T]) {
 
 #[inline(never)]
 fn finish<A: Arith>(base: &[A::T], lambda: A::T, out: &mut [A::T]) {
-    let lambda = A::round(lambda);
     for (value, &b) in out.iter_mut().zip(base) {
         *value = A::round(b + A::round(*value * lambda));
     }
@@ -210,8 +217,11 @@ impl<T: Real> Votes<T> {
         let (down, down_weight) = (&self.down[..n], &self.down_weight[..n]);
         let sum = &self.sum[..n];
         for j in 0..n {
-            let is_down = A::round(sum[j]) < T::ZERO;
+            let all = A::round(sum[j]);
+            let is_down = all < T::ZERO;
             let total = A::round(T::select(is_down, down[j], up[j]));
+            // A sum that is not a number has no sign.
+            let total = T::select(all.is_finite(), total, all);
             let weight = divisor::<A>(T::select(is_down, down_weight[j], up_weight[j]));
             out[j] = T::select(normalize, A::round(total / weight), total);
         }

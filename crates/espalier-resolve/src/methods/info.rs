@@ -3,16 +3,22 @@
 use std::collections::BTreeMap;
 
 use super::{
+    consensus,
     deltas::{All, Deltas, Sparsify},
     formula::AnyFormula,
+    fusion,
     largest::{Largest, Middle},
     linear::{Passthrough, WeightAverage},
     means::{Karcher, Multislerp},
     nearswap::Nearswap,
+    negmerge,
     products::Vectors,
+    ram,
     random::{Random, RandomByRank},
+    rescale::Matched,
     sce::Sce,
     slerp::{Nuslerp, Slerp},
+    stitch,
     stock::ModelStock,
 };
 use crate::{ParameterInfo, ParameterRange, StrategyError, parameters::Values, registry};
@@ -81,13 +87,17 @@ impl MethodInfo {
 }
 
 /// Any finite number.
-const ANY: ParameterRange = ParameterRange::Number { min: -f64::MAX, above: false, max: f64::MAX };
+pub(super) const ANY: ParameterRange =
+    ParameterRange::Number { min: -f64::MAX, above: false, max: f64::MAX };
 /// A share, zero and one included.
-const PART: ParameterRange = ParameterRange::Number { min: 0.0, above: false, max: 1.0 };
+pub(super) const PART: ParameterRange = ParameterRange::Number { min: 0.0, above: false, max: 1.0 };
+/// Zero or above.
+pub(super) const POSITIVE_OR_ZERO: ParameterRange =
+    ParameterRange::Number { min: 0.0, above: false, max: f64::MAX };
 /// Above zero.
 const POSITIVE: ParameterRange = ParameterRange::Number { min: 0.0, above: true, max: 1.0 };
 
-const fn parameter(
+pub(super) const fn parameter(
     name: &'static str,
     default: &'static str,
     range: ParameterRange,
@@ -97,9 +107,9 @@ const fn parameter(
 }
 
 const WEIGHT: ParameterInfo = parameter("weight", "", ANY, "the input's weight");
-const DENSITY: ParameterInfo =
+pub(super) const DENSITY: ParameterInfo =
     parameter("density", "1", PART, "the share of elements of the difference that is kept");
-const LAMBDA: ParameterInfo =
+pub(super) const LAMBDA: ParameterInfo =
     parameter("lambda", "1", ANY, "the factor of what is added to the base");
 const NORMALIZE: ParameterInfo =
     parameter("normalize", "true", ParameterRange::FLAG, "divide by the sum of the weights");
@@ -107,9 +117,25 @@ const SUM: ParameterInfo =
     parameter("normalize", "false", ParameterRange::FLAG, "divide by the sum of the weights");
 const RESCALE: ParameterInfo = parameter(
     "rescale",
-    "true",
+    "false",
     ParameterRange::FLAG,
-    "divide what is kept by the share that is kept",
+    "scale what is kept so that its magnitudes sum up to what they were",
+);
+const UNBIASED: ParameterInfo = parameter(
+    "rescale",
+    "true",
+    ParameterRange::Choice(&["false", "true", "l1"]),
+    "`true`: divide what is kept by its chance of being kept; `l1`: scale it so that its \
+     magnitudes sum up to what they were",
+);
+/// Recipes for other methods of the family have them; nothing is dropped.
+const NO_DENSITY: ParameterInfo =
+    parameter("density", "1", PART, "accepted without effect: all elements are kept");
+const NO_RESCALE: ParameterInfo = parameter(
+    "rescale",
+    "false",
+    ParameterRange::FLAG,
+    "accepted without effect: all elements are kept",
 );
 const GAMMA: ParameterInfo =
     parameter("gamma", "0.01", PART, "the share of the largest elements that is dropped");
@@ -121,9 +147,9 @@ const EPSILON: ParameterInfo = parameter(
     "how far the chance of being kept is from the density, at most",
 );
 
-const MANY: (usize, usize) = (1, usize::MAX);
+pub(super) const MANY: (usize, usize) = (1, usize::MAX);
 
-const fn method(
+pub(super) const fn method(
     names: (&'static str, &'static [&'static str]),
     summary: &'static str,
     source: &'static str,
@@ -159,7 +185,22 @@ fn deltas<S: Sparsify>(values: &Values, sparsify: S, elect: bool) -> Box<dyn Any
     Box::new(Deltas { sparsify, elect, normalize, lambda })
 }
 
-static METHODS: [MethodInfo; 17] = [
+/// One whose choice is sure.
+fn chosen<S: Sparsify>(values: &Values, inner: S, elect: bool) -> Box<dyn AnyFormula> {
+    deltas(values, Matched { inner, on: values.flag("rescale") }, elect)
+}
+
+/// One that chooses at random.
+fn by_chance<S: Sparsify>(
+    values: &Values,
+    inner: fn(bool) -> S,
+    elect: bool,
+) -> Box<dyn AnyFormula> {
+    let on = values.word("rescale") == "l1";
+    deltas(values, Matched { inner: inner(values.flag("rescale")), on }, elect)
+}
+
+static METHODS: [MethodInfo; 23] = [
     method(
         ("weight-average", &["linear", "model-soup"]),
         "Σ w x / Σ w",
@@ -173,7 +214,7 @@ static METHODS: [MethodInfo; 17] = [
         ("task-arithmetic", &["task_arithmetic"]),
         "b + λ Σ w (x − b)",
         "Ilharco et al., Editing models with task arithmetic, ICLR 2023, arXiv 2212.04089",
-        (&[LAMBDA, SUM], &[WEIGHT]),
+        (&[LAMBDA, SUM, NO_RESCALE], &[WEIGHT, NO_DENSITY]),
         Base::Required,
         MANY,
         |values| deltas(values, All, false),
@@ -182,10 +223,10 @@ static METHODS: [MethodInfo; 17] = [
         ("ties", &["ties-merging"]),
         "keep the largest differences, elect a sign, average those that agree",
         "Yadav et al., TIES-merging, NeurIPS 2023, arXiv 2306.01708",
-        (&[LAMBDA, NORMALIZE], &[WEIGHT, DENSITY]),
+        (&[LAMBDA, NORMALIZE, RESCALE], &[WEIGHT, DENSITY]),
         Base::Required,
         MANY,
-        |values| deltas(values, Largest, true),
+        |values| chosen(values, Largest, true),
     ),
     method(
         ("passthrough", &[]),
@@ -310,55 +351,55 @@ static METHODS: [MethodInfo; 17] = [
         ("dare-linear", &["dare_linear", "dare"]),
         "drop elements of differences at random, scale the others up, add them with weights",
         "Yu et al., Language models are super Mario, ICML 2024, arXiv 2311.03099",
-        (&[LAMBDA, SUM, RESCALE], &[WEIGHT, DENSITY]),
+        (&[LAMBDA, SUM, UNBIASED], &[WEIGHT, DENSITY]),
         Base::Required,
         MANY,
-        |values| deltas(values, Random { rescale: values.flag("rescale") }, false),
+        |values| by_chance(values, |rescale| Random { rescale }, false),
     )),
     random(method(
         ("dare-ties", &["dare_ties"]),
         "as `dare-linear`, with the sign election of `ties`",
         "Yu et al., Language models are super Mario, ICML 2024, arXiv 2311.03099",
-        (&[LAMBDA, SUM, RESCALE], &[WEIGHT, DENSITY]),
+        (&[LAMBDA, SUM, UNBIASED], &[WEIGHT, DENSITY]),
         Base::Required,
         MANY,
-        |values| deltas(values, Random { rescale: values.flag("rescale") }, true),
+        |values| by_chance(values, |rescale| Random { rescale }, true),
     )),
     method(
         ("breadcrumbs", &[]),
         "drop the largest and the smallest elements of each difference, add the rest",
         "Davari and Belilovsky, Model breadcrumbs, ECCV 2024, arXiv 2312.06795",
-        (&[LAMBDA, SUM], &[WEIGHT, DENSITY, GAMMA]),
+        (&[LAMBDA, SUM, RESCALE], &[WEIGHT, DENSITY, GAMMA]),
         Base::Required,
         MANY,
-        |values| deltas(values, Middle, false),
+        |values| chosen(values, Middle, false),
     ),
     method(
         ("breadcrumbs-ties", &["breadcrumbs_ties"]),
         "as `breadcrumbs`, with the sign election of `ties`",
         "Davari and Belilovsky, Model breadcrumbs, ECCV 2024, arXiv 2312.06795",
-        (&[LAMBDA, SUM], &[WEIGHT, DENSITY, GAMMA]),
+        (&[LAMBDA, SUM, RESCALE], &[WEIGHT, DENSITY, GAMMA]),
         Base::Required,
         MANY,
-        |values| deltas(values, Middle, true),
+        |values| chosen(values, Middle, true),
     ),
     random(method(
         ("della", &[]),
         "as `dare-ties`, with chances that grow with the magnitude in its row",
         "Deep et al., DELLA-Merging, arXiv 2406.11617",
-        (&[LAMBDA, NORMALIZE, RESCALE], &[WEIGHT, DENSITY, EPSILON]),
+        (&[LAMBDA, NORMALIZE, UNBIASED], &[WEIGHT, DENSITY, EPSILON]),
         Base::Required,
         MANY,
-        |values| deltas(values, RandomByRank { rescale: values.flag("rescale") }, true),
+        |values| by_chance(values, |rescale| RandomByRank { rescale }, true),
     )),
     random(method(
         ("della-linear", &["della_linear"]),
         "as `della`, without the sign election",
         "Deep et al., DELLA-Merging, arXiv 2406.11617",
-        (&[LAMBDA, SUM, RESCALE], &[WEIGHT, DENSITY, EPSILON]),
+        (&[LAMBDA, SUM, UNBIASED], &[WEIGHT, DENSITY, EPSILON]),
         Base::Required,
         MANY,
-        |values| deltas(values, RandomByRank { rescale: values.flag("rescale") }, false),
+        |values| by_chance(values, |rescale| RandomByRank { rescale }, false),
     )),
     method(
         ("sce", &[]),
@@ -378,6 +419,12 @@ static METHODS: [MethodInfo; 17] = [
         (1, 1),
         |values| Box::new(Nearswap { t: values.number("t") }),
     ),
+    fusion::INFO,
+    consensus::INFO,
+    ram::RAM,
+    ram::RAM_PLUS,
+    negmerge::INFO,
+    stitch::INFO,
 ];
 
 /// All methods.

@@ -6,7 +6,7 @@
 
 use super::{
     arith::Arith,
-    deltas::Sparsify,
+    deltas::{Sparsify, or_zero},
     job::MethodError,
     rows::Rows,
     select::{Threshold, Wanted, thresholds},
@@ -49,7 +49,7 @@ impl Sparsify for Largest {
 #[inline(never)]
 fn drop_below<T: Real>(values: &mut [T], limit: T) {
     for value in values {
-        *value = T::select(value.abs() >= limit, *value, T::ZERO);
+        *value = or_zero(value.abs() >= limit, *value);
     }
 }
 
@@ -86,8 +86,8 @@ impl Sparsify for Middle {
         let (b, [low, lower]) = kept.split::<A::T>(start, n);
         for (place, value) in differences.iter_mut().enumerate() {
             let above = value.abs() >= if place < a { first } else { then };
-            let kept = value.abs() >= if place < b { low } else { lower };
-            *value = A::T::select(kept & !above, *value, A::T::ZERO);
+            let below = !(value.abs() >= if place < b { low } else { lower });
+            *value = or_zero(!(above | below), *value);
         }
     }
 }

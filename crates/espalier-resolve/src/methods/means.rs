@@ -2,12 +2,12 @@
 //!
 //! With n = |x| and û = x / n:
 //!
-//! * `multislerp`: M = Σ w û; the result is M / |M| · Σ w n, and Σ w x where |M| is below `eps`. It
-//!   is the mean in the tangent space at M, which is zero there.
+//! * `multislerp`: M = Σ w û; the result is M / |M| · Σ w n, and Σ w x where |M| is below `eps`.
+//!   It is the mean in the tangent space at M, which is zero there.
 //! * `karcher`: from m = M / |M| of equal weights, or from the first input where |M| < `tol`, at
 //!   most `max_iter` steps along the mean of the logarithms θ / sin θ (û − cos θ m), until one is
 //!   shorter than `tol`. The result is m times the mean of the norms; inputs of zeros count there
-//!   alone.
+//!   alone, and an input opposite to m moves it nowhere.
 //!
 //! With a base, `multislerp` takes differences from it.
 
@@ -16,7 +16,7 @@ use super::{
     formula::Formula,
     job::MethodError,
     linear::add_all,
-    products::{Groups, Products, Vectors, products, vector},
+    products::{Gram, Groups, Vectors, products, vector},
     rows::{Piece, Rows},
 };
 use crate::real::Real;
@@ -60,7 +60,8 @@ impl Formula for Multislerp {
         }
         let differences = rows.job.base.is_some();
         let groups = Groups::new(Vectors::Whole, rows);
-        let found = &products(rows, &groups, differences)?[0];
+        let products = products(rows, &groups, differences)?;
+        let found = products.group(0);
         let mut weights = rows.numbers("weight");
         if self.normalize {
             let sum: f64 = weights.iter().sum();
@@ -90,7 +91,7 @@ impl Formula for Multislerp {
 }
 
 /// The length of a combination of the inputs.
-fn length(found: &Products, factors: &[f64]) -> f64 {
+fn length(found: Gram<'_>, factors: &[f64]) -> f64 {
     let product = |(i, a): (usize, &f64)| {
         let with = |(j, b): (usize, &f64)| a * b * found.of(i, j);
         factors.iter().enumerate().map(with).sum::<f64>()
@@ -110,7 +111,8 @@ impl Formula for Karcher {
 
     fn prepare<A: Arith>(&self, rows: &Rows<'_, A>) -> Result<Factors, MethodError> {
         let groups = Groups::new(Vectors::Whole, rows);
-        let found = &products(rows, &groups, false)?[0];
+        let products = products(rows, &groups, false)?;
+        let found = products.group(0);
         Ok(Factors { values: self.factors(found), differences: false })
     }
 
@@ -125,8 +127,11 @@ impl Formula for Karcher {
     }
 }
 
+/// Below this sine, vectors are parallel or opposite as far as rounded elements tell.
+const FLAT: f64 = 1e-6;
+
 impl Karcher {
-    fn factors(&self, found: &Products) -> Vec<f64> {
+    fn factors(&self, found: Gram<'_>) -> Vec<f64> {
         let n = found.count();
         let norms: Vec<f64> = (0..n).map(|input| found.norm(input)).collect();
         let present: Vec<usize> = (0..n).filter(|&input| norms[input] > 0.0).collect();
@@ -149,10 +154,12 @@ impl Karcher {
                 let cosine = (product / norms[input]).clamp(-1.0, 1.0);
                 let angle = libm::acos(cosine);
                 let sine = libm::sin(angle);
-                if sine < 1e-12 {
-                    continue;
-                }
-                let stretch = share * angle / sine;
+                let stretch = match sine < FLAT {
+                    // No direction leads to the opposite point.
+                    true if cosine < 0.0 => continue,
+                    true => share,
+                    false => share * angle / sine,
+                };
                 tangent[input] += stretch / norms[input];
                 back += stretch * cosine;
             }

@@ -7,20 +7,26 @@
 //! working type where model mergers do that.
 
 mod arith;
+mod consensus;
 mod deltas;
 mod formula;
+mod fusion;
 mod info;
 mod job;
 mod largest;
 mod linear;
 mod means;
 mod nearswap;
+mod negmerge;
 mod products;
+mod ram;
 mod random;
+mod rescale;
 mod rows;
 mod sce;
 mod select;
 mod slerp;
+mod stitch;
 mod stock;
 
 pub use self::{

@@ -46,6 +46,11 @@ impl Groups {
         }
     }
 
+    /// Elements that have to be in one piece.
+    pub(crate) fn run_length(&self) -> usize {
+        if self.vectors == Vectors::AlongLast { self.length } else { 1 }
+    }
+
     /// The group of an element.
     pub(crate) fn of(&self, element: usize) -> usize {
         match self.vectors {
@@ -56,16 +61,42 @@ impl Groups {
     }
 }
 
-/// The products of all pairs of inputs.
-#[derive(Debug, Clone)]
+/// The products of all pairs of inputs in each group.
+#[derive(Debug)]
 pub(crate) struct Products {
     inputs: usize,
+    groups: usize,
+    /// Those of a pair in all groups stand together.
     values: Vec<f64>,
 }
 
+/// Those of one group.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Gram<'p> {
+    all: &'p Products,
+    group: usize,
+}
+
 impl Products {
+    pub(crate) fn group(&self, group: usize) -> Gram<'_> {
+        Gram { all: self, group }
+    }
+
+    pub(crate) fn groups(&self) -> impl Iterator<Item = Gram<'_>> {
+        (0..self.groups).map(|group| self.group(group))
+    }
+
+    /// Those of a pair, `a` being the first.
+    fn pair(&mut self, (a, b): (usize, usize)) -> &mut [f64] {
+        let place = a * self.inputs + b;
+        &mut self.values[place * self.groups..][..self.groups]
+    }
+}
+
+impl Gram<'_> {
     pub(crate) fn of(&self, a: usize, b: usize) -> f64 {
-        self.values[a.min(b) * self.inputs + a.max(b)]
+        let place = a.min(b) * self.all.inputs + a.max(b);
+        self.all.values[place * self.all.groups + self.group]
     }
 
     /// The length of an input.
@@ -74,46 +105,65 @@ impl Products {
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.inputs
+        self.all.inputs
     }
 }
 
-/// The products in each group, of inputs or of their differences from the base.
+/// The products in each group, of inputs or of their differences from the base. Where vectors lie
+/// along the last dimension, pieces have to be in runs of [`Groups::run_length`].
 pub(crate) fn products<A: Arith>(
     rows: &Rows<'_, A>,
     groups: &Groups,
     differences: bool,
-) -> Result<Vec<Products>, MethodError> {
+) -> Result<Products, MethodError> {
     let inputs = rows.count();
-    let empty = Products { inputs, values: vec![0.0; inputs * inputs] };
-    let mut out = vec![empty; groups.count];
+    let values = vec![0.0; inputs * inputs * groups.count];
+    let mut out = Products { inputs, groups: groups.count, values };
     let vectors = |piece: &Piece<'_, A::T>| -> Vec<Vec<A::T>> {
         (0..inputs).map(|input| vector::<A>(piece, input, differences)).collect()
     };
-    if groups.vectors == Vectors::Whole {
-        let parts = rows.map(|piece| {
+    if groups.vectors == Vectors::AlongFirst {
+        let mut buffers = Buffers::default();
+        for range in rows.pieces() {
+            let piece = rows.load(range, &mut buffers)?;
             let vectors = vectors(&piece);
-            pairs(inputs).map(|(a, b)| dot(&vectors[a], &vectors[b])).collect::<Vec<_>>()
-        })?;
-        for part in parts {
-            for ((a, b), product) in pairs(inputs).zip(part) {
-                out[0].values[a * inputs + b] += product;
+            for (a, b) in pairs(inputs) {
+                add_products(&vectors[a], &vectors[b], piece.start, out.pair((a, b)));
             }
         }
         return Ok(out);
     }
-    let mut buffers = Buffers::default();
-    for range in rows.pieces() {
-        let piece = rows.load(range, &mut buffers)?;
+    // A piece holds whole vectors, or a part of the only one.
+    let parts = rows.map(|piece| {
         let vectors = vectors(&piece);
-        for place in 0..piece.len {
-            let group = &mut out[groups.of(piece.start + place)].values;
-            for (a, b) in pairs(inputs) {
-                group[a * inputs + b] += vectors[a][place].wide() * vectors[b][place].wide();
-            }
+        let of = |(a, b): (usize, usize)| {
+            let pairs = vectors[a].chunks(groups.length).zip(vectors[b].chunks(groups.length));
+            pairs.map(|(a, b)| dot(a, b)).collect::<Vec<f64>>()
+        };
+        (piece.start / groups.length, pairs(inputs).map(of).collect::<Vec<_>>())
+    })?;
+    for (first, part) in parts {
+        for (pair, products) in pairs(inputs).zip(part) {
+            let sums = &mut out.pair(pair)[first..];
+            sums.iter_mut().zip(products).for_each(|(sum, product)| *sum += product);
         }
     }
     Ok(out)
+}
+
+/// Adds the product at each place, the first of which is `start`, to the sum of its group, of which
+/// there is one for each of `sums`.
+fn add_products<T: Real>(a: &[T], b: &[T], start: usize, sums: &mut [f64]) {
+    let mut place = start % sums.len();
+    let (mut a, mut b) = (a, b);
+    while !a.is_empty() {
+        let n = a.len().min(sums.len() - place);
+        let ((a_now, a_rest), (b_now, b_rest)) = (a.split_at(n), b.split_at(n));
+        for ((sum, x), y) in sums[place..][..n].iter_mut().zip(a_now).zip(b_now) {
+            *sum += x.wide() * y.wide();
+        }
+        (a, b, place) = (a_rest, b_rest, 0);
+    }
 }
 
 /// An input, or its difference from the base.

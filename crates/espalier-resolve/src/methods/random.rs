@@ -1,20 +1,27 @@
 //! Keeps differences at random (`dare`, `della`), and divides each by its chance of being kept, so
 //! that the expected result is that of keeping all.
 //!
-//! The mask of an input depends on the seed, the tensor's name, the input's place and the element's
-//! index: element `i` is kept if word `i` of the mask's stream is below its chance · 2³².
+//! The mask of an input depends on the seed, the tensor's name, the input's place and the
+//! element's index: element `i` is kept if word `i` of the mask's stream is below its
+//! chance · 2³².
 //!
 //! * `dare`: the chance is the density ρ.
 //! * `della`: by its magnitude each element has a rank 0 … m − 1 in its row, the smallest first,
 //!   and of equal magnitudes that of lower index; its chance is ρ − ε + 2 ε · rank / (m − 1). Both
 //!   ends are kept within 0 and 1. A vector is one row; a row of one element has the chance ρ.
 //!
-//! With ρ = 1 all are kept.
+//! With ρ = 1 all are kept. What is kept stays as it is without `rescale`; matching the sum of
+//! magnitudes is the business of [`super::rescale`].
 
 use espalier_identity::Domain;
 use espalier_tensor::random::Stream;
 
-use super::{arith::Arith, deltas::Sparsify, job::MethodError, rows::Rows};
+use super::{
+    arith::Arith,
+    deltas::{Sparsify, TILE, or_zero},
+    job::MethodError,
+    rows::Rows,
+};
 use crate::real::Real;
 
 static MASK: Domain = Domain::new("espalier merge random mask v1");
@@ -56,7 +63,8 @@ impl Mask {
             let chance = chance(place);
             let kept = u64::from(word) < (chance * 4_294_967_296.0).round_ties_even() as u64;
             let share = A::T::of(if rescale { chance } else { 1.0 });
-            *value = A::T::select(kept, A::round(*value / share), A::T::ZERO);
+            let scaled = A::T::select(kept, A::round(*value / share), *value);
+            *value = or_zero(kept, scaled);
         }
     }
 }
@@ -87,43 +95,56 @@ pub(crate) struct RandomByRank {
     pub(crate) rescale: bool,
 }
 
-impl Sparsify for RandomByRank {
+/// What `della` has to know.
+pub(crate) struct Ranked {
     /// The masks, and how far chances are from the density.
-    type Ready = Vec<(Mask, f64)>;
+    masks: Vec<(Mask, f64)>,
+    /// Elements in a row.
+    length: usize,
+}
 
+impl Sparsify for RandomByRank {
+    type Ready = Ranked;
+
+    /// Whole rows, together when they are short.
     fn run_length<A: Arith>(&self, rows: &Rows<'_, A>) -> usize {
-        rows.row_length()
+        let length = rows.row_length().max(1);
+        length * (TILE / length).max(1)
     }
 
-    fn prepare<A: Arith>(&self, rows: &Rows<'_, A>) -> Result<Self::Ready, MethodError> {
-        Ok(Mask::all(rows).into_iter().zip(rows.numbers("epsilon")).collect())
+    fn prepare<A: Arith>(&self, rows: &Rows<'_, A>) -> Result<Ranked, MethodError> {
+        let masks = Mask::all(rows).into_iter().zip(rows.numbers("epsilon")).collect();
+        Ok(Ranked { masks, length: rows.row_length().max(1) })
     }
 
-    fn keep<A: Arith>(
-        &self,
-        ready: &Self::Ready,
-        input: usize,
-        start: usize,
-        differences: &mut [A::T],
-    ) {
-        let (mask, epsilon) = &ready[input];
+    fn keep<A: Arith>(&self, ready: &Ranked, input: usize, start: usize, differences: &mut [A::T]) {
+        let (mask, epsilon) = &ready.masks[input];
         if mask.density >= 1.0 {
             return;
         }
         if mask.density <= 0.0 {
-            return differences.fill(A::T::ZERO);
+            return differences.iter_mut().for_each(|d| *d = or_zero(false, *d));
         }
-        let mut order: Vec<usize> = (0..differences.len()).collect();
-        order.sort_by_key(|&place| differences[place].magnitude());
-        let mut ranks = vec![0; order.len()];
-        order.iter().enumerate().for_each(|(rank, &place)| ranks[place] = rank);
-        let chance = |place: usize| {
-            let middle = match ranks.len() {
-                1 => 0.5,
-                m => ranks[place] as f64 / (m - 1) as f64,
-            };
-            (mask.density - epsilon + 2.0 * epsilon * middle).clamp(0.0, 1.0)
+        let ranks = ranks(differences, ready.length);
+        let chance = |place: usize| match ready.length {
+            1 => mask.density,
+            m => {
+                let part = ranks[place] as f64 / (m - 1) as f64;
+                (mask.density - epsilon + 2.0 * epsilon * part).clamp(0.0, 1.0)
+            }
         };
         mask.apply::<A>(start, differences, self.rescale, chance);
     }
+}
+
+/// The rank of each value in its row by magnitude, the smallest first.
+fn ranks<T: Real>(values: &[T], length: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    let mut ranks = vec![0; values.len()];
+    for row in order.chunks_mut(length) {
+        // Of equal magnitudes the lower index comes first; a stable sort would allocate.
+        row.sort_unstable_by_key(|&place| (values[place].magnitude(), place));
+        row.iter().enumerate().for_each(|(rank, &place)| ranks[place] = rank);
+    }
+    ranks
 }

@@ -48,28 +48,32 @@ impl Formula for Sce {
         };
         let wanted = [Wanted { input: 0, keep }];
         let selected = thresholds_of(rows, &wanted, &|piece, _| variances::<A>(piece))?[0];
-        let squares = rows.map(|piece| {
+        let sums = rows.map(|piece| {
             let kept = kept::<A>(&piece, &selected);
-            let square = |d: &A::T| d.wide() * d.wide();
-            (0..rows.count())
-                .map(|input| {
-                    let differences = vector::<A>(&piece, input, true);
-                    let pairs = differences.iter().zip(&kept).filter(|(_, kept)| **kept);
-                    pairs.map(|(d, _)| square(d)).sum::<f64>()
-                })
-                .collect::<Vec<f64>>()
+            let of = |input: usize| {
+                let differences = vector::<A>(&piece, input, true);
+                let all = || differences.iter().zip(&kept).filter(|(_, kept)| **kept);
+                let rounded = all().map(|(&d, _)| A::round(d * d).wide()).sum::<f64>();
+                [rounded, all().map(|(d, _)| d.wide() * d.wide()).sum()]
+            };
+            (0..rows.count()).map(of).collect::<Vec<[f64; 2]>>()
         })?;
-        let mut weights = vec![0.0; rows.count()];
-        for part in squares {
-            weights.iter_mut().zip(part).for_each(|(sum, square)| *sum += square);
+        let mut energies = vec![[0.0; 2]; rows.count()];
+        for part in sums {
+            let pairs = energies.iter_mut().zip(part);
+            pairs.for_each(|(sum, [a, b])| *sum = [sum[0] + a / n as f64, sum[1] + b / n as f64]);
         }
         let round = |value: f64| A::round(A::T::of(value)).wide();
-        weights.iter_mut().for_each(|sum| *sum = round(*sum / n as f64));
-        let sum = round(weights.iter().sum());
-        let equal = 1.0 / weights.len() as f64;
-        for weight in &mut weights {
-            *weight = if sum < LEAST { equal } else { round(*weight / sum) };
-        }
+        let sum = round(energies.iter().map(|energy| round(energy[0])).sum());
+        let weights = if sum < LEAST {
+            vec![1.0 / energies.len() as f64; energies.len()]
+        } else if sum.is_finite() {
+            energies.iter().map(|energy| round(round(energy[0]) / sum)).collect()
+        } else {
+            // Out of the range of the arithmetic.
+            let sum: f64 = energies.iter().map(|energy| energy[1]).sum();
+            energies.iter().map(|energy| round(energy[1] / sum)).collect()
+        };
         Ok(Ready { selected, weights })
     }
 
@@ -92,6 +96,10 @@ impl Formula for Sce {
             }
             let all = || differences.iter().map(|d| d[place]);
             let sum = A::round(all().fold(zero, |sum, d| sum + d));
+            if is_nan(sum) {
+                *value = sum;
+                continue;
+            }
             let agrees = |d: A::T| if sum < zero { d < zero } else { d > zero };
             let (mut total, mut weight) = (zero, zero);
             for (d, &w) in all().zip(&weights).filter(|(d, _)| agrees(*d)) {
@@ -105,6 +113,11 @@ impl Formula for Sce {
     }
 }
 
+/// What is not a number is never dropped, so that the merge refuses it.
+fn is_nan<T: Real>(value: T) -> bool {
+    value.magnitude() >= T::NAN_MAGNITUDE
+}
+
 /// Which elements of a piece are selected.
 fn kept<A: Arith>(piece: &Piece<'_, A::T>, selected: &Threshold) -> Vec<bool> {
     if *selected == Threshold::ALL {
@@ -112,7 +125,8 @@ fn kept<A: Arith>(piece: &Piece<'_, A::T>, selected: &Threshold) -> Vec<bool> {
     }
     let (split, [first, then]) = selected.split::<A::T>(piece.start, piece.len);
     let limit = |place: usize| if place < split { first } else { then };
-    variances::<A>(piece).iter().enumerate().map(|(place, v)| *v >= limit(place)).collect()
+    let kept = |(place, v): (usize, &A::T)| *v >= limit(place) || is_nan(*v);
+    variances::<A>(piece).iter().enumerate().map(kept).collect()
 }
 
 /// The variance of each element of a piece over the inputs.

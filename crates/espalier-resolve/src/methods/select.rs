@@ -1,8 +1,9 @@
-//! Which elements of a difference, or of anything that is measured, are the largest: exactly `keep`
-//! of them, larger magnitude first, then lower index.
+//! Which elements of a difference, or of anything measured at each element, are the largest:
+//! exactly `keep` of them, larger magnitude first, then lower index.
 //!
 //! A sample brackets the magnitude that is looked for; one pass over the data counts what lies
-//! above the bracket and collects what lies inside. Should the sample mislead, which can only cost
+//! above the bracket and on its ends, and collects what lies inside. So many equal magnitudes, as
+//! zeros where nothing was trained, cost no memory. Should the sample mislead, which can only cost
 //! time, digits are counted instead, as in radix sort.
 
 use super::{
@@ -25,6 +26,11 @@ pub(crate) struct Threshold {
 impl Threshold {
     pub(crate) const ALL: Self = Self { magnitude: 0, last: usize::MAX };
     pub(crate) const NONE: Self = Self { magnitude: i64::MAX, last: 0 };
+
+    /// The magnitude of the smallest element that is kept.
+    pub(crate) fn value<T: Real>(&self) -> T {
+        T::from_magnitude(T::Key::try_from(self.magnitude).unwrap_or(T::UNREACHED))
+    }
 
     /// Splits `start .. start + len` where the treatment of equal magnitudes changes: the length
     /// of the first part, and the smallest absolute value that each part keeps. A NaN keeps
@@ -50,7 +56,7 @@ const RUN: usize = 32;
 /// Up to this many elements everything is collected.
 const SMALL: usize = 1 << 16;
 /// Magnitudes tested together for lying inside a bracket.
-const GROUP: usize = 16;
+const GROUP: usize = 8;
 
 /// What is measured at each element of a piece, of an input: magnitudes are compared.
 type Measure<'m, T> = &'m (dyn Fn(&Piece<'_, T>, usize) -> Vec<T> + Sync);
@@ -80,19 +86,23 @@ pub(crate) fn thresholds_of<A: Arith>(
         return Ok(out);
     }
     let asked: Vec<Wanted> = open.iter().map(|&at| wanted[at]).collect();
-    for (at, threshold) in open.into_iter().zip(search(rows, &asked, measure)?) {
+    for (at, threshold) in open.into_iter().zip(ranked(rows, &asked, measure)?) {
         out[at] = threshold;
     }
     Ok(out)
 }
 
-/// What a piece has of a bracket.
+/// What a piece has of a bracket: how many magnitudes are above it and on its ends, and those
+/// inside.
 struct Part<K> {
     above: usize,
+    high: usize,
     inside: Vec<K>,
+    low: usize,
 }
 
-fn search<A: Arith>(
+/// The same where from one to all elements are kept, and the least of all is looked for too.
+pub(crate) fn ranked<A: Arith>(
     rows: &Rows<'_, A>,
     wanted: &[Wanted],
     measure: Measure<'_, A::T>,
@@ -100,36 +110,82 @@ fn search<A: Arith>(
     let brackets = brackets(rows, wanted, measure)?;
     let parts = rows.map(|piece| {
         let of = |(wanted, bracket): (&Wanted, &(Key<A>, Key<A>))| {
-            look(&magnitudes::<A>(&piece, wanted.input, measure), *bracket)
+            Part::of(&magnitudes::<A>(&piece, wanted.input, measure), *bracket)
         };
         wanted.iter().zip(&brackets).map(of).collect::<Vec<_>>()
     })?;
     let mut found = Vec::new();
-    for (at, &Wanted { input, keep }) in wanted.iter().enumerate() {
-        let above: usize = parts.iter().map(|part| part[at].above).sum();
-        let mut inside: Vec<Key<A>> =
-            parts.iter().flat_map(|part| part[at].inside.iter().copied()).collect();
-        let rank = keep.checked_sub(above + 1).filter(|&rank| rank < inside.len());
-        let (magnitude, ties) = match rank {
-            Some(rank) => {
-                let (larger, &mut magnitude, _) =
-                    inside.select_nth_unstable_by(rank, |a, b| b.cmp(a));
-                let equal = larger.iter().filter(|&&m| m == magnitude).count();
-                (magnitude, equal + 1)
+    for (at, (&Wanted { input, keep }, bracket)) in wanted.iter().zip(&brackets).enumerate() {
+        let (magnitude, ties, counts) = match within(&parts, at, keep, *bracket) {
+            Some((magnitude, ties)) => {
+                let equal = |parts: &Vec<Part<Key<A>>>| parts[at].equal(magnitude, *bracket);
+                (magnitude, ties, Some(parts.iter().map(equal).collect()))
             }
-            None => by_digits(rows, input, keep, measure)?,
+            None => {
+                let (magnitude, ties) = by_digits(rows, input, keep, measure)?;
+                (magnitude, ties, None)
+            }
         };
-        let equal =
-            |part: &Vec<Part<Key<A>>>| part[at].inside.iter().filter(|&&m| m == magnitude).count();
-        let counts = rank.map(|_| parts.iter().map(equal).collect());
         let last = index_of(rows, input, magnitude, ties, counts, measure)?;
         found.push(Threshold { magnitude: magnitude.into(), last });
     }
     Ok(found)
 }
 
-/// The least and the greatest magnitude that is collected.
-type Bracket<A> = (Key<A>, Key<A>);
+/// The `keep`-th largest magnitude and which of its equals it is, if it lies in the bracket.
+fn within<K: Copy + Ord>(
+    parts: &[Vec<Part<K>>],
+    at: usize,
+    keep: usize,
+    (low, high): (K, K),
+) -> Option<(K, usize)> {
+    let total = |count: fn(&Part<K>) -> usize| parts.iter().map(|part| count(&part[at])).sum();
+    let (above, on_high, on_low): (usize, usize, usize) =
+        (total(|part| part.above), total(|part| part.high), total(|part| part.low));
+    let mut rank = keep.checked_sub(above).filter(|&rank| rank > 0)?;
+    if rank <= on_high {
+        return Some((high, rank));
+    }
+    rank -= on_high;
+    let mut inside: Vec<K> =
+        parts.iter().flat_map(|part| part[at].inside.iter().copied()).collect();
+    if rank <= inside.len() {
+        let (larger, &mut magnitude, _) = inside.select_nth_unstable_by(rank - 1, |a, b| b.cmp(a));
+        return Some((magnitude, larger.iter().filter(|&&m| m == magnitude).count() + 1));
+    }
+    rank -= inside.len();
+    (rank <= on_low).then_some((low, rank))
+}
+
+impl<K: Copy + Ord> Part<K> {
+    fn of(magnitudes: &[K], (low, high): (K, K)) -> Self {
+        let mut part = Self { above: 0, high: 0, inside: Vec::new(), low: 0 };
+        for group in magnitudes.chunks(GROUP) {
+            let mut any = 0;
+            for &m in group {
+                part.above += usize::from(m > high);
+                any |= i32::from((m >= low) & (m <= high));
+            }
+            if any != 0 {
+                part.high += group.iter().filter(|&&m| m == high).count();
+                part.inside.extend(group.iter().filter(|&&m| (m > low) & (m < high)));
+                part.low += group.iter().filter(|&&m| (m == low) & (m < high)).count();
+            }
+        }
+        part
+    }
+
+    /// How many have this magnitude, which lies in the bracket.
+    fn equal(&self, magnitude: K, (low, high): (K, K)) -> usize {
+        if magnitude == high {
+            self.high
+        } else if magnitude == low {
+            self.low
+        } else {
+            self.inside.iter().filter(|&&m| m == magnitude).count()
+        }
+    }
+}
 
 type Key<A> = <<A as Arith>::T as Real>::Key;
 
@@ -143,37 +199,12 @@ fn magnitudes<A: Arith>(
     values.into_iter().map(|value| value.magnitude().min(A::T::NAN_MAGNITUDE)).collect()
 }
 
-fn look<K: Copy + Ord>(magnitudes: &[K], (low, high): (K, K)) -> Part<K> {
-    let mut part = Part { above: 0, inside: Vec::new() };
-    let (groups, rest) = magnitudes.as_chunks::<GROUP>();
-    for group in groups {
-        let (mut above, mut any) = (0, 0);
-        for &m in group {
-            above += i32::from(m > high);
-            any |= i32::from((m >= low) & (m <= high));
-        }
-        part.above += above as usize;
-        if any != 0 {
-            part.collect(group, low, high);
-        }
-    }
-    part.above += rest.iter().filter(|&&m| m > high).count();
-    part.collect(rest, low, high);
-    part
-}
-
-impl<K: Copy + Ord> Part<K> {
-    fn collect(&mut self, magnitudes: &[K], low: K, high: K) {
-        self.inside.extend(magnitudes.iter().filter(|&&m| (m >= low) & (m <= high)));
-    }
-}
-
 /// For each of `wanted` two magnitudes between which the one that is looked for very probably is.
 fn brackets<A: Arith>(
     rows: &Rows<'_, A>,
     wanted: &[Wanted],
     measure: Measure<'_, A::T>,
-) -> Result<Vec<Bracket<A>>, MethodError> {
+) -> Result<Vec<(Key<A>, Key<A>)>, MethodError> {
     let everything = (Key::<A>::default(), A::T::UNREACHED);
     let n = rows.elements;
     if n <= SMALL {

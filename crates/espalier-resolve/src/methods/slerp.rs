@@ -2,18 +2,19 @@
 //!
 //! `slerp`: with û = x / |x| (a vector shorter than 10⁻⁸ stays as it is) and cos θ = ⟨û₀, û₁⟩, the
 //! result is sin((1 − t) θ) / sin θ · x₀ + sin(t θ) / sin θ · x₁, and (1 − t) x₀ + t x₁ where
-//! |cos θ| > 0.9995. A vector of zeros is at a right angle to all others. The tensor is one vector.
+//! |cos θ| > 0.9995. A vector of zeros is at a right angle to all others. The tensor is one
+//! vector.
 //!
-//! `nuslerp`: t = w₁ / (w₀ + w₁), and ½ where the weights cancel out; linear only where sin θ <
-//! 10⁻⁷. Differences from the base are interpolated if there is one. In 16-bit arithmetic each step
-//! is rounded.
+//! `nuslerp`: t = w₁ / (w₀ + w₁), and ½ where the weights cancel out; linear only where
+//! sin θ < 10⁻⁷. Differences from the base are interpolated if there is one. In 16-bit arithmetic
+//! each step is rounded.
 
 use super::{
     arith::Arith,
     formula::Formula,
     job::MethodError,
     linear::add_all,
-    products::{Groups, Vectors, products, vector},
+    products::{Gram, Groups, Vectors, products, vector},
     rows::{Piece, Rows},
 };
 use crate::real::Real;
@@ -34,7 +35,8 @@ impl Formula for Slerp {
         const ZERO: f64 = 1e-8;
         let t = self.t;
         let groups = Groups::new(Vectors::Whole, rows);
-        let found = &products(rows, &groups, false)?[0];
+        let products = products(rows, &groups, false)?;
+        let found = products.group(0);
         let unit = |input: usize| {
             let norm = found.norm(input);
             if norm > ZERO { norm } else { 1.0 }
@@ -74,6 +76,10 @@ pub(crate) struct Mix {
 impl Formula for Nuslerp {
     type Ready = Mix;
 
+    fn run_length<A: Arith>(&self, rows: &Rows<'_, A>) -> usize {
+        Groups::new(self.vectors, rows).run_length()
+    }
+
     fn prepare<A: Arith>(&self, rows: &Rows<'_, A>) -> Result<Mix, MethodError> {
         const ZERO: f64 = 1e-7;
         let differences = rows.job.base.is_some();
@@ -82,7 +88,7 @@ impl Formula for Nuslerp {
         let sum = weights[0] + weights[1];
         let t = if sum.abs() < 1e-6 { 0.5 } else { weights[1] / sum };
         let round = |value: f64| A::round(A::T::of(value)).wide();
-        let factors = |found: &super::products::Products| {
+        let factors = |found: Gram<'_>| {
             let norm = |input: usize| round(found.norm(input)).max(ZERO);
             let cosine = (found.of(0, 1) / norm(0) / norm(1)).clamp(-1.0, 1.0);
             let angle = round(libm::acos(round(cosine)));
@@ -93,7 +99,7 @@ impl Formula for Nuslerp {
             let side = |share: f64| round(libm::sin(round(share * angle)));
             [side(1.0 - t), side(t), sine]
         };
-        let factors = products(rows, &groups, differences)?.iter().map(factors).collect();
+        let factors = products(rows, &groups, differences)?.groups().map(factors).collect();
         Ok(Mix { groups, factors, differences })
     }
 

@@ -8,7 +8,7 @@ use super::{
     arith::Arith,
     formula::Formula,
     job::MethodError,
-    products::{Groups, Products, Vectors, products},
+    products::{Gram, Groups, Vectors, products},
     rows::{Piece, Rows},
 };
 use crate::real::Real;
@@ -27,9 +27,13 @@ pub(crate) struct Shares {
 impl Formula for ModelStock {
     type Ready = Shares;
 
+    fn run_length<A: Arith>(&self, rows: &Rows<'_, A>) -> usize {
+        Groups::new(self.vectors, rows).run_length()
+    }
+
     fn prepare<A: Arith>(&self, rows: &Rows<'_, A>) -> Result<Shares, MethodError> {
         let groups = Groups::new(self.vectors, rows);
-        let shares = products(rows, &groups, true)?.iter().map(share::<A>).collect();
+        let shares = products(rows, &groups, true)?.groups().map(share::<A>).collect();
         Ok(Shares { groups, shares })
     }
 
@@ -55,7 +59,7 @@ impl Formula for ModelStock {
     }
 }
 
-fn share<A: Arith>(found: &Products) -> f64 {
+fn share<A: Arith>(found: Gram<'_>) -> f64 {
     const LEAST: f64 = 1e-6;
     let round = |value: f64| A::round(A::T::of(value)).wide();
     let k = found.count();

@@ -5,6 +5,7 @@ mod byzfl;
 mod errors;
 mod extremes;
 mod golden;
+mod methods;
 mod properties;
 mod robust;
 mod slow;
