@@ -13,6 +13,7 @@ use super::{
     random::{Random, RandomByRank},
     sce::Sce,
     slerp::{Nuslerp, Slerp},
+    spectral,
     stock::ModelStock,
 };
 use crate::{ParameterInfo, ParameterRange, StrategyError, parameters::Values, registry};
@@ -81,13 +82,14 @@ impl MethodInfo {
 }
 
 /// Any finite number.
-const ANY: ParameterRange = ParameterRange::Number { min: -f64::MAX, above: false, max: f64::MAX };
+pub(super) const ANY: ParameterRange =
+    ParameterRange::Number { min: -f64::MAX, above: false, max: f64::MAX };
 /// A share, zero and one included.
-const PART: ParameterRange = ParameterRange::Number { min: 0.0, above: false, max: 1.0 };
+pub(super) const PART: ParameterRange = ParameterRange::Number { min: 0.0, above: false, max: 1.0 };
 /// Above zero.
 const POSITIVE: ParameterRange = ParameterRange::Number { min: 0.0, above: true, max: 1.0 };
 
-const fn parameter(
+pub(super) const fn parameter(
     name: &'static str,
     default: &'static str,
     range: ParameterRange,
@@ -97,11 +99,11 @@ const fn parameter(
 }
 
 const WEIGHT: ParameterInfo = parameter("weight", "", ANY, "the input's weight");
-const DENSITY: ParameterInfo =
+pub(super) const DENSITY: ParameterInfo =
     parameter("density", "1", PART, "the share of elements of the difference that is kept");
-const LAMBDA: ParameterInfo =
+pub(super) const LAMBDA: ParameterInfo =
     parameter("lambda", "1", ANY, "the factor of what is added to the base");
-const NORMALIZE: ParameterInfo =
+pub(super) const NORMALIZE: ParameterInfo =
     parameter("normalize", "true", ParameterRange::FLAG, "divide by the sum of the weights");
 const SUM: ParameterInfo =
     parameter("normalize", "false", ParameterRange::FLAG, "divide by the sum of the weights");
@@ -121,9 +123,9 @@ const EPSILON: ParameterInfo = parameter(
     "how far the chance of being kept is from the density, at most",
 );
 
-const MANY: (usize, usize) = (1, usize::MAX);
+pub(super) const MANY: (usize, usize) = (1, usize::MAX);
 
-const fn method(
+pub(super) const fn method(
     names: (&'static str, &'static [&'static str]),
     summary: &'static str,
     source: &'static str,
@@ -159,7 +161,7 @@ fn deltas<S: Sparsify>(values: &Values, sparsify: S, elect: bool) -> Box<dyn Any
     Box::new(Deltas { sparsify, elect, normalize, lambda })
 }
 
-static METHODS: [MethodInfo; 17] = [
+static METHODS: [MethodInfo; 22] = [
     method(
         ("weight-average", &["linear", "model-soup"]),
         "Σ w x / Σ w",
@@ -378,6 +380,11 @@ static METHODS: [MethodInfo; 17] = [
         (1, 1),
         |values| Box::new(Nearswap { t: values.number("t") }),
     ),
+    spectral::ISO_C,
+    spectral::ISO_CTS,
+    spectral::TSV_M,
+    spectral::STAR,
+    spectral::KNOTS,
 ];
 
 /// All methods.

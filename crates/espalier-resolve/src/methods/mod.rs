@@ -21,6 +21,7 @@ mod rows;
 mod sce;
 mod select;
 mod slerp;
+mod spectral;
 mod stock;
 
 pub use self::{
