@@ -28,9 +28,8 @@ const SEEDS: u32 = 3;
 /// The tasks, by how far the digits are turned.
 const DEGREES: [f64; 8] = [0.0, 45.0, 90.0, 135.0, 180.0, 225.0, 270.0, 315.0];
 /// What λ may be.
-const FACTORS: [f64; 18] = [
-    0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0,
-];
+const FACTORS: [f64; 18] =
+    [0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0];
 const BASE: Training = Training { steps: 220, rate: 0.05, batch: 16 };
 const TUNED: Training = Training { steps: 1100, rate: 0.05, batch: 16 };
 

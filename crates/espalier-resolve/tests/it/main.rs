@@ -5,6 +5,7 @@ mod byzfl;
 mod errors;
 mod extremes;
 mod golden;
+mod methods_svd;
 mod properties;
 mod robust;
 mod slow;

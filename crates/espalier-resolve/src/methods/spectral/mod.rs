@@ -17,6 +17,8 @@ mod knots;
 mod matrix;
 mod star;
 mod svd;
+#[cfg(test)]
+mod tests;
 mod tsv;
 
 use core::fmt::Debug;
