@@ -82,7 +82,7 @@ pub(crate) struct Ready<K> {
 /// Elements merged together: all sums stay in the first-level cache.
 pub(crate) const TILE: usize = 1024;
 /// A smaller sum of weights divides nothing.
-const NO_WEIGHT: f64 = 1e-8;
+pub(crate) const NO_WEIGHT: f64 = 1e-8;
 
 impl<S: Sparsify> Formula for Deltas<S> {
     type Ready = Ready<S::Ready>;

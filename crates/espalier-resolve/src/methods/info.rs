@@ -18,7 +18,7 @@ use super::{
     rescale::Matched,
     sce::Sce,
     slerp::{Nuslerp, Slerp},
-    stitch,
+    spectral, stitch,
     stock::ModelStock,
 };
 use crate::{ParameterInfo, ParameterRange, StrategyError, parameters::Values, registry};
@@ -111,7 +111,7 @@ pub(super) const DENSITY: ParameterInfo =
     parameter("density", "1", PART, "the share of elements of the difference that is kept");
 pub(super) const LAMBDA: ParameterInfo =
     parameter("lambda", "1", ANY, "the factor of what is added to the base");
-const NORMALIZE: ParameterInfo =
+pub(super) const NORMALIZE: ParameterInfo =
     parameter("normalize", "true", ParameterRange::FLAG, "divide by the sum of the weights");
 const SUM: ParameterInfo =
     parameter("normalize", "false", ParameterRange::FLAG, "divide by the sum of the weights");
@@ -200,7 +200,7 @@ fn by_chance<S: Sparsify>(
     deltas(values, Matched { inner: inner(values.flag("rescale")), on }, elect)
 }
 
-static METHODS: [MethodInfo; 23] = [
+static METHODS: [MethodInfo; 28] = [
     method(
         ("weight-average", &["linear", "model-soup"]),
         "Σ w x / Σ w",
@@ -425,6 +425,11 @@ static METHODS: [MethodInfo; 23] = [
     ram::RAM_PLUS,
     negmerge::INFO,
     stitch::INFO,
+    spectral::ISO_C,
+    spectral::ISO_CTS,
+    spectral::TSV_M,
+    spectral::STAR,
+    spectral::KNOTS,
 ];
 
 /// All methods.

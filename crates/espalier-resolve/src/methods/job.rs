@@ -28,7 +28,7 @@ pub trait RowSource: Send + Sync {
     fn read(&self, start: u64, out: &mut [u8]) -> io::Result<()>;
 }
 
-impl RowSource for [u8] {
+impl RowSource for Vec<u8> {
     fn read(&self, start: u64, out: &mut [u8]) -> io::Result<()> {
         let start = usize::try_from(start).unwrap_or(usize::MAX);
         let bytes = self.get(start..).and_then(|rest| rest.get(..out.len()));

@@ -26,6 +26,7 @@ mod rows;
 mod sce;
 mod select;
 mod slerp;
+mod spectral;
 mod stitch;
 mod stock;
 

@@ -6,6 +6,7 @@ mod errors;
 mod extremes;
 mod golden;
 mod methods;
+mod methods_svd;
 mod properties;
 mod robust;
 mod slow;

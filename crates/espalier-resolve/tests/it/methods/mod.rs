@@ -192,7 +192,7 @@ struct Bytes(Vec<u8>);
 
 impl RowSource for Bytes {
     fn read(&self, start: u64, out: &mut [u8]) -> io::Result<()> {
-        self.0.as_slice().read(start, out)
+        self.0.read(start, out)
     }
 }
 
