@@ -92,6 +92,11 @@ impl ParameterRange {
 impl fmt::Display for ParameterRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Number { min, above, max } if *max == f64::MAX => match above {
+                _ if *min == f64::MIN => write!(f, "any number"),
+                true => write!(f, "a number above {min}"),
+                false => write!(f, "a number from {min} on"),
+            },
             Self::Number { min, above: true, max } => {
                 write!(f, "a number above {min}, at most {max}")
             }
