@@ -52,6 +52,8 @@ pub(crate) trait Real:
     const UNREACHED: Self::Key;
     /// The largest number.
     const LARGEST: f64;
+    /// How far rounding moves a number, at most, relative to it.
+    const UNIT: f64;
     fn wide(self) -> f64;
     fn is_finite(self) -> bool;
 }
@@ -96,6 +98,7 @@ impl Real for f32 {
     const NAN_MAGNITUDE: i32 = 0x7f80_0001;
     const UNREACHED: i32 = i32::MAX;
     const LARGEST: f64 = f32::MAX as f64;
+    const UNIT: f64 = f32::EPSILON as f64 / 2.0;
 
     #[inline(always)]
     fn of(value: f64) -> Self {
@@ -150,6 +153,7 @@ impl Real for f64 {
     const NAN_MAGNITUDE: i64 = 0x7ff0_0000_0000_0001;
     const UNREACHED: i64 = i64::MAX;
     const LARGEST: f64 = f64::MAX;
+    const UNIT: f64 = f64::EPSILON / 2.0;
 
     #[inline(always)]
     fn of(value: f64) -> Self {

@@ -1,14 +1,28 @@
 //! The network: 196 pixels, two hidden layers of 256 with ReLU, ten classes with softmax, trained
 //! by plain stochastic gradient descent in f32. Every sum has one order.
 
-use crate::digits::{Dice, Example, PIXELS};
+use crate::{
+    adapter::Adapter,
+    digits::{Dice, Example, PIXELS},
+};
 
 const SIZES: [usize; 4] = [PIXELS, 256, 256, 10];
 const LANES: usize = 8;
 
+/// What of a network learns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Learns {
+    All,
+    /// All layers but the last.
+    Hidden,
+    /// Adapters of this rank, of the weights of all layers but the last.
+    Adapters(usize),
+}
+
 /// How a network is trained.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Training {
+    pub(crate) learns: Learns,
     /// Batches.
     pub(crate) steps: usize,
     pub(crate) rate: f32,
@@ -35,11 +49,11 @@ impl Layer {
         Self { weights, bias: vec![0.0; outputs] }
     }
 
-    fn outputs(&self) -> usize {
+    pub(crate) fn outputs(&self) -> usize {
         self.bias.len()
     }
 
-    fn inputs(&self) -> usize {
+    pub(crate) fn inputs(&self) -> usize {
         self.weights.len() / self.outputs()
     }
 
@@ -114,17 +128,17 @@ impl Network {
         values
     }
 
-    /// Descends along the gradient of batches drawn without replacement, pass by pass. Without
-    /// `head` the last layer stays as it is.
-    pub(crate) fn train(
-        &mut self,
-        examples: &[Example],
-        training: &Training,
-        head: bool,
-        dice: &mut Dice,
-    ) {
+    /// Descends along the gradient of batches drawn without replacement, pass by pass.
+    pub(crate) fn train(&mut self, examples: &[Example], training: &Training, dice: &mut Dice) {
         let mut order: Vec<usize> = Vec::new();
-        let learning = self.layers.len() - usize::from(!head);
+        let learning = self.layers.len() - usize::from(training.learns != Learns::All);
+        let mut adapters: Vec<Adapter> = match training.learns {
+            Learns::Adapters(rank) => {
+                let layers = self.layers[..learning].iter();
+                layers.map(|layer| Adapter::new(layer, rank, dice)).collect()
+            }
+            Learns::All | Learns::Hidden => Vec::new(),
+        };
         for _ in 0..training.steps {
             let mut gradients: Vec<Layer> =
                 self.layers[..learning].iter().map(Layer::zeros).collect();
@@ -137,8 +151,11 @@ impl Network {
                 self.learn(&examples[next], &mut gradients);
             }
             let step = -training.rate / training.batch as f32;
-            for (layer, gradient) in self.layers.iter_mut().zip(&gradients) {
-                layer.add(step, gradient);
+            for (at, (layer, gradient)) in self.layers.iter_mut().zip(&gradients).enumerate() {
+                match adapters.get_mut(at) {
+                    Some(adapter) => adapter.step(layer, step, gradient),
+                    None => layer.add(step, gradient),
+                }
             }
         }
     }
@@ -189,14 +206,14 @@ fn softmax(scores: &[f32]) -> Vec<f32> {
 }
 
 #[inline(never)]
-fn add(factor: f32, row: &[f32], out: &mut [f32]) {
+pub(crate) fn add(factor: f32, row: &[f32], out: &mut [f32]) {
     for (sum, &x) in out.iter_mut().zip(row) {
         *sum += factor * x;
     }
 }
 
 #[inline(never)]
-fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
     let mut sums = [0.0; LANES];
     for (a, b) in a.iter().zip(b) {

@@ -192,6 +192,17 @@ fn merged(
     inputs: &[(Pairs<'_>, Vec<f64>)],
     base: &[f64],
 ) -> Vec<f64> {
+    merged_in(Working::F64, method, shared, shape, inputs, base)
+}
+
+fn merged_in(
+    working: Working,
+    method: &str,
+    shared: Pairs<'_>,
+    shape: &[u64],
+    inputs: &[(Pairs<'_>, Vec<f64>)],
+    base: &[f64],
+) -> Vec<f64> {
     let method = find_method(method).expect("a method");
     let bytes = |values: &[f64]| -> Vec<u8> {
         values.iter().flat_map(|value| value.to_le_bytes()).collect()
@@ -213,7 +224,7 @@ fn merged(
         shape,
         inputs: own.iter().map(|(given, bytes)| row(bytes, given)).collect(),
         base: Some(row(&base, &none)),
-        working: Working::F64,
+        working,
         out: Dtype::F64,
         seed: Digest::of_content(b"seed"),
     };
@@ -366,5 +377,23 @@ fn threads_change_nothing() {
     };
     for method in ALL {
         assert_eq!(with(1, method), with(5, method), "{method}");
+    }
+}
+
+#[test]
+fn low_rank_adapters_in_f32_keep_their_rank() {
+    // Adapters that were added to a base in f32: what rounding adds to the differences is of full rank.
+    let update = product(&normal(24, 2, 1), &normal(2, 30, 2));
+    let base: Vec<f64> = normal(24, 30, 3).concat();
+    let tuned = |factor: f64| -> Vec<f64> {
+        let sums = base.iter().zip(update.iter().flatten()).map(|(b, d)| b + factor * d);
+        sums.map(|sum| f64::from(sum as f32)).collect()
+    };
+    let none: Pairs<'_> = &[];
+    let inputs = [(none, tuned(0.01)), (none, tuned(0.02))];
+    let exact = matrix("iso-c", &[], &[(&[("weight", "0.03")], &update)]);
+    let rounded = merged_in(Working::F32, "iso-c", &[], &[24, 30], &inputs, &base);
+    for ((sum, b), exact) in rounded.iter().zip(&base).zip(exact.iter().flatten()) {
+        assert!((sum - b - exact).abs() < 1e-5, "{sum} {b} {exact}");
     }
 }

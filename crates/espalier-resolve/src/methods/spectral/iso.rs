@@ -17,9 +17,8 @@
 //! where differences are rank-deficient: D keeps the sum of the singular values then too.
 
 use super::{
-    Spectral,
+    Differences, Spectral,
     matrix::{Matrix, outer},
-    sum,
     svd::{Svd, polar},
 };
 use crate::methods::job::{Job, MethodError};
@@ -28,15 +27,8 @@ use crate::methods::job::{Job, MethodError};
 pub(super) struct IsoC;
 
 impl Spectral for IsoC {
-    fn merge(
-        &self,
-        _: &Job<'_>,
-        differences: Vec<Matrix>,
-        weights: &[f64],
-    ) -> Result<Matrix, MethodError> {
-        let together = sum(&differences, weights);
-        drop(differences);
-        let svd = Svd::new(&together);
+    fn merge(&self, _: &Job<'_>, differences: Differences) -> Result<Matrix, MethodError> {
+        let svd = Svd::new(&differences.sum(), differences.grain_of_sum());
         Ok(svd.with(&vec![mean_of(&svd.values); svd.values.len()]))
     }
 }
@@ -47,33 +39,30 @@ pub(super) struct IsoCts {
 }
 
 impl Spectral for IsoCts {
-    fn merge(
-        &self,
-        _: &Job<'_>,
-        differences: Vec<Matrix>,
-        weights: &[f64],
-    ) -> Result<Matrix, MethodError> {
-        let together = sum(&differences, weights);
-        let rank = together.rows.min(together.columns);
-        let own = (rank - ((self.common * rank as f64) as usize).min(rank)) / differences.len();
-        let common = Svd::new(&together).first(rank - differences.len() * own);
+    fn merge(&self, _: &Job<'_>, differences: Differences) -> Result<Matrix, MethodError> {
+        let (rows, columns) = differences.shape();
+        let (rank, count) = (rows.min(columns), differences.matrices.len());
+        let own = (rank - ((self.common * rank as f64) as usize).min(rank)) / count;
+        let together = Svd::new(&differences.sum(), differences.grain_of_sum());
+        let common = together.first(rank - count * own);
         let project = |difference: &Matrix| {
             outer(&common.left, &vec![1.0; common.values.len()], &common.left.times(difference))
         };
         let mut parts = vec![common.clone()];
-        for (mut difference, &weight) in differences.into_iter().zip(weights) {
+        let Differences { matrices, weights, grain } = differences;
+        for (mut difference, weight) in matrices.into_iter().zip(weights) {
             if own == 0 {
                 break;
             }
             let shared = project(&difference);
             difference.add(-1.0, &shared);
-            parts.push(Svd::new(&difference.scaled(weight)).first(own));
+            parts.push(Svd::new(&difference.scaled(weight), grain * weight.abs()).first(own));
         }
         let values: Vec<f64> = parts.iter().flat_map(|part| part.values.iter().copied()).collect();
         let (left, right): (Vec<_>, Vec<_>) =
             parts.into_iter().map(|part| (part.left, part.right)).unzip();
-        let left = polar(&Matrix::stacked(together.rows, &left));
-        let right = polar(&Matrix::stacked(together.columns, &right));
+        let left = polar(&Matrix::stacked(rows, &left));
+        let right = polar(&Matrix::stacked(columns, &right));
         Ok(outer(&left, &vec![mean_of(&values); values.len()], &right))
     }
 }

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, sync::Mutex};
 use espalier_tensor::Dtype;
 
 use super::{
-    Spectral,
+    Differences, Spectral,
     matrix::{Matrix, outer},
     svd::Svd,
 };
@@ -24,19 +24,15 @@ pub(super) struct Knots {
 }
 
 impl Spectral for Knots {
-    fn merge(
-        &self,
-        job: &Job<'_>,
-        differences: Vec<Matrix>,
-        _: &[f64],
-    ) -> Result<Matrix, MethodError> {
-        let (rows, columns) = (differences[0].rows, differences[0].columns);
-        let count = differences.len();
+    fn merge(&self, job: &Job<'_>, differences: Differences) -> Result<Matrix, MethodError> {
+        let (rows, columns) = differences.shape();
+        let Differences { matrices, grain, .. } = differences;
+        let count = matrices.len();
         let side_by_side: Vec<f64> = (0..rows)
-            .flat_map(|row| differences.iter().flat_map(move |d| d.row(row).iter().copied()))
+            .flat_map(|row| matrices.iter().flat_map(move |d| d.row(row).iter().copied()))
             .collect();
-        drop(differences);
-        let svd = Svd::new(&Matrix::new(rows, count * columns, side_by_side));
+        drop(matrices);
+        let svd = Svd::new(&Matrix::new(rows, count * columns, side_by_side), grain);
         let rank = svd.values.len();
         if rank == 0 {
             return Ok(Matrix::zeros(rows, columns));

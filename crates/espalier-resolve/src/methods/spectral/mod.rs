@@ -8,8 +8,11 @@
 //! so, too, where a difference is not finite, which the merge then refuses.
 //!
 //! Memory: 8 bytes an element for each input and for about four more, for one tensor at a time.
-//! Time: see [`svd`]. A singular vector that belongs to a singular value of zero is anyone's choice,
-//! so it takes no part.
+//! Time: see [`svd`].
+//!
+//! A singular vector that belongs to a singular value of zero is anyone's choice, so it takes no
+//! part. As zero counts what rounding elements of the base to f32 (to f64, when merging in f64) can
+//! make: methods that raise small singular values would raise that to the size of what was learnt.
 
 mod info;
 mod iso;
@@ -44,13 +47,17 @@ pub(super) use self::info::{ISO_C, ISO_CTS, KNOTS, STAR, TSV_M};
 
 /// What a method makes of the differences of a matrix.
 trait Spectral: Debug + Send + Sync + 'static {
-    /// D, of the differences and their weights.
-    fn merge(
-        &self,
-        job: &Job<'_>,
-        differences: Vec<Matrix>,
-        weights: &[f64],
-    ) -> Result<Matrix, MethodError>;
+    /// D.
+    fn merge(&self, job: &Job<'_>, differences: Differences) -> Result<Matrix, MethodError>;
+}
+
+/// Differences from the base, of which there is at least one.
+#[derive(Debug)]
+struct Differences {
+    matrices: Vec<Matrix>,
+    weights: Vec<f64>,
+    /// The size of the rounding errors of their elements.
+    grain: f64,
 }
 
 /// b + λ D.
@@ -65,14 +72,13 @@ impl<S: Spectral> Formula for Whole<S> {
     type Ready = Vec<f64>;
 
     fn prepare<A: Arith>(&self, rows: &Rows<'_, A>) -> Result<Vec<f64>, MethodError> {
-        let weights = rows.numbers("weight");
-        let differences = differences(rows)?;
+        let differences = Differences::load(rows)?;
         let finite = |matrix: &Matrix| matrix.values.iter().all(|value| value.is_finite());
         let vectors = rows.job.shape.len() < 2 || rows.elements == 0;
-        let merged = if vectors || !differences.iter().all(finite) {
-            mean(&differences, &weights)
+        let merged = if vectors || !differences.matrices.iter().all(finite) {
+            differences.mean()
         } else {
-            self.method.merge(rows.job, differences, &weights)?
+            self.method.merge(rows.job, differences)?
         };
         Ok(merged.values)
     }
@@ -91,33 +97,52 @@ impl<S: Spectral> Formula for Whole<S> {
     }
 }
 
-/// The differences of all inputs, as matrices.
-fn differences<A: Arith>(rows: &Rows<'_, A>) -> Result<Vec<Matrix>, MethodError> {
-    let count = rows.job.shape.first().map_or(1, |&rows| rows as usize);
-    let columns = rows.elements.checked_div(count).unwrap_or(0);
-    let mut out = vec![Vec::with_capacity(rows.elements); rows.count()];
-    let mut buffers = Buffers::default();
-    for range in rows.pieces() {
-        let piece = rows.load(range, &mut buffers)?;
-        for (input, values) in out.iter_mut().enumerate() {
-            values.extend(vector::<A>(&piece, input, true).iter().map(|d| d.wide()));
+impl Differences {
+    fn load<A: Arith>(rows: &Rows<'_, A>) -> Result<Self, MethodError> {
+        let count = rows.job.shape.first().map_or(1, |&rows| rows as usize);
+        let columns = rows.elements.checked_div(count).unwrap_or(0);
+        let mut values = vec![Vec::with_capacity(rows.elements); rows.count()];
+        let mut buffers = Buffers::default();
+        let mut squares = 0.0;
+        for range in rows.pieces() {
+            let piece = rows.load(range, &mut buffers)?;
+            squares += piece.base().iter().map(|b| b.wide() * b.wide()).sum::<f64>();
+            for (input, values) in values.iter_mut().enumerate() {
+                values.extend(vector::<A>(&piece, input, true).iter().map(|d| d.wide()));
+            }
         }
+        let matrix = |values| Matrix::new(count, columns, values);
+        Ok(Self {
+            matrices: values.into_iter().map(matrix).collect(),
+            weights: rows.numbers("weight"),
+            grain: A::T::UNIT * (squares / rows.elements.max(1) as f64).sqrt(),
+        })
     }
-    Ok(out.into_iter().map(|values| Matrix::new(count, columns, values)).collect())
-}
 
-/// Σ w d.
-fn sum(differences: &[Matrix], weights: &[f64]) -> Matrix {
-    let mut out = Matrix::zeros(differences[0].rows, differences[0].columns);
-    for (difference, &weight) in differences.iter().zip(weights) {
-        out.add(weight, difference);
+    /// The shape of each.
+    fn shape(&self) -> (usize, usize) {
+        (self.matrices[0].rows, self.matrices[0].columns)
     }
-    out
-}
 
-/// Σ w d / Σ w; a sum of weights that is nearly zero divides nothing.
-fn mean(differences: &[Matrix], weights: &[f64]) -> Matrix {
-    let weight: f64 = weights.iter().sum();
-    let divisor = if weight.abs() < NO_WEIGHT { 1.0 } else { weight };
-    sum(differences, weights).scaled(1.0 / divisor)
+    /// Σ w d.
+    fn sum(&self) -> Matrix {
+        let (rows, columns) = self.shape();
+        let mut out = Matrix::zeros(rows, columns);
+        for (difference, &weight) in self.matrices.iter().zip(&self.weights) {
+            out.add(weight, difference);
+        }
+        out
+    }
+
+    /// The size of the rounding errors of Σ w d.
+    fn grain_of_sum(&self) -> f64 {
+        self.grain * self.weights.iter().map(|weight| weight.abs()).sum::<f64>()
+    }
+
+    /// Σ w d / Σ w; a sum of weights that is nearly zero divides nothing.
+    fn mean(&self) -> Matrix {
+        let weight: f64 = self.weights.iter().sum();
+        let divisor = if weight.abs() < NO_WEIGHT { 1.0 } else { weight };
+        self.sum().scaled(1.0 / divisor)
+    }
 }

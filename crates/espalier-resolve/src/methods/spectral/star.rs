@@ -5,7 +5,7 @@
 //! `eta` of all, at least one. What is kept is scaled so that the sum of its singular values is that
 //! of d. D is the mean of these by weight: Σ w d' / Σ w.
 
-use super::{Spectral, matrix::Matrix, mean, svd::Svd};
+use super::{Differences, Spectral, matrix::Matrix, svd::Svd};
 use crate::methods::job::{Job, MethodError};
 
 #[derive(Debug)]
@@ -14,14 +14,9 @@ pub(super) struct Star {
 }
 
 impl Spectral for Star {
-    fn merge(
-        &self,
-        _: &Job<'_>,
-        differences: Vec<Matrix>,
-        weights: &[f64],
-    ) -> Result<Matrix, MethodError> {
+    fn merge(&self, _: &Job<'_>, mut differences: Differences) -> Result<Matrix, MethodError> {
         let truncate = |difference: &Matrix| {
-            let svd = Svd::new(difference);
+            let svd = Svd::new(difference, differences.grain);
             let all: f64 = svd.values.iter().sum();
             let mut kept = 0.0;
             let enough = svd.values.iter().position(|value| {
@@ -33,7 +28,7 @@ impl Spectral for Star {
             let weights: Vec<f64> = svd.values.iter().map(|value| value * (all / kept)).collect();
             svd.with(&weights)
         };
-        let truncated: Vec<Matrix> = differences.iter().map(truncate).collect();
-        Ok(mean(&truncated, weights))
+        differences.matrices = differences.matrices.iter().map(truncate).collect();
+        Ok(differences.mean())
     }
 }

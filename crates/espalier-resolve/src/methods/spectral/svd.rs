@@ -12,7 +12,8 @@ use rayon::prelude::*;
 
 use super::matrix::{Matrix, dot, outer};
 
-/// A = Σ σ u vᵀ over the singular values that count: those above ε max(m, n) times the largest.
+/// A = Σ σ u vᵀ over the singular values that count: those above ε max(m, n) times the largest, and
+/// above what rounding alone makes.
 #[derive(Debug, Clone)]
 pub(super) struct Svd {
     /// The vectors u as rows, orthonormal.
@@ -29,10 +30,11 @@ const BLOCK: usize = 16;
 const SWEEPS: usize = 40;
 
 impl Svd {
-    /// Decomposes a matrix of finite numbers.
-    pub(super) fn new(matrix: &Matrix) -> Self {
+    /// Decomposes a matrix of finite numbers. `grain` is the size of the rounding errors that its
+    /// elements carry: a matrix of such errors has no singular value above 2 √max(m, n) of it.
+    pub(super) fn new(matrix: &Matrix, grain: f64) -> Self {
         if matrix.rows > matrix.columns {
-            let Self { left, values, right } = Self::new(&matrix.transposed());
+            let Self { left, values, right } = Self::new(&matrix.transposed(), grain);
             return Self { left: right, values, right: left };
         }
         let (m, n) = (matrix.rows, matrix.columns);
@@ -45,7 +47,8 @@ impl Svd {
             .collect();
         found.sort_by(|a, b| b.0.total_cmp(&a.0));
         let largest = found.first().map_or(0.0, |first| first.0);
-        let least = f64::EPSILON * n as f64 * largest;
+        let noise = 2.0 * (n as f64).sqrt() * (grain / scale);
+        let least = noise.max(f64::EPSILON * n as f64 * largest);
         found.retain(|(value, _)| *value > least);
         let rank = found.len();
         let part = |columns, of: &dyn Fn(&(f64, Vec<f64>)) -> Vec<f64>| {
@@ -74,7 +77,7 @@ impl Svd {
 /// The nearest matrix with orthonormal rows, or columns: Σ u vᵀ. Where rows depend on each other
 /// it is the nearest partial isometry.
 pub(super) fn polar(matrix: &Matrix) -> Matrix {
-    let svd = Svd::new(matrix);
+    let svd = Svd::new(matrix, 0.0);
     svd.with(&vec![1.0; svd.values.len()])
 }
 

@@ -42,7 +42,7 @@ fn skew(rows: &Matrix) -> f64 {
 
 /// Orthonormal vectors that make up the matrix, with falling values.
 fn check(matrix: &Matrix) -> Svd {
-    let svd = Svd::new(matrix);
+    let svd = Svd::new(matrix, 0.0);
     let n = matrix.rows.max(matrix.columns) as f64;
     let error = f64::EPSILON * n * 8.0;
     assert!(skew(&svd.left) <= error, "left vectors: {:e}", skew(&svd.left));
@@ -96,7 +96,7 @@ fn shapes_of_all_kinds_decompose() {
 fn values_are_those_of_a_slow_twin() {
     for (seed, (rows, columns)) in (0..).zip([(1, 4), (6, 6), (20, 31), (36, 36)]) {
         let matrix = normal(rows, columns, seed);
-        let values = Svd::new(&matrix).values;
+        let values = Svd::new(&matrix, 0.0).values;
         for (value, slow) in values.iter().zip(slow_values(&matrix)) {
             assert!((value - slow).abs() < 1e-6 * values[0], "{value} {slow}");
         }
@@ -132,11 +132,22 @@ fn zero_values_have_no_vectors() {
 }
 
 #[test]
+fn rounding_errors_of_elements_have_no_vectors() {
+    let grain = 1e-6;
+    let mut matrix = spectrum(40, 50, &[3.0, 2.0, 1e-3], 3);
+    assert_eq!(Svd::new(&matrix, grain).values.len(), 3);
+    matrix.add(grain, &normal(40, 50, 9));
+    assert_eq!(Svd::new(&matrix, 0.0).values.len(), 40);
+    assert_eq!(Svd::new(&matrix, grain).values.len(), 3);
+    assert_eq!(Svd::new(&matrix.transposed(), grain).values.len(), 3);
+}
+
+#[test]
 fn scales_at_the_ends_of_the_range_change_nothing() {
     let matrix = normal(12, 20, 1);
-    let values = Svd::new(&matrix).values;
+    let values = Svd::new(&matrix, 0.0).values;
     for scale in [f64::MIN_POSITIVE, 1e-200, 1e200, 1e307] {
-        let scaled = Svd::new(&matrix.clone().scaled(scale)).values;
+        let scaled = Svd::new(&matrix.clone().scaled(scale), 0.0).values;
         for (scaled, value) in scaled.iter().zip(&values) {
             assert!((scaled / scale - value).abs() < 1e-13 * values[0], "{scale:e}: {scaled:e}");
         }
@@ -144,7 +155,7 @@ fn scales_at_the_ends_of_the_range_change_nothing() {
     // One element beside which all others are nothing.
     let mut matrix = normal(12, 20, 2);
     matrix.values[30] = 1e300;
-    assert_eq!(Svd::new(&matrix).values, [1e300]);
+    assert_eq!(Svd::new(&matrix, 0.0).values, [1e300]);
 }
 
 #[test]

@@ -9,7 +9,7 @@
 //! 3. D = U⊥ S V⊥ᵀ, where S holds the singular values of all inputs, times their weights.
 
 use super::{
-    Spectral,
+    Differences, Spectral,
     matrix::{Matrix, outer},
     svd::{Svd, polar},
 };
@@ -19,17 +19,13 @@ use crate::methods::job::{Job, MethodError};
 pub(super) struct TsvM;
 
 impl Spectral for TsvM {
-    fn merge(
-        &self,
-        _: &Job<'_>,
-        differences: Vec<Matrix>,
-        weights: &[f64],
-    ) -> Result<Matrix, MethodError> {
-        let (rows, columns) = (differences[0].rows, differences[0].columns);
-        let kept = (rows.min(columns) / differences.len()).max(1);
+    fn merge(&self, _: &Job<'_>, differences: Differences) -> Result<Matrix, MethodError> {
+        let (rows, columns) = differences.shape();
+        let Differences { matrices, weights, grain } = differences;
+        let kept = (rows.min(columns) / matrices.len()).max(1);
         let (mut left, mut right, mut values) = (Vec::new(), Vec::new(), Vec::new());
-        for (difference, weight) in differences.into_iter().zip(weights) {
-            let svd = Svd::new(&difference).first(kept);
+        for (difference, weight) in matrices.into_iter().zip(weights) {
+            let svd = Svd::new(&difference, grain).first(kept);
             values.extend(svd.values.iter().map(|value| value * weight));
             left.push(svd.left);
             right.push(svd.right);
