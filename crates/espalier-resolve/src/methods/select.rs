@@ -187,6 +187,9 @@ impl<K: Copy + Ord> Part<K> {
     }
 }
 
+/// The least and the greatest magnitude that is collected.
+type Bracket<A> = (Key<A>, Key<A>);
+
 type Key<A> = <<A as Arith>::T as Real>::Key;
 
 /// The magnitudes of what is measured; all NaN count as one.
@@ -204,7 +207,7 @@ fn brackets<A: Arith>(
     rows: &Rows<'_, A>,
     wanted: &[Wanted],
     measure: Measure<'_, A::T>,
-) -> Result<Vec<(Key<A>, Key<A>)>, MethodError> {
+) -> Result<Vec<Bracket<A>>, MethodError> {
     let everything = (Key::<A>::default(), A::T::UNREACHED);
     let n = rows.elements;
     if n <= SMALL {

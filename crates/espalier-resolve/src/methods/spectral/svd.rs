@@ -51,12 +51,11 @@ impl Svd {
         let least = noise.max(f64::EPSILON * n as f64 * largest);
         found.retain(|(value, _)| *value > least);
         let rank = found.len();
-        let part = |columns, of: &dyn Fn(&(f64, Vec<f64>)) -> Vec<f64>| {
-            Matrix::new(rank, columns, found.iter().flat_map(of).collect())
-        };
+        let left = found.iter().flat_map(|(_, row)| row[n..].iter().copied());
+        let right = found.iter().flat_map(|(value, row)| row[..n].iter().map(move |x| x / value));
         Self {
-            left: part(m, &|(_, row)| row[n..].to_vec()),
-            right: part(n, &|(value, row)| row[..n].iter().map(|x| x / value).collect()),
+            left: Matrix::new(rank, m, left.collect()),
+            right: Matrix::new(rank, n, right.collect()),
             values: found.iter().map(|(value, _)| value * scale).collect(),
         }
     }
