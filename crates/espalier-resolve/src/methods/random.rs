@@ -127,10 +127,10 @@ impl Sparsify for RandomByRank {
         }
         let ranks = ranks(differences, ready.length);
         let chance = |place: usize| {
-            let middle = match ready.length {
-                1 => 0.5,
-                m => ranks[place] as f64 / (m - 1) as f64,
-            };
+            if ready.length == 1 {
+                return mask.density;
+            }
+            let middle = ranks[place] as f64 / (ready.length - 1) as f64;
             (mask.density - epsilon + 2.0 * epsilon * middle).clamp(0.0, 1.0)
         };
         mask.apply::<A>(start, differences, self.rescale, chance);

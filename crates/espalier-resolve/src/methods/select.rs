@@ -109,8 +109,12 @@ pub(crate) fn ranked<A: Arith>(
 ) -> Result<Vec<Threshold>, MethodError> {
     let brackets = brackets(rows, wanted, measure)?;
     let parts = rows.map(|piece| {
-        let of = |(wanted, bracket): (&Wanted, &(Key<A>, Key<A>))| {
-            Part::of(&magnitudes::<A>(&piece, wanted.input, measure), *bracket)
+        let mut measured = (usize::MAX, Vec::new());
+        let of = |(wanted, bracket): (&Wanted, &Bracket<A>)| {
+            if measured.0 != wanted.input {
+                measured = (wanted.input, magnitudes::<A>(&piece, wanted.input, measure));
+            }
+            Part::of(&measured.1, *bracket)
         };
         wanted.iter().zip(&brackets).map(of).collect::<Vec<_>>()
     })?;
@@ -187,6 +191,9 @@ impl<K: Copy + Ord> Part<K> {
     }
 }
 
+/// The least and the greatest magnitude.
+type Bracket<A> = (Key<A>, Key<A>);
+
 type Key<A> = <<A as Arith>::T as Real>::Key;
 
 /// The magnitudes of what is measured; all NaN count as one.
@@ -204,7 +211,7 @@ fn brackets<A: Arith>(
     rows: &Rows<'_, A>,
     wanted: &[Wanted],
     measure: Measure<'_, A::T>,
-) -> Result<Vec<(Key<A>, Key<A>)>, MethodError> {
+) -> Result<Vec<Bracket<A>>, MethodError> {
     let everything = (Key::<A>::default(), A::T::UNREACHED);
     let n = rows.elements;
     if n <= SMALL {
