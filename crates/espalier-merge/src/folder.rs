@@ -292,6 +292,8 @@ fn common_dtype(shapes: &[TensorShape]) -> Option<&'static str> {
         Dtype::F64 => "float64",
         Dtype::F16 => "float16",
         Dtype::Bf16 => "bfloat16",
+        Dtype::F8E4M3 => "float8_e4m3fn",
+        Dtype::F8E5M2 => "float8_e5m2",
         _ => "float32",
     })
 }

@@ -37,7 +37,11 @@
 //! let plan = MergePlan {
 //!     models: vec![model("a.safetensors"), model("b.safetensors")],
 //!     base: None,
-//!     tensors: vec![TensorPlan { name: "w".into(), shape: vec![2], step: TensorStep::Merge(step) }],
+//!     tensors: vec![TensorPlan {
+//!         name: "w".into(),
+//!         shape: vec![2],
+//!         step: TensorStep::Merge(step),
+//!     }],
 //!     layers: None,
 //!     tokenizer_source_base: false,
 //! };

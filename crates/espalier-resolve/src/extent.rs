@@ -54,6 +54,8 @@ pub(crate) fn grown(value: f64) -> Result<f64, Reason> {
 /// The largest value of a type of floating-point numbers, in decimal.
 pub(crate) fn largest_of(dtype: Dtype) -> &'static str {
     match dtype {
+        Dtype::F8E4M3 => "448",
+        Dtype::F8E5M2 => "57344",
         Dtype::F16 => "65504",
         Dtype::Bf16 => "3.39e38",
         Dtype::F32 => "3.40e38",
@@ -65,7 +67,7 @@ pub(crate) fn largest_of(dtype: Dtype) -> &'static str {
 pub(crate) fn narrows<T: Real>(dtype: Dtype) -> bool {
     match T::DTYPE {
         Dtype::F64 => dtype != Dtype::F64,
-        _ => matches!(dtype, Dtype::F16 | Dtype::Bf16),
+        _ => !matches!(dtype, Dtype::F64 | Dtype::F32),
     }
 }
 

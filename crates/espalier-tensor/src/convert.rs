@@ -7,11 +7,14 @@
 //! processors. So **writing turns every NaN into the one positive quiet NaN without payload**.
 //! Bytes that are stored and passed on unchanged keep their payloads.
 
-use crate::Dtype;
+use crate::{
+    Dtype,
+    float8::{e4m3_to_f32, e5m2_to_f32, f32_to_e4m3, f32_to_e5m2},
+};
 
-/// Reads little-endian elements as f32. f16, bf16 and small integers are exact; f64 and wide
-/// integers are rounded once (and f64 beyond the range becomes infinite). For `Bool`, any byte
-/// but zero is 1.
+/// Reads little-endian elements as f32. f16, bf16, the 8-bit types and small integers are exact;
+/// f64 and wide integers are rounded once (and f64 beyond the range becomes infinite). For `Bool`,
+/// any byte but zero is 1.
 ///
 /// # Panics
 /// If `bytes` is not `out.len()` elements long.
@@ -28,9 +31,9 @@ pub fn read_f64(dtype: Dtype, bytes: &[u8], out: &mut [f64]) {
     read(dtype, bytes, out);
 }
 
-/// Writes f32 values as little-endian elements, rounding once. Values beyond the range of f16 or
-/// bf16 become infinite, as IEEE 754 says. Integers are rounded to nearest even and clamped to
-/// their range, NaN to zero.
+/// Writes f32 values as little-endian elements, rounding once. Values beyond the range of f16,
+/// bf16 or E5M2 become infinite, as IEEE 754 says; E4M3 has no infinities, and they become NaN.
+/// Integers are rounded to nearest even and clamped to their range, NaN to zero.
 ///
 /// # Panics
 /// If `out` is not `values.len()` elements long.
@@ -41,11 +44,13 @@ pub fn write_f32(dtype: Dtype, values: &[f32], out: &mut [u8]) {
         Dtype::F32 => write(values, out, |v| quiet_f32(v).to_le_bytes()),
         Dtype::F16 => write(values, out, |v| f32_to_f16(v).to_le_bytes()),
         Dtype::Bf16 => write(values, out, |v| f32_to_bf16(v).to_le_bytes()),
+        Dtype::F8E4M3 => write(values, out, |v| [f32_to_e4m3(v)]),
+        Dtype::F8E5M2 => write(values, out, |v| [f32_to_e5m2(v)]),
         _ => write_integers(dtype, values, out),
     }
 }
 
-/// As [`write_f32`], from f64: still one rounding, also to f32, f16 and bf16.
+/// As [`write_f32`], from f64: still one rounding, also to f32 and the narrower types.
 ///
 /// # Panics
 /// If `out` is not `values.len()` elements long.
@@ -56,6 +61,8 @@ pub fn write_f64(dtype: Dtype, values: &[f64], out: &mut [u8]) {
         Dtype::F32 => write(values, out, |v| quiet_f32(v as f32).to_le_bytes()),
         Dtype::F16 => write(values, out, |v| f32_to_f16(round_to_odd(v)).to_le_bytes()),
         Dtype::Bf16 => write(values, out, |v| f32_to_bf16(round_to_odd(v)).to_le_bytes()),
+        Dtype::F8E4M3 => write(values, out, |v| [f32_to_e4m3(round_to_odd(v))]),
+        Dtype::F8E5M2 => write(values, out, |v| [f32_to_e5m2(round_to_odd(v))]),
         _ => write_integers(dtype, values, out),
     }
 }
@@ -114,6 +121,8 @@ fn read<T: Float>(dtype: Dtype, bytes: &[u8], out: &mut [T]) {
         Dtype::U16 => each(bytes, out, |b| T::from_i64(u16::from_le_bytes(b).into())),
         Dtype::U32 => each(bytes, out, |b| T::from_i64(u32::from_le_bytes(b).into())),
         Dtype::U64 => each(bytes, out, |b| T::from_u64(u64::from_le_bytes(b))),
+        Dtype::F8E4M3 => each(bytes, out, |[b]| T::from_f32(e4m3_to_f32(b))),
+        Dtype::F8E5M2 => each(bytes, out, |[b]| T::from_f32(e5m2_to_f32(b))),
     }
 }
 
@@ -258,7 +267,7 @@ mod tests {
     fn every_nan_is_written_as_one() {
         for nan in [f32::NAN, -f32::NAN, f32::from_bits(0x7f80_0001), f32::from_bits(0xffff_ffff)] {
             let wide = f64::from_bits((u64::from(nan.to_bits() & 1) << 63) | 0x7ff0_0000_0000_0001);
-            for dtype in [Dtype::F64, Dtype::F32, Dtype::F16, Dtype::Bf16] {
+            for dtype in Dtype::ALL.into_iter().filter(|dtype| dtype.is_float()) {
                 let mut first = vec![0; dtype.size()];
                 let mut second = first.clone();
                 write_f32(dtype, &[nan], &mut first);

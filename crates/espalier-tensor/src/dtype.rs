@@ -39,12 +39,19 @@ pub enum Dtype {
     U32,
     /// Unsigned, 64 bits.
     U64,
+    /// 8 bits with four of exponent and no infinities: `e4m3fn` elsewhere.
+    #[serde(rename = "f8_e4m3")]
+    F8E4M3,
+    /// The upper half of a binary16.
+    #[serde(rename = "f8_e5m2")]
+    F8E5M2,
 }
 
 /// An element type that this library does not compute with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "element type `{0}` is not supported; supported are F64, F32, F16, BF16, I64, I32, I16, I8, \
+    "element type `{0}` is not supported; supported are F64, F32, F16, BF16, F8_E4M3, F8_E5M2, \
+     I64, I32, I16, I8, \
      U64, U32, U16, U8 and BOOL"
 )]
 pub struct UnsupportedDtype(pub String);
@@ -65,7 +72,7 @@ impl UnsupportedDtype {
 
 impl Dtype {
     /// Every element type, in the order of their binary form.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::F64,
         Self::F32,
         Self::F16,
@@ -79,6 +86,8 @@ impl Dtype {
         Self::U16,
         Self::U32,
         Self::U64,
+        Self::F8E4M3,
+        Self::F8E5M2,
     ];
 
     /// Bytes per element.
@@ -88,7 +97,7 @@ impl Dtype {
             Self::F64 | Self::I64 | Self::U64 => 8,
             Self::F32 | Self::I32 | Self::U32 => 4,
             Self::F16 | Self::Bf16 | Self::I16 | Self::U16 => 2,
-            Self::I8 | Self::U8 | Self::Bool => 1,
+            Self::I8 | Self::U8 | Self::Bool | Self::F8E4M3 | Self::F8E5M2 => 1,
         }
     }
 
@@ -96,7 +105,7 @@ impl Dtype {
     /// only ever passed through.
     #[must_use]
     pub const fn is_float(self) -> bool {
-        matches!(self, Self::F64 | Self::F32 | Self::F16 | Self::Bf16)
+        matches!(self, Self::F64 | Self::F32 | Self::F16 | Self::Bf16 | Self::F8E4M3 | Self::F8E5M2)
     }
 
     /// The name in lower case, as in the text form.
@@ -116,6 +125,8 @@ impl Dtype {
             Self::U16 => "u16",
             Self::U32 => "u32",
             Self::U64 => "u64",
+            Self::F8E4M3 => "f8_e4m3",
+            Self::F8E5M2 => "f8_e5m2",
         }
     }
 }
@@ -142,6 +153,8 @@ impl From<Dtype> for FileDtype {
             Dtype::U16 => Self::U16,
             Dtype::U32 => Self::U32,
             Dtype::U64 => Self::U64,
+            Dtype::F8E4M3 => Self::F8_E4M3,
+            Dtype::F8E5M2 => Self::F8_E5M2,
         }
     }
 }
@@ -182,9 +195,9 @@ mod tests {
             assert_eq!(file.bitsize(), 8 * dtype.size());
             assert_eq!(Dtype::of_file(&file.to_string()), Ok(dtype));
         }
-        for name in ["F8_E4M3", "F4", "f32", "Bf16", "", "X"] {
+        for name in ["F8_E8M0", "f8_e4m3", "F4", "f32", "Bf16", "", "X"] {
             let refused = Dtype::of_file(name).expect_err(name).to_string();
-            assert!(refused.contains(name) && refused.contains("BF16, I64"), "{refused}");
+            assert!(refused.contains(name) && refused.contains("BF16, F8_E4M3"), "{refused}");
         }
     }
 }

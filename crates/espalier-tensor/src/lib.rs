@@ -38,6 +38,7 @@ mod content;
 mod convert;
 mod dtype;
 mod error;
+mod float8;
 pub mod kernels;
 mod manifest;
 mod mapped;

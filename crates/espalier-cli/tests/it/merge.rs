@@ -113,7 +113,7 @@ fn what_is_wrong_is_said_before_anything_is_written() {
         ("merge --strategy ties a b -o out", "base"),
         ("merge --strategy slerp a b -o out", "`t`"),
         ("merge --strategy linear a nowhere -o out", "nowhere: there is no such file or folder"),
-        ("merge --strategy linear a short -o out", "shape"),
+        ("merge --strategy linear a short -o out", "tensor `w` is [3] in a and [2] in short"),
         ("merge --strategy linear --param weigth=1 a b -o out", "did you mean `weight`"),
         ("merge --strategy linear --weight 1 a b -o out", "weight"),
         ("merge --strategy linear a b", "-o: where to write is missing"),

@@ -63,6 +63,7 @@ pub(crate) fn greatest(dtype: Dtype, bytes: &[u8]) -> f64 {
         Dtype::F32 => of_f32(most(bytes, |b| u32::from_le_bytes(b) & (u32::MAX >> 1))),
         Dtype::F16 => of_half(Dtype::F16, most(bytes, half)),
         Dtype::Bf16 => of_half(Dtype::Bf16, most(bytes, half)),
+        Dtype::F8E4M3 | Dtype::F8E5M2 => of_small(dtype, [most(bytes, |[b]| b & (u8::MAX >> 1))]),
         _ => 0.0,
     }
 }
@@ -96,8 +97,12 @@ fn of_f32(bits: u32) -> f64 {
 }
 
 fn of_half(dtype: Dtype, bits: u16) -> f64 {
+    of_small(dtype, bits.to_le_bytes())
+}
+
+fn of_small<const N: usize>(dtype: Dtype, bytes: [u8; N]) -> f64 {
     let mut value = [0.0];
-    read_f64(dtype, &bits.to_le_bytes(), &mut value);
+    read_f64(dtype, &bytes, &mut value);
     of_f64(value[0].to_bits())
 }
 
@@ -117,9 +122,10 @@ mod tests {
     proptest! {
         #[test]
         fn agrees_with_its_twin(
-            noise in prop::collection::vec(any::<u8>(), 0..256), pick in 0..4_usize
+            noise in prop::collection::vec(any::<u8>(), 0..256), pick in 0..6_usize
         ) {
-            let dtype = [Dtype::F64, Dtype::F32, Dtype::F16, Dtype::Bf16][pick];
+            let floats = Dtype::ALL.into_iter().filter(|dtype| dtype.is_float());
+            let dtype = floats.collect::<Vec<_>>()[pick];
             let bytes = &noise[..noise.len() / 8 * 8];
             let twin = twin(dtype, bytes);
             let most = twin.iter().fold(0.0, |most, x| f64::max(most, *x));

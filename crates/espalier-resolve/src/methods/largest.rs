@@ -86,8 +86,8 @@ impl Sparsify for Middle {
         let (b, [low, lower]) = kept.split::<A::T>(start, n);
         for (place, value) in differences.iter_mut().enumerate() {
             let above = value.abs() >= if place < a { first } else { then };
-            let kept = value.abs() >= if place < b { low } else { lower };
-            *value = or_zero(kept & !above, *value);
+            let enough = value.abs() >= if place < b { low } else { lower };
+            *value = or_zero(enough & !above, *value);
         }
     }
 }

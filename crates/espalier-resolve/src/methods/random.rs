@@ -126,12 +126,12 @@ impl Sparsify for RandomByRank {
             return differences.iter_mut().for_each(|d| *d = or_zero(false, *d));
         }
         let ranks = ranks(differences, ready.length);
-        let chance = |place: usize| match ready.length {
-            1 => mask.density,
-            m => {
-                let part = ranks[place] as f64 / (m - 1) as f64;
-                (mask.density - epsilon + 2.0 * epsilon * part).clamp(0.0, 1.0)
+        let chance = |place: usize| {
+            if ready.length == 1 {
+                return mask.density;
             }
+            let middle = ranks[place] as f64 / (ready.length - 1) as f64;
+            (mask.density - epsilon + 2.0 * epsilon * middle).clamp(0.0, 1.0)
         };
         mask.apply::<A>(start, differences, self.rescale, chance);
     }

@@ -109,8 +109,12 @@ pub(crate) fn ranked<A: Arith>(
 ) -> Result<Vec<Threshold>, MethodError> {
     let brackets = brackets(rows, wanted, measure)?;
     let parts = rows.map(|piece| {
-        let of = |(wanted, bracket): (&Wanted, &(Key<A>, Key<A>))| {
-            Part::of(&magnitudes::<A>(&piece, wanted.input, measure), *bracket)
+        let mut measured = (usize::MAX, Vec::new());
+        let of = |(wanted, bracket): (&Wanted, &Bracket<A>)| {
+            if measured.0 != wanted.input {
+                measured = (wanted.input, magnitudes::<A>(&piece, wanted.input, measure));
+            }
+            Part::of(&measured.1, *bracket)
         };
         wanted.iter().zip(&brackets).map(of).collect::<Vec<_>>()
     })?;
@@ -187,7 +191,7 @@ impl<K: Copy + Ord> Part<K> {
     }
 }
 
-/// The least and the greatest magnitude that is collected.
+/// The least and the greatest magnitude.
 type Bracket<A> = (Key<A>, Key<A>);
 
 type Key<A> = <<A as Arith>::T as Real>::Key;

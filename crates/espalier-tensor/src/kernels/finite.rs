@@ -22,6 +22,8 @@ pub fn all_finite(dtype: Dtype, bytes: &[u8]) -> Result<(), usize> {
         Dtype::F32 => search(bytes, |b| u32::from_le_bytes(b) & F32_EXPONENT == F32_EXPONENT),
         Dtype::F16 => search(bytes, |b| u16::from_le_bytes(b) & F16_EXPONENT == F16_EXPONENT),
         Dtype::Bf16 => search(bytes, |b| u16::from_le_bytes(b) & BF16_EXPONENT == BF16_EXPONENT),
+        Dtype::F8E4M3 => search(bytes, |[b]| b & 0x7f == 0x7f),
+        Dtype::F8E5M2 => search(bytes, |[b]| b & 0x7c == 0x7c),
         _ => Ok(()),
     }
 }

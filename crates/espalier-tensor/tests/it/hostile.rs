@@ -79,10 +79,11 @@ fn names_offsets_and_shapes() {
     assert!(matches!(refusal(&two(&rank)), FormatError::Limit(_)));
     let long = entry(&"n".repeat(513), "[2]", 8, 16);
     assert!(matches!(refusal(&two(&long)), FormatError::Limit(_)));
-    for dtype in ["F8_E4M3", "F8_E8M0", "F4", "X", "f32"] {
+    for dtype in ["F8_E4M3FNUZ", "F8_E8M0", "F4", "X", "f32"] {
         let entry = format!(r#""b":{{"dtype":"{dtype}","shape":[8],"data_offsets":[8,16]}}"#);
         let text = refusal(&two(&entry)).to_string();
-        let supported = "F64, F32, F16, BF16, I64, I32, I16, I8, U64, U32, U16, U8 and BOOL";
+        let supported = "F64, F32, F16, BF16, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U64, U32, \
+                         U16, U8 and BOOL";
         assert!(text.contains("tensor `b`") && text.contains(&format!("`{dtype}`")), "{text}");
         assert!(text.ends_with(&format!("supported are {supported}")), "{text}");
     }

@@ -1,13 +1,13 @@
-//! `iso-c` and `iso-cts`: merged differences whose singular values are all the same (Marczak et al.,
-//! No Task Left Behind, ICML 2025, arXiv 2502.04959, algorithms 1 and 2).
+//! `iso-c` and `iso-cts`: merged differences whose singular values are all the same (Marczak et
+//! al., No Task Left Behind, ICML 2025, arXiv 2502.04959, algorithms 1 and 2).
 //!
 //! `iso-c`: with Σ w d = U S Vᵀ, D = s̄ U Vᵀ, where s̄ is the mean of the singular values.
 //!
 //! `iso-cts`, for T inputs of shape m × n and r = min(m, n):
 //!
-//! 1. Of Σ w d = U S Vᵀ the k largest directions are what the inputs have in common; k is the
-//!    share `common_space_fraction` of r and what is left of r when the inputs share the rest
-//!    equally: k = r − T s with s = ⌊(r − ⌊share · r⌋) / T⌋.
+//! 1. Of Σ w d = U S Vᵀ the k largest directions are what the inputs have in common; k is the share
+//!    `common_space_fraction` of r and what is left of r when the inputs share the rest equally: k
+//!    = r − T s with s = ⌊(r − ⌊share · r⌋) / T⌋.
 //! 2. Of each w d − U Uᵀ w d the s largest directions are the input's own.
 //! 3. All these left vectors side by side are replaced by the nearest orthonormal ones, and all
 //!    right vectors likewise: U* and V*.

@@ -173,7 +173,13 @@ fn overflow_names_the_first_element() {
 
 #[test]
 fn overflow_in_the_type_of_the_result_is_refused_too() {
-    for (out, large) in [(Dtype::F16, 65520.0), (Dtype::Bf16, 3.4e38), (Dtype::F32, 1e39)] {
+    for (out, large) in [
+        (Dtype::F8E4M3, 465.0),
+        (Dtype::F8E5M2, 61440.0),
+        (Dtype::F16, 65520.0),
+        (Dtype::Bf16, 3.4e38),
+        (Dtype::F32, 1e39),
+    ] {
         let mut case = Case::new("passthrough", Working::F64, &[vec![1.0, 2.0, large, -large]]);
         case.out = out;
         let error = case.merge().expect_err("too large");
@@ -182,6 +188,18 @@ fn overflow_in_the_type_of_the_result_is_refused_too() {
     let mut case = Case::new("passthrough", Working::F64, &[vec![65519.0, 1.0 / 3.0]]);
     case.out = Dtype::F16;
     case.expect(&[65504.0, 1.0 / 3.0]);
+}
+
+#[test]
+fn eight_bits_are_read_and_written_too() {
+    for stored in [Dtype::F8E4M3, Dtype::F8E5M2] {
+        let inputs = [1, 2].map(|seed| normal(seed, 1000, 1.0, stored));
+        let mut case = Case::new("weight-average", Working::F32, &inputs);
+        case = case.each("weight", &[1.0, 1.0]);
+        (case.stored, case.out) = (stored, stored);
+        let mean = |(x, y): (&f64, &f64)| (x + y) / 2.0;
+        case.expect(&inputs[0].iter().zip(&inputs[1]).map(mean).collect::<Vec<_>>());
+    }
 }
 
 /// Fails from some byte on.

@@ -12,12 +12,12 @@ fn matters(case: &Case) -> Vec<bool> {
     let length = case.shape.last().map_or(1, |&length| length as usize);
     let softmax = |row: &[f64]| -> Vec<f64> {
         let most = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let sum: f64 = row.iter().map(|x| (x - most).exp()).sum();
-        row.iter().map(|x| (x - most).exp() / sum).collect()
+        let sum: f64 = row.iter().map(|x| libm::exp(x - most)).sum();
+        row.iter().map(|x| libm::exp(x - most) / sum).collect()
     };
     let mut importance = Vec::new();
     for ((x, b), d) in x.chunks(length).zip(base.chunks(length)).zip(d.chunks(length)) {
-        let terms = softmax(x).into_iter().zip(softmax(b)).map(|(p, q)| p * (p / q).ln());
+        let terms = softmax(x).into_iter().zip(softmax(b)).map(|(p, q)| p * libm::log(p / q));
         let divergence = terms.sum::<f64>();
         importance.extend(d.iter().map(|d| d.abs() * divergence));
     }

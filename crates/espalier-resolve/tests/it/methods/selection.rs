@@ -86,7 +86,7 @@ fn middles_are_those_of_sorting() {
             let mut expected = vec![0.0; n];
             let order = by_magnitude(&values);
             order[top..top + k].iter().for_each(|&place| expected[place] = values[place] + 0.0);
-            let case = Case::new("breadcrumbs", Working::F32, &[values.clone()]);
+            let case = Case::new("breadcrumbs", Working::F32, std::slice::from_ref(&values));
             let case = case.base(&vec![0.0; n]).each("weight", &[1.0]);
             case.each("density", &[density]).each("gamma", &[gamma]).expect(&expected);
         }

@@ -24,18 +24,18 @@ fn slerp(x: &[f64], y: &[f64], t: f64) -> Vector {
     if cosine.abs() > 0.9995 {
         return combine(&[(1.0 - t, x), (t, y)]);
     }
-    let angle = cosine.acos();
-    let part = |share: f64| (share * angle).sin() / angle.sin();
+    let angle = libm::acos(cosine);
+    let part = |share: f64| libm::sin(share * angle) / libm::sin(angle);
     combine(&[(part(1.0 - t), x), (part(t), y)])
 }
 
 fn nuslerp(x: &[f64], y: &[f64], t: f64) -> Vector {
     let cosine = dot(x, y) / norm(x).max(1e-7) / norm(y).max(1e-7);
-    let angle = cosine.clamp(-1.0, 1.0).acos();
-    if angle.sin() < 1e-7 {
+    let angle = libm::acos(cosine.clamp(-1.0, 1.0));
+    if libm::sin(angle) < 1e-7 {
         return combine(&[(1.0 - t, x), (t, y)]);
     }
-    let part = |share: f64| (share * angle).sin() / angle.sin();
+    let part = |share: f64| libm::sin(share * angle) / libm::sin(angle);
     combine(&[(part(1.0 - t), x), (part(t), y)])
 }
 
@@ -75,8 +75,8 @@ fn karcher(rows: &[Vector], steps: usize, tolerance: f64) -> Vector {
     for _ in 0..steps {
         let logarithm = |u: &Vector| {
             let cosine = dot(u, &m).clamp(-1.0, 1.0);
-            let angle = cosine.acos();
-            let stretch = if angle.sin() < 1e-12 { 0.0 } else { angle / angle.sin() };
+            let angle = libm::acos(cosine);
+            let stretch = if libm::sin(angle) < 1e-12 { 0.0 } else { angle / libm::sin(angle) };
             combine(&[(stretch, u), (-stretch * cosine, &m)])
         };
         let tangent = mean(&units.iter().map(logarithm).collect::<Vec<_>>());
@@ -84,7 +84,7 @@ fn karcher(rows: &[Vector], steps: usize, tolerance: f64) -> Vector {
         if step < tolerance {
             break;
         }
-        m = combine(&[(step.cos(), &m), (step.sin() / step, &tangent)]);
+        m = combine(&[(libm::cos(step), &m), (libm::sin(step) / step, &tangent)]);
         m = scale(&m, 1.0 / norm(&m));
     }
     let length = rows.iter().map(|x| norm(x)).sum::<f64>() / rows.len() as f64;
@@ -162,7 +162,7 @@ fn slerp_of_parallel_opposite_and_zero_vectors() {
         |a: Vector, b: Vector| Case::new("slerp", Working::F32, &[a, b]).shared(&[("t", "0.25")]);
     merge(v.clone(), times(2.0)).expect_near(&times(1.25), 1e-6);
     merge(v.clone(), times(-2.0)).expect_near(&times(0.25), 1e-6);
-    let sine = (0.25 * core::f64::consts::FRAC_PI_2).sin();
+    let sine = libm::sin(0.25 * core::f64::consts::FRAC_PI_2);
     merge(times(0.0), v.clone()).expect_near(&times(sine), 1e-6);
     merge(times(0.0), times(0.0)).expect(&times(0.0).iter().map(|x| x + 0.0).collect::<Vec<_>>());
 }
@@ -315,9 +315,9 @@ fn narrow_types_round_each_step() {
         let a = case.arithmetic();
         let [n1, n2] = [0, 1].map(|i| a.round(norm(&inputs[i])));
         let c = a.round(dot(&inputs[0], &inputs[1]) / n1 / n2);
-        let angle = a.round(c.acos());
-        let part = |share: f64| a.round(a.round(share * angle).sin());
-        let (p, q, s) = (part(0.25), part(0.75), a.round(angle.sin()));
+        let angle = a.round(libm::acos(c));
+        let part = |share: f64| a.round(libm::sin(a.round(share * angle)));
+        let (p, q, s) = (part(0.25), part(0.75), a.round(libm::sin(angle)));
         let element = |i: usize| {
             let sum = a.round(a.round(p * inputs[0][i]) + a.round(q * inputs[1][i]));
             a.round(sum / s)
