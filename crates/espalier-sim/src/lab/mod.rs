@@ -5,6 +5,7 @@ pub(crate) mod configs;
 pub(crate) mod estimate;
 pub(crate) mod exchanges;
 pub(crate) mod grid;
+mod merge_vectors;
 pub(crate) mod rounds;
 pub(crate) mod scenario;
 mod threads;
