@@ -14,6 +14,7 @@ const SCENARIO: &str = "title = \"t\"\nseeds = 2\n[defaults]\nmodel = \"syntheti
 /// Flags that stand in the help of a command, as they do in that of all, and that it refuses
 /// because they would do nothing.
 const NEVER: &[&str] = &[
+    "strategies threads",
     "key new threads",
     "key show threads",
     "state init threads",
@@ -51,13 +52,18 @@ fn every_flag_beside_every_other_has_an_effect_or_is_refused() {
         };
         // Some flags say something only next to another.
         let by = ["byzantine", "replay", "scenario", "fixed", "json", "clock", "shell", "workload"];
-        let by = by.iter().chain(&["report", "evidence", "model"]);
+        let by = by.iter().chain(&["report", "evidence", "model", "recipe"]);
         let beside = by.filter_map(|id| flags.iter().find(|flag| flag.get_id() == *id));
         // And some have to be there.
         let required: Vec<&Arg> = flags.iter().filter(|flag| flag.is_required_set()).collect();
         let alone = std::iter::once(required.clone());
         let mut beside: Vec<Vec<&Arg>> =
             alone.chain(beside.map(|flag| join(&required, &[flag]))).collect();
+        // A merge has a strategy or a recipe, which has all that goes with a strategy.
+        if name == "merge" {
+            let with = flags.iter().filter(|flag| flag.get_id() == "strategy");
+            beside.extend(with.map(|flag| join(&required, &[flag])));
+        }
         // Runs of a swarm have a clock or liars only where they are fixed.
         if let Some(fixed) = flags.iter().find(|flag| flag.get_id() == "fixed") {
             let with = ["clock", "byzantine"];
