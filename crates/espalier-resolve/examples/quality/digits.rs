@@ -90,7 +90,7 @@ impl Dice {
 
     pub(crate) fn below(&mut self, count: usize) -> usize {
         self.next += 1;
-        (u64::from(self.stream.u32_at(self.next)) * count as u64 >> 32) as usize
+        ((u64::from(self.stream.u32_at(self.next)) * count as u64) >> 32) as usize
     }
 
     pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {

@@ -77,6 +77,14 @@ impl Course {
         Self { validation: all(&validation), test: all(&test), base, tuned }
     }
 
+    /// The accuracy of each task's own network, changed in some way.
+    fn own(&self, change: impl Fn(Network) -> Network + Sync) -> f64 {
+        let tasks = self.tuned.par_iter().zip(&self.test);
+        let each: Vec<f64> =
+            tasks.map(|(own, task)| 100.0 * change(own.clone()).accuracy(task)).collect();
+        each.iter().sum::<f64>() / each.len() as f64
+    }
+
     fn judge(&self, candidate: &Candidate) -> Found {
         let merged = candidate.merge(&self.base, &self.tuned);
         if !candidate.scales() {
@@ -111,15 +119,16 @@ fn table(images: &Images, training: &Training) {
         (1..=SEEDS).map(|seed| Course::new(images, seed, training)).collect();
     let plain = |accuracy: f64| Found { factor: None, accuracy };
     let base = courses.iter().map(|course| plain(accuracy(&course.base, &course.test)));
-    let own = |course: &Course| {
-        let tasks = course.tuned.iter().zip(&course.test);
-        let sum: f64 = tasks.clone().map(|(network, task)| network.accuracy(task)).sum();
-        plain(100.0 * sum / tasks.len() as f64)
-    };
+    let own = |course: &Course| plain(course.own(|own| own));
     let mut lines = vec![
         line("base network", "", &base.collect::<Vec<_>>()),
-        line("each task's own network", "", &courses.iter().map(own).collect::<Vec<_>>()),
+        line("its own network for each task", "", &courses.iter().map(own).collect::<Vec<_>>()),
     ];
+    for candidate in candidates().filter(|candidate| candidate.name() == "star") {
+        let cut = |course: &Course| plain(course.own(|own| candidate.merge(&course.base, &[own])));
+        let found: Vec<Found> = courses.iter().map(cut).collect();
+        lines.push(line("its own network, by `star` alone", &candidate.parameters(), &found));
+    }
     for candidate in candidates() {
         let found: Vec<Found> = courses.iter().map(|course| course.judge(&candidate)).collect();
         lines.push(line(&format!("`{}`", candidate.name()), &candidate.parameters(), &found));

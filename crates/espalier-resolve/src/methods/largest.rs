@@ -86,8 +86,8 @@ impl Sparsify for Middle {
         let (b, [low, lower]) = kept.split::<A::T>(start, n);
         for (place, value) in differences.iter_mut().enumerate() {
             let above = value.abs() >= if place < a { first } else { then };
-            let below = !(value.abs() >= if place < b { low } else { lower });
-            *value = A::T::select(above | below, A::T::ZERO, *value);
+            let enough = value.abs() >= if place < b { low } else { lower };
+            *value = A::T::select(above | !enough, A::T::ZERO, *value);
         }
     }
 }

@@ -99,7 +99,7 @@ fn search<A: Arith>(
 ) -> Result<Vec<Threshold>, MethodError> {
     let brackets = brackets(rows, wanted, measure)?;
     let parts = rows.map(|piece| {
-        let of = |(wanted, bracket): (&Wanted, &(Key<A>, Key<A>))| {
+        let of = |(wanted, bracket): (&Wanted, &Bracket<A>)| {
             look(&magnitudes::<A>(&piece, wanted.input, measure), *bracket)
         };
         wanted.iter().zip(&brackets).map(of).collect::<Vec<_>>()
@@ -129,6 +129,7 @@ fn search<A: Arith>(
 }
 
 type Key<A> = <<A as Arith>::T as Real>::Key;
+type Bracket<A> = (Key<A>, Key<A>);
 
 /// The magnitudes of what is measured; all NaN count as one.
 fn magnitudes<A: Arith>(
@@ -160,7 +161,7 @@ fn brackets<A: Arith>(
     rows: &Rows<'_, A>,
     wanted: &[Wanted],
     measure: Measure<'_, A::T>,
-) -> Result<Vec<(Key<A>, Key<A>)>, MethodError> {
+) -> Result<Vec<Bracket<A>>, MethodError> {
     let everything = (Key::<A>::default(), A::T::UNREACHED);
     let n = rows.elements;
     if n <= SMALL {

@@ -334,7 +334,7 @@ fn what_is_no_matrix_is_averaged() {
     for method in ALL {
         let lambda = [("lambda", "0.5")];
         let out = merged(method, &lambda, &[2], &inputs, &[1.0, 0.0]);
-        assert_eq!(out, [1.0 + 0.5 * 3.0, 0.5 * -1.0], "{method}");
+        assert_eq!(out, [1.0 + 0.5 * 3.0, -0.5], "{method}");
         let scalars: [(Pairs<'_>, _); 2] = [(&[], vec![1.0]), (&[], vec![4.0])];
         assert_eq!(merged(method, &[], &[], &scalars, &[0.0]), [2.5], "{method}");
     }

@@ -24,6 +24,12 @@ pub(super) struct Svd {
     pub(super) right: Matrix,
 }
 
+/// A singular value, and the right vector times it followed by the left vector.
+struct Found {
+    value: f64,
+    row: Vec<f64>,
+}
+
 /// Rows of a block: two of them, with what they carry, stay in the second-level cache.
 const BLOCK: usize = 16;
 /// More sweeps than any matrix needs.
@@ -39,25 +45,23 @@ impl Svd {
         }
         let (m, n) = (matrix.rows, matrix.columns);
         let (sorted, scale) = Sorted::new(matrix);
-        // The right vectors, times the singular values, and what was done to the rows.
-        let mut found: Vec<(f64, Vec<f64>)> = sorted
+        let mut found: Vec<Found> = sorted
             .orthogonal()
             .into_iter()
-            .map(|row| (dot(&row[..n], &row[..n]).sqrt(), row))
+            .map(|row| Found { value: dot(&row[..n], &row[..n]).sqrt(), row })
             .collect();
-        found.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let largest = found.first().map_or(0.0, |first| first.0);
+        found.sort_by(|a, b| b.value.total_cmp(&a.value));
+        let largest = found.first().map_or(0.0, |first| first.value);
         let noise = 2.0 * (n as f64).sqrt() * (grain / scale);
         let least = noise.max(f64::EPSILON * n as f64 * largest);
-        found.retain(|(value, _)| *value > least);
-        let rank = found.len();
-        let part = |columns, of: &dyn Fn(&(f64, Vec<f64>)) -> Vec<f64>| {
-            Matrix::new(rank, columns, found.iter().flat_map(of).collect())
-        };
+        found.retain(|found| found.value > least);
+        let left = found.iter().flat_map(|found| found.row[n..].iter().copied()).collect();
+        let unit = |found: &Found| found.row[..n].iter().map(|x| x / found.value).collect();
+        let right = found.iter().flat_map::<Vec<f64>, _>(unit).collect();
         Self {
-            left: part(m, &|(_, row)| row[n..].to_vec()),
-            right: part(n, &|(value, row)| row[..n].iter().map(|x| x / value).collect()),
-            values: found.iter().map(|(value, _)| value * scale).collect(),
+            left: Matrix::new(found.len(), m, left),
+            right: Matrix::new(found.len(), n, right),
+            values: found.iter().map(|found| found.value * scale).collect(),
         }
     }
 
