@@ -1,5 +1,5 @@
-//! Training a layer through a low-rank adapter: W + P Q, of which only P and Q learn (Hu et al., LoRA,
-//! ICLR 2022, arXiv 2106.09685). P is random at first and Q is zero.
+//! Training a layer through a low-rank adapter: W + P Q, of which only P and Q learn (Hu et al.,
+//! LoRA, ICLR 2022, arXiv 2106.09685). P is random at first and Q is zero.
 
 use crate::{
     digits::Dice,

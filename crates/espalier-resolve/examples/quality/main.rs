@@ -1,10 +1,10 @@
 //! Which methods merge well: eight tasks, one network for each, and one network merged of all.
 //!
 //! The tasks are to read handwritten digits that are turned by 0°, 45° … 315°. A base network is
-//! trained on a few digits turned in all these ways; for each task its hidden layers are trained on,
-//! while the last layer stays: once all their weights, and once through adapters of low rank. The
-//! eight networks are merged by each method, and the accuracy of the result is its mean over the
-//! eight tasks.
+//! trained on a few digits turned in all these ways; for each task its hidden layers are trained
+//! further, while the last layer stays: once all their weights, and once through adapters of low
+//! rank. The eight networks are merged by each method, and the accuracy of the result is its mean
+//! over the eight tasks.
 //!
 //! Where a method has a factor λ for what it adds to the base, the λ that is best on validation
 //! images is taken, of the same values for all methods; what is reported is the accuracy on images

@@ -1,5 +1,5 @@
-//! `iso-c` and `iso-cts`: merged differences whose singular values are all the same (Marczak et al.,
-//! No Task Left Behind, ICML 2025, arXiv 2502.04959, algorithms 1 and 2).
+//! `iso-c` and `iso-cts`: merged differences whose singular values are all the same (Marczak et
+//! al., No Task Left Behind, ICML 2025, arXiv 2502.04959, algorithms 1 and 2).
 //!
 //! `iso-c`: with Σ w d = U S Vᵀ, D = s̄ U Vᵀ, where s̄ is the mean of the singular values.
 //!

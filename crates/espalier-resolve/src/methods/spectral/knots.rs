@@ -1,5 +1,5 @@
-//! `knots`: TIES in the space that the differences of all inputs share (Stoica et al., Model merging
-//! with SVD to tie the knots, ICLR 2025, arXiv 2410.19735, section 4).
+//! `knots`: TIES in the space that the differences of all inputs share (Stoica et al., Model
+//! merging with SVD to tie the knots, ICLR 2025, arXiv 2410.19735, section 4).
 //!
 //! The differences side by side are U S [V₁ᵀ … Vₙᵀ]. U S is common to all; the parts Vᵢᵀ are merged
 //! by `ties` into Vᵀ, with its density and weight of each input, and D = U S Vᵀ.

@@ -2,8 +2,8 @@
 //! Rescale, NAACL 2025, arXiv 2502.10339, section 3).
 //!
 //! Of each d = U S Vᵀ the fewest largest directions are kept whose singular values sum to the share
-//! `eta` of all, at least one. What is kept is scaled so that the sum of its singular values is that
-//! of d. D is the mean of these by weight: Σ w d' / Σ w.
+//! `eta` of all, at least one. What is kept is scaled so that the sum of its singular values is
+//! that of d. D is the mean of these by weight: Σ w d' / Σ w.
 
 use super::{Differences, Spectral, matrix::Matrix, svd::Svd};
 use crate::methods::job::{Job, MethodError};

@@ -5,8 +5,8 @@
 //! tournament; blocks that meet at the same time have nothing in common, so threads share them and
 //! no thread decides what is computed. The larger of two rows comes first (de Rijk 1989).
 //!
-//! Cost: with m ≤ n, a sweep of an m × n matrix takes about 7 m² (n + m / 2) operations and there are six
-//! to twelve. Memory is two copies of the matrix and m².
+//! Cost: with m ≤ n, a sweep of an m × n matrix takes at most about m² (4 n + 3 m) operations, and
+//! sweeps end when no pair has to be rotated. Memory is the matrix and m² once more.
 
 use rayon::prelude::*;
 
