@@ -146,5 +146,7 @@ fn line(name: &str, parameters: &str, found: &[Found]) -> (f64, String) {
     let factors =
         list(found.iter().filter_map(|found| found.factor).map(|f| f.to_string()).collect());
     let each = list(found.iter().map(|found| format!("{:.1}", found.accuracy)).collect());
+    let shown = |text: &str| if text.is_empty() { "–".to_owned() } else { text.to_owned() };
+    let (parameters, factors) = (shown(parameters), shown(&factors));
     (mean, format!("| {name} | {parameters} | {factors} | {mean:.1} | {each} |"))
 }
