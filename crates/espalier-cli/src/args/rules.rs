@@ -180,7 +180,12 @@ pub(crate) const RULES: &[Rules] = &[
         needs: &[],
         apart: &[],
     },
-    Rules { command: "strategies", modes: &[only(&[&["name", "json"]])], needs: &[], apart: &[] },
+    Rules {
+        command: "strategies",
+        modes: &[only(&[QUIET, &["name", "json"]])],
+        needs: &[QUIET_JSON],
+        apart: &[],
+    },
     Rules {
         command: "serve",
         modes: &[only(&[GLOBAL, &["port", "listen", "token", "upload_limit", "runs"]])],

@@ -119,7 +119,7 @@ fn what_is_wrong_is_said_before_anything_is_written() {
         ("merge --strategy linear a b", "-o: where to write is missing"),
         ("merge --strategy linear a b -o a", "a exists; use --force"),
         ("merge a b", "a is a folder; a recipe is a YAML file"),
-        ("merge wrong.yaml out", "did you mean `models`"),
+        ("merge wrong.yaml out", "`modles` (line 3) is not a known key"),
         ("merge wrong.yaml out --base base", "--base: does nothing without --strategy"),
         ("merge --strategy linear a b -o out --shard-size 5X", "500MB"),
         ("verify --recipe wrong.yaml", "give the merged model"),

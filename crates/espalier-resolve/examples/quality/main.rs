@@ -2,9 +2,9 @@
 //!
 //! The tasks are to read handwritten digits that are turned by 0°, 45° … 315°. A base network is
 //! trained on a few digits turned in all these ways; for each task its hidden layers are trained
-//! on, while the last layer stays: once all their weights, and once through adapters of low rank.
-//! The eight networks are merged by each method, and the accuracy of the result is its mean over
-//! the eight tasks.
+//! further, while the last layer stays: once all their weights, and once through adapters of low
+//! rank. The eight networks are merged by each method, and the accuracy of the result is its mean
+//! over the eight tasks.
 //!
 //! Where a method has a factor λ for what it adds to the base, the λ that is best on validation
 //! images is taken, of the same values for all methods; what is reported is the accuracy on images
@@ -77,6 +77,14 @@ impl Course {
         Self { validation: all(&validation), test: all(&test), base, tuned }
     }
 
+    /// The accuracy of each task's own network, changed in some way.
+    fn own(&self, change: impl Fn(Network) -> Network + Sync) -> f64 {
+        let tasks = self.tuned.par_iter().zip(&self.test);
+        let each: Vec<f64> =
+            tasks.map(|(own, task)| 100.0 * change(own.clone()).accuracy(task)).collect();
+        each.iter().sum::<f64>() / each.len() as f64
+    }
+
     fn judge(&self, candidate: &Candidate) -> Found {
         let merged = candidate.merge(&self.base, &self.tuned);
         if !candidate.scales() {
@@ -111,15 +119,16 @@ fn table(images: &Images, training: &Training) {
         (1..=SEEDS).map(|seed| Course::new(images, seed, training)).collect();
     let plain = |accuracy: f64| Found { factor: None, accuracy };
     let base = courses.iter().map(|course| plain(accuracy(&course.base, &course.test)));
-    let own = |course: &Course| {
-        let tasks = course.tuned.iter().zip(&course.test);
-        let sum: f64 = tasks.clone().map(|(network, task)| network.accuracy(task)).sum();
-        plain(100.0 * sum / tasks.len() as f64)
-    };
+    let own = |course: &Course| plain(course.own(|own| own));
     let mut lines = vec![
         line("base network", "", &base.collect::<Vec<_>>()),
-        line("each task's own network", "", &courses.iter().map(own).collect::<Vec<_>>()),
+        line("its own network for each task", "", &courses.iter().map(own).collect::<Vec<_>>()),
     ];
+    for candidate in candidates().filter(|candidate| candidate.name() == "star") {
+        let cut = |course: &Course| plain(course.own(|own| candidate.merge(&course.base, &[own])));
+        let found: Vec<Found> = courses.iter().map(cut).collect();
+        lines.push(line("its own network, by `star` alone", &candidate.parameters(), &found));
+    }
     for candidate in candidates() {
         let found: Vec<Found> = courses.iter().map(|course| course.judge(&candidate)).collect();
         lines.push(line(&format!("`{}`", candidate.name()), &candidate.parameters(), &found));
@@ -137,5 +146,7 @@ fn line(name: &str, parameters: &str, found: &[Found]) -> (f64, String) {
     let factors =
         list(found.iter().filter_map(|found| found.factor).map(|f| f.to_string()).collect());
     let each = list(found.iter().map(|found| format!("{:.1}", found.accuracy)).collect());
+    let shown = |text: &str| if text.is_empty() { "–".to_owned() } else { text.to_owned() };
+    let (parameters, factors) = (shown(parameters), shown(&factors));
     (mean, format!("| {name} | {parameters} | {factors} | {mean:.1} | {each} |"))
 }

@@ -10,8 +10,8 @@ use crate::network::{Layer, Network};
 /// Parameters, by the names of the registry.
 type Pairs = &'static [(&'static str, &'static str)];
 
-/// Methods that take any number of models, with the parameters of their papers where the defaults
-/// change nothing. λ is 1 while merging.
+/// Methods that take any number of models, with the parameters of their papers or some near them. λ
+/// is 1 while merging.
 const CANDIDATES: &[(&str, Pairs, Pairs)] = &[
     ("weight-average", &[], &[("weight", "1")]),
     ("multislerp", &[], &[("weight", "1")]),
@@ -27,10 +27,13 @@ const CANDIDATES: &[(&str, Pairs, Pairs)] = &[
     ("breadcrumbs", &[], &[("weight", "1"), ("density", "0.15"), ("gamma", "0.007")]),
     ("breadcrumbs-ties", &[], &[("weight", "1"), ("density", "0.15"), ("gamma", "0.007")]),
     ("iso-c", &[], &[]),
-    ("iso-cts", &[], &[]),
+    ("iso-cts", &[("common_space_fraction", "0.8")], &[]),
+    ("iso-cts", &[("common_space_fraction", "0.95")], &[]),
     ("tsv-m", &[], &[]),
-    ("star", &[], &[]),
-    ("knots", &[], &[]),
+    ("star", &[("eta", "0.4")], &[]),
+    ("star", &[("eta", "0.8")], &[]),
+    ("knots", &[], &[("density", "0.2")]),
+    ("knots", &[], &[("density", "0.5")]),
 ];
 
 /// A method with its parameters.

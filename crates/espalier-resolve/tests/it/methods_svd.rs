@@ -382,8 +382,7 @@ fn threads_change_nothing() {
 
 #[test]
 fn low_rank_adapters_in_f32_keep_their_rank() {
-    // Adapters that were added to a base in f32: what rounding adds to differences is of full
-    // rank.
+    // Adapters that were added to a base in f32: rounding adds something of full rank.
     let update = product(&normal(24, 2, 1), &normal(2, 30, 2));
     let base: Vec<f64> = normal(24, 30, 3).concat();
     let tuned = |factor: f64| -> Vec<f64> {

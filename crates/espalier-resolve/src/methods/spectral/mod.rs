@@ -4,7 +4,7 @@
 //! All of them make one difference D of the differences d = x − b, and the result is b + λ D. Of d
 //! and the last two steps each is rounded to the working type; all between is f64. Of a tensor with
 //! more than two dimensions the first counts the rows and the others together the columns. What is
-//! no matrix has no singular vectors: D is Σ w d / Σ w there, as all these papers average it. That
+//! not a matrix has no singular vectors: D is Σ w d / Σ w there, as these papers average it. That
 //! is so, too, where a difference is not finite, which the merge then refuses.
 //!
 //! Memory: 8 bytes an element for each input and for about four more, for one tensor at a time.

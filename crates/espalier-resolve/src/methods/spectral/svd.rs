@@ -5,8 +5,8 @@
 //! tournament; blocks that meet at the same time have nothing in common, so threads share them and
 //! no thread decides what is computed. The larger of two rows comes first (de Rijk 1989).
 //!
-//! Cost: with m ≤ n, a sweep of an m × n matrix takes about 7 m² (n + m / 2) operations and there
-//! are six to twelve. Memory is two copies of the matrix and m².
+//! Cost: with m ≤ n, a sweep of an m × n matrix takes at most about m² (4 n + 3 m) operations, and
+//! sweeps end when no pair has to be rotated. Memory is the matrix and m² once more.
 
 use rayon::prelude::*;
 
@@ -24,6 +24,12 @@ pub(super) struct Svd {
     pub(super) right: Matrix,
 }
 
+/// A singular value, and the right vector times it followed by the left vector.
+struct Found {
+    value: f64,
+    row: Vec<f64>,
+}
+
 /// Rows of a block: two of them, with what they carry, stay in the second-level cache.
 const BLOCK: usize = 16;
 /// More sweeps than any matrix needs.
@@ -39,24 +45,23 @@ impl Svd {
         }
         let (m, n) = (matrix.rows, matrix.columns);
         let (sorted, scale) = Sorted::new(matrix);
-        // The right vectors, times the singular values, and what was done to the rows.
-        let mut found: Vec<(f64, Vec<f64>)> = sorted
+        let mut found: Vec<Found> = sorted
             .orthogonal()
             .into_iter()
-            .map(|row| (dot(&row[..n], &row[..n]).sqrt(), row))
+            .map(|row| Found { value: dot(&row[..n], &row[..n]).sqrt(), row })
             .collect();
-        found.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let largest = found.first().map_or(0.0, |first| first.0);
+        found.sort_by(|a, b| b.value.total_cmp(&a.value));
+        let largest = found.first().map_or(0.0, |first| first.value);
         let noise = 2.0 * (n as f64).sqrt() * (grain / scale);
         let least = noise.max(f64::EPSILON * n as f64 * largest);
-        found.retain(|(value, _)| *value > least);
-        let rank = found.len();
-        let left = found.iter().flat_map(|(_, row)| row[n..].iter().copied());
-        let right = found.iter().flat_map(|(value, row)| row[..n].iter().map(move |x| x / value));
+        found.retain(|found| found.value > least);
+        let left = found.iter().flat_map(|found| found.row[n..].iter().copied()).collect();
+        let unit = |found: &Found| found.row[..n].iter().map(|x| x / found.value).collect();
+        let right = found.iter().flat_map::<Vec<f64>, _>(unit).collect();
         Self {
-            left: Matrix::new(rank, m, left.collect()),
-            right: Matrix::new(rank, n, right.collect()),
-            values: found.iter().map(|(value, _)| value * scale).collect(),
+            left: Matrix::new(found.len(), m, left),
+            right: Matrix::new(found.len(), n, right),
+            values: found.iter().map(|found| found.value * scale).collect(),
         }
     }
 
