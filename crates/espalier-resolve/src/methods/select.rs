@@ -6,11 +6,13 @@
 //! zeros where nothing was trained, cost no memory. Should the sample mislead, which can only cost
 //! time, digits are counted instead, as in radix sort.
 
+use rayon::prelude::*;
+
 use super::{
     arith::Arith,
     job::MethodError,
     products::vector,
-    rows::{Buffers, Piece, Rows},
+    rows::{Buffers, Lent, Piece, Pool, Rows},
 };
 use crate::real::Real;
 
@@ -52,7 +54,7 @@ pub(crate) struct Wanted {
 
 /// Elements in a sample, taken in runs.
 const SAMPLE: usize = 1 << 15;
-const RUN: usize = 32;
+const RUN: usize = 128;
 /// Up to this many elements everything is collected.
 const SMALL: usize = 1 << 16;
 /// Magnitudes tested together for lying inside a bracket.
@@ -118,8 +120,7 @@ pub(crate) fn ranked<A: Arith>(
         };
         wanted.iter().zip(&brackets).map(of).collect::<Vec<_>>()
     })?;
-    let mut found = Vec::new();
-    for (at, (&Wanted { input, keep }, bracket)) in wanted.iter().zip(&brackets).enumerate() {
+    let find = |(at, (&Wanted { input, keep }, bracket)): (usize, (&Wanted, &Bracket<A>))| {
         let (magnitude, ties, counts) = match within(&parts, at, keep, *bracket) {
             Some((magnitude, ties)) => {
                 let equal = |parts: &Vec<Part<Key<A>>>| parts[at].equal(magnitude, *bracket);
@@ -131,9 +132,9 @@ pub(crate) fn ranked<A: Arith>(
             }
         };
         let last = index_of(rows, input, magnitude, ties, counts, measure)?;
-        found.push(Threshold { magnitude: magnitude.into(), last });
-    }
-    Ok(found)
+        Ok(Threshold { magnitude: magnitude.into(), last })
+    };
+    wanted.par_iter().zip(brackets.par_iter()).enumerate().map(find).collect()
 }
 
 /// The `keep`-th largest magnitude and which of its equals it is, if it lies in the bracket.
@@ -218,14 +219,18 @@ fn brackets<A: Arith>(
         return Ok(vec![everything; wanted.len()]);
     }
     let runs = SAMPLE / RUN;
-    let mut samples: Vec<Vec<Key<A>>> = vec![Vec::with_capacity(SAMPLE); rows.count()];
-    let mut buffers = Buffers::default();
-    for run in 0..runs {
+    let pool = Pool::new();
+    let look = |lent: &mut Lent<'_, Buffers<A::T>>, run: usize| {
         let start = (run as u128 * (n - RUN) as u128 / runs as u128) as usize;
-        let piece = rows.load(start..start + RUN, &mut buffers)?;
-        for (input, sample) in samples.iter_mut().enumerate() {
-            sample.extend(magnitudes::<A>(&piece, input, measure));
-        }
+        let piece = rows.load(start..start + RUN, &mut lent.memory)?;
+        let of = |input| magnitudes::<A>(&piece, input, measure);
+        Ok((0..rows.count()).map(of).collect::<Vec<_>>())
+    };
+    let found = (0..runs).into_par_iter().map_init(|| pool.lend(), look);
+    let found = found.collect::<Result<Vec<_>, MethodError>>()?;
+    let mut samples: Vec<Vec<Key<A>>> = vec![Vec::with_capacity(SAMPLE); rows.count()];
+    for run in found {
+        samples.iter_mut().zip(run).for_each(|(sample, more)| sample.extend(more));
     }
     let bracket = |&Wanted { input, keep }: &Wanted| {
         let sample = &mut samples[input];
