@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 const SIZE_BYTES_MAX: u64 = 20 * 1024;
 
 /// Data sets that may be larger, as the beginnings of their paths below `fixtures/`.
-const LARGE: &[&str] = &["digits.", "merge/"];
+const LARGE: &[&str] = &["digits.", "merge/", "mnist/"];
 
 /// What a look at the folder after the tests found.
 #[derive(Debug, Default, PartialEq)]
