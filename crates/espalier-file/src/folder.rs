@@ -36,6 +36,27 @@ pub fn make_folder(folder: &Path) -> Result<(), WriteError> {
     made.map_err(WriteError::io(folder))
 }
 
+/// Gives `new` the name `old`, and returns where what had that name is now. Where the system can
+/// exchange two names, there is no time at which nothing has it.
+///
+/// # Errors
+/// [`WriteError::Io`].
+pub fn exchange(new: &Path, old: &Path) -> Result<PathBuf, WriteError> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        if renameat_with(CWD, new, CWD, old, RenameFlags::EXCHANGE).is_ok() {
+            return Ok(new.to_owned());
+        }
+    }
+    let mut aside = new.as_os_str().to_owned();
+    aside.push(".replaced");
+    let aside = PathBuf::from(aside);
+    fs::rename(old, &aside).map_err(WriteError::io(old))?;
+    fs::rename(new, old).map_err(WriteError::io(new))?;
+    Ok(aside)
+}
+
 /// Waits until the names of the files in a folder are on the disk, so that a power failure cannot
 /// take one back. Where the system cannot do this it does nothing.
 ///

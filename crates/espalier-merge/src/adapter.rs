@@ -3,14 +3,15 @@
 //!
 //! The layout is that of PEFT: `adapter_config.json` and `adapter_model.safetensors` in a folder.
 //! With `use_rslora` the factor is α / √r (Kalajdzievski 2023, arXiv 2312.03732); `rank_pattern`
-//! and `alpha_pattern` replace r and α for the modules whose names end with one of their keys. Sums
-//! are in f32, over the rank in order, and are rounded once to the type of W, so that a model with
-//! an adapter is the model that merging the adapter into its file would give.
+//! and `alpha_pattern` replace r and α for the modules whose names end with one of their keys. B A
+//! is summed in f32, over the rank in order; adding it to W rounds once, to the type of W, so that
+//! a model with an adapter is the model that merging the adapter into its file would give.
 
 use std::{collections::BTreeMap, path::Path};
 
+use espalier_identity::Digest;
 use espalier_tensor::{
-    Dtype, SafetensorsModel, TensorShape, open_safetensors, read_f32, write_f32,
+    ContentHasher, SafetensorsModel, TensorShape, open_safetensors, read_f32, read_f64, write_f64,
 };
 use serde::Deserialize;
 
@@ -21,6 +22,8 @@ use crate::MergeError;
 pub(crate) struct Adapter {
     /// By the name of the tensor that each is added to.
     updates: BTreeMap<String, Update>,
+    /// Of all that it adds.
+    digest: Digest,
 }
 
 /// factor · B A.
@@ -79,12 +82,17 @@ impl Adapter {
         }
         let mut sides: BTreeMap<String, [Option<usize>; 2]> = BTreeMap::new();
         for (index, shape) in model.shapes().iter().enumerate() {
-            let (module, side) = side_of(&shape.name).ok_or_else(|| {
-                refuse(format!("tensor `{}` is not a low-rank matrix", shape.name))
-            })?;
-            sides.entry(module).or_default()[side] = Some(index);
+            let name = &shape.name;
+            let (module, side) = side_of(name)
+                .ok_or_else(|| refuse(format!("tensor `{name}` is not a low-rank matrix")))?;
+            let place = &mut sides.entry(module).or_default()[side];
+            if place.replace(index).is_some() {
+                return Err(refuse(format!("tensor `{name}` is there under two names")));
+            }
         }
         let mut updates = BTreeMap::new();
+        let mut hasher = ContentHasher::new();
+        hasher.update(text.as_bytes());
         for (module, pair) in sides {
             let [Some(a), Some(b)] = pair else {
                 return Err(refuse(format!("module `{module}` has one matrix of two")));
@@ -92,10 +100,16 @@ impl Adapter {
             let name = format!("{module}.weight");
             let shape = find(&name)
                 .ok_or_else(|| refuse(format!("the model has no tensor `{name}` to add to")))?;
-            let update = Update::new(&config, &module, &model, [a, b], shape).map_err(refuse)?;
-            updates.insert(name, update);
+            let read = |index: usize| read(&model, index, &mut hasher);
+            let update = Update::new(&config, &module, &model, [a, b], shape, read);
+            updates.insert(name, update.map_err(refuse)?);
         }
-        Ok(Self { updates })
+        Ok(Self { updates, digest: hasher.finish() })
+    }
+
+    /// A digest of its configuration and its matrices.
+    pub(crate) fn digest(&self) -> Digest {
+        self.digest
     }
 
     /// Adds to bytes of a tensor that begin at its byte `start`.
@@ -103,7 +117,7 @@ impl Adapter {
         let Some(update) = self.updates.get(&shape.name) else { return };
         let size = shape.dtype.size();
         let mut values = vec![0.0; bytes.len() / size];
-        read_f32(shape.dtype, bytes, &mut values);
+        read_f64(shape.dtype, bytes, &mut values);
         let columns = update.a.len() / update.rank;
         let mut element = start as usize / size;
         let mut rest = values.as_mut_slice();
@@ -114,8 +128,28 @@ impl Adapter {
             element += part.len();
             rest = after;
         }
-        write_f32(shape.dtype, &values, bytes);
+        write_f64(shape.dtype, &values, bytes);
     }
+}
+
+/// The elements of a matrix, which go into the digest.
+fn read(
+    model: &SafetensorsModel,
+    index: usize,
+    hasher: &mut ContentHasher,
+) -> Result<Vec<f32>, String> {
+    let TensorShape { name, dtype, shape } = &model.shapes()[index];
+    if !dtype.is_float() {
+        return Err(format!("tensor `{name}` is of type {dtype}"));
+    }
+    let elements = shape.iter().product::<u64>() as usize;
+    let mut bytes = vec![0; elements * dtype.size()];
+    model.read_at(index, 0, &mut bytes).map_err(|error| error.to_string())?;
+    hasher.update(name.as_bytes());
+    hasher.update(&bytes);
+    let mut values = vec![0.0; elements];
+    read_f32(*dtype, &bytes, &mut values);
+    Ok(values)
 }
 
 impl Config {
@@ -175,12 +209,16 @@ impl Update {
         model: &SafetensorsModel,
         [a, b]: [usize; 2],
         shape: &TensorShape,
+        mut read: impl FnMut(usize) -> Result<Vec<f32>, String>,
     ) -> Result<Self, String> {
         let (first, second) = (&model.shapes()[a], &model.shapes()[b]);
         let ([rank, columns], [rows, same]) = (first.shape.as_slice(), second.shape.as_slice())
         else {
-            return Err(format!("module `{module}` has matrices that are none"));
+            return Err(format!("module `{module}` has tensors that are not matrices"));
         };
+        if !shape.dtype.is_float() {
+            return Err(format!("tensor `{}` is of type {}", shape.name, shape.dtype));
+        }
         if rank != same || shape.shape != [*rows, *columns] {
             return Err(format!(
                 "module `{module}`: {rows} × {same} times {rank} × {columns} is not {:?}",
@@ -189,29 +227,18 @@ impl Update {
         }
         let rank = *rank as usize;
         let factor = config.factor(module, rank)?;
-        let read = |index: usize| -> Result<Vec<f32>, String> {
-            let shape = &model.shapes()[index];
-            if !matches!(shape.dtype, Dtype::F32 | Dtype::F16 | Dtype::Bf16 | Dtype::F64) {
-                return Err(format!("tensor `{}` is of type {}", shape.name, shape.dtype));
-            }
-            let elements = shape.shape.iter().product::<u64>() as usize;
-            let mut bytes = vec![0; elements * shape.dtype.size()];
-            model.read_at(index, 0, &mut bytes).map_err(|error| error.to_string())?;
-            let mut values = vec![0.0; elements];
-            read_f32(shape.dtype, &bytes, &mut values);
-            Ok(values)
-        };
         Ok(Self { factor, rank, b: read(b)?, a: read(a)? })
     }
 
     /// Adds to the elements of a row from `column` on.
-    fn add_row(&self, row: usize, column: usize, out: &mut [f32]) {
+    fn add_row(&self, row: usize, column: usize, out: &mut [f64]) {
         let columns = self.a.len() / self.rank;
         let mut sum = vec![0.0_f32; out.len()];
         for (k, &b) in self.b[row * self.rank..][..self.rank].iter().enumerate() {
             let a = &self.a[k * columns + column..][..out.len()];
             sum.iter_mut().zip(a).for_each(|(sum, &a)| *sum += b * a);
         }
-        out.iter_mut().zip(sum).for_each(|(value, sum)| *value += self.factor * sum);
+        let update = sum.into_iter().map(|sum| f64::from(self.factor * sum));
+        out.iter_mut().zip(update).for_each(|(value, update)| *value += update);
     }
 }

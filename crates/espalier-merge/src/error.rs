@@ -36,6 +36,26 @@ pub enum MergeError {
         /// Where the result should be.
         path: PathBuf,
     },
+    /// The result would replace a model that is read.
+    #[error("{} is or holds {model}, which is merged; name another", path.display())]
+    IsInput {
+        /// Where the result should be.
+        path: PathBuf,
+        /// The model, or its adapter.
+        model: String,
+    },
+    /// The result would replace a folder with files that it does not have itself.
+    #[error(
+        "{} holds {}, which the merged model does not have; move it away or name another folder",
+        path.display(),
+        name.display()
+    )]
+    Foreign {
+        /// Where the result should be.
+        path: PathBuf,
+        /// A file or folder in it.
+        name: PathBuf,
+    },
     /// Another process writes to the same place.
     #[error("another merge is writing to {}; wait for it, or name another folder", path.display())]
     Busy {
@@ -80,7 +100,7 @@ impl MergeError {
             Self::Method(error) => error.blame(),
             Self::Write(error) => error.blame(),
             Self::Io { .. } | Self::Changed { .. } | Self::Busy { .. } => Blame::Environment,
-            Self::Exists { .. } => Blame::Caller,
+            Self::Exists { .. } | Self::IsInput { .. } | Self::Foreign { .. } => Blame::Caller,
             Self::Integers { .. } | Self::Adapter { .. } => Blame::Peer,
             Self::Stopped => Blame::Nobody,
         }
@@ -95,6 +115,8 @@ impl MergeError {
             Self::Write(error) => error.code(),
             Self::Io { .. } => "merge-io",
             Self::Exists { .. } => "merge-exists",
+            Self::IsInput { .. } => "merge-is-input",
+            Self::Foreign { .. } => "merge-foreign",
             Self::Busy { .. } => "merge-busy",
             Self::Integers { .. } => "merge-integers-differ",
             Self::Changed { .. } => "merge-changed",

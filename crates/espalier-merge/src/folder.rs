@@ -13,10 +13,14 @@ use std::{
 };
 
 use espalier_identity::Digest;
-use espalier_tensor::{Dtype, TensorShape};
+use espalier_tensor::TensorShape;
 use serde::{Deserialize, Serialize};
 
-use crate::{Merge, MergeError, MergeTarget};
+use crate::{
+    Merge, MergeError, MergeTarget,
+    others::{copy, correct_config},
+    replace::is_free,
+};
 
 const LIST: &str = ".finished.json";
 const LOCK: &str = ".lock";
@@ -31,18 +35,21 @@ struct Finished {
     shards: BTreeMap<String, String>,
 }
 
-pub(crate) fn write(merge: &Merge<'_>, target: &MergeTarget) -> Result<(), MergeError> {
-    let path = &target.path;
-    if !target.force && !is_free(path)? {
-        return Err(MergeError::Exists { path: path.clone() });
-    }
+pub(crate) fn write(
+    merge: &Merge<'_>,
+    target: &MergeTarget,
+    base: Option<&Path>,
+    others: &[PathBuf],
+) -> Result<(), MergeError> {
     let growing = target.growing();
     fs::create_dir_all(&growing).map_err(MergeError::io("create", &growing))?;
     let lock = growing.join(LOCK);
     let held = File::create(&lock).map_err(MergeError::io("create", &lock))?;
     match held.try_lock() {
         Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(MergeError::Busy { path: path.clone() }),
+        Err(TryLockError::WouldBlock) => {
+            return Err(MergeError::Busy { path: target.path.clone() });
+        }
         Err(TryLockError::Error(source)) => return Err(MergeError::io("lock", &lock)(source)),
     }
     let shapes = merge.shapes();
@@ -65,30 +72,29 @@ pub(crate) fn write(merge: &Merge<'_>, target: &MergeTarget) -> Result<(), Merge
     if shards.len() > 1 {
         save(&growing, INDEX, &index(&shapes, &shards))?;
     }
-    if let Some(base) = merge.plan.base.or(Some(0)).and_then(|at| merge.models[at].folder()) {
-        copy_others(&base, &growing, 0)?;
+    if let Some(base) = base {
+        copy(others, base, &growing)?;
         correct_config(&growing, &shapes, merge.plan.layers)?;
     }
     merge.check_unchanged()?;
-    for name in [LIST, LOCK] {
-        match fs::remove_file(growing.join(name)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(MergeError::io("remove", growing.join(name))(error));
-            }
-            _ => {}
-        }
-    }
-    name_it(&growing, path, target.force)
+    let list = growing.join(LIST);
+    fs::remove_file(&list).map_err(MergeError::io("remove", list))?;
+    name_it(&growing, &target.path, target.force)?;
+    // The lock goes last: until then nobody else may write where this folder grew.
+    let lock = target.path.join(LOCK);
+    fs::remove_file(&lock).map_err(MergeError::io("remove", lock))
 }
 
-/// Whether nothing is there, or an empty folder.
-fn is_free(path: &Path) -> Result<bool, MergeError> {
-    match fs::read_dir(path) {
-        Ok(mut entries) => Ok(entries.next().is_none()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(false),
-        Err(error) => Err(MergeError::io("look at", path)(error)),
-    }
+/// Whether a merge writes a file of this name into a folder, besides what it copies.
+pub(crate) fn writes(name: &Path) -> bool {
+    let name = name.to_string_lossy();
+    let shard = name.strip_prefix("model").and_then(|rest| rest.strip_suffix(".safetensors"));
+    let number = |text: &str| text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let numbered = |rest: &str| {
+        let numbers = rest.strip_prefix('-').and_then(|rest| rest.split_once("-of-"));
+        numbers.is_some_and(|(place, count)| number(place) && number(count))
+    };
+    name == INDEX || name == LOCK || shard.is_some_and(|rest| rest.is_empty() || numbered(rest))
 }
 
 /// What is finished of this merge; everything else in the folder is removed.
@@ -133,7 +139,8 @@ fn fingerprint(merge: &Merge<'_>, target: &MergeTarget) -> String {
     hasher.update(format!("{:?}", merge.plan).as_bytes());
     hasher.update(format!("{:?}", merge.seed()).as_bytes());
     for model in merge.models {
-        hasher.update(format!("{:?}", model.stamps()).as_bytes());
+        let (stamps, adapter) = (model.stamps(), model.adapter_digest());
+        hasher.update(format!("{stamps:?} {adapter:?}").as_bytes());
     }
     hasher.update(format!("{} {:?}", target.shard_size, target.metadata).as_bytes());
     hasher.finish().to_string()
@@ -199,117 +206,15 @@ fn save(folder: &Path, name: &str, value: &impl Serialize) -> Result<(), MergeEr
     Ok(espalier_file::write(folder.join(name), text.as_bytes(), true)?)
 }
 
-/// Endings of files that hold tensors: they are not copied.
-const TENSORS: [&str; 12] = [
-    "safetensors",
-    "bin",
-    "pt",
-    "pth",
-    "ckpt",
-    "gguf",
-    "npz",
-    "npy",
-    "h5",
-    "onnx",
-    "msgpack",
-    "part",
-];
-/// Folders in folders that are looked into.
-const DEPTH: usize = 3;
-
-/// Copies what is not tensors: tokenizer, configuration, pooling.
-fn copy_others(from: &Path, to: &Path, depth: usize) -> Result<(), MergeError> {
-    let mut entries: Vec<PathBuf> = Vec::new();
-    for entry in fs::read_dir(from).map_err(MergeError::io("list", from))? {
-        entries.push(entry.map_err(MergeError::io("list", from))?.path());
-    }
-    entries.sort();
-    for path in entries {
-        let Some(name) = path.file_name() else { continue };
-        let text = name.to_string_lossy();
-        let tensors = path.extension().is_some_and(|end| TENSORS.iter().any(|t| end == *t));
-        if text.starts_with('.') || tensors || text.ends_with(".index.json") {
-            continue;
-        }
-        let copy = to.join(name);
-        if path.is_dir() {
-            if depth < DEPTH && has_others(&path, depth + 1) {
-                fs::create_dir_all(&copy).map_err(MergeError::io("create", &copy))?;
-                copy_others(&path, &copy, depth + 1)?;
-            }
-        } else if path.is_file() {
-            let bytes = fs::read(&path).map_err(MergeError::io("read", &path))?;
-            fs::write(&copy, bytes).map_err(MergeError::io("write", copy))?;
-        }
-    }
-    Ok(())
-}
-
-/// Whether a folder has a file to copy.
-fn has_others(folder: &Path, depth: usize) -> bool {
-    let Ok(entries) = fs::read_dir(folder) else { return false };
-    entries.flatten().any(|entry| {
-        let path = entry.path();
-        let tensors = path.extension().is_some_and(|end| TENSORS.iter().any(|t| end == *t));
-        (path.is_file() && !tensors)
-            || (path.is_dir() && depth < DEPTH && has_others(&path, depth + 1))
-    })
-}
-
-/// Makes `config.json` say the element type and the number of layers that the model has.
-fn correct_config(
-    folder: &Path,
-    shapes: &[TensorShape],
-    layers: Option<usize>,
-) -> Result<(), MergeError> {
-    let path = folder.join("config.json");
-    let Ok(text) = espalier_file::read_text(&path, 1 << 24) else { return Ok(()) };
-    let Ok(serde_json::Value::Object(mut config)) = serde_json::from_str(&text) else {
-        return Ok(());
-    };
-    if let Some(name) = common_dtype(shapes) {
-        let key = if config.contains_key("dtype") { "dtype" } else { "torch_dtype" };
-        config.insert(key.to_owned(), name.into());
-    }
-    if let Some(layers) = layers {
-        for key in ["num_hidden_layers", "n_layer", "num_layers", "n_layers"] {
-            if let Some(value) = config.get_mut(key) {
-                *value = layers.into();
-            }
-        }
-    }
-    save(folder, "config.json", &config)
-}
-
-/// The type of most elements that are floating-point numbers.
-fn common_dtype(shapes: &[TensorShape]) -> Option<&'static str> {
-    let mut counts: BTreeMap<Dtype, u64> = BTreeMap::new();
-    for shape in shapes.iter().filter(|shape| shape.dtype.is_float()) {
-        *counts.entry(shape.dtype).or_default() += shape.shape.iter().product::<u64>();
-    }
-    let (dtype, _) = counts.into_iter().max_by_key(|(_, count)| *count)?;
-    Some(match dtype {
-        Dtype::F64 => "float64",
-        Dtype::F16 => "float16",
-        Dtype::Bf16 => "bfloat16",
-        Dtype::F8E4M3 => "float8_e4m3fn",
-        Dtype::F8E5M2 => "float8_e5m2",
-        _ => "float32",
-    })
-}
-
-/// Renames the finished folder. What it replaces is moved away first and removed after it.
+/// Gives the finished folder its name, and removes what it replaces.
 fn name_it(growing: &Path, path: &Path, force: bool) -> Result<(), MergeError> {
-    let failed = MergeError::io("rename", growing);
     if is_free(path)? {
-        return fs::rename(growing, path).map_err(failed);
+        return fs::rename(growing, path).map_err(MergeError::io("rename", growing));
     }
     if !force {
         return Err(MergeError::Exists { path: path.to_owned() });
     }
-    let old = growing.with_extension("replaced");
-    fs::rename(path, &old).map_err(MergeError::io("rename", path))?;
-    fs::rename(growing, path).map_err(failed)?;
+    let old = espalier_file::exchange(growing, path)?;
     let removed = match old.is_dir() {
         true => fs::remove_dir_all(&old),
         false => fs::remove_file(&old),

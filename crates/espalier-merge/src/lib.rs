@@ -59,6 +59,8 @@ mod error;
 mod folder;
 mod merge;
 mod models;
+mod others;
+mod replace;
 mod target;
 mod verify;
 

@@ -7,6 +7,7 @@ use std::{
     time::SystemTime,
 };
 
+use espalier_identity::Digest;
 use espalier_recipe::{ModelRef, TensorRef};
 use espalier_resolve::methods::RowSource;
 use espalier_tensor::{Dtype, SafetensorsModel, TensorShape, open_safetensors};
@@ -67,7 +68,19 @@ impl OpenModel {
             return Some(path.to_owned());
         }
         let index = path.extension().is_some_and(|end| end == "json");
-        index.then(|| path.parent().map(Path::to_owned)).flatten()
+        let beside = path.parent().filter(|_| index)?;
+        Some(if beside.as_os_str().is_empty() { ".".into() } else { beside.to_owned() })
+    }
+
+    /// The paths of its files: the model and its adapter.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+        let ModelRef { path, adapter } = &self.reference;
+        core::iter::once(path).chain(adapter).map(Path::new)
+    }
+
+    /// A digest of its adapter, which is in memory.
+    pub(crate) fn adapter_digest(&self) -> Option<Digest> {
+        self.adapter.as_ref().map(Adapter::digest)
     }
 
     /// Size and time of change of its files when it was opened.

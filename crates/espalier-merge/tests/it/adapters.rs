@@ -1,6 +1,10 @@
 //! Low-rank adapters.
 
 use crate::common::{model, ready};
+use core::ops::ControlFlow;
+use espalier_merge::MergeTarget;
+use espalier_tensor::{Dtype, Model, open_safetensors, write_safetensors};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -73,4 +77,68 @@ fn an_adapter_of_another_model_is_refused() {
         assert!(error.contains("m.q"), "{error}");
         fs::remove_file(folder.path().join("base.safetensors")).expect("removed");
     }
+}
+
+/// A shard that another adapter made is not taken over, though the base has not changed.
+#[test]
+fn a_changed_adapter_makes_another_merge() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    models(path, r#"{"r": 1, "lora_alpha": 1}"#);
+    fs::remove_file(path.join("base.safetensors")).expect("removed");
+    let zeros = [0.0; 6];
+    let tensors: [(&str, &[u64], &[f32]); 2] =
+        [("m.q.weight", &[3, 2], &zeros), ("z.weight", &[3, 2], &zeros)];
+    model(&path.join("base.safetensors"), &tensors);
+    let target = MergeTarget { shard_size: 24, ..MergeTarget::new(path.join("out")) };
+    let stop = |done: u64| match done > 24 {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    };
+    let first = ready(path, RECIPE).expect("a plan");
+    first.merge().with_progress(&stop).write(&target).expect_err("stopped");
+    let config = path.join("adapter/adapter_config.json");
+    fs::write(config, r#"{"r": 1, "lora_alpha": 2}"#).expect("a file");
+    ready(path, RECIPE).expect("a plan").merge().write(&target).expect("merges");
+    let merged = open_safetensors(path.join("out")).expect("opens").into_model().expect("a model");
+    assert_eq!(merged.values_f32("m.q.weight").map(|values| values[0]), Some(2.0));
+}
+
+#[test]
+fn wide_models_keep_their_digits_and_integers_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    models(folder.path(), r#"{"r": 1, "lora_alpha": 1}"#);
+    let path = folder.path().join("base.safetensors");
+    // With the adapter's 1 it needs more digits than f32 has.
+    let wide = [1.0_f64 + 1e-12; 6];
+    let tensors = |dtype, bytes| vec![("m.q.weight".to_owned(), dtype, vec![3, 2], bytes)];
+    let write = |dtype, bytes: Vec<u8>| {
+        let model = Model::from_tensors(tensors(dtype, bytes)).expect("a model");
+        write_safetensors(&model, &BTreeMap::new(), &path, true).expect("written");
+    };
+    write(Dtype::F64, wide.iter().flat_map(|x| x.to_le_bytes()).collect());
+    let merged = ready(folder.path(), RECIPE).expect("a plan").merged(folder.path());
+    let first = f64::from_le_bytes(merged.content(0)[..8].try_into().expect("eight bytes"));
+    assert_eq!(first, 1.0 + 1e-12 + 1.0);
+    write(Dtype::I8, vec![1; 6]);
+    let error = ready(folder.path(), RECIPE).err().expect("refused");
+    assert!(error.contains("of type i8"), "{error}");
+}
+
+#[test]
+fn one_matrix_has_one_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    models(folder.path(), r#"{"r": 1, "lora_alpha": 1}"#);
+    let adapter = folder.path().join("adapter/adapter_model.safetensors");
+    fs::remove_file(&adapter).expect("removed");
+    model(
+        &adapter,
+        &[
+            ("m.q.lora_A.weight", &[1, 2], &[1.0, 2.0]),
+            ("m.q.lora_A.default.weight", &[1, 2], &[3.0, 4.0]),
+            ("m.q.lora_B.weight", &[3, 1], &[1.0, 1.0, 1.0]),
+        ],
+    );
+    let error = ready(folder.path(), RECIPE).err().expect("refused");
+    assert!(error.contains("two names"), "{error}");
 }

@@ -70,17 +70,53 @@ fn what_is_there_stays_unless_it_may_be_replaced() {
     let folder = tempfile::tempdir().expect("a folder");
     let ready = models(folder.path());
     let out = folder.path().join("out");
-    fs::create_dir(&out).expect("a folder");
-    fs::write(out.join("mine"), "precious").expect("a file");
+    ready.merge().write(&shards(&out)).expect("merges");
     let refused = ready.merge().write(&MergeTarget::new(&out)).expect_err("exists");
     assert!(matches!(refused, MergeError::Exists { .. }), "{refused}");
-    assert_eq!(files(&out).len(), 1);
+    assert_eq!(files(&out).len(), 6);
+    // Two shards and their index become one file.
     let replace = MergeTarget { force: true, ..MergeTarget::new(&out) };
     ready.merge().write(&replace).expect("merges");
-    assert!(!out.join("mine").exists() && out.join("model.safetensors").exists());
+    let names: Vec<_> = files(&out).into_keys().collect();
+    let expected = ["1_Pooling/config.json", "config.json", "model.safetensors", "tokenizer.json"];
+    assert_eq!(names, expected.map(std::path::PathBuf::from));
+    assert!(!folder.path().join(".out.merging").exists());
+    // A file may be replaced by a folder.
+    let file = folder.path().join("file");
+    fs::write(&file, "x").expect("a file");
+    ready.merge().write(&MergeTarget { path: file.clone(), ..replace }).expect("merges");
+    assert_eq!(files(&file).len(), 4);
 }
 
-/// Stops after so many bytes of the result.
+/// Whoever names the wrong folder loses nothing, whatever the flags.
+#[test]
+fn nothing_is_replaced_that_the_merged_model_does_not_have() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ready = models(folder.path());
+    let force = |path: &Path| MergeTarget { force: true, ..MergeTarget::new(path) };
+    let out = folder.path().join("out");
+    for name in ["mine", "1_Pooling/mine", "sub/config.json", "other.safetensors", ".hidden"] {
+        let file = out.join(name);
+        fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+        fs::write(&file, "precious").expect("a file");
+        let before = files(folder.path());
+        let refused = ready.merge().write(&force(&out)).expect_err(name);
+        assert!(matches!(refused, MergeError::Foreign { .. }), "{name}: {refused}");
+        assert_eq!(files(folder.path()), before);
+        fs::remove_dir_all(&out).expect("removed");
+    }
+    let before = files(folder.path());
+    let a = folder.path().join("a");
+    for path in [a.clone(), a.join("model.safetensors"), folder.path().to_owned()] {
+        let refused = ready.merge().write(&force(&path)).expect_err("an input");
+        assert!(matches!(refused, MergeError::IsInput { .. }), "{refused}");
+        assert_eq!(files(folder.path()), before);
+    }
+    // Within the folder of a model there is room.
+    ready.merge().write(&force(&a.join("merged"))).expect("merges");
+}
+
+/// Stops once more bytes of the result are done than `after`.
 fn stopped(ready: &Ready, target: &MergeTarget, after: u64) -> MergeError {
     let stop = move |done: u64| match done > after {
         true => ControlFlow::Break(()),
