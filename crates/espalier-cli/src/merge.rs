@@ -1,7 +1,7 @@
 //! `espalier merge`, and `espalier verify MODEL --recipe RECIPE`.
 
 use crate::Failure;
-use crate::args::MergeArgs;
+use crate::args::{HowArgs, MergeArgs};
 use crate::console::{self, Bytes};
 use crate::escape::line;
 use anyhow::anyhow;
@@ -18,14 +18,9 @@ const MAX_RECIPE: u64 = 16 << 20;
 
 pub(crate) fn run(args: &MergeArgs, quiet: bool) -> Result<(), Failure> {
     let (recipe, folder, output) = what(args)?;
-    let missing = match args.missing.as_str() {
-        "intersection" => MissingTensors::Intersection,
-        "base" => MissingTensors::Base,
-        _ => MissingTensors::Error,
-    };
     let models = open(&recipe, folder.as_deref())?;
-    let plan = plan(&recipe, &models, missing)?;
-    let merge = Merge::new(&plan, &models).with_seed(args.seed);
+    let plan = plan(&recipe, &models, &args.how)?;
+    let merge = Merge::new(&plan, &models).with_seed(args.how.seed);
     if args.dry_run {
         let text =
             if args.json { json(&recipe, &merge, &plan)? } else { table(&recipe, &merge, &plan) };
@@ -67,20 +62,25 @@ pub(crate) fn run(args: &MergeArgs, quiet: bool) -> Result<(), Failure> {
         output.display()
     );
     if args.strategy.is_none() {
-        let (out, recipe) = (output.display(), args.paths[0].display());
-        text += &format!("Check it with: espalier verify {out} --recipe {recipe}\n");
+        let (out, recipe, how) = (output.display(), args.paths[0].display(), args.how.flags());
+        text += &format!("Check it with: espalier verify {out} --recipe {recipe}{how}\n");
     }
     console::print(&text)
 }
 
 /// Computes a merged model again and compares.
-pub(crate) fn verify(model: &Path, recipe: &Path, seed: u64, quiet: bool) -> Result<(), Failure> {
+pub(crate) fn verify(
+    model: &Path,
+    recipe: &Path,
+    how: &HowArgs,
+    quiet: bool,
+) -> Result<(), Failure> {
     let folder = recipe.parent().map(Path::to_owned);
-    let recipe = read(recipe)?;
+    let recipe = read(recipe, how)?;
     let models = open(&recipe, folder.as_deref())?;
-    let plan = plan(&recipe, &models, MissingTensors::Error)?;
+    let plan = plan(&recipe, &models, how)?;
     let merged = open_safetensors(model).map_err(|error| Failure::of(error.blame(), error))?;
-    let merge = Merge::new(&plan, &models).with_seed(seed);
+    let merge = Merge::new(&plan, &models).with_seed(how.seed);
     let found = merge.verify(&merged).map_err(|error| failed(error, model))?;
     if found.is_empty() {
         if !quiet {
@@ -117,8 +117,7 @@ fn what(args: &MergeArgs) -> Result<(Recipe, Option<PathBuf>, Option<PathBuf>), 
             }
         };
         let folder = recipe.parent().map(Path::to_owned);
-        let read = read(recipe)?;
-        return Ok((if args.precise { read.precise() } else { read }, folder, output));
+        return Ok((read(recipe, &args.how)?, folder, output));
     };
     let text = |path: &PathBuf| path.to_string_lossy().into_owned();
     let models: Vec<String> = args.paths.iter().map(text).collect();
@@ -138,7 +137,7 @@ fn what(args: &MergeArgs) -> Result<(Recipe, Option<PathBuf>, Option<PathBuf>), 
     Ok((recipe, None, args.output.clone()))
 }
 
-fn read(path: &Path) -> Result<Recipe, Failure> {
+fn read(path: &Path, how: &HowArgs) -> Result<Recipe, Failure> {
     let name = || path.display().to_string();
     if path.is_dir() {
         let problem = "is a folder; a recipe is a YAML file, and models need --strategy";
@@ -146,7 +145,9 @@ fn read(path: &Path) -> Result<Recipe, Failure> {
     }
     let text = file::read_text(path, MAX_RECIPE)
         .map_err(|error| Failure::from(error).within(format!("cannot read {}", name())))?;
-    Recipe::from_yaml(&text).map_err(|error| Failure::of(error.blame(), error).within(name()))
+    let recipe = Recipe::from_yaml(&text);
+    let recipe = recipe.map_err(|error| Failure::of(error.blame(), error).within(name()))?;
+    Ok(if how.precise { recipe.precise() } else { recipe })
 }
 
 /// Opens the models. A path of a recipe that is not found from here is looked for beside it.
@@ -162,7 +163,7 @@ fn open(recipe: &Recipe, folder: Option<&Path>) -> Result<Vec<OpenModel>, Failur
         if !Path::new(&path).exists() {
             let said = line(&model.path);
             return Err(Failure::usage(format!(
-                "model {said}: there is no such file or folder; models are read from this machine"
+                "model {said}: no such file or folder; models are read from disk and not downloaded"
             )));
         }
         let model = ModelRef { path, adapter: model.adapter.as_ref().map(found) };
@@ -171,11 +172,12 @@ fn open(recipe: &Recipe, folder: Option<&Path>) -> Result<Vec<OpenModel>, Failur
     recipe.models().iter().map(open).collect()
 }
 
-fn plan(
-    recipe: &Recipe,
-    models: &[OpenModel],
-    missing: MissingTensors,
-) -> Result<MergePlan, Failure> {
+fn plan(recipe: &Recipe, models: &[OpenModel], how: &HowArgs) -> Result<MergePlan, Failure> {
+    let missing = match how.missing.as_str() {
+        "intersection" => MissingTensors::Intersection,
+        "base" => MissingTensors::Base,
+        _ => MissingTensors::Error,
+    };
     let tensors: Vec<_> = models.iter().map(|model| model.shapes().to_vec()).collect();
     recipe.plan(&tensors, missing).map_err(|error| Failure::of(error.blame(), error))
 }

@@ -20,7 +20,7 @@ pub(crate) fn run(args: &VerifyArgs, quiet: bool) -> Result<(), Failure> {
         let model = args.report.as_ref();
         let model =
             model.ok_or_else(|| Failure::usage("--recipe: give the merged model".into()))?;
-        return crate::merge::verify(model, recipe, args.seed, quiet);
+        return crate::merge::verify(model, recipe, &args.how, quiet);
     }
     match (&args.evidence, &args.report) {
         (Some(file), _) => evidence(file, quiet),

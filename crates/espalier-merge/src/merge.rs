@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     io,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use core::ops::ControlFlow;
@@ -144,18 +144,18 @@ impl<'a> Merge<'a> {
         let text: &BTreeMap<String, String> = &target.metadata;
         let writer = SafetensorsWriter::create(&shapes, text, path, target.force)?;
         for (index, &tensor) in tensors.iter().enumerate() {
-            let stopped = AtomicU64::new(0);
+            let stopped = AtomicBool::new(false);
             let sink = |start: u64, bytes: &[u8]| {
                 writer.write_at(index, start, bytes).map_err(io::Error::other)?;
                 let done = done.fetch_add(bytes.len() as u64, Ordering::Relaxed);
                 if (self.progress)(done + bytes.len() as u64).is_break() {
-                    stopped.store(1, Ordering::Relaxed);
+                    stopped.store(true, Ordering::Relaxed);
                     return Err(io::ErrorKind::Interrupted.into());
                 }
                 Ok(())
             };
             let merged = self.run(&self.plan.tensors[tensor], &sink);
-            if stopped.load(Ordering::Relaxed) > 0 {
+            if stopped.load(Ordering::Relaxed) {
                 return Err(MergeError::Stopped);
             }
             merged?;

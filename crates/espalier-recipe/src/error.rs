@@ -58,7 +58,7 @@ pub enum RecipeError {
         /// What is there.
         found: &'static str,
     },
-    /// There is no such key.
+    /// A key is not one of those that recipes have at that place.
     #[error("{place} is not a known key{}; known here: {known}", did_you_mean(*.suggestion))]
     UnknownKey {
         /// Where, the key included.
@@ -102,7 +102,7 @@ pub enum RecipeError {
         /// What may be there.
         wanted: String,
     },
-    /// There is no such method, or it has no such parameter.
+    /// A method or one of its parameters is unknown, or a value is out of its range.
     #[error("{place}: {error}")]
     Method {
         /// Where.

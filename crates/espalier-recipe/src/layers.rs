@@ -54,7 +54,7 @@ impl<'n> LayerLists<'n> {
             layers.then_some((prefix, count))
         };
         let mut lists = Self { counts: numbers.into_iter().filter_map(counted).collect() };
-        // What counts within a layer is no list of layers.
+        // Numbers within a layer, as of experts, do not make a list of layers.
         let used: BTreeSet<&str> = names
             .filter_map(|name| match lists.position(name) {
                 Position::Layer { prefix, .. } => Some(prefix),

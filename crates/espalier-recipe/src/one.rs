@@ -177,7 +177,7 @@ impl Builder<'_> {
         })?;
         let shared = self.shared(method, wanted)?;
         let shared = match is_buffer(&wanted.name) && recipe.method.name != method.name {
-            // A sum of variances would be none.
+            // The sum of the inputs' variances is not the variance of anything.
             true => method.check_shared(&BTreeMap::new()).unwrap_or(shared),
             false => shared,
         };

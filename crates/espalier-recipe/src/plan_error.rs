@@ -31,8 +31,8 @@ pub enum PlanError {
         /// A model that has it.
         other: ModelRef,
     },
-    /// Missing tensors shall be the base's, and there is no base.
-    #[error("missing tensors shall be taken from the base model, and the recipe has none")]
+    /// Missing tensors are to be taken from the base, and the recipe has no base.
+    #[error("missing tensors are to be taken from the base model, and the recipe has none")]
     MissingWithoutBase,
     /// Two models differ in the shape of a tensor.
     #[error(

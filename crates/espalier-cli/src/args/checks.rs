@@ -1,6 +1,6 @@
 //! The flags of `swarm` and `verify`.
 
-use super::{MemoryArgs, RunArgs, minutes, whole};
+use super::{HowArgs, MemoryArgs, RunArgs, minutes, whole};
 use clap::{Args, ValueHint};
 use std::num::NonZeroU64;
 use std::path::PathBuf;
@@ -61,9 +61,8 @@ pub(crate) struct VerifyArgs {
     /// Merge by this recipe again and compare with the model
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) recipe: Option<PathBuf>,
-    /// The seed that the merge was given
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) how: HowArgs,
     #[command(flatten)]
     pub(crate) memory: MemoryArgs,
 }

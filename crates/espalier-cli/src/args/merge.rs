@@ -44,16 +44,8 @@ pub(crate) struct MergeArgs {
     /// Element type of the result: float32, bfloat16 or float16 [default: that of the base]
     #[arg(long, value_name = "DTYPE")]
     pub(crate) dtype: Option<String>,
-    /// Compute a recipe in f32 or f64 and round once at the end, not after every step
-    #[arg(long)]
-    pub(crate) precise: bool,
-    /// What to do about a tensor that some models lack
-    #[arg(long, value_name = "WHAT", default_value = "error")]
-    #[arg(value_parser = ["error", "intersection", "base"])]
-    pub(crate) missing: String,
-    /// Seed of the strategies that drop elements at random
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) how: HowArgs,
     /// Most bytes of a shard, such as 5GB or 500MB
     #[arg(long, value_name = "SIZE", default_value = "5GB", value_parser = bytes)]
     pub(crate) shard_size: u64,
@@ -67,6 +59,43 @@ pub(crate) struct MergeArgs {
     #[arg(long)]
     pub(crate) force: bool,
 }
+
+/// What changes the numbers of a merge besides its recipe: `merge` and `verify` take the same.
+#[derive(Debug, Args)]
+pub(crate) struct HowArgs {
+    /// Compute a recipe in f32 or f64 and round once at the end, not after every step
+    #[arg(long)]
+    pub(crate) precise: bool,
+    /// What to do about a tensor that some models lack
+    #[arg(long, value_name = "WHAT", default_value = MISSING)]
+    #[arg(value_parser = ["error", "intersection", "base"])]
+    pub(crate) missing: String,
+    /// Seed of the strategies that drop elements at random
+    #[arg(long, value_name = "N", default_value_t = SEED)]
+    pub(crate) seed: u64,
+}
+
+impl HowArgs {
+    /// These flags as they are written, where they are not as they are by default.
+    pub(crate) fn flags(&self) -> String {
+        let Self { precise, missing, seed } = self;
+        let mut flags = String::new();
+        if *precise {
+            flags += " --precise";
+        }
+        if missing != MISSING {
+            flags += &format!(" --missing {missing}");
+        }
+        if *seed != SEED {
+            flags += &format!(" --seed {seed}");
+        }
+        flags
+    }
+}
+
+/// What is done by default about a tensor that some models lack.
+const MISSING: &str = "error";
+const SEED: u64 = 1;
 
 /// `strategies`: how to list them.
 #[derive(Debug, Args)]

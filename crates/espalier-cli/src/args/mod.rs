@@ -17,7 +17,7 @@ pub(crate) use byzantine::ByzantineArgs;
 pub(crate) use checks::{SwarmArgs, VerifyArgs};
 pub(crate) use fields::told;
 pub(crate) use key::{KeyArgs, KeyCommand};
-pub(crate) use merge::{MergeArgs, StrategiesArgs};
+pub(crate) use merge::{HowArgs, MergeArgs, StrategiesArgs};
 pub(crate) use network::{ExchangesArgs, MaelstromArgs, RoundsArgs};
 pub(crate) use run::{EndArgs, MemoryArgs, RunArgs};
 pub(crate) use serve::ServeArgs;

@@ -165,7 +165,7 @@ pub(crate) const RULES: &[Rules] = &[
         command: "verify",
         modes: &[
             by("evidence", &[&["quiet"]]),
-            by("recipe", &[GLOBAL, &["report", "seed"]]),
+            by("recipe", &[GLOBAL, &["report", "precise", "missing", "seed"]]),
             by("report", &[GLOBAL, MEMORY]),
         ],
         needs: &[],

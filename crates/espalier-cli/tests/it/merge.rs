@@ -112,7 +112,7 @@ fn what_is_wrong_is_said_before_anything_is_written() {
         ("merge --strategy tise a b -o out", "did you mean `ties`"),
         ("merge --strategy ties a b -o out", "base"),
         ("merge --strategy slerp a b -o out", "`t`"),
-        ("merge --strategy linear a nowhere -o out", "nowhere: there is no such file or folder"),
+        ("merge --strategy linear a nowhere -o out", "nowhere: no such file or folder"),
         ("merge --strategy linear a short -o out", "tensor `w` is [3] in a and [2] in short"),
         ("merge --strategy linear --param weigth=1 a b -o out", "did you mean `weight`"),
         ("merge --strategy linear --weight 1 a b -o out", "weight"),
@@ -169,4 +169,52 @@ fn a_merge_that_is_killed_leaves_nothing_that_looks_finished() {
     place.ok(&words);
     assert_eq!(place.values("out"), vec![2.0; 3_000_000]);
     assert!(!place.path().join(".out.merging").exists());
+}
+
+/// The line that `merge` prints is the one that passes, whatever the flags.
+#[test]
+fn the_line_to_check_with_has_the_flags_of_the_merge() {
+    let place = checkpoints();
+    place.checkpoint("more", &[3.0, 1.0, 2.0]);
+    let values = Model::from_f32(&[("w", &[3], &[1.0, 5.0, 2.0])]).unwrap();
+    let fewer = place.path().join("fewer.safetensors");
+    write_safetensors(&values, &Default::default(), fewer, false).unwrap();
+    let recipe = "merge_method: dare_linear
+base_model: base
+models: [{model: more}, {model: fewer.safetensors}]
+parameters: {weight: 0.3, density: 0.5}
+dtype: bfloat16
+";
+    fs::write(place.path().join("recipe.yaml"), recipe).unwrap();
+    let flags = ["--precise", "--missing", "intersection", "--seed", "9"];
+    let said = place.ok(&[&["merge", "recipe.yaml", "out"], &flags[..]].concat());
+    let line = said.lines().find_map(|line| line.strip_prefix("Check it with: espalier "));
+    let line: Vec<&str> = line.expect("a line").split(' ').collect();
+    assert_eq!(line[4..], flags);
+    assert!(place.ok(&line).starts_with("PASS"));
+    // Without the seed other elements are dropped.
+    assert_eq!(place.run(&line[..7]).code, 1);
+}
+
+#[test]
+fn force_loses_nothing() {
+    let place = checkpoints();
+    let merge = |out: &str| {
+        let line = format!("merge --strategy linear a b --force -o {out}");
+        place.run(&line.split(' ').collect::<Vec<_>>())
+    };
+    fs::create_dir(place.path().join("mine")).unwrap();
+    fs::write(place.path().join("mine/notes"), "precious").unwrap();
+    for (out, said) in [
+        ("a", "is or holds a, which is merged"),
+        (".", "is or holds a, which is merged"),
+        ("mine", "holds notes, which the merged model does not have"),
+    ] {
+        let ran = merge(out);
+        assert!(ran.code == 2 && ran.stderr.contains(said), "{out}: {}", ran.stderr);
+    }
+    assert_eq!(place.values("a"), [2.0, 1.0, 0.0]);
+    assert_eq!(place.text("mine/notes"), "precious");
+    assert_eq!(merge("out").code, 0);
+    assert_eq!(merge("out").code, 0);
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
+    combination::Combined,
     consensus,
     deltas::{All, Deltas, Sparsify},
     formula::AnyFormula,
@@ -244,7 +245,7 @@ static METHODS: [MethodInfo; 28] = [
         (&[parameter("t", "", ANY, "0 is the first input, 1 the second")], &[]),
         Base::First,
         (2, 2),
-        |values| Box::new(Slerp { t: values.number("t") }),
+        |values| Box::new(Combined(Slerp { t: values.number("t") })),
     ),
     method(
         ("nuslerp", &[]),
@@ -298,7 +299,7 @@ static METHODS: [MethodInfo; 28] = [
         MANY,
         |values| {
             let (normalize, eps) = (values.flag("normalize_weights"), values.number("eps"));
-            Box::new(Multislerp { normalize, eps })
+            Box::new(Combined(Multislerp { normalize, eps }))
         },
     ),
     method(
@@ -321,7 +322,7 @@ static METHODS: [MethodInfo; 28] = [
         MANY,
         |values| {
             let steps = values.number("max_iter") as usize;
-            Box::new(Karcher { steps, tolerance: values.number("tol") })
+            Box::new(Combined(Karcher { steps, tolerance: values.number("tol") }))
         },
     ),
     method(

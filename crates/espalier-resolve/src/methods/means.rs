@@ -13,36 +13,11 @@
 
 use super::{
     arith::Arith,
-    formula::Formula,
+    combination::{Combination, Factors},
     job::MethodError,
-    linear::add_all,
-    products::{Gram, Groups, Vectors, products, vector},
-    rows::{Piece, Rows},
+    products::{Gram, Groups, Vectors, products},
+    rows::Rows,
 };
-use crate::real::Real;
-
-/// Factors of the inputs, or of their differences.
-pub(crate) struct Factors {
-    values: Vec<f64>,
-    differences: bool,
-}
-
-impl Factors {
-    fn merge<A: Arith>(&self, piece: &Piece<'_, A::T>, out: &mut [A::T]) {
-        let factors: Vec<A::T> = self.values.iter().map(|&factor| A::T::of(factor)).collect();
-        if !self.differences {
-            return add_all(&factors, piece, out);
-        }
-        for (input, &factor) in factors.iter().enumerate() {
-            for (sum, d) in out.iter_mut().zip(vector::<A>(piece, input, true)) {
-                *sum += factor * d;
-            }
-        }
-        for (value, &b) in out.iter_mut().zip(piece.base()) {
-            *value = b + *value;
-        }
-    }
-}
 
 #[derive(Debug)]
 pub(crate) struct Multislerp {
@@ -50,10 +25,8 @@ pub(crate) struct Multislerp {
     pub(crate) eps: f64,
 }
 
-impl Formula for Multislerp {
-    type Ready = Factors;
-
-    fn prepare<A: Arith>(&self, rows: &Rows<'_, A>) -> Result<Factors, MethodError> {
+impl Combination for Multislerp {
+    fn factors<A: Arith>(&self, rows: &Rows<'_, A>) -> Result<Factors, MethodError> {
         if rows.count() == 1 {
             // The input itself, whatever its weight and the base.
             return Ok(Factors { values: vec![1.0], differences: false });
@@ -78,16 +51,6 @@ impl Formula for Multislerp {
         let values = units.into_iter().map(|unit| unit / length * norm).collect();
         Ok(Factors { values, differences })
     }
-
-    fn merge<A: Arith>(
-        &self,
-        factors: &Factors,
-        _: &Rows<'_, A>,
-        piece: &Piece<'_, A::T>,
-        out: &mut [A::T],
-    ) {
-        factors.merge::<A>(piece, out);
-    }
 }
 
 /// The length of a combination of the inputs.
@@ -106,24 +69,12 @@ pub(crate) struct Karcher {
     pub(crate) tolerance: f64,
 }
 
-impl Formula for Karcher {
-    type Ready = Factors;
-
-    fn prepare<A: Arith>(&self, rows: &Rows<'_, A>) -> Result<Factors, MethodError> {
+impl Combination for Karcher {
+    fn factors<A: Arith>(&self, rows: &Rows<'_, A>) -> Result<Factors, MethodError> {
         let groups = Groups::new(Vectors::Whole, rows);
         let products = products(rows, &groups, false)?;
         let found = products.group(0);
-        Ok(Factors { values: self.factors(found), differences: false })
-    }
-
-    fn merge<A: Arith>(
-        &self,
-        factors: &Factors,
-        _: &Rows<'_, A>,
-        piece: &Piece<'_, A::T>,
-        out: &mut [A::T],
-    ) {
-        factors.merge::<A>(piece, out);
+        Ok(Factors { values: self.mean(found), differences: false })
     }
 }
 
@@ -131,7 +82,8 @@ impl Formula for Karcher {
 const FLAT: f64 = 1e-6;
 
 impl Karcher {
-    fn factors(&self, found: Gram<'_>) -> Vec<f64> {
+    /// The factors of the inputs.
+    fn mean(&self, found: Gram<'_>) -> Vec<f64> {
         let n = found.count();
         let norms: Vec<f64> = (0..n).map(|input| found.norm(input)).collect();
         let present: Vec<usize> = (0..n).filter(|&input| norms[input] > 0.0).collect();

@@ -7,6 +7,7 @@
 //! working type where model mergers do that.
 
 mod arith;
+mod combination;
 mod consensus;
 mod deltas;
 mod formula;

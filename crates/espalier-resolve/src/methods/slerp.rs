@@ -11,9 +11,9 @@
 
 use super::{
     arith::Arith,
+    combination::{Combination, Factors},
     formula::Formula,
     job::MethodError,
-    linear::add_all,
     products::{Gram, Groups, Vectors, products, vector},
     rows::{Piece, Rows},
 };
@@ -27,12 +27,10 @@ pub(crate) struct Slerp {
 /// Beyond this cosine, two directions are taken as parallel.
 const PARALLEL: f64 = 0.9995;
 
-impl Formula for Slerp {
-    /// The factors of both.
-    type Ready = [f64; 2];
-
-    fn prepare<A: Arith>(&self, rows: &Rows<'_, A>) -> Result<[f64; 2], MethodError> {
+impl Combination for Slerp {
+    fn factors<A: Arith>(&self, rows: &Rows<'_, A>) -> Result<Factors, MethodError> {
         const ZERO: f64 = 1e-8;
+        let both = |factors: [f64; 2]| Factors { values: factors.into(), differences: false };
         let t = self.t;
         let groups = Groups::new(Vectors::Whole, rows);
         let products = products(rows, &groups, false)?;
@@ -43,21 +41,11 @@ impl Formula for Slerp {
         };
         let cosine = found.of(0, 1) / unit(0) / unit(1);
         if cosine.abs() > PARALLEL || cosine.is_nan() {
-            return Ok([1.0 - t, t]);
+            return Ok(both([1.0 - t, t]));
         }
         let angle = libm::acos(cosine);
         let sine = libm::sin(angle);
-        Ok([libm::sin((1.0 - t) * angle) / sine, libm::sin(t * angle) / sine])
-    }
-
-    fn merge<A: Arith>(
-        &self,
-        factors: &[f64; 2],
-        _: &Rows<'_, A>,
-        piece: &Piece<'_, A::T>,
-        out: &mut [A::T],
-    ) {
-        add_all(&factors.map(A::T::of), piece, out);
+        Ok(both([libm::sin((1.0 - t) * angle) / sine, libm::sin(t * angle) / sine]))
     }
 }
 

@@ -99,9 +99,16 @@ fn methods_that_look_at_no_shape_split_as_they_like() {
 fn small_shapes_are_merged() {
     for info in all() {
         for working in ALL_WORKING {
-            for shape in
-                [vec![], vec![1], vec![0], vec![5, 1], vec![1, 5], vec![0, 3], vec![2, 1, 3]]
-            {
+            for shape in [
+                vec![],
+                vec![1],
+                vec![0],
+                vec![5, 1],
+                vec![1, 5],
+                vec![0, 3],
+                vec![3, 0],
+                vec![2, 1, 3],
+            ] {
                 let n = shape.iter().product::<u64>() as usize;
                 let case = make(info, working, n).shape(&shape);
                 match case.merge() {
