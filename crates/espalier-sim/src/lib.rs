@@ -56,7 +56,7 @@ pub use check::{MAX_NODES, MAX_ROUNDS};
 pub use config::{
     Buffers, Churn, Clock, Config, Cut, Exchange, Family, LateJoiners, Latency, MAX_SYNTHETIC,
     MemoryLeft, Metrics, Outage, PartitionSpec, Rate, RetractSpec, Share, Span, Spread, Wire,
-    memory_left, memory_side_by_side,
+    address_space_left, memory_left, memory_side_by_side,
 };
 pub use course::event::EventKind;
 pub use engine::{Happening, Logged};

@@ -132,17 +132,28 @@ pub fn memory_left() -> Option<MemoryLeft> {
     let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let machine = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let used = |name: &str| in_kib(&status, name).unwrap_or(0);
-    let limited =
-        |name: &str, used: u64| limit(&limits, name).map(|most| most.saturating_sub(used));
+    let limited = |name: &str, used: &str| below_limit(&limits, &status, name, used);
     let all = [
         ("the machine", in_kib(&machine, "MemAvailable:")),
         ("the limit of the control group", control_group()),
-        ("the limit on address space (ulimit -v)", limited("Max address space", used("VmSize:"))),
-        ("the limit on data (ulimit -d)", limited("Max data size", used("VmData:"))),
+        ("the limit on address space (ulimit -v)", limited("Max address space", "VmSize:")),
+        ("the limit on data (ulimit -d)", limited("Max data size", "VmData:")),
     ];
     let known = all.into_iter().filter_map(|(by, bytes)| Some(MemoryLeft { bytes: bytes?, by }));
     known.min_by_key(|left| left.bytes)
+}
+
+/// What the limit on address space leaves, which stacks of threads take though nothing is in them;
+/// `None` without a limit, and where the system does not tell.
+#[must_use]
+pub fn address_space_left() -> Option<u64> {
+    let limits = fs::read_to_string("/proc/self/limits").ok()?;
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    below_limit(&limits, &status, "Max address space", "VmSize:")
+}
+
+fn below_limit(limits: &str, status: &str, name: &str, used: &str) -> Option<u64> {
+    limit(limits, name).map(|most| most.saturating_sub(in_kib(status, used).unwrap_or(0)))
 }
 
 /// A line `NAME 123 kB`.

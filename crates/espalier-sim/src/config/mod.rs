@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 pub use exchange::{Exchange, Wire};
-pub use memory::{MemoryLeft, memory_left, memory_side_by_side};
+pub use memory::{MemoryLeft, address_space_left, memory_left, memory_side_by_side};
 pub(crate) use network::text_of_file;
 pub use network::{Churn, Clock, Cut, Latency, Outage, PartitionSpec, Rate, Span};
 pub use values::{
