@@ -19,14 +19,15 @@ wrote what was read), `caller`, `environment` (disk, memory, network), or `nobod
 away when more data has arrived, or it is a defect). An error that wraps another one returns the
 code of the one inside.
 
-The exit code and the HTTP status follow from the blame:
+The exit code and the HTTP status follow from the blame. The page has codes of its own, in
+[PAGE.md](PAGE.md):
 
 | Blame | Exit code of the command | HTTP status of the page |
 |---|---|---|
 | peer | 2 | 400 |
 | caller | 2 | 400 |
 | environment | 3 | 507 |
-| nobody | 3 | 500 |
+| nobody | 3; 2 for a given state that cannot be merged | 500 |
 
 Generated from the source by `cargo xtask errors`; `cargo xtask tidy` checks that it is current.
 ";

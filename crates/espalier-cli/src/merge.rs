@@ -124,7 +124,7 @@ fn what(args: &MergeArgs) -> Result<(Recipe, Option<PathBuf>, Option<PathBuf>), 
     let models: Vec<&str> = models.iter().map(String::as_str).collect();
     let base = args.base.as_ref().map(text);
     let parameters: BTreeMap<String, String> = args.parameters.iter().cloned().collect();
-    let recipe = Recipe::from_flags(
+    let recipe = Recipe::from_parts(
         strategy,
         base.as_deref(),
         &models,
@@ -133,8 +133,30 @@ fn what(args: &MergeArgs) -> Result<(Recipe, Option<PathBuf>, Option<PathBuf>), 
         None,
         args.dtype.as_deref(),
     );
-    let recipe = recipe.map_err(|error| Failure::of(error.blame(), error))?;
+    let recipe = recipe.map_err(|mut error| {
+        if let Some(place) = error.place_mut() {
+            place.path = flag_of(&place.path, &models);
+        }
+        Failure::of(error.blame(), error)
+    })?;
     Ok((recipe, None, args.output.clone()))
+}
+
+/// The flag that says what a key of a recipe says; for a model the model.
+fn flag_of(key: &str, models: &[&str]) -> String {
+    let model = || key.strip_prefix("models[")?.strip_suffix(']')?.parse::<usize>().ok();
+    match key {
+        "merge_method" => "--strategy".to_owned(),
+        "base_model" => "--base".to_owned(),
+        "weight" => "--weight".to_owned(),
+        "out_dtype" => "--dtype".to_owned(),
+        "models" => "MODEL".to_owned(),
+        key => match (key.strip_prefix("parameters."), model()) {
+            (Some(name), _) => format!("--param {name}"),
+            (_, Some(index)) => models.get(index).map_or(key, |model| model).to_owned(),
+            _ => key.to_owned(),
+        },
+    }
 }
 
 fn read(path: &Path, how: &HowArgs) -> Result<Recipe, Failure> {

@@ -11,7 +11,8 @@ use crate::{merged, replay, scenario};
 use anyhow::anyhow;
 use espalier::file::{count, read_text};
 use espalier::sim::{
-    self, Config, Family, HTML_FILE, JSON_FILE, Progress, REPORT_FILES, Report, nodes_of_folder,
+    self, Config, Family, HTML_FILE, JSON_FILE, Progress, REPORT_FILES, Report,
+    memory_side_by_side, nodes_of_folder,
 };
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
@@ -159,13 +160,21 @@ pub(crate) fn model_file(config: &Config) -> Option<&Path> {
     }
 }
 
+/// A run that needs more memory says so before it begins.
+const LARGE: u64 = 1 << 30;
+
 fn announce(config: &Config) -> String {
     let Config { nodes, model, strategy, topology, rounds, seed, .. } = config;
     let model = model.to_string();
     let model = line(&model);
     let up_to = if config.until_converged { "up to " } else { "" };
+    let need = memory_side_by_side(std::iter::once(config.clone()));
+    let memory = match need > LARGE {
+        true => format!(", about {} of memory", console::bytes(need)),
+        false => String::new(),
+    };
     format!(
-        "{nodes} nodes, {model}, {strategy} over {topology}, {up_to}{}, seed {seed}",
+        "{nodes} nodes, {model}, {strategy} over {topology}, {up_to}{}, seed {seed}{memory}",
         count(*rounds, "round")
     )
 }

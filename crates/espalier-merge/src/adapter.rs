@@ -15,7 +15,7 @@ use espalier_tensor::{
 };
 use serde::Deserialize;
 
-use crate::MergeError;
+use crate::error::MergeError;
 
 /// An adapter in memory.
 #[derive(Debug)]

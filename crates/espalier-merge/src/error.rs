@@ -11,7 +11,7 @@ use espalier_tensor::TensorError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MergeError {
-    /// A model cannot be read, or the result not be written.
+    /// A model cannot be read, or the result cannot be written.
     #[error(transparent)]
     Tensor(#[from] TensorError),
     /// A tensor cannot be merged.

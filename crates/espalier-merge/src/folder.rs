@@ -17,14 +17,15 @@ use espalier_tensor::TensorShape;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Merge, MergeError, MergeTarget,
+    error::MergeError,
+    layout::{INDEX, LOCK, bytes, shards},
+    merge::Merge,
     others::{copy, correct_config},
     replace::is_free,
+    target::MergeTarget,
 };
 
 const LIST: &str = ".finished.json";
-const LOCK: &str = ".lock";
-const INDEX: &str = "model.safetensors.index.json";
 
 /// What is finished of a folder.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -83,18 +84,6 @@ pub(crate) fn write(
     // The lock goes last: until then nobody else may write where this folder grew.
     let lock = target.path.join(LOCK);
     fs::remove_file(&lock).map_err(MergeError::io("remove", lock))
-}
-
-/// Whether a merge writes a file of this name into a folder, besides what it copies.
-pub(crate) fn writes(name: &Path) -> bool {
-    let name = name.to_string_lossy();
-    let shard = name.strip_prefix("model").and_then(|rest| rest.strip_suffix(".safetensors"));
-    let number = |text: &str| text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit());
-    let numbered = |rest: &str| {
-        let numbers = rest.strip_prefix('-').and_then(|rest| rest.split_once("-of-"));
-        numbers.is_some_and(|(place, count)| number(place) && number(count))
-    };
-    name == INDEX || name == LOCK || shard.is_some_and(|rest| rest.is_empty() || numbered(rest))
 }
 
 /// What is finished of this merge; everything else in the folder is removed.
@@ -156,35 +145,6 @@ fn digest(path: &Path) -> Result<Digest, MergeError> {
             count => hasher.update(&buffer[..count]),
         }
     }
-}
-
-fn bytes(shapes: &[TensorShape], tensors: &[usize]) -> u64 {
-    let size =
-        |shape: &TensorShape| shape.shape.iter().product::<u64>() * shape.dtype.size() as u64;
-    tensors.iter().map(|&tensor| size(&shapes[tensor])).sum()
-}
-
-/// Names of shards and the tensors in each.
-fn shards(shapes: &[TensorShape], limit: u64) -> Vec<(String, Vec<usize>)> {
-    let mut groups: Vec<Vec<usize>> = vec![Vec::new()];
-    let mut size = 0;
-    for tensor in 0..shapes.len() {
-        let more = bytes(shapes, &[tensor]);
-        if size + more > limit && size > 0 {
-            groups.push(Vec::new());
-            size = 0;
-        }
-        size += more;
-        if let Some(group) = groups.last_mut() {
-            group.push(tensor);
-        }
-    }
-    let count = groups.len();
-    let name = |place: usize| match count {
-        1 => "model.safetensors".to_owned(),
-        _ => format!("model-{:05}-of-{count:05}.safetensors", place + 1),
-    };
-    groups.into_iter().enumerate().map(|(place, group)| (name(place), group)).collect()
 }
 
 fn index(shapes: &[TensorShape], shards: &[(String, Vec<usize>)]) -> serde_json::Value {

@@ -1,5 +1,6 @@
 //! Merging model files by a plan: inputs are read piece by piece, merged on all cores and written
-//! where they belong, so that memory is bounded whatever the size of the models.
+//! where they belong. What a tensor needs in memory is said at
+//! [`Job::run`](espalier_resolve::methods::Job::run); adapters are held as a whole.
 //!
 //! What comes out is a safetensors file or a folder, complete under its name or absent. A folder of
 //! several shards that was interrupted goes on where it stopped.
@@ -7,12 +8,14 @@
 mod adapter;
 mod error;
 mod folder;
+mod layout;
 mod merge;
 mod models;
 mod others;
 mod replace;
 mod target;
 mod verify;
+mod write;
 
 pub use crate::{
     error::MergeError,

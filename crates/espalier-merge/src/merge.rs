@@ -13,7 +13,11 @@ use espalier_recipe::{MergePlan, MergeStep, TensorPlan, TensorRef, TensorStep};
 use espalier_resolve::methods::{Job, MethodError, Row, RowSource, Sink, find_method};
 use espalier_tensor::{Dtype, SafetensorsWriter, TensorShape};
 
-use crate::{MergeError, MergeTarget, OpenModel, folder, models::source, others::others, replace};
+use crate::{
+    error::MergeError,
+    models::{OpenModel, source},
+    target::MergeTarget,
+};
 
 /// A plan with the models that it reads.
 pub struct Merge<'a> {
@@ -105,30 +109,6 @@ impl<'a> Merge<'a> {
             volume.read += inputs.iter().map(size).sum::<u64>() * elements;
         }
         volume
-    }
-
-    /// Merges into a file or a folder.
-    ///
-    /// # Errors
-    /// [`MergeError`]; then nothing that looks finished is left, and what was there before is as
-    /// it was. Also with [`MergeTarget::force`] nothing is replaced but files that the new model
-    /// has too, and none of the models that are read.
-    pub fn write(&self, target: &MergeTarget) -> Result<(), MergeError> {
-        // The base's, or the first model's where there is none.
-        let model = self.models.get(self.plan.base.unwrap_or(0));
-        let base = model.filter(|_| !target.is_file()).and_then(OpenModel::folder);
-        let names = base.as_deref().map_or(Ok(Vec::new()), others)?;
-        replace::check(target, self.models, &names)?;
-        match target.is_file() {
-            true => {
-                let done = AtomicU64::new(0);
-                let all: Vec<usize> = (0..self.plan.tensors.len()).collect();
-                let writer = self.write_shard(&all, &target.path, target, &done)?;
-                self.check_unchanged()?;
-                Ok(writer.finish()?)
-            }
-            false => folder::write(self, target, base.as_deref(), &names),
-        }
     }
 
     /// Merges some tensors into a file that has not got its name yet.

@@ -12,7 +12,7 @@ use espalier_recipe::{ModelRef, TensorRef};
 use espalier_resolve::methods::RowSource;
 use espalier_tensor::{Dtype, SafetensorsModel, TensorShape, open_safetensors};
 
-use crate::{MergeError, adapter::Adapter};
+use crate::{adapter::Adapter, error::MergeError};
 
 /// A model whose headers have been read and checked.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use std::{
 use espalier_tensor::{Dtype, TensorShape};
 use serde_json::Value;
 
-use crate::MergeError;
+use crate::error::MergeError;
 
 /// Endings of files that hold tensors, or half of a file: they are not copied.
 const TENSORS: [&str; 12] = [

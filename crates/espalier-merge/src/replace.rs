@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{MergeError, MergeTarget, OpenModel, folder};
+use crate::{error::MergeError, layout, models::OpenModel, target::MergeTarget};
 
 /// Whether nothing is there, or an empty folder.
 pub(crate) fn is_free(path: &Path) -> Result<bool, MergeError> {
@@ -52,7 +52,7 @@ fn only_known(folder: &Path, below: &Path, others: &[PathBuf]) -> Result<(), Mer
         let within = others.iter().any(|other| other != &name && other.starts_with(&name));
         if about.is_dir() && within {
             only_known(folder, &name, others)?;
-        } else if about.is_dir() || !(others.contains(&name) || folder::writes(&name)) {
+        } else if about.is_dir() || !(others.contains(&name) || layout::writes(&name)) {
             return Err(MergeError::Foreign { path: folder.to_owned(), name });
         }
     }

@@ -10,7 +10,7 @@ use std::{
 pub struct MergeTarget {
     /// The file or folder.
     pub path: PathBuf,
-    /// Whether it may replace what is there.
+    /// Whether it may replace an earlier result; see [`Merge::write`](crate::Merge::write).
     pub force: bool,
     /// Most bytes of tensors in a shard of a folder; a larger tensor has one of its own.
     pub shard_size: u64,

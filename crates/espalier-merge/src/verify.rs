@@ -7,7 +7,7 @@ use std::{
 
 use espalier_tensor::{SafetensorsModel, TensorShape};
 
-use crate::{Merge, MergeError};
+use crate::{error::MergeError, merge::Merge};
 
 /// What differs between a merged model and what its recipe gives.
 #[derive(Debug, Clone, PartialEq, Eq)]

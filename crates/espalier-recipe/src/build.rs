@@ -6,27 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use espalier_tensor::TensorShape;
 
 use crate::{
-    MergePlan, ModelRef, PlanError, Recipe,
-    layers::{LayerLists, Position, depth},
+    builder::{Builder, MissingTensors},
+    layers::{LayerLists, MAX_LAYERS, Position, depth},
     one::Wanted,
-    recipe::{DEFAULT, Form, Module, Slice, Source},
+    plan::MergePlan,
+    plan_error::PlanError,
+    recipe::{DEFAULT, Form, Module, Recipe, Slice, Source},
 };
-
-/// The largest number of layers that slices may pile up.
-pub const MAX_LAYERS: usize = 10_000;
-
-/// What to do about a tensor that a model lacks and another one has. Heads are never missing: see
-/// [`Recipe::plan`].
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum MissingTensors {
-    /// Refuse.
-    #[default]
-    Error,
-    /// Merge what all models have, and leave the rest out.
-    Intersection,
-    /// Take the base's in its place.
-    Base,
-}
 
 impl Recipe {
     /// The plan for these models: `tensors` are those of each of [`Recipe::models`], in that order.
@@ -58,16 +44,6 @@ impl Recipe {
         let builder = Builder { recipe: self, models: &models, index, tensors, missing };
         builder.plan()
     }
-}
-
-/// The recipe with its models' tensors by name.
-#[derive(Debug)]
-pub(crate) struct Builder<'a> {
-    pub(crate) recipe: &'a Recipe,
-    pub(crate) models: &'a [ModelRef],
-    pub(crate) index: BTreeMap<&'a ModelRef, usize>,
-    pub(crate) tensors: Vec<BTreeMap<&'a str, &'a TensorShape>>,
-    pub(crate) missing: MissingTensors,
 }
 
 /// Names of a model that is stacked, by what they are.
@@ -125,7 +101,6 @@ impl<'a> Builder<'a> {
             base: self.recipe.base.as_ref().map(|base| self.index[base]),
             tensors: plans.into_values().collect(),
             layers,
-            tokenizer_source_base: self.recipe.tokenizer_source_base,
         })
     }
 

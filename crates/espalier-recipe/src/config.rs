@@ -3,11 +3,11 @@
 use espalier_resolve::methods::MethodInfo;
 
 use crate::{
-    ModelRef, Recipe, RecipeError,
-    error::clip,
+    error::{RecipeError, clip},
     field::{Entries, Field, Unsupported},
     parameter::{self, Parameters, Scope},
-    recipe::{Form, Module, Slice, Source},
+    plan::ModelRef,
+    recipe::{Form, Module, Recipe, Slice, Source},
     words, yaml,
 };
 
@@ -54,13 +54,12 @@ impl Recipe {
             let read = |field: &Field<'_>| words::dtype(field.text()?, || field.place());
             top.get(key).map(read).transpose()
         };
-        let tokenizer_source_base = match top.get("tokenizer_source") {
-            Some(field) if field.text()? == "base" => true,
-            Some(field) => {
-                return Err(RecipeError::Unsupported { place: field.place(), reason: TOKENIZER });
-            }
-            None => false,
-        };
+        // The tokenizer is the base's, whether the recipe says so or not.
+        if let Some(field) = top.get("tokenizer_source")
+            && field.text()? != "base"
+        {
+            return Err(RecipeError::Unsupported { place: field.place(), reason: TOKENIZER });
+        }
         let modules = match (top.get("models"), top.get("slices"), top.get("modules")) {
             (Some(models), None, None) => {
                 vec![Module::default_of(Form::Whole, vec![listed(models, method)?])]
@@ -80,7 +79,6 @@ impl Recipe {
             out_dtype: dtype("out_dtype")?,
             precise: false,
             as_base: false,
-            tokenizer_source_base,
         }
         .checked()
     }

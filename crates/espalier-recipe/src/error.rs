@@ -5,14 +5,14 @@ use core::fmt;
 use espalier_blame::Blame;
 use espalier_resolve::StrategyError;
 
-use crate::ModelRef;
+use crate::plan::ModelRef;
 
 /// Where something stands in a recipe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecipePlace {
-    /// Keys from the top, `models[1].parameters.weight`; or a flag.
+    /// Keys from the top, `models[1].parameters.weight`.
     pub path: String,
-    /// The line of the text, from 1; none for a flag.
+    /// The line of the text, from 1; none where there is no text.
     pub line: Option<usize>,
 }
 
@@ -30,7 +30,7 @@ impl fmt::Display for RecipePlace {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecipeError {
-    /// The text is not YAML, or has something of YAML that recipes have not.
+    /// The text is not YAML, or uses a part of YAML that recipes do not have.
     #[error("line {line}, column {column}: {problem}")]
     Yaml {
         /// The line, from 1.
@@ -168,7 +168,7 @@ pub enum RecipeError {
         first: u64,
     },
     /// There are weights, but not one for each model.
-    #[error("there have to be as many weights as models, {models}, and not {weights}")]
+    #[error("the number of weights, {weights}, is not that of models, {models}")]
     Weights {
         /// The number of weights.
         weights: usize,
@@ -182,9 +182,30 @@ impl RecipeError {
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
-            Self::Yaml { .. } | Self::TooLarge { .. } => Blame::Peer,
             Self::Method { error, .. } => error.blame(),
             _ => Blame::Caller,
+        }
+    }
+
+    /// Where it is, for programs whose users gave the parts of a recipe in other words.
+    pub fn place_mut(&mut self) -> Option<&mut RecipePlace> {
+        match self {
+            Self::Kind { place, .. }
+            | Self::UnknownKey { place, .. }
+            | Self::MissingKey { place, .. }
+            | Self::Unsupported { place, .. }
+            | Self::OneOf { place, .. }
+            | Self::Value { place, .. }
+            | Self::Method { place, .. }
+            | Self::NotPerModel { place, .. }
+            | Self::BaseNotInSlice { place, .. }
+            | Self::Twice { place, .. }
+            | Self::Inputs { place, .. }
+            | Self::LayerCounts { place, .. } => Some(place),
+            Self::Yaml { .. }
+            | Self::TooLarge { .. }
+            | Self::BaseNeeded { .. }
+            | Self::Weights { .. } => None,
         }
     }
 

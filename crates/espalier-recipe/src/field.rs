@@ -3,8 +3,7 @@
 use std::rc::Rc;
 
 use crate::{
-    RecipeError, RecipePlace,
-    error::{clip, nearest},
+    error::{RecipeError, RecipePlace, clip, nearest},
     yaml::{Content, Node},
 };
 

@@ -11,6 +11,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The largest number of layers that slices may pile up.
+pub const MAX_LAYERS: usize = 10_000;
+
 /// Words for layers: a model with a single layer has one, too.
 const WORDS: &[&str] = &["layers", "layer", "h", "blocks", "block"];
 /// Words for embeddings without `embed` in them.

@@ -31,6 +31,7 @@
 //! module `default`, which is the only one if a recipe does not name modules.
 
 mod build;
+mod builder;
 mod config;
 mod error;
 mod field;
@@ -43,8 +44,9 @@ mod recipe;
 mod words;
 mod yaml;
 
-pub use build::{MAX_LAYERS, MissingTensors};
+pub use builder::MissingTensors;
 pub use error::{RecipeError, RecipePlace};
+pub use layers::MAX_LAYERS;
 pub use plan::{InputPlan, MergePlan, MergeStep, ModelRef, TensorPlan, TensorRef, TensorStep};
 pub use plan_error::PlanError;
 pub use recipe::Recipe;

@@ -9,10 +9,11 @@ use espalier_resolve::{
 use espalier_tensor::{Dtype, TensorShape};
 
 use crate::{
-    InputPlan, MergeStep, MissingTensors, PlanError, TensorPlan, TensorRef, TensorStep,
-    build::Builder,
+    builder::{Builder, MissingTensors},
     layers::{is_head, is_of_tokens},
     parameter::look_up,
+    plan::{InputPlan, MergeStep, TensorPlan, TensorRef, TensorStep},
+    plan_error::PlanError,
     recipe::{Module, Slice, Source},
 };
 

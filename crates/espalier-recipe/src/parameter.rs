@@ -8,7 +8,10 @@ use espalier_resolve::{
 };
 use serde::Serialize;
 
-use crate::{RecipeError, RecipePlace, error::nearest, field::Field};
+use crate::{
+    error::{RecipeError, RecipePlace, nearest},
+    field::Field,
+};
 
 /// The first case whose filter stands in the tensor's name.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -17,8 +17,6 @@ pub struct MergePlan {
     pub tensors: Vec<TensorPlan>,
     /// The number of layers of the output, where slices decide it.
     pub layers: Option<usize>,
-    /// Whether the recipe says that the tokenizer is the base's.
-    pub tokenizer_source_base: bool,
 }
 
 /// A model, with an adapter if it has one.

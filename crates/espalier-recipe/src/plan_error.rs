@@ -4,7 +4,11 @@ use espalier_blame::Blame;
 use espalier_resolve::StrategyError;
 use espalier_tensor::Dtype;
 
-use crate::{MAX_LAYERS, ModelRef, RecipePlace, error::of_inputs};
+use crate::{
+    error::{RecipePlace, of_inputs},
+    layers::MAX_LAYERS,
+    plan::ModelRef,
+};
 
 /// A recipe does not fit its models. No data is read yet.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -74,7 +78,7 @@ pub enum PlanError {
         /// How many layers it has.
         layers: u64,
     },
-    /// Slices pile up more layers than any model has.
+    /// Slices make a model of more layers than are allowed.
     #[error("{place} would make a model of more than {MAX_LAYERS} layers")]
     TooManyLayers {
         /// The slice.

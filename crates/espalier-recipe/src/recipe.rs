@@ -7,7 +7,12 @@ use espalier_resolve::methods::{Base, MethodInfo};
 use espalier_tensor::Dtype;
 use serde::Serialize;
 
-use crate::{ModelRef, RecipeError, RecipePlace, parameter, parameter::Parameters, words};
+use crate::{
+    error::{RecipeError, RecipePlace},
+    parameter::{self, Parameters},
+    plan::ModelRef,
+    words,
+};
 
 /// The name of the module that all tensors belong to.
 pub(crate) const DEFAULT: &str = "default";
@@ -15,7 +20,7 @@ pub(crate) const DEFAULT: &str = "default";
 static HASH: Domain = Domain::new("espalier recipe v1");
 
 /// How models are merged: what a YAML text says ([`Recipe::from_yaml`]), or what flags say
-/// ([`Recipe::from_flags`]).
+/// ([`Recipe::from_parts`]).
 #[derive(Debug, Clone)]
 pub struct Recipe {
     pub(crate) method: &'static MethodInfo,
@@ -28,7 +33,6 @@ pub struct Recipe {
     pub(crate) precise: bool,
     /// Whether merged tensors have the base's element type if nothing else is said.
     pub(crate) as_base: bool,
-    pub(crate) tokenizer_source_base: bool,
 }
 
 /// Tensors that are merged in one way.
@@ -77,8 +81,8 @@ impl Recipe {
     /// arithmetic's.
     ///
     /// # Errors
-    /// [`RecipeError`], with the flag that is wrong.
-    pub fn from_flags(
+    /// [`RecipeError`], with the key that a recipe would have for what is wrong, and no line.
+    pub fn from_parts(
         method: &str,
         base: Option<&str>,
         models: &[&str],
@@ -87,48 +91,47 @@ impl Recipe {
         dtype: Option<&str>,
         out_dtype: Option<&str>,
     ) -> Result<Self, RecipeError> {
-        let flag = |path: &str| RecipePlace { path: path.to_owned(), line: None };
-        let method = words::method(method, || flag("--strategy"))?;
+        let field = |path: &str| RecipePlace { path: path.to_owned(), line: None };
+        let method = words::method(method, || field("merge_method"))?;
         if !weights.is_empty() && weights.len() != models.len() {
             return Err(RecipeError::Weights { weights: weights.len(), models: models.len() });
         }
-        let model = |place: &str, text: &str| words::model(text, || flag(place));
+        let model = |place: &str, text: &str| words::model(text, || field(place));
         let source = |(index, text): (usize, &&str)| {
             let mut parameters = Parameters::new();
             if let Some(weight) = weights.get(index) {
                 let text = weight.to_string();
-                let weight = parameter::scalar(method, "weight", &text, || flag("--weight"))?;
+                let weight = parameter::scalar(method, "weight", &text, || field("weight"))?;
                 parameters.extend([weight]);
             }
-            let place = flag(text);
-            Ok(Source { model: model("the models", text)?, layers: None, place, parameters })
+            let path = format!("models[{index}]");
+            Ok(Source { model: model(&path, text)?, layers: None, place: field(&path), parameters })
         };
         let mut all = Parameters::new();
         if method.per_input.iter().any(|parameter| parameter.name == "weight") {
-            all.extend([parameter::scalar(method, "weight", "1", || flag("--weight"))?]);
+            all.extend([parameter::scalar(method, "weight", "1", || field("weight"))?]);
         }
         for (name, text) in parameters {
-            let place = || flag(&format!("--param {}", crate::error::clip(name)));
+            let place = || field(&format!("parameters.{}", crate::error::clip(name)));
             all.extend([parameter::scalar(method, name, text, place)?]);
         }
         let dtype_of = |place: &str, text: Option<&str>| {
-            text.map(|text| words::dtype(text, || flag(place))).transpose()
+            text.map(|text| words::dtype(text, || field(place))).transpose()
         };
         let slice = Slice {
-            place: flag("the models"),
+            place: field("models"),
             parameters: Parameters::new(),
             sources: models.iter().enumerate().map(source).collect::<Result<_, _>>()?,
         };
         Self {
             method,
-            base: base.map(|text| model("--base", text)).transpose()?,
+            base: base.map(|text| model("base_model", text)).transpose()?,
             parameters: all,
             modules: vec![Module::default_of(Form::Whole, vec![slice])],
-            dtype: dtype_of("--dtype", dtype)?,
-            out_dtype: dtype_of("--out-dtype", out_dtype)?,
+            dtype: dtype_of("dtype", dtype)?,
+            out_dtype: dtype_of("out_dtype", out_dtype)?,
             precise: true,
             as_base: true,
-            tokenizer_source_base: false,
         }
         .checked()
     }
@@ -159,18 +162,8 @@ impl Recipe {
     /// A digest of everything that the recipe says, however it is written.
     #[must_use]
     pub fn hash(&self) -> Digest {
-        let Self {
-            method,
-            base,
-            parameters,
-            modules,
-            dtype,
-            out_dtype,
-            precise,
-            as_base,
-            tokenizer_source_base,
-        } = self;
-        let types = (dtype, out_dtype, precise, as_base, tokenizer_source_base);
+        let Self { method, base, parameters, modules, dtype, out_dtype, precise, as_base } = self;
+        let types = (dtype, out_dtype, precise, as_base);
         HASH.hash_of(&(method.name, base, parameters, modules, types)).0
     }
 

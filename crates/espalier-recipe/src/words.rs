@@ -5,7 +5,10 @@ use core::fmt;
 use espalier_resolve::methods::{MethodInfo, find_method};
 use espalier_tensor::Dtype;
 
-use crate::{ModelRef, RecipeError, RecipePlace, error::clip};
+use crate::{
+    error::{RecipeError, RecipePlace, clip},
+    plan::ModelRef,
+};
 
 /// What separates a model from its adapter.
 const ADAPTER: char = '+';

@@ -11,7 +11,7 @@ use std::{
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 
-use crate::RecipeError;
+use crate::error::RecipeError;
 
 /// The largest number of bytes of a recipe, and of its scalars with aliases replaced.
 pub const MAX_TEXT: usize = 1 << 20;

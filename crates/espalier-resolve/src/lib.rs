@@ -24,6 +24,8 @@
 //!   error names it. Where plain arithmetic overflows on the way to a finite result, the element
 //!   is computed again in f64 and in a wider range.
 //!
+//! [`methods`] are for files: they merge one tensor at a time, with parameters for each input.
+//!
 //! This crate knows no replicas, no signatures, no trust and no network.
 //!
 //! ```

@@ -128,7 +128,7 @@ pub enum KeyError {
     Exposed(PathBuf),
     /// The file does not hold a key.
     #[error(
-        "{} is not a key: 64 lower-case hexadecimal digits, as `espalier key new` writes them",
+        "{} is not a key, which is 64 lower-case hexadecimal digits",
         .0.display()
     )]
     Malformed(PathBuf),

@@ -15,6 +15,31 @@ struct Layered {
 
 const CRATES: &[Layered] = &[
     Layered {
+        src: "crates/espalier-recipe/src/",
+        layers: &[
+            &["plan"],
+            &["error"],
+            &["layers", "yaml", "words"],
+            &["field", "plan_error"],
+            &["parameter"],
+            &["recipe"],
+            &["builder", "config"],
+            &["one"],
+            &["build"],
+        ],
+    },
+    Layered {
+        src: "crates/espalier-merge/src/",
+        layers: &[
+            &["error", "target", "layout"],
+            &["adapter", "others"],
+            &["models"],
+            &["merge", "replace"],
+            &["folder", "verify"],
+            &["write"],
+        ],
+    },
+    Layered {
         src: "crates/espalier-replica/src/",
         layers: &[
             &["mutants", "signed"],

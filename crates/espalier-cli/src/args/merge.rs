@@ -41,7 +41,7 @@ pub(crate) struct MergeArgs {
     /// Where to write: a folder, or a file if it ends in .safetensors
     #[arg(long, short, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) output: Option<PathBuf>,
-    /// Element type of the result: float32, bfloat16 or float16 [default: that of the base]
+    /// Element type of the result, such as float32 or bfloat16 [default: that of the base]
     #[arg(long, value_name = "DTYPE")]
     pub(crate) dtype: Option<String>,
     #[command(flatten)]
@@ -55,7 +55,7 @@ pub(crate) struct MergeArgs {
     /// Print the plan, or what was done, as JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// Overwrite what is there
+    /// Replace an earlier result; models that are read and other files are never replaced
     #[arg(long)]
     pub(crate) force: bool,
 }

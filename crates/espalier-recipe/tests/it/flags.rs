@@ -1,4 +1,4 @@
-//! Recipes of a command line.
+//! Recipes of parts, as a command line has them.
 
 use crate::models::{inputs, model, of_type, step};
 use espalier_recipe::methods::Working;
@@ -14,7 +14,7 @@ fn flags(
 ) -> Result<Recipe, RecipeError> {
     let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
     let parameters = parameters.iter().map(own).collect();
-    Recipe::from_flags(method, base, models, weights, &parameters, dtypes[0], dtypes[1])
+    Recipe::from_parts(method, base, models, weights, &parameters, dtypes[0], dtypes[1])
 }
 
 #[test]
@@ -61,38 +61,35 @@ fn slerp_is_between_the_base_and_the_other_or_between_two() {
 }
 
 #[test]
-fn refusals_name_the_flag() {
+fn refusals_name_the_key() {
     let none: [Option<&str>; 2] = [None; 2];
     let linear = ("linear", None);
     for (result, wanted) in [
         (
             flags(("tise", None), &["a"], &[], &[], none),
-            "`--strategy`: there is no strategy `tise` (did you mean `ties`?)",
+            "`merge_method`: there is no strategy `tise` (did you mean `ties`?)",
         ),
         (
             flags(linear, &["a", "b"], &[1.0], &[], none),
-            "there have to be as many weights as models, 2, and not 1",
+            "the number of weights, 1, is not that of models, 2",
         ),
-        (
-            flags(linear, &["a"], &[f64::NAN], &[], none),
-            "`--weight` is `NaN` and has to be a number",
-        ),
+        (flags(linear, &["a"], &[f64::NAN], &[], none), "`weight` is `NaN` and has to be a number"),
         (
             flags(("slerp", None), &["a"], &[1.0], &[("t", "1")], none),
-            "`--weight`: `slerp` has no parameter `weight`; it has: t",
+            "`weight`: `slerp` has no parameter `weight`; it has: t",
         ),
         (
             flags(linear, &["a"], &[], &[("normalize", "maybe")], none),
-            "`--param normalize` is `maybe` and has to be one of false, true",
+            "`parameters.normalize` is `maybe` and has to be one of false, true",
         ),
         (
             flags(linear, &["a"], &[], &[], [Some("i8"), None]),
-            "`--dtype` is `i8` and has to be one of float64, float32, float16, bfloat16",
+            "`dtype` is `i8` and has to be one of float64, float32, float16, bfloat16",
         ),
-        (flags(linear, &["a", "a"], &[], &[], none), "`a`: a is listed twice"),
+        (flags(linear, &["a", "a"], &[], &[], none), "`models[1]`: a is listed twice"),
         (
             flags(linear, &[], &[], &[], none),
-            "`the models`: `weight-average` merges one model or more and gets 0",
+            "`models`: `weight-average` merges one model or more and gets 0",
         ),
         (
             flags(("ties", None), &["a"], &[], &[], none),

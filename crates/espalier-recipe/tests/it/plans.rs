@@ -31,7 +31,7 @@ fn every_tensor_is_merged_in_the_order_of_names() {
     let norm = step(&plan, "norm");
     assert_eq!((norm.method, norm.work, norm.out), ("weight-average", Working::F32, Dtype::F32));
     assert_eq!(norm.shared["normalize"], "true");
-    assert_eq!((plan.layers, plan.base, plan.tokenizer_source_base), (None, None, false));
+    assert_eq!((plan.layers, plan.base), (None, None));
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn a_base_that_no_slice_needs_is_none_of_its_inputs() {
     let text = "{merge_method: passthrough, base_model: x, tokenizer_source: base, \
                 slices: [{sources: [{model: a, layer_range: [0, 1]}]}]}";
     let plan = plan(text, &[model(1), model(1)]);
-    assert_eq!((plan.base, plan.tokenizer_source_base), (Some(1), true));
+    assert_eq!(plan.base, Some(1));
     assert_eq!(inputs(&plan, "norm"), ["a:model.norm scale=1"]);
 }
 

@@ -16,6 +16,7 @@ mod info;
 mod job;
 mod largest;
 mod linear;
+mod list;
 mod means;
 mod nearswap;
 mod negmerge;
@@ -32,6 +33,7 @@ mod stitch;
 mod stock;
 
 pub use self::{
-    info::{Base, MethodInfo, find_method, methods},
+    info::{Base, MethodInfo},
     job::{Job, MethodError, Row, RowSource, Sink, Working},
+    list::{find_method, methods},
 };

@@ -14,8 +14,10 @@ use super::{
     svd::Svd,
 };
 use crate::methods::{
-    info::find_method,
+    deltas::Deltas,
+    formula::AnyFormula,
     job::{Job, MethodError, Row, Working},
+    largest::Largest,
 };
 
 #[derive(Debug)]
@@ -62,8 +64,6 @@ impl Knots {
         let (zero, none) = (vec![0; parts[0].len()], BTreeMap::new());
         let inputs = parts.iter().zip(&job.inputs);
         let ties = Job {
-            method: find_method("ties")?,
-            shared: &BTreeMap::from([("normalize".to_owned(), self.normalize.to_string())]),
             shape,
             inputs: inputs.map(|(part, input)| row(part, input.parameters)).collect(),
             base: Some(row(&zero, &none)),
@@ -71,13 +71,16 @@ impl Knots {
             out: Dtype::F64,
             ..job.clone()
         };
+        let formula =
+            Deltas { sparsify: Largest, elect: true, normalize: self.normalize, lambda: 1.0 };
         let merged = Mutex::new(zero.clone());
-        ties.run(&|start, bytes| {
+        let keep = |start: u64, bytes: &[u8]| {
             let start = start as usize;
             let mut merged = merged.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             merged[start..start + bytes.len()].copy_from_slice(bytes);
             Ok(())
-        })?;
+        };
+        AnyFormula::run(&formula, &ties, &keep)?;
         let merged = merged.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
         let (values, _) = merged.as_chunks::<8>();
         Ok(values.iter().map(|&bytes| f64::from_le_bytes(bytes)).collect())

@@ -1,0 +1,34 @@
+//! Merging into a file or a folder.
+
+use std::sync::atomic::AtomicU64;
+
+use crate::{
+    error::MergeError, folder, merge::Merge, models::OpenModel, others::others, replace,
+    target::MergeTarget,
+};
+
+impl Merge<'_> {
+    /// Merges into a file or a folder.
+    ///
+    /// # Errors
+    /// [`MergeError`]; then nothing that looks finished is left, and what was there before is as
+    /// it was. Also with [`MergeTarget::force`] nothing is replaced but files that the new model
+    /// has too, and none of the models that are read.
+    pub fn write(&self, target: &MergeTarget) -> Result<(), MergeError> {
+        // The base's, or the first model's where there is none.
+        let model = self.models.get(self.plan.base.unwrap_or(0));
+        let base = model.filter(|_| !target.is_file()).and_then(OpenModel::folder);
+        let names = base.as_deref().map_or(Ok(Vec::new()), others)?;
+        replace::check(target, self.models, &names)?;
+        match target.is_file() {
+            true => {
+                let done = AtomicU64::new(0);
+                let all: Vec<usize> = (0..self.plan.tensors.len()).collect();
+                let writer = self.write_shard(&all, &target.path, target, &done)?;
+                self.check_unchanged()?;
+                Ok(writer.finish()?)
+            }
+            false => folder::write(self, target, base.as_deref(), &names),
+        }
+    }
+}
