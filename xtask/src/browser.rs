@@ -1,13 +1,13 @@
 //! The browser that tests of the page use: Debian's, installed where that is allowed.
 
+use crate::apt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Where Debian puts them.
 const PROGRAMS: [&str; 2] = ["/usr/bin/chromium", "/usr/bin/chromedriver"];
 const AXE: &str = "axe-core@4";
-const INSTALL: [&str; 5] =
-    ["install", "--yes", "--no-install-recommends", "chromium", "chromium-driver"];
+const PACKAGES: [&str; 2] = ["chromium", "chromium-driver"];
 
 /// Whether there is a browser, after trying to install one. Without one, tests that need it say
 /// that they were skipped.
@@ -15,15 +15,8 @@ pub(crate) fn ensure() -> bool {
     if is_there() {
         return true;
     }
-    println!("no browser: apt-get {}", INSTALL.join(" "));
-    let apt = |args: &[&str]| {
-        let mut command = Command::new("apt-get");
-        command.args(args).env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
-        command.stdout(Stdio::null()).status().is_ok_and(|status| status.success())
-    };
-    // The list of packages may be old or missing; installing may work all the same.
-    let _ = apt(&["update"]);
-    let installed = apt(&INSTALL) && is_there();
+    println!("no browser");
+    let installed = apt::install(&PACKAGES) && is_there();
     if !installed {
         println!(
             "chromium and chromium-driver could not be installed: tests of the page in a browser \

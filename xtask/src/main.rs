@@ -8,13 +8,16 @@
 //! * `screenshots`: takes the pictures of the page that the README shows, and more to look at.
 //! * `swarm`: looks for bugs for some minutes, with the released command.
 //! * `fuzz`: looks for input that harms a decoder, with libFuzzer.
+//! * `cross`: runs the command on other processors, under an emulator.
 //! * `ci`: everything above and more, in the order a contributor would want it to fail.
 #![expect(clippy::print_stdout, reason = "a command line speaks on stdout")]
 #![expect(clippy::print_stderr, reason = "and complains on stderr")]
 #![expect(clippy::disallowed_methods, reason = "steps are timed for whoever waits for them")]
 
+mod apt;
 mod browser;
 mod ci;
+mod cross;
 mod errors;
 mod fixtures;
 mod fuzz;
@@ -85,6 +88,12 @@ enum Command {
         #[arg(long, conflicts_with_all = ["seconds", "target"])]
         list: bool,
     },
+    /// Run the command on other processors, under an emulator; needs the network once
+    Cross {
+        /// One processor alone; without it, all of them in turn
+        #[arg(long, value_name = "NAME")]
+        target: Option<String>,
+    },
     /// Run every check in order and stop at the first that fails
     Ci {
         /// Print the steps and their commands without running them
@@ -124,6 +133,10 @@ fn run(command: Command) -> Result<()> {
         }
         Command::Fuzz { list: true, .. } => fuzz::list(&places),
         Command::Fuzz { seconds, target, .. } => fuzz::run(&places, seconds, target.as_deref()),
+        Command::Cross { target } => {
+            ci::release().run(&places.root)?;
+            cross::run(&places, target.as_deref())
+        }
         Command::Ci { list: true, .. } => {
             ci::list(&places);
             Ok(())

@@ -10,6 +10,7 @@
 use crate::{
     Dtype,
     float8::{e4m3_to_f32, e5m2_to_f32, f32_to_e4m3, f32_to_e5m2},
+    simd::on_widest,
 };
 
 /// Reads little-endian elements as f32. f16, bf16, the 8-bit types and small integers are exact;
@@ -19,7 +20,7 @@ use crate::{
 /// # Panics
 /// If `bytes` is not `out.len()` elements long.
 pub fn read_f32(dtype: Dtype, bytes: &[u8], out: &mut [f32]) {
-    read(dtype, bytes, out);
+    on_widest(|| read(dtype, bytes, out));
 }
 
 /// Reads little-endian elements as f64. Exact for all but 64-bit integers, which are rounded
@@ -28,7 +29,7 @@ pub fn read_f32(dtype: Dtype, bytes: &[u8], out: &mut [f32]) {
 /// # Panics
 /// If `bytes` is not `out.len()` elements long.
 pub fn read_f64(dtype: Dtype, bytes: &[u8], out: &mut [f64]) {
-    read(dtype, bytes, out);
+    on_widest(|| read(dtype, bytes, out));
 }
 
 /// Writes f32 values as little-endian elements, rounding once. Values beyond the range of f16,
@@ -39,7 +40,7 @@ pub fn read_f64(dtype: Dtype, bytes: &[u8], out: &mut [f64]) {
 /// If `out` is not `values.len()` elements long.
 pub fn write_f32(dtype: Dtype, values: &[f32], out: &mut [u8]) {
     check(dtype, out.len(), values.len());
-    match dtype {
+    on_widest(|| match dtype {
         Dtype::F64 => write(values, out, |v| quiet_f64(f64::from(v)).to_le_bytes()),
         Dtype::F32 => write(values, out, |v| quiet_f32(v).to_le_bytes()),
         Dtype::F16 => write(values, out, |v| f32_to_f16(v).to_le_bytes()),
@@ -47,7 +48,7 @@ pub fn write_f32(dtype: Dtype, values: &[f32], out: &mut [u8]) {
         Dtype::F8E4M3 => write(values, out, |v| [f32_to_e4m3(v)]),
         Dtype::F8E5M2 => write(values, out, |v| [f32_to_e5m2(v)]),
         _ => write_integers(dtype, values, out),
-    }
+    });
 }
 
 /// As [`write_f32`], from f64: still one rounding, also to f32 and the narrower types.
@@ -56,7 +57,7 @@ pub fn write_f32(dtype: Dtype, values: &[f32], out: &mut [u8]) {
 /// If `out` is not `values.len()` elements long.
 pub fn write_f64(dtype: Dtype, values: &[f64], out: &mut [u8]) {
     check(dtype, out.len(), values.len());
-    match dtype {
+    on_widest(|| match dtype {
         Dtype::F64 => write(values, out, |v| quiet_f64(v).to_le_bytes()),
         Dtype::F32 => write(values, out, |v| quiet_f32(v as f32).to_le_bytes()),
         Dtype::F16 => write(values, out, |v| f32_to_f16(round_to_odd(v)).to_le_bytes()),
@@ -64,7 +65,7 @@ pub fn write_f64(dtype: Dtype, values: &[f64], out: &mut [u8]) {
         Dtype::F8E4M3 => write(values, out, |v| [f32_to_e4m3(round_to_odd(v))]),
         Dtype::F8E5M2 => write(values, out, |v| [f32_to_e5m2(round_to_odd(v))]),
         _ => write_integers(dtype, values, out),
-    }
+    });
 }
 
 /// f32 or f64, as far as reading and integer output go.
@@ -105,6 +106,7 @@ impl Float for f64 {
     }
 }
 
+#[inline(always)]
 fn read<T: Float>(dtype: Dtype, bytes: &[u8], out: &mut [T]) {
     check(dtype, bytes.len(), out.len());
     match dtype {
@@ -126,12 +128,14 @@ fn read<T: Float>(dtype: Dtype, bytes: &[u8], out: &mut [T]) {
     }
 }
 
+#[inline(always)]
 fn each<T, const N: usize>(bytes: &[u8], out: &mut [T], convert: impl Fn([u8; N]) -> T) {
     for (element, &raw) in out.iter_mut().zip(bytes.as_chunks().0) {
         *element = convert(raw);
     }
 }
 
+#[inline(always)]
 fn write<T: Copy, const N: usize>(values: &[T], out: &mut [u8], convert: impl Fn(T) -> [u8; N]) {
     for (raw, &value) in out.as_chunks_mut().0.iter_mut().zip(values) {
         *raw = convert(value);
@@ -161,18 +165,22 @@ fn check(dtype: Dtype, bytes: usize, elements: usize) {
     assert_eq!(bytes, elements * dtype.size(), "the bytes of {elements} elements of {dtype}");
 }
 
+#[inline(always)]
 fn quiet_f32(value: f32) -> f32 {
     if value.is_nan() { f32::from_bits(0x7fc0_0000) } else { value }
 }
 
+#[inline(always)]
 fn quiet_f64(value: f64) -> f64 {
     if value.is_nan() { f64::from_bits(0x7ff8_0000_0000_0000) } else { value }
 }
 
+#[inline(always)]
 pub(crate) fn bf16_to_f32(half: u16) -> f32 {
     f32::from_bits(u32::from(half) << 16)
 }
 
+#[inline(always)]
 fn f32_to_bf16(value: f32) -> u16 {
     let bits = value.to_bits();
     // Adding just under half a unit of the kept part, plus one if the kept part is odd, carries
@@ -182,6 +190,7 @@ fn f32_to_bf16(value: f32) -> u16 {
     if value.is_nan() { 0x7fc0 } else { (rounded >> 16) as u16 }
 }
 
+#[inline(always)]
 pub(crate) fn f16_to_f32(half: u16) -> f32 {
     let sign = u32::from(half & 0x8000) << 16;
     let magnitude = u32::from(half & 0x7fff);
@@ -193,6 +202,7 @@ pub(crate) fn f16_to_f32(half: u16) -> f32 {
     f32::from_bits(sign | if magnitude < 0x0400 { subnormal.to_bits() } else { normal })
 }
 
+#[inline(always)]
 fn f32_to_f16(value: f32) -> u16 {
     let bits = value.to_bits();
     let sign = ((bits >> 16) & 0x8000) as u16;
@@ -215,6 +225,7 @@ fn f32_to_f16(value: f32) -> u16 {
 /// f64 to f32 such that rounding the result once more, to a format at least two bits narrower,
 /// gives what rounding the f64 directly would: inexact results get an odd last bit.
 /// (Boldo and Melquiond, "Emulation of FMA and correctly rounded sums", IEEE TC 57(4), 2008.)
+#[inline(always)]
 fn round_to_odd(value: f64) -> f32 {
     let nearest = value as f32;
     let back = f64::from(nearest);

@@ -6,6 +6,7 @@
 //!   memory-mapped; hostile files give typed errors.
 //! * [`read_f32`], [`write_f32`] and their f64 twins: conversions that are exact or rounded once.
 //! * [`kernels`]: reductions with a fixed layout. [`random`]: random elements by counter.
+//! * [`on_widest`]: loops on the widest vector registers there are, with the same bits.
 //!
 //! Same input, same bits: on one thread or many, on any processor. This crate knows no merging
 //! method, no weights, no peers and no network.
@@ -46,6 +47,7 @@ mod model;
 pub mod random;
 mod safetensors;
 mod schema;
+mod simd;
 mod store;
 
 pub use crate::{
@@ -60,6 +62,7 @@ pub use crate::{
         write_safetensors,
     },
     schema::{Mismatch, Schema, Side, TensorShape, schema_mismatch},
+    simd::{SimdLevel, on_widest},
     store::Store,
 };
 

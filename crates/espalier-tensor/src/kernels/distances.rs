@@ -9,7 +9,7 @@
 use super::models::{Rows, pieces};
 use super::pairwise::in_tiles;
 use super::{BlockSum, squared_difference};
-use crate::Model;
+use crate::{Model, simd::on_widest};
 use core::ops::Range;
 use rayon::prelude::*;
 
@@ -143,7 +143,8 @@ impl Job<'_> {
             rows.spans(self.pieces[part].clone(), |spans| {
                 in_tiles(None, spans, &[], &mut tiles, |rows| {
                     let (a, b) = rows.split_at(left);
-                    compare(a, if same { a } else { b }, width, &mut sums);
+                    let b = if same { a } else { b };
+                    on_widest(|| compare(a, b, width, &mut sums));
                 });
             });
             for (i, sums) in sums.chunks(right.max(1)).enumerate() {
@@ -155,6 +156,7 @@ impl Job<'_> {
 }
 
 /// Adds the terms of a tile: of each of `a` with the first of `b`, as many as `width` says.
+#[inline(always)]
 fn compare(a: &[&[f64]], b: &[&[f64]], width: impl Fn(usize) -> usize, sums: &mut [BlockSum]) {
     for start in (0..b.len()).step_by(NEAR) {
         for (i, x) in a.iter().enumerate() {

@@ -1,6 +1,6 @@
 //! Looking for elements that are not numbers.
 
-use crate::Dtype;
+use crate::{Dtype, simd::on_widest};
 
 /// Whether every element is finite; integers always are.
 ///
@@ -33,7 +33,8 @@ fn search<const N: usize>(bytes: &[u8], bad: impl Fn([u8; N]) -> bool) -> Result
     const CHUNK: usize = 1024;
     let elements = bytes.as_chunks::<N>().0;
     for (number, chunk) in elements.chunks(CHUNK).enumerate() {
-        if chunk.iter().fold(0_u32, |any, &raw| any | u32::from(bad(raw))) != 0 {
+        let any = on_widest(|| chunk.iter().fold(0_u32, |any, &raw| any | u32::from(bad(raw))));
+        if any != 0 {
             let within = chunk.iter().position(|&raw| bad(raw)).unwrap_or_default();
             return Err(CHUNK * number + within);
         }

@@ -21,6 +21,8 @@ pub use finite::all_finite;
 pub use models::squared_distance_blocks;
 pub use pairwise::{Gram, gram};
 
+use crate::simd::on_widest;
+
 /// Elements per block.
 pub const BLOCK: usize = 4096;
 /// Lanes per block.
@@ -88,7 +90,7 @@ fn squared_difference(x: f64, y: f64) -> f64 {
 fn reduce<T: Widen>(a: &[T], b: &[T], term: impl Fn(f64, f64) -> f64 + Copy) -> f64 {
     assert_eq!(a.len(), b.len(), "both sides of a reduction have the same length");
     let mut sum = BlockSum::default();
-    sum.push(a, b, term);
+    on_widest(|| sum.push(a, b, term));
     sum.total()
 }
 
@@ -137,7 +139,7 @@ struct BlockSum {
 
 impl BlockSum {
     /// Adds the terms of the next `a.len()` elements.
-    #[inline]
+    #[inline(always)]
     fn push<A: Widen, B: Widen>(
         &mut self,
         mut a: &[A],
@@ -156,7 +158,7 @@ impl BlockSum {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn push_within_block<A: Widen, B: Widen>(
         &mut self,
         a: &[A],
@@ -179,6 +181,7 @@ impl BlockSum {
         self.push_scalars(tail_a, tail_b, term);
     }
 
+    #[inline(always)]
     fn push_scalars<A: Widen, B: Widen>(
         &mut self,
         a: &[A],
@@ -191,6 +194,7 @@ impl BlockSum {
         }
     }
 
+    #[inline(always)]
     fn close_block(&mut self) {
         let l = self.lanes;
         self.total += ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]));

@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 use super::{BlockSum, squared_difference};
-use crate::{Dtype, Model, convert};
+use crate::{Dtype, Model, convert, simd::on_widest};
 
 /// Elements converted at a time where a type cannot be read in place: f64 scratch that stays in
 /// the first-level cache.
@@ -36,7 +36,9 @@ pub fn squared_distance_blocks(a: &Model, b: &Model, parts: usize) -> Vec<f64> {
     pieces(rows.elements, parts)
         .map(|piece| {
             let mut sum = BlockSum::default();
-            rows.spans(piece, |spans| push_pair(&mut sum, spans[0], spans[1], &mut tiles));
+            rows.spans(piece, |spans| {
+                on_widest(|| push_pair(&mut sum, spans[0], spans[1], &mut tiles));
+            });
             sum.total()
         })
         .collect()
@@ -45,6 +47,7 @@ pub fn squared_distance_blocks(a: &Model, b: &Model, parts: usize) -> Vec<f64> {
 /// Consecutive elements of one tensor.
 pub(super) type Span<'a> = (Dtype, &'a [u8]);
 
+#[inline(always)]
 fn push_pair(sum: &mut BlockSum, a: Span<'_>, b: Span<'_>, tiles: &mut [[f64; TILE]; 2]) {
     match (a.0, b.0) {
         (Dtype::F32, Dtype::F32) => {

@@ -3,7 +3,7 @@
 
 use super::BlockSum;
 use super::models::{Span, TILE};
-use crate::{Dtype, convert};
+use crate::{Dtype, convert, simd::on_widest};
 
 /// The inner products of all pairs of rows, each row with itself included.
 ///
@@ -80,12 +80,14 @@ impl Gram {
         assert!(equal, "all rows of a Gram matrix have the same number of elements");
         let sums = &mut self.sums;
         in_tiles(origin, rows, &self.factors, &mut self.tiles, |rows| {
-            let mut sums = sums.iter_mut();
-            for (i, a) in rows.iter().enumerate() {
-                for (b, sum) in rows[..=i].iter().zip(&mut sums) {
-                    sum.push(a, b, |x, y| x * y);
+            on_widest(|| {
+                let mut sums = sums.iter_mut();
+                for (i, a) in rows.iter().enumerate() {
+                    for (b, sum) in rows[..=i].iter().zip(&mut sums) {
+                        sum.push(a, b, |x, y| x * y);
+                    }
                 }
-            }
+            });
         });
     }
 
