@@ -1,8 +1,14 @@
-//! The party who has to act on an error.
+//! What every error of Espalier says: who has to act on it, and which known name was probably meant.
 //!
 //! Every public error of the library crates says so by `blame()`, and names itself by `code()`, a
 //! word that is stable and of no other error. What a program does with an error follows from these
 //! two; its text is for people. All of them are listed in `docs/ERRORS.md`.
+//!
+//! A message about an unknown name ends with [`did_you_mean`] and the [`nearest`] known one.
+
+mod suggest;
+
+pub use suggest::{did_you_mean, nearest};
 
 use std::fmt;
 

@@ -10,6 +10,7 @@ use espalier::sim::{GridFileError, ReplayError, ScenarioError, SimError, VerifyE
 use espalier::store::{KeyError, StoreError};
 use espalier::tensor::TensorError;
 use espalier_web::ServerError;
+use std::path::Path;
 
 /// Why a command did not succeed, by exit code.
 #[derive(Debug)]
@@ -39,6 +40,12 @@ impl Failure {
     /// What flags say that cannot be.
     pub(crate) fn usage(problem: String) -> Self {
         Self::Input(anyhow::Error::msg(problem))
+    }
+
+    /// An output exists, and overwriting it was not asked for. `what` could be named instead.
+    pub(crate) fn exists(path: &Path, what: &str) -> Self {
+        let path = path.display();
+        Self::usage(format!("{path} exists; use --force to overwrite it, or name another {what}"))
     }
 
     /// The same, with the place where it happened: a file, a flag, a run.
@@ -77,17 +84,44 @@ macro_rules! blamed {
         }
     )*};
 }
-blamed!(
-    DecodeError,
-    GridFileError,
-    KeyError,
-    MergeWriteError,
-    ReadError,
-    ServerError,
-    StoreError,
-    TensorError,
-    WriteError
-);
+blamed!(DecodeError, KeyError, ReadError, ServerError, StoreError);
+
+/// Commands that write files have the flag that overwrites them.
+impl From<WriteError> for Failure {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Exists(path) => Self::exists(&path, "file"),
+            error => Self::of(error.blame(), error),
+        }
+    }
+}
+
+impl From<TensorError> for Failure {
+    fn from(error: TensorError) -> Self {
+        match error {
+            TensorError::Write(error) => error.into(),
+            error => Self::of(error.blame(), error),
+        }
+    }
+}
+
+impl From<MergeWriteError> for Failure {
+    fn from(error: MergeWriteError) -> Self {
+        match error {
+            MergeWriteError::File(error) => error.into(),
+            error => Self::of(error.blame(), error),
+        }
+    }
+}
+
+impl From<GridFileError> for Failure {
+    fn from(error: GridFileError) -> Self {
+        match error {
+            GridFileError::Write(error) => error.into(),
+            error => Self::of(error.blame(), error),
+        }
+    }
+}
 
 /// A state that does not merge is the user's input, whoever made it so. Tensors that are missing
 /// are the environment's fault.
@@ -208,7 +242,6 @@ mod tests {
             TensorError::from(order()).into(),
             TensorError::Missing { tensor: name(), content: Digest::from_bytes([0; 32]) }.into(),
             TensorError::Read { action: "read", path: path(), source: io() }.into(),
-            TensorError::Exists { path: path() }.into(),
             TensorError::from(WriteError::Exists(path())).into(),
             format(FormatError::Json { what: "header", reason: name() }),
             format(FormatError::Duplicate { tensor: name() }),

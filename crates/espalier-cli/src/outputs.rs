@@ -117,11 +117,7 @@ impl<'a> Outputs<'a> {
 /// Why an output is not begun.
 fn refuse(flag: &'static str, error: WriteError, what: &str) -> Failure {
     match error {
-        WriteError::Exists(path) => {
-            let path = path.display();
-            let right = format!("use --force to overwrite it, or name another {what}");
-            Failure::Input(anyhow!("{flag}: {path} exists; {right}"))
-        }
+        WriteError::Exists(path) => Failure::exists(&path, what).within(flag),
         error => Failure::from(error).within(flag),
     }
 }

@@ -12,6 +12,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use espalier_file::WriteError;
 use espalier_identity::Digest;
 use espalier_tensor::TensorShape;
 use serde::{Deserialize, Serialize};
@@ -172,7 +173,7 @@ fn name_it(growing: &Path, path: &Path, force: bool) -> Result<(), MergeError> {
         return fs::rename(growing, path).map_err(MergeError::io("rename", growing));
     }
     if !force {
-        return Err(MergeError::Exists { path: path.to_owned() });
+        return Err(WriteError::Exists(path.to_owned()).into());
     }
     let old = espalier_file::exchange(growing, path)?;
     let removed = match old.is_dir() {

@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use espalier_file::WriteError;
+
 use crate::{error::MergeError, layout, models::OpenModel, target::MergeTarget};
 
 /// Whether nothing is there, or an empty folder.
@@ -26,7 +28,7 @@ pub(crate) fn check(
 ) -> Result<(), MergeError> {
     let path = &target.path;
     if !target.force && !target.is_file() && !is_free(path)? {
-        return Err(MergeError::Exists { path: path.clone() });
+        return Err(WriteError::Exists(path.clone()).into());
     }
     // What is not there replaces nothing.
     let Ok(place) = fs::canonicalize(path) else { return Ok(()) };

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use espalier_blame::Blame;
+use espalier_blame::{Blame, did_you_mean};
 use espalier_resolve::StrategyError;
 
 use crate::plan::ModelRef;
@@ -233,19 +233,6 @@ impl RecipeError {
     }
 }
 
-/// The known name that `name` is probably a misspelling of.
-pub(crate) fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str> {
-    const NEAR: f64 = 0.7;
-    // Hostile names may be long; comparing is quadratic.
-    let name = clip(name).to_ascii_lowercase();
-    known
-        .iter()
-        .map(|known| (strsim::jaro_winkler(&name, known), *known))
-        .filter(|(similarity, _)| *similarity >= NEAR)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, known)| known)
-}
-
 /// As much of a text from a stranger as a message shows.
 pub(crate) fn clip(text: &str) -> String {
     const SHOWN: usize = 64;
@@ -254,10 +241,6 @@ pub(crate) fn clip(text: &str) -> String {
         shown.push('…');
     }
     shown
-}
-
-fn did_you_mean(suggestion: Option<&str>) -> String {
-    suggestion.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default()
 }
 
 pub(crate) fn of_inputs((least, most): (usize, usize)) -> String {

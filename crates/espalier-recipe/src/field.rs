@@ -2,8 +2,10 @@
 
 use std::rc::Rc;
 
+use espalier_blame::nearest;
+
 use crate::{
-    error::{RecipeError, RecipePlace, clip, nearest},
+    error::{RecipeError, RecipePlace, clip},
     yaml::{Content, Node},
 };
 
@@ -109,7 +111,7 @@ impl<'a> Field<'a> {
                 return Err(RecipeError::Unsupported { place, reason });
             }
             if !known.contains(key) {
-                let suggestion = nearest(key, known);
+                let suggestion = nearest(key, known.iter().copied());
                 return Err(RecipeError::UnknownKey { place, suggestion, known: known.join(", ") });
             }
         }

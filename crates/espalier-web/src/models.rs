@@ -169,26 +169,32 @@ fn no_disk(error: &std::io::Error) -> Problem {
 /// Checks a file that has arrived: that it is what it should be, with elements that nodes can
 /// contribute, and what is in it.
 fn check(path: &Path) -> Result<(u64, u64), Problem> {
-    let unusable = |message: String| Problem::field("bad-model", "body", message);
-    let opened = open_safetensors(path).map_err(|error| {
-        unusable(match error {
-            TensorError::Format { problem, .. } => {
-                format!("this is not a safetensors file: {problem}")
-            }
-            TensorError::Read { source, .. } => format!("it cannot be read: {}", source.kind()),
-            error => error.to_string(),
-        })
-    })?;
+    let unusable = |code, message: String| Problem::field(code, "body", message);
+    let refused = |error: TensorError| {
+        let code = error.code();
+        // The messages do not say where the file lies.
+        unusable(
+            code,
+            match error {
+                TensorError::Format { problem, .. } => {
+                    format!("this is not a safetensors file: {problem}")
+                }
+                TensorError::Read { source, .. } => format!("it cannot be read: {}", source.kind()),
+                _ => "it cannot be read".into(),
+            },
+        )
+    };
+    let opened = open_safetensors(path).map_err(refused)?;
     let manifest = opened.manifest_shapes();
     let (tensors, parameters) = (manifest.tensors().len() as u64, manifest.elements());
     if manifest.float_elements() == 0 {
-        return Err(unusable("it holds no float tensor".into()));
+        return Err(unusable("bad-model", "it holds no float tensor".into()));
     }
     // Every node starts from it.
-    let model = opened.into_model().map_err(|_| unusable("it cannot be read".into()))?;
+    let model = opened.into_model().map_err(refused)?;
     match BadElement::first_of(&model) {
         None => Ok((tensors, parameters)),
-        Some(element) => Err(unusable(element.to_string())),
+        Some(element) => Err(unusable("model-element", element.to_string())),
     }
 }
 
