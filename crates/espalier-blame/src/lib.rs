@@ -1,4 +1,5 @@
-//! What every error of Espalier says: who has to act on it, and which known name was probably meant.
+//! What every error of Espalier says: who has to act on it, and which known name was probably
+//! meant.
 //!
 //! Every public error of the library crates says so by `blame()`, and names itself by `code()`, a
 //! word that is stable and of no other error. What a program does with an error follows from these

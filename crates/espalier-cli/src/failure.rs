@@ -1,7 +1,6 @@
 //! Why a command did not succeed, and the exit code that says so.
 
 use crate::args::told;
-use crate::console;
 use espalier::blame::Blame;
 use espalier::file::{ReadError, WriteError};
 use espalier::replica::{DecodeError, ResolutionError};
@@ -173,29 +172,10 @@ impl From<VerifyError> for Failure {
     }
 }
 
-/// Says what is wrong and why, in one line.
-pub(crate) fn complain_of(error: &anyhow::Error) {
-    console::complain(&whole(error));
-}
-
-/// What is wrong and why.
-fn whole(error: &anyhow::Error) -> String {
-    let mut text = String::from("error");
-    let mut said = String::new();
-    for cause in error.chain().map(ToString::to_string) {
-        // Some errors tell their cause themselves.
-        if !said.contains(&cause) {
-            text.push_str(": ");
-            text.push_str(&cause);
-        }
-        said = cause;
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::console::{complaint, whole};
     use espalier::identity::Digest;
     use espalier::replica::{ChangeError, PolicyError};
     use espalier::resolve::{ResolveError, StrategyError};
@@ -286,7 +266,7 @@ mod tests {
         for failure in of_strangers() {
             let (code, error) = failure.told();
             let error = error.expect("something to say");
-            let shown = console::complaint(&whole(&error));
+            let shown = complaint(&whole(&error));
             assert!(code == 2 || code == 3, "{code}: {shown}");
             let hidden = |c: char| {
                 c.is_control() || matches!(c, '\u{200b}' | '\u{2028}'..='\u{202e}' | '\u{2066}')

@@ -35,7 +35,8 @@ mod verify;
 
 use args::{Cli, Command};
 use clap::CommandFactory as _;
-use failure::{Failure, complain_of};
+use console::complain_of;
+use failure::Failure;
 use std::process::ExitCode;
 
 pub use command_line::{Understood, command, leaves, read};

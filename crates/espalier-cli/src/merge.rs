@@ -1,9 +1,9 @@
 //! `espalier merge`, and `espalier verify MODEL --recipe RECIPE`.
 
-use crate::Failure;
 use crate::args::{HowArgs, MergeArgs};
 use crate::console::{self, Bytes};
 use crate::escape::line;
+use crate::failure::Failure;
 use espalier::file::{self, WriteError, count};
 use espalier::merge::{Merge, MergeError, MergeTarget, OpenModel, TensorDifference};
 use espalier::recipe::{MergePlan, MissingTensors, ModelRef, Recipe, TensorStep};

@@ -1,6 +1,6 @@
 //! Merged models in files.
 
-use crate::Failure;
+use crate::failure::Failure;
 use crate::outputs::is_stdout;
 use espalier::MergeState;
 use std::collections::BTreeMap;

@@ -1,9 +1,9 @@
 //! Where results go. Every output is tried before a run and written after it, and one that fails
 //! then does not take the others along.
 
-use crate::Failure;
 use crate::console;
 use crate::escape::json;
+use crate::failure::Failure;
 use anyhow::anyhow;
 use espalier::file::{self, Destination, Output, WriteError};
 use std::io::{self, Write as _};
@@ -172,7 +172,7 @@ impl Opened {
         let mut troubles = self.troubles.into_iter();
         let Some(first) = troubles.next() else { return Ok(()) };
         for other in troubles {
-            crate::failure::complain_of(&other);
+            console::complain_of(&other);
         }
         Err(Failure::Environment(first))
     }

@@ -1,7 +1,7 @@
 //! `espalier selfcheck`.
 
-use crate::Failure;
 use crate::console;
+use crate::failure::Failure;
 use espalier::sim::{golden_vectors, vectors};
 
 pub(crate) fn run(quiet: bool) -> Result<(), Failure> {

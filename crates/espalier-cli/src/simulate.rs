@@ -1,10 +1,10 @@
 //! `espalier simulate`.
 
-use crate::Failure;
 use crate::args::{EndArgs, RunArgs, SimulateArgs};
+use crate::console::complain_of;
 use crate::console::{self, Bar};
 use crate::escape::line;
-use crate::failure::complain_of;
+use crate::failure::Failure;
 use crate::limits::check_memory;
 use crate::outputs::Outputs;
 use crate::{model_file, replay, scenario};

@@ -20,7 +20,7 @@
 //!      clock ── Timer ────────────►└─────────┘──► Wake ─────────► clock
 //! ```
 
-use crate::Node;
+use crate::node::Node;
 use espalier_identity::{Digest, PeerId, canonical};
 use iroh_gossip::proto;
 use rand_chacha::ChaCha8Rng;

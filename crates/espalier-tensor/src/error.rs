@@ -6,7 +6,12 @@ use std::{io, path::PathBuf};
 use espalier_file::{WriteError, count};
 use espalier_identity::Digest;
 
-use crate::{Dtype, Foreign, ManifestError, UnsupportedDtype, manifest};
+use crate::{
+    dtype::{Dtype, UnsupportedDtype},
+    foreign::Foreign,
+    manifest,
+    manifest::ManifestError,
+};
 
 /// A model could not be built, read or written. Nothing is changed: no file is left half written.
 #[derive(Debug, thiserror::Error)]

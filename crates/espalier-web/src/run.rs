@@ -1,9 +1,9 @@
 //! A run: what is kept of it while it goes and after, and how it is computed.
 
-use crate::board::{Core, Stage, Status, Work};
 use crate::error::Problem;
 use crate::events::{Ending, Opening, RoundEvent};
 use crate::models::Upload;
+use crate::work::{Core, Stage, Status, Work};
 use axum::http::StatusCode;
 use espalier::sim::{
     AuditEntry, Config, Moment, Report, Sight, SimError, Summary, Watched, simulate_watched,

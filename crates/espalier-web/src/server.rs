@@ -1,6 +1,7 @@
 //! Binding, accepting and stopping.
 
-use crate::api::{App, router};
+use crate::api::router;
+use crate::app::App;
 use crate::assets;
 use crate::guard::Guard;
 use crate::limits::Limits;

@@ -21,7 +21,7 @@ pub(crate) use byzantine::ByzantineArgs;
 pub(crate) use exchanges::ExchangesArgs;
 pub(crate) use fields::told;
 pub(crate) use key::{KeyArgs, KeyCommand};
-pub(crate) use maelstrom::MaelstromArgs;
+pub(crate) use maelstrom::{MaelstromArgs, Workload};
 pub(crate) use merge::{HowArgs, MergeArgs, StrategiesArgs};
 pub(crate) use rounds::RoundsArgs;
 pub(crate) use run::{EndArgs, MemoryArgs, RunArgs};

@@ -2,10 +2,11 @@
 
 use super::change::{done, refused};
 use crate::args::AddArgs;
+use crate::console;
 use crate::escape::line;
+use crate::failure::Failure;
 use crate::state::init::open_model;
 use crate::state::{open, shown};
-use crate::{Failure, console};
 use espalier::file::count;
 use espalier::replica::Draft;
 use espalier::store::KeyFile;

@@ -1,6 +1,6 @@
 //! What `espalier state add` and `espalier state retract` say of a change that they signed.
 
-use crate::Failure;
+use crate::failure::Failure;
 use crate::state::{say, shown};
 use espalier::MergeState;
 use espalier::replica::{ChangeError, Delta};

@@ -1,7 +1,7 @@
 //! `espalier state merge`.
 
-use crate::Failure;
 use crate::args::UniteArgs;
+use crate::failure::Failure;
 use crate::state::{open, say, shown};
 use espalier::file::count;
 

@@ -12,8 +12,9 @@ mod show;
 mod verify;
 
 use crate::args::{StateArgs, StateCommand};
+use crate::console;
 use crate::escape::line;
-use crate::{Failure, console};
+use crate::failure::Failure;
 use anyhow::anyhow;
 use espalier::file::count;
 use espalier::replica::OpId;

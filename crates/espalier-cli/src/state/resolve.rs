@@ -2,9 +2,10 @@
 
 use crate::args::ResolveArgs;
 use crate::escape::line;
+use crate::failure::Failure;
+use crate::model_file;
 use crate::outputs::Outputs;
 use crate::state::{advice, open, say, shown};
-use crate::{Failure, model_file};
 use anyhow::anyhow;
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,8 +1,8 @@
 //! `espalier state retract`.
 
 use super::change::{done, refused};
-use crate::Failure;
 use crate::args::RetractArgs;
+use crate::failure::Failure;
 use crate::state::{open, shown};
 use anyhow::anyhow;
 use espalier::MergeState;

@@ -1,9 +1,10 @@
 //! `espalier state roster`.
 
 use crate::args::RosterArgs;
+use crate::console;
 use crate::escape::line;
+use crate::failure::Failure;
 use crate::state::open;
-use crate::{Failure, console};
 use espalier::store::Loaded;
 
 /// Who may contribute, and who has.

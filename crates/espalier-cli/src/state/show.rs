@@ -1,9 +1,10 @@
 //! `espalier state show`.
 
 use crate::args::ShowArgs;
+use crate::console;
+use crate::failure::Failure;
 use crate::state::contributions::{self, Shown};
 use crate::state::{self, advice, open, say};
-use crate::{Failure, console};
 use espalier::file::count;
 use espalier::identity::{Digest, PeerId};
 use espalier::store::Loaded;

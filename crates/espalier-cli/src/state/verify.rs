@@ -1,9 +1,10 @@
 //! `espalier state verify`.
 
 use crate::args::ShowArgs;
+use crate::console;
 use crate::escape::line;
+use crate::failure::Failure;
 use crate::state::{missing_by_op, open};
-use crate::{Failure, console};
 use espalier::file::count;
 use espalier::replica::VerifiedOp;
 use espalier::store::{Audit, Loaded};

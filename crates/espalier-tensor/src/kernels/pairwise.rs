@@ -3,7 +3,7 @@
 
 use super::BlockSum;
 use super::models::{Span, TILE};
-use crate::{Dtype, convert};
+use crate::{convert, dtype::Dtype};
 
 /// The inner products of all pairs of rows, each row with itself included.
 ///

@@ -13,7 +13,12 @@ use safetensors::Dtype as FileDtype;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::METADATA;
-use crate::{FormatError, Manifest, Model, TensorError, TensorShape};
+use crate::{
+    error::{FormatError, TensorError},
+    manifest::Manifest,
+    model::Model,
+    schema::TensorShape,
+};
 
 /// Writes `model` to `path`, with its own free text in the header and `metadata` over it.
 ///
@@ -22,7 +27,8 @@ use crate::{FormatError, Manifest, Model, TensorError, TensorShape};
 /// to disk (`fsync`).
 ///
 /// # Errors
-/// [`TensorError::Write`] if `path` exists and `force` is false, or if the system refuses. On any error nothing is left behind and an existing file is unchanged.
+/// [`TensorError::Write`] if `path` exists and `force` is false, or if the system refuses. On any
+/// error nothing is left behind and an existing file is unchanged.
 pub fn write_safetensors(
     model: &Model,
     metadata: &BTreeMap<String, String>,
@@ -130,8 +136,8 @@ impl SafetensorsWriter {
     /// Gives the file its name.
     ///
     /// # Errors
-    /// [`TensorError::Unfinished`] if bytes are missing, [`TensorError::Write`] if the name was taken
-    /// meanwhile and may not be replaced, or if the system refuses.
+    /// [`TensorError::Unfinished`] if bytes are missing, [`TensorError::Write`] if the name was
+    /// taken meanwhile and may not be replaced, or if the system refuses.
     pub fn finish(self) -> Result<(), TensorError> {
         if self.written.load(Ordering::Relaxed) != self.expected {
             return Err(self.unfinished());
