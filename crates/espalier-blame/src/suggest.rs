@@ -6,7 +6,7 @@ const NEAR: f64 = 0.75;
 /// The most characters that are compared: comparing is quadratic, and names may come from anywhere.
 const COMPARED: usize = 64;
 
-/// The candidate of which `name` is probably a misspelling. Case does not matter; candidates are
+/// The candidate that `name` is probably a misspelling of. Case does not matter; candidates are
 /// expected in lower case. Of equally near ones it is the last.
 ///
 /// ```

@@ -20,7 +20,7 @@ impl Output {
     /// Begins a file that will be at `path`; see [the table](crate). With `force` it may replace
     /// another.
     ///
-    /// Opening a named pipe waits for a reader, as everywhere;
+    /// Opening a named pipe waits for a reader, as it does in other programs;
     /// [`Destination::waits_for_reader`] tells beforehand.
     ///
     /// # Errors

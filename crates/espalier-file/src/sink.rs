@@ -42,7 +42,7 @@ impl Registered {
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        // One that has its name is not waited for: whoever gave it that holds all.
+        // A file that has its name needs no lock: it was taken off the list when it got it.
         let Some(file) = self.0.take() else { return };
         if let Ok(mut pending) = pending() {
             pending.forget(file.path());

@@ -41,7 +41,7 @@ pub enum MergeError {
         source: io::Error,
     },
     /// The result would replace a model that is read.
-    #[error("{} is or holds {model}, which is merged; name another", path.display())]
+    #[error("{} is, or contains, the input {model}; name another place", path.display())]
     IsInput {
         /// Where the result should be.
         path: PathBuf,
@@ -66,7 +66,7 @@ pub enum MergeError {
         /// Where the result should be.
         path: PathBuf,
     },
-    /// Integers differ that have to be the same.
+    /// Tensors of integers differ between models; they have to be the same.
     #[error("tensor `{tensor}` holds integers that differ between {first} and {second}")]
     Integers {
         /// The tensor.

@@ -1,8 +1,8 @@
 //! A merged model as a folder: shards, their index, and the base's other files.
 //!
-//! The folder grows beside its place, under a hidden name, and is renamed when it is complete. A
-//! list in it says which shards are finished, for which merge, and with which digest: whoever
-//! begins the same merge again goes on after them.
+//! The folder grows next to its final place, under a hidden name, and is renamed when it is
+//! complete. A list in it says which shards are finished, for which merge, and with which digest,
+//! so that the same merge, started again, continues after them.
 
 use std::{
     collections::BTreeMap,

@@ -1,5 +1,5 @@
-//! The files of a model that are not tensors: tokenizer, configuration, pooling. A merged model has
-//! those of its base.
+//! The files of a model that are not tensors: tokenizer, configuration, pooling. A merged model
+//! gets those of its base.
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,4 @@
-//! What a merged model may replace: an earlier one, and nothing that would be missed.
+//! What a merged model may replace: an earlier result, and no file that the new one does not have.
 
 use std::{
     fs, io,

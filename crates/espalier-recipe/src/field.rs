@@ -69,7 +69,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// The items of a list, of which there is one at least.
+    /// The items of a list that must not be empty.
     pub(crate) fn items(&self) -> Result<Vec<Self>, RecipeError> {
         match &self.node.content {
             Content::List(list) if !list.is_empty() => {

@@ -7,7 +7,7 @@ use crate::error::Problem;
 use crate::lab::Lab;
 use crate::limits::Limits;
 use crate::run::Run;
-use crate::work::{Core, Status, Work, lock};
+use crate::work::{Core, Stage, Status, Work, lock};
 use axum::http::StatusCode;
 use espalier::sim::memory_left;
 use std::collections::VecDeque;

@@ -44,7 +44,7 @@ const CRATES: &[Layered] = &[
             &["parameter"],
             &["recipe"],
             &["builder", "config"],
-            &["one"],
+            &["output_tensor"],
             &["build"],
         ],
     },

@@ -29,7 +29,7 @@ pub(crate) use serve::ServeArgs;
 pub(crate) use simulate::SimulateArgs;
 pub(crate) use state::{
     AddArgs, InitArgs, ResolveArgs, RetractArgs, RosterArgs, ShowArgs, StateArgs, StateCommand,
-    UniteArgs,
+    StateMergeArgs,
 };
 pub(crate) use swarm::SwarmArgs;
 pub(crate) use trace::TraceArgs;

@@ -1,11 +1,11 @@
 //! `espalier state merge`.
 
-use crate::args::UniteArgs;
+use crate::args::StateMergeArgs;
 use crate::failure::Failure;
 use crate::state::{open, say, shown};
 use espalier::file::count;
 
-pub(crate) fn run(args: &UniteArgs, quiet: bool) -> Result<(), Failure> {
+pub(crate) fn run(args: &StateMergeArgs, quiet: bool) -> Result<(), Failure> {
     let folder = open(&args.dir)?;
     // All of them first: nothing is taken if one of them is not of this state.
     let others = args.others.iter().map(|other| open(other)).collect::<Result<Vec<_>, _>>()?;

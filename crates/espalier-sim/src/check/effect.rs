@@ -20,7 +20,7 @@ impl Config {
     }
 
     /// Every field that is away from its default and changes nothing, with the reason and what
-    /// would be right; also those of which a part would never happen.
+    /// would be right; also those that would take effect only in part.
     pub(crate) fn without_effect(&self) -> Vec<SimError> {
         let mut found: Vec<SimError> = self.after_the_end().collect();
         found.extend(of_liars(self));

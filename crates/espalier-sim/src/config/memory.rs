@@ -58,7 +58,7 @@ impl Config {
         shared.saturating_add(own)
     }
 
-    /// Of the report, with so many sampled nodes.
+    /// Memory of the report, with this number of sampled nodes.
     fn listed(&self, sampled: u64) -> u64 {
         let (nodes, rounds) = (u64::from(self.nodes), self.expected_rounds());
         let rows = rounds.saturating_mul(64 + sampled * LISTED);

@@ -82,7 +82,7 @@ impl<E> Queue<E> {
         Some((due.time(), self.events.remove(due.at)))
     }
 
-    /// Takes out the events of which `what` says something, and returns that in their order.
+    /// Takes out the events for which `what` returns something, and returns those values in order.
     pub(crate) fn remove<T>(&mut self, what: impl Fn(&E) -> Option<T>) -> Vec<T> {
         let (events, mut removed) = (&mut self.events, Vec::new());
         self.heap.retain(|Reverse(due)| {

@@ -161,7 +161,7 @@ impl Notes {
         self.passed.push(passed);
     }
 
-    /// Notes that the round has its events, of which there are so many in all.
+    /// Notes how many events there are once the round has all of its own.
     pub(crate) fn close(&mut self, events: usize) {
         self.events = [self.events[1], events];
     }

@@ -44,7 +44,7 @@ fn search<const N: usize>(bytes: &[u8], bad: impl Fn([u8; N]) -> bool) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::float16;
+    use crate::{convert, float16};
 
     #[test]
     fn every_half() {

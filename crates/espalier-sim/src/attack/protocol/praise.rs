@@ -25,7 +25,7 @@ fn praise(liar: &Liar<'_>) -> Box<dyn Behaviour> {
 pub(super) struct Attest {
     subjects: Vec<usize>,
     value: Q16,
-    /// By subject the contribution of which that was said last.
+    /// The contribution that was last praised or harmed, by subject.
     said: BTreeMap<PeerId, Digest>,
 }
 

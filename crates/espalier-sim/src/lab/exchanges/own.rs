@@ -110,7 +110,7 @@ impl ProtocolNode<'_> {
         &self.holdings.state
     }
 
-    /// A letter with those operations of which `choose` is true, with their tensors.
+    /// A letter with the operations for which `choose` returns true, and their tensors.
     pub fn letter(&self, choose: impl Fn(&VerifiedOp) -> bool) -> Letter {
         let chosen: Vec<_> = self.operations().filter(|op| choose(op)).collect();
         let contributions = chosen.iter().filter_map(|op| op.contribution());

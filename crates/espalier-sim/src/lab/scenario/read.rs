@@ -70,7 +70,7 @@ struct Made {
 /// all, or next to a setting that varies.
 const HERE_OR_THERE: [&str; 4] = ["attack", "attest", "period", "spread"];
 
-/// A setting of which every value makes a run.
+/// A setting with several values, each of which makes a run.
 struct Axis {
     key: String,
     /// How it is called, the value, and where it stands.

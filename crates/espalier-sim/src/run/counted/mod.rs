@@ -49,7 +49,7 @@ enum Kind {
     Differs(Held),
     /// What you lack of what I hold.
     Delta { held: Held, reply: bool },
-    /// I need the tensors before I can take in what you hold: so many, of so many bytes.
+    /// I need the tensors before I can take in what you hold: their number, and their bytes.
     Want { held: Held, contents: u64, bytes: u64 },
     /// Here they are.
     Tensors(Held),
