@@ -1,4 +1,4 @@
-//! What a command line says, before anything runs.
+//! Parsing the command line, before anything runs.
 
 use crate::args::{Cli, Command, rules};
 use crate::failure::Failure;

@@ -23,8 +23,8 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// What whoever is to blame for it makes of an error. A malformed file is the user's input,
-    /// whoever wrote it; for a defect no input is to blame.
+    /// Classifies an error by its blame. A malformed file is the user's input, no matter who wrote
+    /// it; a defect is not.
     pub(crate) fn of(blame: Blame, error: impl Into<anyhow::Error>) -> Self {
         match blame {
             Blame::Peer | Blame::Caller => Self::Input(error.into()),
@@ -36,7 +36,7 @@ impl Failure {
         Self::of(Blame::Environment, error)
     }
 
-    /// What flags say that cannot be.
+    /// Flags that contradict each other or cannot be used.
     pub(crate) fn usage(problem: String) -> Self {
         Self::Input(anyhow::Error::msg(problem))
     }
@@ -122,8 +122,8 @@ impl From<GridFileError> for Failure {
     }
 }
 
-/// A state that does not merge is the user's input, whoever made it so. Tensors that are missing
-/// are the environment's fault.
+/// A state that does not merge counts as the user's input. Missing tensors are the environment's
+/// fault.
 impl From<ResolutionError> for Failure {
     fn from(error: ResolutionError) -> Self {
         match error.blame() {

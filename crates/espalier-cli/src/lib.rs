@@ -4,7 +4,7 @@
 //! input; 3 the environment (disk, memory, network).
 //!
 //! A library so that tests can read command lines by the thousand: [`main`] is the program,
-//! [`read`] what it understands of its words before anything runs.
+//! [`read`] parses a command line and runs nothing.
 
 mod args;
 mod byzantine;

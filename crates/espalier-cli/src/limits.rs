@@ -1,4 +1,4 @@
-//! What this machine can take: threads, and memory for a run.
+//! Limits of this machine: threads, and memory for a run.
 
 use crate::args::MemoryArgs;
 use crate::console;

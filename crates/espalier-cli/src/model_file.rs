@@ -6,7 +6,7 @@ use espalier::MergeState;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// What a merged model was made of.
+/// Facts about a merged model, for the user.
 pub(crate) struct Merged {
     /// The number of contributions in it.
     pub(crate) voices: usize,

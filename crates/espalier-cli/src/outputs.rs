@@ -1,5 +1,5 @@
-//! Where results go. Every output is tried before a run and written after it, and one that fails
-//! then does not take the others along.
+//! Where results go. Every output is checked before a run and written after it; if one fails then,
+//! the others are still written.
 
 use crate::console;
 use crate::escape::json;

@@ -1,4 +1,4 @@
-//! What the server is and what can be chosen.
+//! The server's version, limits and choices.
 
 use crate::app::App;
 use crate::error::ok;

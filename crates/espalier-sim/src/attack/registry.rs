@@ -44,7 +44,7 @@ type FromOwn = fn(Attack, &Scene<'_>) -> Vec<Vec<f32>>;
 /// The same, from what the honest contribute.
 type FromCrowd = fn(Attack, &Forger<'_>) -> Vec<Vec<f32>>;
 
-/// By what an attack lies, and how it is done.
+/// How an attack lies, and the function that does it.
 #[derive(Debug)]
 pub(super) enum Kind {
     /// By tensors that each liar makes of its own.

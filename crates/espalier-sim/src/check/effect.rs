@@ -9,8 +9,8 @@ use espalier_file::count;
 use std::collections::BTreeSet;
 
 impl Config {
-    /// [`Config::check`] for what somebody asks for: all that is said must also come to something.
-    /// A report is of a configuration that ran, so that it need not pass this.
+    /// [`Config::check`] for a configuration that a user asks for: every setting must also have an
+    /// effect. A report is of a configuration that ran, so that it need not pass this.
     ///
     /// # Errors
     /// [`SimError::Field`].

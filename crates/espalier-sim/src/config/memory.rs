@@ -1,4 +1,4 @@
-//! How much memory a run takes, and how much there is.
+//! How much memory a run takes, and how much is available.
 //!
 //! The estimate is made of what grows: models, what replicas remember of each other, the report.
 //! `docs/PERFORMANCE.md` compares it with what runs took. It depends on the configuration alone;

@@ -1,4 +1,5 @@
-//! The queue of what is still to happen: by virtual time, and at one time in the order of filing.
+//! The queue of pending events, by virtual time; events of the same time in the order they were
+//! added.
 
 use slab::Slab;
 use std::cmp::{Ordering, Reverse};

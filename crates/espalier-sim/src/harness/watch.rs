@@ -71,7 +71,7 @@ pub struct Moment {
     nodes: Vec<(u32, PeerId, bool, Arc<MergeState>)>,
 }
 
-/// A node at a moment, with all it held.
+/// A node at a moment, with everything it held.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct NodeMoment {
     /// What can be seen of it.
