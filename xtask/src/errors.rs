@@ -19,8 +19,8 @@ wrote what was read), `caller`, `environment` (disk, memory, network), or `nobod
 away when more data has arrived, or it is a defect). An error that wraps another one returns the
 code of the one inside.
 
-The exit code and the HTTP status follow from the blame. The page has codes of its own, in
-[PAGE.md](PAGE.md):
+The exit code and the HTTP status follow from the blame. An answer of the page has the same
+code; the codes that only the server gives are in [PAGE.md](PAGE.md):
 
 | Blame | Exit code of the command | HTTP status of the page |
 |---|---|---|

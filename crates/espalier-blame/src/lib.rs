@@ -1,14 +1,21 @@
-//! The party who has to act on an error.
+//! What every error of Espalier says: who has to act on it, and which known name was probably
+//! meant.
 //!
 //! Every public error of the library crates says so by `blame()`, and names itself by `code()`, a
-//! word that is stable and of no other error. What a program does with an error follows from these
-//! two; its text is for people. All of them are listed in `docs/ERRORS.md`.
+//! stable word that no other error has. What a program does with an error follows from these two;
+//! its text is for people. All of them are listed in `docs/ERRORS.md`.
+//!
+//! A message about an unknown name ends with [`did_you_mean`] and the [`nearest`] known one.
+
+mod suggest;
+
+pub use suggest::{did_you_mean, nearest};
 
 use std::fmt;
 
 /// Who has to do something about an error. Not who is guilty: only evidence says that of a peer.
 ///
-/// Exhaustive on purpose: whoever maps it to something else has to decide about each.
+/// Exhaustive on purpose, so that code that maps it to something else decides about each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Blame {
     /// Whoever sent or wrote what was read: a peer, the link to it, or the author of a file. The

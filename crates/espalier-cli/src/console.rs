@@ -1,6 +1,7 @@
 //! What the user sees: lines on standard output, progress and errors on standard error.
 
-use crate::{Failure, escape};
+use crate::escape;
+use crate::failure::Failure;
 use espalier::file::count;
 use espalier::sim::Progress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -43,6 +44,26 @@ pub(crate) fn complaint(text: &str) -> String {
 /// Prints what is meant to have several lines.
 pub(crate) fn complain_in_lines(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", escape::lines(text));
+}
+
+/// Says what is wrong and why, in one line.
+pub(crate) fn complain_of(error: &anyhow::Error) {
+    complain(&whole(error));
+}
+
+/// What is wrong and why.
+pub(crate) fn whole(error: &anyhow::Error) -> String {
+    let mut text = String::from("error");
+    let mut said = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        // Some errors tell their cause themselves.
+        if !said.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+        said = cause;
+    }
+    text
 }
 
 /// A progress bar on standard error: only on a terminal, only for what takes its time.

@@ -1,5 +1,5 @@
-//! Text for terminals. Names of tensors, files and peers are from strangers, and a terminal obeys
-//! some of what it shows.
+//! Text for terminals. Names of tensors, files and peers come from strangers, and a terminal obeys
+//! some of the characters it shows.
 
 use std::borrow::Cow;
 

@@ -1,8 +1,8 @@
 //! `espalier exchanges`.
 
-use crate::Failure;
 use crate::args::ExchangesArgs;
 use crate::console::{self, Cells};
+use crate::failure::Failure;
 use crate::limits::check_memory;
 use crate::outputs::Outputs;
 use espalier::file::count;

@@ -1,7 +1,6 @@
 //! Why a command did not succeed, and the exit code that says so.
 
 use crate::args::told;
-use crate::console;
 use espalier::blame::Blame;
 use espalier::file::{ReadError, WriteError};
 use espalier::replica::{DecodeError, ResolutionError};
@@ -10,6 +9,7 @@ use espalier::sim::{GridFileError, ReplayError, ScenarioError, SimError, VerifyE
 use espalier::store::{KeyError, StoreError};
 use espalier::tensor::TensorError;
 use espalier_web::ServerError;
+use std::path::Path;
 
 /// Why a command did not succeed, by exit code.
 #[derive(Debug)]
@@ -23,8 +23,8 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// What whoever is to blame for it makes of an error. A malformed file is the user's input,
-    /// whoever wrote it; for a defect no input is to blame.
+    /// Classifies an error by its blame. A malformed file is the user's input, no matter who wrote
+    /// it; a defect is not.
     pub(crate) fn of(blame: Blame, error: impl Into<anyhow::Error>) -> Self {
         match blame {
             Blame::Peer | Blame::Caller => Self::Input(error.into()),
@@ -36,9 +36,15 @@ impl Failure {
         Self::of(Blame::Environment, error)
     }
 
-    /// What flags say that cannot be.
+    /// Flags that contradict each other or cannot be used.
     pub(crate) fn usage(problem: String) -> Self {
         Self::Input(anyhow::Error::msg(problem))
+    }
+
+    /// An output exists, and overwriting it was not asked for. `what` could be named instead.
+    pub(crate) fn exists(path: &Path, what: &str) -> Self {
+        let path = path.display();
+        Self::usage(format!("{path} exists; use --force to overwrite it, or name another {what}"))
     }
 
     /// The same, with the place where it happened: a file, a flag, a run.
@@ -77,20 +83,47 @@ macro_rules! blamed {
         }
     )*};
 }
-blamed!(
-    DecodeError,
-    GridFileError,
-    KeyError,
-    MergeWriteError,
-    ReadError,
-    ServerError,
-    StoreError,
-    TensorError,
-    WriteError
-);
+blamed!(DecodeError, KeyError, ReadError, ServerError, StoreError);
 
-/// A state that does not merge is the user's input, whoever made it so. Tensors that are missing
-/// are the environment's fault.
+/// Commands that write files have the flag that overwrites them.
+impl From<WriteError> for Failure {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Exists(path) => Self::exists(&path, "file"),
+            error => Self::of(error.blame(), error),
+        }
+    }
+}
+
+impl From<TensorError> for Failure {
+    fn from(error: TensorError) -> Self {
+        match error {
+            TensorError::Write(error) => error.into(),
+            error => Self::of(error.blame(), error),
+        }
+    }
+}
+
+impl From<MergeWriteError> for Failure {
+    fn from(error: MergeWriteError) -> Self {
+        match error {
+            MergeWriteError::File(error) => error.into(),
+            error => Self::of(error.blame(), error),
+        }
+    }
+}
+
+impl From<GridFileError> for Failure {
+    fn from(error: GridFileError) -> Self {
+        match error {
+            GridFileError::Write(error) => error.into(),
+            error => Self::of(error.blame(), error),
+        }
+    }
+}
+
+/// A state that does not merge counts as the user's input. Missing tensors are the environment's
+/// fault.
 impl From<ResolutionError> for Failure {
     fn from(error: ResolutionError) -> Self {
         match error.blame() {
@@ -139,29 +172,10 @@ impl From<VerifyError> for Failure {
     }
 }
 
-/// Says what is wrong and why, in one line.
-pub(crate) fn complain_of(error: &anyhow::Error) {
-    console::complain(&whole(error));
-}
-
-/// What is wrong and why.
-fn whole(error: &anyhow::Error) -> String {
-    let mut text = String::from("error");
-    let mut said = String::new();
-    for cause in error.chain().map(ToString::to_string) {
-        // Some errors tell their cause themselves.
-        if !said.contains(&cause) {
-            text.push_str(": ");
-            text.push_str(&cause);
-        }
-        said = cause;
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::console::{complaint, whole};
     use espalier::identity::Digest;
     use espalier::replica::{ChangeError, PolicyError};
     use espalier::resolve::{ResolveError, StrategyError};
@@ -208,7 +222,6 @@ mod tests {
             TensorError::from(order()).into(),
             TensorError::Missing { tensor: name(), content: Digest::from_bytes([0; 32]) }.into(),
             TensorError::Read { action: "read", path: path(), source: io() }.into(),
-            TensorError::Exists { path: path() }.into(),
             TensorError::from(WriteError::Exists(path())).into(),
             format(FormatError::Json { what: "header", reason: name() }),
             format(FormatError::Duplicate { tensor: name() }),
@@ -253,7 +266,7 @@ mod tests {
         for failure in of_strangers() {
             let (code, error) = failure.told();
             let error = error.expect("something to say");
-            let shown = console::complaint(&whole(&error));
+            let shown = complaint(&whole(&error));
             assert!(code == 2 || code == 3, "{code}: {shown}");
             let hidden = |c: char| {
                 c.is_control() || matches!(c, '\u{200b}' | '\u{2028}'..='\u{202e}' | '\u{2066}')

@@ -1,4 +1,4 @@
-//! The heap. Where memory ends the program does, with exit code 3 and a message instead of an
+//! The heap. When memory runs out the program ends with exit code 3 and a message instead of an
 //! abort.
 
 use std::alloc::{GlobalAlloc, Layout, System};

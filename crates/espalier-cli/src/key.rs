@@ -1,8 +1,8 @@
 //! `espalier key`.
 
-use crate::Failure;
 use crate::args::{KeyArgs, KeyCommand};
 use crate::console;
+use crate::failure::Failure;
 use espalier::store::KeyFile;
 
 pub(crate) fn run(args: &KeyArgs, quiet: bool) -> Result<(), Failure> {

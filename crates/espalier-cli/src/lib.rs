@@ -4,10 +4,11 @@
 //! input; 3 the environment (disk, memory, network).
 //!
 //! A library so that tests can read command lines by the thousand: [`main`] is the program,
-//! [`read`] what it understands of its words before anything runs.
+//! [`read`] parses a command line and runs nothing.
 
 mod args;
 mod byzantine;
+mod command_line;
 mod console;
 mod escape;
 mod exchanges;
@@ -15,9 +16,9 @@ mod failure;
 mod key;
 mod limits;
 mod maelstrom;
-mod manual;
+mod man;
 mod merge;
-mod merged;
+mod model_file;
 mod outputs;
 mod replay;
 mod rounds;
@@ -30,27 +31,27 @@ mod state;
 mod strategies;
 mod swarm;
 mod trace;
-mod understand;
 mod verify;
 
 use args::{Cli, Command};
 use clap::CommandFactory as _;
-use failure::{Failure, complain_of};
+use console::complain_of;
+use failure::Failure;
 use std::process::ExitCode;
 
-pub use understand::{Understood, command, leaves, read};
+pub use command_line::{Understood, command, leaves, read};
 
 /// The program: reads the words it was started with, does what they say, and says how it went.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match understand::words(std::env::args_os()) {
+    let cli = match command_line::words(std::env::args_os()) {
         Ok(cli) => cli,
-        Err(understand::Misread::Usage(error)) if !error.use_stderr() => error.exit(),
-        Err(understand::Misread::Usage(error)) => {
+        Err(command_line::Misread::Usage(error)) if !error.use_stderr() => error.exit(),
+        Err(command_line::Misread::Usage(error)) => {
             console::complain_in_lines(usage(&error).trim_end());
             return ExitCode::from(2);
         }
-        Err(understand::Misread::Flags(problem)) => return report(&anyhow::anyhow!(problem), 2),
+        Err(command_line::Misread::Flags(problem)) => return report(&anyhow::anyhow!(problem), 2),
     };
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
@@ -67,7 +68,7 @@ pub fn main() -> ExitCode {
 fn usage(error: &clap::Error) -> String {
     let words = std::env::args_os().map(|word| escape::line(&word.to_string_lossy()).into_owned());
     let words = words.map(std::ffi::OsString::from);
-    match Cli::command().try_get_matches_from(understand::attached(words)) {
+    match Cli::command().try_get_matches_from(command_line::attached(words)) {
         Err(shown) if shown.use_stderr() => shown.render().to_string(),
         _ => escape::line(error.render().to_string().trim_end()).into_owned(),
     }
@@ -105,6 +106,6 @@ fn run(cli: Cli) -> Result<(), Failure> {
             clap_complete::generate(shell, &mut Cli::command(), "espalier", &mut script);
             console::print_bytes(&script)
         }
-        Command::Man { out } => manual::run(out.as_deref()),
+        Command::Man { out } => man::run(out.as_deref()),
     }
 }

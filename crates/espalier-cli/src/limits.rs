@@ -1,8 +1,8 @@
-//! What this machine can take: threads, and memory for a run.
+//! Limits of this machine: threads, and memory for a run.
 
-use crate::Failure;
 use crate::args::MemoryArgs;
 use crate::console;
+use crate::failure::Failure;
 use anyhow::anyhow;
 use espalier::sim::{Config, address_space_left, memory_left, memory_side_by_side};
 use std::num::NonZeroUsize;

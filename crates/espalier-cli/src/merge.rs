@@ -1,11 +1,10 @@
 //! `espalier merge`, and `espalier verify MODEL --recipe RECIPE`.
 
-use crate::Failure;
 use crate::args::{HowArgs, MergeArgs};
 use crate::console::{self, Bytes};
 use crate::escape::line;
-use anyhow::anyhow;
-use espalier::file::{self, count};
+use crate::failure::Failure;
+use espalier::file::{self, WriteError, count};
 use espalier::merge::{Merge, MergeError, MergeTarget, OpenModel, TensorDifference};
 use espalier::recipe::{MergePlan, MissingTensors, ModelRef, Recipe, TensorStep};
 use espalier::tensor::open_safetensors;
@@ -206,10 +205,7 @@ fn plan(recipe: &Recipe, models: &[OpenModel], how: &HowArgs) -> Result<MergePla
 
 fn failed(error: MergeError, output: &Path) -> Failure {
     match error {
-        MergeError::Exists { .. } => {
-            let right = "use --force to overwrite it, or name another";
-            Failure::Input(anyhow!("{} exists; {right}", output.display()))
-        }
+        MergeError::Write(WriteError::Exists(_)) => Failure::exists(output, "file or folder"),
         error => Failure::of(error.blame(), error),
     }
 }

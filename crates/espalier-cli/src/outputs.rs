@@ -1,9 +1,9 @@
-//! Where results go. Every output is tried before a run and written after it, and one that fails
-//! then does not take the others along.
+//! Where results go. Every output is checked before a run and written after it; if one fails then,
+//! the others are still written.
 
-use crate::Failure;
 use crate::console;
 use crate::escape::json;
+use crate::failure::Failure;
 use anyhow::anyhow;
 use espalier::file::{self, Destination, Output, WriteError};
 use std::io::{self, Write as _};
@@ -117,11 +117,7 @@ impl<'a> Outputs<'a> {
 /// Why an output is not begun.
 fn refuse(flag: &'static str, error: WriteError, what: &str) -> Failure {
     match error {
-        WriteError::Exists(path) => {
-            let path = path.display();
-            let right = format!("use --force to overwrite it, or name another {what}");
-            Failure::Input(anyhow!("{flag}: {path} exists; {right}"))
-        }
+        WriteError::Exists(path) => Failure::exists(&path, what).within(flag),
         error => Failure::from(error).within(flag),
     }
 }
@@ -176,7 +172,7 @@ impl Opened {
         let mut troubles = self.troubles.into_iter();
         let Some(first) = troubles.next() else { return Ok(()) };
         for other in troubles {
-            crate::failure::complain_of(&other);
+            console::complain_of(&other);
         }
         Err(Failure::Environment(first))
     }

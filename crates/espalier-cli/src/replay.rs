@@ -1,8 +1,8 @@
 //! `espalier simulate --log` and `--replay`.
 
-use crate::Failure;
 use crate::args::SimulateArgs;
 use crate::console;
+use crate::failure::Failure;
 use crate::limits::check_memory;
 use crate::outputs::is_stdout;
 use anyhow::{Context as _, anyhow};

@@ -1,8 +1,8 @@
 //! `espalier rounds`.
 
-use crate::Failure;
 use crate::args::RoundsArgs;
 use crate::console::{self, Cells};
+use crate::failure::Failure;
 use crate::outputs::{Outputs, is_stdout};
 use espalier::file::count;
 use espalier::sim::{Comparison, Rounds, RoundsCell, RoundsConfig, Source, run_rounds};

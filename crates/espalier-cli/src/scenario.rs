@@ -1,9 +1,9 @@
 //! `espalier simulate --scenario`.
 
-use crate::Failure;
 use crate::args::SimulateArgs;
 use crate::console::{self, Cells};
 use crate::escape::line;
+use crate::failure::Failure;
 use crate::limits::check_memory;
 use crate::outputs::Outputs;
 use espalier::file::count;

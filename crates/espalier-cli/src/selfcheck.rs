@@ -1,7 +1,7 @@
 //! `espalier selfcheck`.
 
-use crate::Failure;
 use crate::console;
+use crate::failure::Failure;
 use espalier::sim::{Vector, golden_vectors, vectors};
 use espalier::tensor::SimdLevel;
 

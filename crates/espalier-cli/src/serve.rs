@@ -1,8 +1,8 @@
 //! `espalier serve`.
 
-use crate::Failure;
 use crate::args::ServeArgs;
 use crate::console;
+use crate::failure::Failure;
 use anyhow::anyhow;
 use espalier_web::{Limits, Server, ServerError, Settings};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

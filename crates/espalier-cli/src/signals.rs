@@ -1,8 +1,7 @@
-//! What happens when somebody wants the command to end.
+//! Signals that end the command.
 
-/// Lets the command end on Ctrl-C and the like as it always would, by that signal, but first
-/// removes files that are not whole. What is ignored when the command starts, as under `nohup`,
-/// stays ignored.
+/// Lets Ctrl-C and similar signals end the command as usual, after removing incomplete files.
+/// Signals that are ignored when the command starts, as under `nohup`, stay ignored.
 #[cfg(unix)]
 pub(crate) fn watch() {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};

@@ -1,13 +1,13 @@
 //! `espalier simulate`.
 
-use crate::Failure;
 use crate::args::{EndArgs, RunArgs, SimulateArgs};
+use crate::console::complain_of;
 use crate::console::{self, Bar};
 use crate::escape::line;
-use crate::failure::complain_of;
+use crate::failure::Failure;
 use crate::limits::check_memory;
 use crate::outputs::Outputs;
-use crate::{merged, replay, scenario};
+use crate::{model_file, replay, scenario};
 use anyhow::anyhow;
 use espalier::file::{count, read_text};
 use espalier::sim::{
@@ -70,7 +70,7 @@ pub(crate) fn run(args: &SimulateArgs, quiet: bool) -> Result<(), Failure> {
     outputs.write("--json", || report.to_json());
     // It is begun again once there is something to write.
     let model = outputs.take("--save-model").map(|begun| begun.path().to_owned());
-    let saved = model.zip(ended).map(|(path, state)| merged::write(&state, &path, args.force));
+    let saved = model.zip(ended).map(|(path, state)| model_file::write(&state, &path, args.force));
     let written = outputs.done();
     if say {
         console::print(&summary(&report))?;

@@ -1,8 +1,8 @@
 //! `espalier strategies`.
 
-use crate::Failure;
 use crate::args::StrategiesArgs;
 use crate::console;
+use crate::failure::Failure;
 use espalier::resolve::methods::{Base, MethodInfo, find_method, methods};
 use espalier::resolve::{ParameterInfo, StrategyInfo, registry};
 

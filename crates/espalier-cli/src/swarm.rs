@@ -1,8 +1,8 @@
 //! `espalier swarm`.
 
-use crate::Failure;
 use crate::args::SwarmArgs;
 use crate::console::{self, Seeds};
+use crate::failure::Failure;
 use crate::limits::check_memory;
 use crate::outputs::Outputs;
 use anyhow::{Context as _, anyhow};

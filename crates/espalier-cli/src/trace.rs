@@ -1,8 +1,8 @@
 //! `espalier trace`: how the state grew, in the terminal.
 
-use crate::Failure;
 use crate::args::TraceArgs;
 use crate::console;
+use crate::failure::Failure;
 use crate::limits::check_memory;
 use crate::simulate::{configure, read_report, simulate};
 use anyhow::Context as _;

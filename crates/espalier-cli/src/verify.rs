@@ -1,9 +1,9 @@
 //! `espalier verify`.
 
-use crate::Failure;
 use crate::args::VerifyArgs;
 use crate::console::{self, Bar, Cells};
 use crate::escape::{line, lines};
+use crate::failure::Failure;
 use crate::limits::check_memory;
 use crate::simulate::read_report;
 use anyhow::anyhow;

@@ -1,7 +1,8 @@
 //! Folders for outputs, created if they do not exist.
 
 use crate::destination::{MAX_LINKS, folder_of};
-use crate::output::{WriteError, check};
+use crate::output::check;
+use crate::write_error::WriteError;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};

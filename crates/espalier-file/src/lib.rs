@@ -39,16 +39,19 @@ mod destination;
 mod folder;
 mod output;
 mod pending;
+mod sink;
 mod text;
 mod write;
+mod write_error;
 
 pub use count::count;
 pub use destination::{Destination, clash, same};
 pub use folder::{check_folder, exchange, make_folder, sync_folder};
-pub use output::{Output, WriteError, check, finish_all};
+pub use output::{Output, check, finish_all};
 pub use pending::{discard_pending, try_discard_pending};
 pub use text::{EmptyField, ReadError, fields, is_utf16, lines, read, read_text, text_of};
 pub use write::{write, write_all, write_each, write_private};
+pub use write_error::WriteError;
 
 /// The program of the README, compiled and run by the tests of the documentation.
 #[cfg(doctest)]

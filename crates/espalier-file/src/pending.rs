@@ -14,7 +14,7 @@ pub(crate) struct Pending {
     paths: BTreeSet<PathBuf>,
 }
 
-/// Nothing gets a name or loses it but by whoever holds this.
+/// Only the holder of this lock names or unnames files.
 pub(crate) fn pending() -> io::Result<MutexGuard<'static, Pending>> {
     let pending = PENDING.lock().unwrap_or_else(PoisonError::into_inner);
     match pending.over {

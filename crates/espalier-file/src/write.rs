@@ -1,6 +1,7 @@
 //! Files whose content is known, written in one call.
 
-use crate::output::{Output, WriteError, finish_all};
+use crate::output::{Output, finish_all};
+use crate::write_error::WriteError;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 

@@ -17,9 +17,19 @@ pub enum MergeError {
     /// A tensor cannot be merged.
     #[error(transparent)]
     Method(#[from] MethodError),
-    /// A file of the result cannot be written.
+    /// The result exists, or a file of it cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// A file or folder that comes with a model cannot be read.
+    #[error("cannot {action} {}", path.display())]
+    Read {
+        /// What was tried.
+        action: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// A file or folder of the result cannot be read, written or renamed.
     #[error("cannot {action} {}", path.display())]
     Io {
@@ -30,14 +40,8 @@ pub enum MergeError {
         /// Why not.
         source: io::Error,
     },
-    /// The result exists already.
-    #[error("{} exists", path.display())]
-    Exists {
-        /// Where the result should be.
-        path: PathBuf,
-    },
     /// The result would replace a model that is read.
-    #[error("{} is or holds {model}, which is merged; name another", path.display())]
+    #[error("{} is, or contains, the input {model}; name another place", path.display())]
     IsInput {
         /// Where the result should be.
         path: PathBuf,
@@ -62,7 +66,7 @@ pub enum MergeError {
         /// Where the result should be.
         path: PathBuf,
     },
-    /// Integers differ that have to be the same.
+    /// Tensors of integers differ between models; they have to be the same.
     #[error("tensor `{tensor}` holds integers that differ between {first} and {second}")]
     Integers {
         /// The tensor.
@@ -100,7 +104,7 @@ impl MergeError {
             Self::Method(error) => error.blame(),
             Self::Write(error) => error.blame(),
             Self::Io { .. } | Self::Changed { .. } | Self::Busy { .. } => Blame::Environment,
-            Self::Exists { .. } | Self::IsInput { .. } | Self::Foreign { .. } => Blame::Caller,
+            Self::Read { .. } | Self::IsInput { .. } | Self::Foreign { .. } => Blame::Caller,
             Self::Integers { .. } | Self::Adapter { .. } => Blame::Peer,
             Self::Stopped => Blame::Nobody,
         }
@@ -113,8 +117,8 @@ impl MergeError {
             Self::Tensor(error) => error.code(),
             Self::Method(error) => error.code(),
             Self::Write(error) => error.code(),
+            Self::Read { .. } => "merge-not-read",
             Self::Io { .. } => "merge-io",
-            Self::Exists { .. } => "merge-exists",
             Self::IsInput { .. } => "merge-is-input",
             Self::Foreign { .. } => "merge-foreign",
             Self::Busy { .. } => "merge-busy",
@@ -125,6 +129,15 @@ impl MergeError {
         }
     }
 
+    /// Makes an error of the system into one about what comes with a model.
+    pub(crate) fn read(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Read { action, path: path.into(), source }
+    }
+
+    /// Makes an error of the system into one about the result.
     pub(crate) fn io(
         action: &'static str,
         path: impl Into<PathBuf>,

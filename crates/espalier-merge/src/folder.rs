@@ -1,8 +1,8 @@
 //! A merged model as a folder: shards, their index, and the base's other files.
 //!
-//! The folder grows beside its place, under a hidden name, and is renamed when it is complete. A
-//! list in it says which shards are finished, for which merge, and with which digest: whoever
-//! begins the same merge again goes on after them.
+//! The folder grows next to its final place, under a hidden name, and is renamed when it is
+//! complete. A list in it says which shards are finished, for which merge, and with which digest,
+//! so that the same merge, started again, continues after them.
 
 use std::{
     collections::BTreeMap,
@@ -12,6 +12,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use espalier_file::WriteError;
 use espalier_identity::Digest;
 use espalier_tensor::TensorShape;
 use serde::{Deserialize, Serialize};
@@ -172,7 +173,7 @@ fn name_it(growing: &Path, path: &Path, force: bool) -> Result<(), MergeError> {
         return fs::rename(growing, path).map_err(MergeError::io("rename", growing));
     }
     if !force {
-        return Err(MergeError::Exists { path: path.to_owned() });
+        return Err(WriteError::Exists(path.to_owned()).into());
     }
     let old = espalier_file::exchange(growing, path)?;
     let removed = match old.is_dir() {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use espalier_tensor::TensorShape;
 
-/// Held by whoever writes to a folder.
+/// Locked while a process writes to the folder.
 pub(crate) const LOCK: &str = ".lock";
 /// Says which tensor is in which shard.
 pub(crate) const INDEX: &str = "model.safetensors.index.json";

@@ -1,5 +1,5 @@
 //! Merging model files by a plan: inputs are read piece by piece, merged on all cores and written
-//! where they belong. What a tensor needs in memory is said at
+//! where they belong. For the memory that a tensor needs, see
 //! [`Job::run`](espalier_resolve::methods::Job::run); adapters are held as a whole.
 //!
 //! What comes out is a safetensors file or a folder, complete under its name or absent. A folder of

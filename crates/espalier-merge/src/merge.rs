@@ -27,7 +27,7 @@ pub struct Merge<'a> {
     progress: Progress<'a>,
 }
 
-/// Is told how many bytes of the result are done, and says whether to go on.
+/// Called with the number of bytes of the result that are done; returns whether to go on.
 type Progress<'a> = &'a (dyn Fn(u64) -> ControlFlow<()> + Sync);
 
 /// What a merge reads and writes.

@@ -44,7 +44,7 @@ impl OpenModel {
             })?),
         };
         let stamps =
-            model.stamps().map_err(MergeError::io("read the state of", &reference.path))?;
+            model.stamps().map_err(MergeError::read("read the state of", &reference.path))?;
         Ok(Self { reference: reference.clone(), model, adapter, places, stamps })
     }
 

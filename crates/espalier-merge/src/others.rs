@@ -1,5 +1,5 @@
-//! The files of a model that are not tensors: tokenizer, configuration, pooling. A merged model has
-//! those of its base.
+//! The files of a model that are not tensors: tokenizer, configuration, pooling. A merged model
+//! gets those of its base.
 
 use std::{
     collections::BTreeMap,
@@ -50,8 +50,8 @@ fn list(
     found: &mut Vec<PathBuf>,
 ) -> Result<(), MergeError> {
     let place = folder.join(below);
-    for entry in fs::read_dir(&place).map_err(MergeError::io("list", &place))? {
-        let path = entry.map_err(MergeError::io("list", &place))?.path();
+    for entry in fs::read_dir(&place).map_err(MergeError::read("list", &place))? {
+        let path = entry.map_err(MergeError::read("list", &place))?.path();
         let Some(name) = path.file_name() else { continue };
         let text = name.to_string_lossy();
         let tensors = path.extension().is_some_and(|end| TENSORS.iter().any(|t| end == *t));
@@ -75,7 +75,7 @@ pub(crate) fn copy(names: &[PathBuf], from: &Path, to: &Path) -> Result<(), Merg
         if let Some(folder) = copy.parent() {
             fs::create_dir_all(folder).map_err(MergeError::io("create", folder))?;
         }
-        let mut read = File::open(&source).map_err(MergeError::io("open", &source))?;
+        let mut read = File::open(&source).map_err(MergeError::read("open", &source))?;
         let mut write = File::create(&copy).map_err(MergeError::io("create", &copy))?;
         io::copy(&mut read, &mut write).map_err(MergeError::io("copy", source))?;
     }

@@ -1,9 +1,11 @@
-//! What a merged model may replace: an earlier one, and nothing that would be missed.
+//! What a merged model may replace: an earlier result, and no file that the new one does not have.
 
 use std::{
     fs, io,
     path::{Path, PathBuf},
 };
+
+use espalier_file::WriteError;
 
 use crate::{error::MergeError, layout, models::OpenModel, target::MergeTarget};
 
@@ -26,7 +28,7 @@ pub(crate) fn check(
 ) -> Result<(), MergeError> {
     let path = &target.path;
     if !target.force && !target.is_file() && !is_free(path)? {
-        return Err(MergeError::Exists { path: path.clone() });
+        return Err(WriteError::Exists(path.clone()).into());
     }
     // What is not there replaces nothing.
     let Ok(place) = fs::canonicalize(path) else { return Ok(()) };

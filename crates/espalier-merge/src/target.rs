@@ -35,7 +35,7 @@ impl MergeTarget {
         self.path.extension().is_some_and(|end| end == "safetensors")
     }
 
-    /// The folder beside `path` in which the result grows.
+    /// The folder next to `path` in which the result grows.
     pub(crate) fn growing(&self) -> PathBuf {
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
         self.parent().join(format!(".{name}.merging"))

@@ -9,13 +9,13 @@ use espalier_tensor::{SafetensorsModel, TensorShape};
 
 use crate::{error::MergeError, merge::Merge};
 
-/// What differs between a merged model and what its recipe gives.
+/// A difference between a merged model and what its recipe produces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TensorDifference {
-    /// A tensor that is not there.
+    /// A tensor that is missing.
     Missing(String),
-    /// A tensor that the recipe does not give.
+    /// A tensor that the recipe does not produce.
     Extra(String),
     /// A tensor of another element type or shape.
     Layout(String),

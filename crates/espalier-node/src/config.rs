@@ -35,11 +35,11 @@ pub struct NodeConfig {
     /// How long a tick is. In a tick at most one exchange begins over each link, and the budgets
     /// for what others send are filled again once. If it is zero, every input `Tick` begins one.
     pub tick: Duration,
-    /// How many exchanges a node begins in a tick at most.
+    /// The most exchanges that a node begins in a tick.
     pub fanout: usize,
-    /// After how many ticks an exchange without an answer is given up.
+    /// The number of ticks after which an unanswered exchange is given up.
     pub patience: u32,
-    /// Every how many ticks one peer is asked, whatever is known of it.
+    /// The number of ticks after which one peer is asked, whatever is known of it.
     pub probe: u32,
     /// The longest pause, in ticks, before a silent peer is asked again. Pauses double, from one
     /// tick, and vary by up to a half from peer to peer.

@@ -35,7 +35,7 @@ pub enum NodeInput {
     PeerDown(PeerId),
     /// The time of [`NodeOutput::WakeAt`] has come, or any other moment.
     Tick,
-    /// Something is to be done.
+    /// The driver wants something done.
     Command(Command),
 }
 
@@ -67,7 +67,7 @@ pub enum NodeOutput {
     /// Give the node a [`NodeInput::Tick`] at this time. A later instruction replaces an earlier
     /// one.
     WakeAt(Duration),
-    /// Nothing to do: something that a log, a screen or a test may want to know.
+    /// Nothing to do; for logs, screens and tests.
     Tell(NodeEvent),
 }
 

@@ -1,4 +1,5 @@
-//! A node without IO: a replica, whom it asks and when, and what may leave before what is durable.
+//! A node without IO: a replica, whom it asks and when, and what has to be durable before it is
+//! sent.
 //!
 //! A [`Node`] is a state machine. A driver hands it inputs and carries out its outputs; the same
 //! node runs in the simulator, on a network and in a test.

@@ -1,8 +1,8 @@
 //! Whom to ask, and when.
 //!
 //! What a node knows of each peer is the root that the peer had when the two last agreed, or that
-//! the peer last said. As sets of operations only grow, a peer that had the root which this node
-//! has now lacks nothing.
+//! the peer last said. Sets of operations only grow, so a peer that once had the root that this
+//! node has now lacks nothing.
 //!
 //! * News go at once to every neighbour that may lack something, or, if there was an exchange with
 //!   it in this tick, in the next one. Whatever else is new until then goes along. A node begins

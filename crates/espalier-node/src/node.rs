@@ -42,8 +42,8 @@ impl Node {
         &self.replica
     }
 
-    /// Its replica, for settings. What changes its state goes through [`Node::change`] and
-    /// [`Node::handle`], or else it is not written.
+    /// Its replica, for settings. Change its state only through [`Node::change`] and
+    /// [`Node::handle`]; other changes are not written to disk.
     pub fn replica_mut(&mut self) -> &mut Replica {
         &mut self.replica
     }
@@ -127,7 +127,7 @@ impl Node {
         Ok(out)
     }
 
-    /// Says whom news are told, of those peers that can be reached; without this, all of them.
+    /// Sets which of the reachable peers are told news; by default, all of them.
     pub fn set_neighbours(&mut self, neighbours: BTreeSet<PeerId>) -> Vec<NodeOutput> {
         let mut out = Vec::new();
         self.links.set_neighbours(neighbours);

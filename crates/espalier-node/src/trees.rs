@@ -20,7 +20,7 @@
 //!      clock ── Timer ────────────►└─────────┘──► Wake ─────────► clock
 //! ```
 
-use crate::Node;
+use crate::node::Node;
 use espalier_identity::{Digest, PeerId, canonical};
 use iroh_gossip::proto;
 use rand_chacha::ChaCha8Rng;
@@ -37,11 +37,11 @@ const MAX_MESSAGE: usize = 16 << 10;
 pub struct TreesConfig {
     /// Which tree it is: the same for all nodes of a federation.
     pub topic: Digest,
-    /// After how long a node announces what it has signed before it came. Until then the tree
-    /// forms, so it should be longer than messages take, and differ from node to node.
+    /// How long a node waits before it announces what it signed before it joined. The tree forms
+    /// meanwhile, so this should be longer than messages take, and differ from node to node.
     pub settle: Duration,
-    /// After how long a node that nobody has let in asks again, and a peer that messages do not
-    /// reach is given up.
+    /// How long a node that nobody has let in waits before it asks again, and how long a peer that
+    /// messages do not reach is kept.
     pub retry: Duration,
     /// The node's last own operation that was announced already, in an earlier life.
     pub announced: u64,

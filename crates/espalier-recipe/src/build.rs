@@ -8,7 +8,7 @@ use espalier_tensor::TensorShape;
 use crate::{
     builder::{Builder, MissingTensors},
     layers::{LayerLists, MAX_LAYERS, Position, depth},
-    one::Wanted,
+    output_tensor::OutputTensor,
     plan::MergePlan,
     plan_error::PlanError,
     recipe::{DEFAULT, Form, Module, Recipe, Slice, Source},
@@ -124,7 +124,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Every tensor from those of the same name.
-    fn whole(&self, module: &'a Module) -> Vec<Wanted<'a>> {
+    fn whole(&self, module: &'a Module) -> Vec<OutputTensor<'a>> {
         let of_slice = |slice: &'a Slice| {
             let names = slice.sources.iter().flat_map(|source| self.names(module, source));
             let names: BTreeSet<&str> = names.collect();
@@ -134,7 +134,7 @@ impl<'a> Builder<'a> {
                     Position::Layer { prefix, index, .. } => depth(index, lists.count(prefix)),
                     Position::Before | Position::After => 0.0,
                 };
-                Wanted::alike(module, slice, t, name)
+                OutputTensor::alike(module, slice, t, name)
             };
             names.into_iter().map(wanted).collect::<Vec<_>>()
         };
@@ -143,7 +143,10 @@ impl<'a> Builder<'a> {
 
     /// Layers of the slices one upon another, with what the first slice has before them and the
     /// last one has after them; and the number of layers.
-    fn stacked(&self, module: &'a Module) -> Result<(Vec<Wanted<'a>>, Option<usize>), PlanError> {
+    fn stacked(
+        &self,
+        module: &'a Module,
+    ) -> Result<(Vec<OutputTensor<'a>>, Option<usize>), PlanError> {
         let mut stacks = BTreeMap::new();
         for source in module.slices.iter().flat_map(|slice| &slice.sources) {
             if !stacks.contains_key(&source.model) {
@@ -164,12 +167,14 @@ impl<'a> Builder<'a> {
             }
             for layer in 0..count {
                 let rests = ranges.iter().flat_map(|range| range.layers[layer].iter());
-                wanted.extend(rests.collect::<BTreeSet<_>>().into_iter().map(|rest| Wanted {
-                    module,
-                    slice,
-                    t: depth(layer as u64, count as u64),
-                    name: format!("{prefix}{}{rest}", height + layer),
-                    inputs: ranges.iter().map(|range| range.name(layer, rest)).collect(),
+                wanted.extend(rests.collect::<BTreeSet<_>>().into_iter().map(|rest| {
+                    OutputTensor {
+                        module,
+                        slice,
+                        t: depth(layer as u64, count as u64),
+                        name: format!("{prefix}{}{rest}", height + layer),
+                        inputs: ranges.iter().map(|range| range.name(layer, rest)).collect(),
+                    }
                 }));
             }
             height += count;
@@ -178,7 +183,7 @@ impl<'a> Builder<'a> {
             let of = |source: &Source| &stacks[&source.model];
             let before: BTreeSet<_> = first.sources.iter().flat_map(|s| &of(s).before).collect();
             let after: BTreeSet<_> = last.sources.iter().flat_map(|s| &of(s).after).collect();
-            let alike = |slice| move |name: &&str| Wanted::alike(module, slice, 0.0, name);
+            let alike = |slice| move |name: &&str| OutputTensor::alike(module, slice, 0.0, name);
             wanted.extend(before.into_iter().map(alike(first)));
             wanted.extend(after.into_iter().map(alike(last)));
         }

@@ -6,7 +6,7 @@ use espalier_tensor::TensorShape;
 
 use crate::{plan::ModelRef, recipe::Recipe};
 
-/// What to do about a tensor that a model lacks and another one has. Heads are never missing: see
+/// What to do about a tensor that some models have and others lack. Heads are never missing: see
 /// [`Recipe::plan`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum MissingTensors {
@@ -15,7 +15,7 @@ pub enum MissingTensors {
     Error,
     /// Merge what all models have, and leave the rest out.
     Intersection,
-    /// Take the base's in its place.
+    /// Use the base model's tensor in its place.
     Base,
 }
 

@@ -1,4 +1,4 @@
-//! Recipes from the YAML that model mergers have.
+//! Recipes from the YAML that model mergers use.
 
 use espalier_resolve::methods::MethodInfo;
 
@@ -39,7 +39,7 @@ const TOKENIZER: &str = "vocabularies are not merged; only `base` is possible, a
                          base's files";
 
 impl Recipe {
-    /// The recipe that a YAML text says. It means what it means to the tools that have this YAML:
+    /// Reads a recipe from YAML text. It means what it means to the tools that have this YAML:
     /// `dtype` is the type of the arithmetic and of the output, unless `out_dtype` is the output's.
     /// What they have and Espalier has not is refused by name, and so is what neither has.
     ///

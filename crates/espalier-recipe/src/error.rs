@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use espalier_blame::Blame;
+use espalier_blame::{Blame, did_you_mean};
 use espalier_resolve::StrategyError;
 
 use crate::plan::ModelRef;
@@ -12,7 +12,7 @@ use crate::plan::ModelRef;
 pub struct RecipePlace {
     /// Keys from the top, `models[1].parameters.weight`.
     pub path: String,
-    /// The line of the text, from 1; none where there is no text.
+    /// The line of the text, from 1; `None` if the recipe did not come from a text.
     pub line: Option<usize>,
 }
 
@@ -40,7 +40,7 @@ pub enum RecipeError {
         /// What is wrong.
         problem: String,
     },
-    /// The text is larger than any recipe.
+    /// The text is larger than a recipe may be.
     #[error("the recipe has more than {limit} {what}, aliases replaced")]
     TooLarge {
         /// What there is too much of.
@@ -48,8 +48,8 @@ pub enum RecipeError {
         /// How much there may be.
         limit: usize,
     },
-    /// A list stands where a text should be, or the like.
-    #[error("{place} has to be {wanted} and is {found}")]
+    /// A value is of the wrong kind, such as a list in place of a text.
+    #[error("{place} must be {wanted}, not {found}")]
     Kind {
         /// Where.
         place: RecipePlace,
@@ -58,7 +58,7 @@ pub enum RecipeError {
         /// What is there.
         found: &'static str,
     },
-    /// A key is not one of those that recipes have at that place.
+    /// A key is not known at its place.
     #[error("{place} is not a known key{}; known here: {known}", did_you_mean(*.suggestion))]
     UnknownKey {
         /// Where, the key included.
@@ -68,7 +68,7 @@ pub enum RecipeError {
         /// The keys there are.
         known: String,
     },
-    /// A key that is not there has to be.
+    /// A required key is missing.
     #[error("{place} has no `{key}`")]
     MissingKey {
         /// Where it should be.
@@ -76,7 +76,7 @@ pub enum RecipeError {
         /// The key.
         key: &'static str,
     },
-    /// Something that model mergers' YAML has and Espalier has not.
+    /// A part of model mergers' YAML that Espalier does not support.
     #[error("{place} is not supported: {reason}")]
     Unsupported {
         /// Where.
@@ -84,7 +84,7 @@ pub enum RecipeError {
         /// What to do instead.
         reason: &'static str,
     },
-    /// There has to be exactly one of these keys.
+    /// Exactly one of these keys has to be given.
     #[error("{place} needs exactly one of {keys}")]
     OneOf {
         /// Where.
@@ -93,7 +93,7 @@ pub enum RecipeError {
         keys: &'static str,
     },
     /// A value is out of its range.
-    #[error("{place} is `{value}` and has to be {wanted}")]
+    #[error("{place} is `{value}`, but must be {wanted}")]
     Value {
         /// Where.
         place: RecipePlace,
@@ -110,8 +110,10 @@ pub enum RecipeError {
         /// What is wrong.
         error: Box<StrategyError>,
     },
-    /// A parameter that is one for all models is given for one of them.
-    #[error("{place}: `{parameter}` of `{method}` is one for all models and cannot be one model's")]
+    /// A parameter that all models share is given for one of them.
+    #[error(
+        "{place}: `{parameter}` of `{method}` is shared by all models and cannot be set for one"
+    )]
     NotPerModel {
         /// Where.
         place: RecipePlace,
@@ -121,20 +123,20 @@ pub enum RecipeError {
         method: &'static str,
     },
     /// The method needs a base model.
-    #[error("`{method}` merges differences from a base model, and no base model is given")]
+    #[error("`{method}` merges differences from a base model, but none is given")]
     BaseNeeded {
         /// The method.
         method: &'static str,
     },
     /// A slice lacks the base model.
-    #[error("{place} lacks the base model {base}, which has to be among the sources of each slice")]
+    #[error("{place} lacks the base model {base}, which must be among the sources of each slice")]
     BaseNotInSlice {
         /// The sources.
         place: RecipePlace,
         /// The base.
         base: ModelRef,
     },
-    /// A model is an input twice.
+    /// A model is listed twice.
     #[error("{place}: {model} is listed twice")]
     Twice {
         /// Where it stands again.
@@ -143,7 +145,7 @@ pub enum RecipeError {
         model: ModelRef,
     },
     /// Too few or too many models for the method.
-    #[error("{place}: `{method}` merges {} and gets {found}", of_inputs(*.wanted))]
+    #[error("{place}: `{method}` merges {}, not {found}", of_inputs(*.wanted))]
     Inputs {
         /// Where they are listed.
         place: RecipePlace,
@@ -156,7 +158,7 @@ pub enum RecipeError {
     },
     /// Sources of one slice have different numbers of layers.
     #[error(
-        "{place} takes {found} of its model's layers, and the first source of the slice takes \
+        "{place} takes {found} of its model's layers, but the first source of the slice takes \
          {first}"
     )]
     LayerCounts {
@@ -167,8 +169,8 @@ pub enum RecipeError {
         /// That of the first source.
         first: u64,
     },
-    /// There are weights, but not one for each model.
-    #[error("the number of weights, {weights}, is not that of models, {models}")]
+    /// The number of weights is not the number of models.
+    #[error("the number of weights is {weights}, but the number of models is {models}")]
     Weights {
         /// The number of weights.
         weights: usize,
@@ -187,7 +189,7 @@ impl RecipeError {
         }
     }
 
-    /// Where it is, for programs whose users gave the parts of a recipe in other words.
+    /// The place of the error, so that programs can rename it to what their users wrote.
     pub fn place_mut(&mut self) -> Option<&mut RecipePlace> {
         match self {
             Self::Kind { place, .. }
@@ -233,19 +235,6 @@ impl RecipeError {
     }
 }
 
-/// The known name that `name` is probably a misspelling of.
-pub(crate) fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str> {
-    const NEAR: f64 = 0.7;
-    // Hostile names may be long; comparing is quadratic.
-    let name = clip(name).to_ascii_lowercase();
-    known
-        .iter()
-        .map(|known| (strsim::jaro_winkler(&name, known), *known))
-        .filter(|(similarity, _)| *similarity >= NEAR)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, known)| known)
-}
-
 /// As much of a text from a stranger as a message shows.
 pub(crate) fn clip(text: &str) -> String {
     const SHOWN: usize = 64;
@@ -254,10 +243,6 @@ pub(crate) fn clip(text: &str) -> String {
         shown.push('…');
     }
     shown
-}
-
-fn did_you_mean(suggestion: Option<&str>) -> String {
-    suggestion.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default()
 }
 
 pub(crate) fn of_inputs((least, most): (usize, usize)) -> String {

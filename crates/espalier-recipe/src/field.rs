@@ -2,8 +2,10 @@
 
 use std::rc::Rc;
 
+use espalier_blame::nearest;
+
 use crate::{
-    error::{RecipeError, RecipePlace, clip, nearest},
+    error::{RecipeError, RecipePlace, clip},
     yaml::{Content, Node},
 };
 
@@ -67,7 +69,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// The items of a list, of which there is one at least.
+    /// The items of a list that must not be empty.
     pub(crate) fn items(&self) -> Result<Vec<Self>, RecipeError> {
         match &self.node.content {
             Content::List(list) if !list.is_empty() => {
@@ -109,7 +111,7 @@ impl<'a> Field<'a> {
                 return Err(RecipeError::Unsupported { place, reason });
             }
             if !known.contains(key) {
-                let suggestion = nearest(key, known);
+                let suggestion = nearest(key, known.iter().copied());
                 return Err(RecipeError::UnknownKey { place, suggestion, known: known.join(", ") });
             }
         }

@@ -5,16 +5,16 @@
 //! method, the inputs in their order, and every parameter. All that can be wrong is found on the
 //! way, before any data is read, and says where in the recipe or in which tensor of which model.
 //!
-//! Pure: no files and no numbers of tensors. Text is bounded ([`MAX_TEXT`], [`MAX_DEPTH`],
+//! Pure: it reads no files and no tensor data. Text is bounded ([`MAX_TEXT`], [`MAX_DEPTH`],
 //! [`MAX_NODES`]), and so is what slices pile up ([`MAX_LAYERS`]); it may come from strangers.
 //!
 //! # Parameters
 //!
 //! A value is a scalar; a list, whose values stand at equal distances from the first layer of the
 //! slice to the last, with straight lines between numbers and steps between truth values; or a list
-//! of `{filter, value}`, of which the first holds whose filter stands in the tensor's name (`*` and
-//! none hold always). A slice of one layer is at the end of a list of values. Tensors of no layer
-//! are at its beginning: embeddings with the first slice, norms and heads with the last.
+//! of `{filter, value}`, the first of which applies whose filter is part of the tensor's name (`*`
+//! and none hold always). A slice of one layer is at the end of a list of values. Tensors of no
+//! layer are at its beginning: embeddings with the first slice, norms and heads with the last.
 //!
 //! Parameters of one model are looked up at the source, the slice, the module and the top, and
 //! their filters see the input's name; those of all models are looked up from the slice on, and see
@@ -36,7 +36,7 @@ mod config;
 mod error;
 mod field;
 mod layers;
-mod one;
+mod output_tensor;
 mod parameter;
 mod plan;
 mod plan_error;

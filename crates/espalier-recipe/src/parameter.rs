@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use espalier_blame::nearest;
 use espalier_resolve::{
     ParameterInfo, ParameterRange, StrategyError,
     methods::{Base, MethodInfo},
@@ -9,7 +10,7 @@ use espalier_resolve::{
 use serde::Serialize;
 
 use crate::{
-    error::{RecipeError, RecipePlace, nearest},
+    error::{RecipeError, RecipePlace},
     field::Field,
 };
 
@@ -151,7 +152,7 @@ fn find(
             let error = StrategyError::UnknownParameter {
                 strategy: method.name,
                 parameter: crate::error::clip(name),
-                suggestion: nearest(name, &known),
+                suggestion: nearest(name, known.iter().copied()),
                 known: known.join(", "),
             };
             Err(RecipeError::Method { place: place(), error: Box::new(error) })

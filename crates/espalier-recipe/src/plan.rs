@@ -24,7 +24,7 @@ pub struct MergePlan {
 pub struct ModelRef {
     /// Its file or folder.
     pub path: String,
-    /// That of the low-rank adapter that is added to it first.
+    /// The folder of a low-rank adapter that is added to it first.
     pub adapter: Option<String>,
 }
 
@@ -62,7 +62,7 @@ pub struct MergeStep {
     pub shared: BTreeMap<String, String>,
     /// The inputs, in the order in which they are merged.
     pub inputs: Vec<InputPlan>,
-    /// The tensor that inputs are differences from. It is none of them.
+    /// The tensor that differences are taken from. It is not an input.
     pub base: Option<TensorRef>,
     /// The arithmetic.
     pub work: Working,

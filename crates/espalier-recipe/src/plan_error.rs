@@ -14,8 +14,8 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlanError {
-    /// There has to be a list of tensors for each model of the recipe.
-    #[error("the recipe has {models} models, and there are tensors of {given}")]
+    /// The number of lists of tensors is not the number of models in the recipe.
+    #[error("the recipe has {models} models, but tensors of {given} were given")]
     Models {
         /// Those of the recipe.
         models: usize,
@@ -36,7 +36,7 @@ pub enum PlanError {
         other: ModelRef,
     },
     /// Missing tensors are to be taken from the base, and the recipe has no base.
-    #[error("missing tensors are to be taken from the base model, and the recipe has none")]
+    #[error("missing tensors are to be taken from the base model, but the recipe has none")]
     MissingWithoutBase,
     /// Two models differ in the shape of a tensor.
     #[error(
@@ -66,8 +66,8 @@ pub enum PlanError {
         /// What each of them has.
         dtypes: [Dtype; 2],
     },
-    /// A slice reaches past the last layer.
-    #[error("{place} ends at layer {end}, and the layers of {model} end at {layers}")]
+    /// A slice extends past the last layer.
+    #[error("{place} ends at layer {end}, but the layers of {model} end at {layers}")]
     LayerRange {
         /// The range.
         place: RecipePlace,
@@ -78,7 +78,7 @@ pub enum PlanError {
         /// How many layers it has.
         layers: u64,
     },
-    /// Slices make a model of more layers than are allowed.
+    /// Slices would make a model of more layers than are allowed.
     #[error("{place} would make a model of more than {MAX_LAYERS} layers")]
     TooManyLayers {
         /// The slice.
@@ -86,7 +86,7 @@ pub enum PlanError {
     },
     /// Slices need models with one list of layers, which a module may choose.
     #[error(
-        "{place} needs one list of layers, and {model} has {}", of_lists(.lists)
+        "{place} needs one list of layers, but {model} has {}", of_lists(.lists)
     )]
     LayerLists {
         /// The source.
@@ -139,7 +139,7 @@ pub enum PlanError {
         error: Box<StrategyError>,
     },
     /// Too few models have a tensor that not all need to have.
-    #[error("tensor `{tensor}`: `{method}` merges {}, and {found} have it", of_inputs(*.wanted))]
+    #[error("tensor `{tensor}`: `{method}` merges {}, but {found} have it", of_inputs(*.wanted))]
     FewInputs {
         /// The tensor.
         tensor: String,

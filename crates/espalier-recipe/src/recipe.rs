@@ -48,9 +48,9 @@ pub(crate) struct Module {
 /// How slices are put together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) enum Form {
-    /// There is one, of all tensors as they are.
+    /// A single slice with all tensors as they are.
     Whole,
-    /// Their layers stand one upon another.
+    /// Slices whose layers are stacked.
     Stacked,
 }
 
@@ -159,7 +159,7 @@ impl Recipe {
         sources.chain(&self.base).filter(|model| seen.insert(*model)).cloned().collect()
     }
 
-    /// A digest of everything that the recipe says, however it is written.
+    /// A digest of what the recipe means, whatever its spelling.
     #[must_use]
     pub fn hash(&self) -> Digest {
         let Self { method, base, parameters, modules, dtype, out_dtype, precise, as_base } = self;

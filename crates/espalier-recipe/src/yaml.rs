@@ -40,7 +40,7 @@ pub(crate) enum Content {
     Map(Vec<(String, usize, Rc<Node>)>),
 }
 
-/// What a node amounts to with all that is in it.
+/// The size of a node with everything inside it.
 #[derive(Debug, Clone, Copy, Default)]
 struct Size {
     nodes: usize,

@@ -81,7 +81,7 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// A decoder for the other side's symbols, of which it takes no more than `limit`; see
+    /// A decoder for the other side's symbols that takes at most `limit` of them; see
     /// [`enough_symbols`].
     #[must_use]
     pub fn new(salt: &Salt, ours: impl IntoIterator<Item = Short>, limit: usize) -> Self {

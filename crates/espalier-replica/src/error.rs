@@ -26,7 +26,7 @@ pub enum ApplyError {
         /// The author that is not admitted.
         author: PeerId,
     },
-    /// What comes before is not here yet. Exchange again.
+    /// An earlier operation of its author is missing. Exchange again.
     #[error("operation {seq} of {author} arrived before number {}", have + 1)]
     Gap {
         /// The author of the operation.

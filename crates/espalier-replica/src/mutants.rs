@@ -1,5 +1,5 @@
-//! Deliberate bugs, to prove that somebody would notice. Only with the feature `mutants`, which
-//! nothing turns on but the test of `espalier-sim` that looks for them.
+//! Deliberate bugs, to prove that the tests would notice. Only with the feature `mutants`, which
+//! only the test of `espalier-sim` that looks for them turns on.
 
 use espalier_identity::Digest;
 use std::sync::atomic::{AtomicU8, Ordering};

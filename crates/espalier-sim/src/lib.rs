@@ -5,16 +5,16 @@
 //! back and delay. Same seed, same report, byte for byte, on any number of threads.
 //!
 //! * [`Config`]: a run; the flags of `espalier simulate`. [`simulate`]: runs it.
-//!   [`simulate_watched`]: for those who look on.
+//!   [`simulate_watched`]: the same, with a callback that sees the run.
 //! * [`Report`]: what it leaves behind. [`write_report`]: as JSON, CSV and a page.
 //! * [`verify_report`]: runs a report's configuration again and compares.
 //! * [`Scenario`]: several runs over several seeds, from a file. [`run_scenario`]: compares them.
 //! * [`run_exchanges`]: compares ways to spread contributions.
-//! * [`run_protocol`]: the same for your own way, an [`ExchangeProtocol`].
+//! * [`run_protocol`]: the same for a protocol of your own, an [`ExchangeProtocol`].
 //! * [`run_rounds`]: counts rounds until all nodes agree, compared with a reference and theory.
 //! * [`vectors`]: golden values that tell whether a machine computes the specified bits.
 //!
-//! Who lies is known to the harness in here and to the report. Nothing below can see it.
+//! Only the harness of this crate and the report know who lies; nothing below can see it.
 //!
 //! ```
 //! use espalier_sim::{Config, simulate};

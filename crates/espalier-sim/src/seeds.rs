@@ -40,7 +40,7 @@ impl Dice {
         (self.draw() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// Goes on as if so many had been drawn.
+    /// Continues as if this many numbers had been drawn.
     pub(crate) fn skip(&mut self, draws: usize) {
         // A draw is two words.
         let at = self.0.get_word_pos();

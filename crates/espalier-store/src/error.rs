@@ -47,7 +47,7 @@ pub enum StoreError {
     #[error("the base is not the model that the policy names")]
     OtherBase,
     /// The policy names a base, and there is none.
-    #[error("the policy names a base model, and none was given")]
+    #[error("the policy names a base model, but none was given")]
     NoBase,
     /// A folder cannot be listed.
     #[error("cannot list {}: {source}", .path.display())]
@@ -128,7 +128,7 @@ pub enum KeyError {
     Exposed(PathBuf),
     /// The file does not hold a key.
     #[error(
-        "{} is not a key, which is 64 lower-case hexadecimal digits",
+        "{} is not a key: a key is 64 lower-case hexadecimal digits",
         .0.display()
     )]
     Malformed(PathBuf),

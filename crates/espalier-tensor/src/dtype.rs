@@ -50,9 +50,9 @@ pub enum Dtype {
 /// An element type that this library does not compute with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "element type `{0}` is not supported; supported are F64, F32, F16, BF16, F8_E4M3, F8_E5M2, \
+    "element type `{0}` is not supported; use one of F64, F32, F16, BF16, F8_E4M3, F8_E5M2, \
      I64, I32, I16, I8, \
-     U64, U32, U16, U8 and BOOL"
+     U64, U32, U16, U8 or BOOL"
 )]
 pub struct UnsupportedDtype(pub String);
 

@@ -6,7 +6,12 @@ use std::{io, path::PathBuf};
 use espalier_file::{WriteError, count};
 use espalier_identity::Digest;
 
-use crate::{Dtype, Foreign, ManifestError, UnsupportedDtype, manifest};
+use crate::{
+    dtype::{Dtype, UnsupportedDtype},
+    foreign::Foreign,
+    manifest,
+    manifest::ManifestError,
+};
 
 /// A model could not be built, read or written. Nothing is changed: no file is left half written.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +54,7 @@ pub enum TensorError {
         /// The reason.
         source: io::Error,
     },
-    /// The operating system refused to write.
+    /// The file was not written: it exists, or the operating system refused.
     #[error(transparent)]
     Write(#[from] WriteError),
     /// The file is not a valid safetensors file: its author's fault.
@@ -59,12 +64,6 @@ pub enum TensorError {
         path: PathBuf,
         /// What is wrong with it.
         problem: FormatError,
-    },
-    /// The output exists, and overwriting was not asked for.
-    #[error("{} exists; choose another name or ask to overwrite it", .path.display())]
-    Exists {
-        /// The file.
-        path: PathBuf,
     },
     /// The caller of a writer gave more or fewer bytes than it announced.
     #[error(
@@ -86,10 +85,7 @@ impl TensorError {
     pub fn blame(&self) -> Blame {
         match self {
             Self::Manifest(error) => error.blame(),
-            Self::Missing { .. }
-            | Self::Read { .. }
-            | Self::Exists { .. }
-            | Self::Unfinished { .. } => Blame::Caller,
+            Self::Missing { .. } | Self::Read { .. } | Self::Unfinished { .. } => Blame::Caller,
             Self::Length { .. } => Blame::Peer,
             Self::Write(error) => error.blame(),
             Self::Format { problem, .. } => problem.blame(),
@@ -106,7 +102,6 @@ impl TensorError {
             Self::Read { .. } => "model-not-read",
             Self::Write(error) => error.code(),
             Self::Format { problem, .. } => problem.code(),
-            Self::Exists { .. } => "model-exists",
             Self::Unfinished { .. } => "model-unfinished",
         }
     }

@@ -9,7 +9,7 @@
 
 /// E5M2 as f32, exactly.
 pub(crate) fn e5m2_to_f32(code: u8) -> f32 {
-    crate::convert::f16_to_f32(u16::from(code) << 8)
+    crate::float16::f16_to_f32(u16::from(code) << 8)
 }
 
 /// E4M3 as f32, exactly.

@@ -39,7 +39,9 @@ mod content;
 mod convert;
 mod dtype;
 mod error;
+mod float16;
 mod float8;
+mod foreign;
 pub mod kernels;
 mod manifest;
 mod mapped;
@@ -55,10 +57,11 @@ pub use crate::{
     convert::{read_f32, read_f64, write_f32, write_f64},
     dtype::{Dtype, UnsupportedDtype},
     error::{FormatError, TensorError},
+    foreign::Foreign,
     manifest::{MAX_NAME_BYTES, MAX_RANK, MAX_TENSORS, Manifest, ManifestError, TensorMeta},
     model::Model,
     safetensors::{
-        Foreign, ModelFolder, SafetensorsModel, SafetensorsWriter, models_in, open_safetensors,
+        ModelFolder, SafetensorsModel, SafetensorsWriter, models_in, open_safetensors,
         write_safetensors,
     },
     schema::{Mismatch, Schema, Side, TensorShape, schema_mismatch},

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use espalier_identity::{Digest, Domain, bounded};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::Dtype;
+use crate::dtype::Dtype;
 
 static MANIFEST: Domain = Domain::new("espalier tensor manifest root v1");
 static SCHEMA: Domain = Domain::new("espalier tensor manifest schema v1");

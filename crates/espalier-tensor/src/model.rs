@@ -5,7 +5,14 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use espalier_identity::Digest;
 
-use crate::{Content, Dtype, Manifest, Store, TensorError, TensorMeta, convert};
+use crate::{
+    content::Content,
+    convert,
+    dtype::Dtype,
+    error::TensorError,
+    manifest::{Manifest, TensorMeta},
+    store::Store,
+};
 
 /// A manifest and the bytes of each of its tensors.
 ///

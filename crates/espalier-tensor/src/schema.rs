@@ -5,7 +5,11 @@ use espalier_blame::Blame;
 
 use espalier_identity::Digest;
 
-use crate::{Dtype, Manifest, Model, TensorMeta};
+use crate::{
+    dtype::Dtype,
+    manifest::{Manifest, TensorMeta},
+    model::Model,
+};
 
 /// A tensor's layout: what a file's header says about it.
 #[derive(Debug, Clone, PartialEq, Eq)]

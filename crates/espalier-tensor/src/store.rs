@@ -8,7 +8,7 @@ use std::{
 
 use espalier_identity::Digest;
 
-use crate::Content;
+use crate::content::Content;
 
 /// Contents by their digest. Clones share the same storage; every method may be called from any
 /// thread.

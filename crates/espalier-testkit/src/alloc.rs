@@ -21,9 +21,9 @@
 //! # What is counted
 //!
 //! The bytes that the *calling thread* asks for and gives back, so tests that run side by side do
-//! not disturb each other. Memory that other threads ask for is not seen: whoever measures
-//! parallel code has to run it on this thread. A block that another thread gives back stays live
-//! here. Bytes are those asked for, without what the allocator adds to each block.
+//! not disturb each other. Memory that other threads ask for is not seen, so parallel code has to
+//! be measured on one thread. A block that another thread gives back stays live here. Bytes are
+//! those asked for, without what the allocator adds to each block.
 
 #![expect(unsafe_code, reason = "implementing `GlobalAlloc` is unsafe; it only calls `System`")]
 
@@ -43,7 +43,7 @@ pub struct Allocations {
     /// The most that was live at once, beyond what was live before. A block that is reallocated
     /// counts once, with the larger of its sizes.
     pub peak: usize,
-    /// What is still live at the end, beyond what was live before; 0 if less is.
+    /// What is still live at the end, beyond what was live before; 0 if that is negative.
     pub live: usize,
 }
 

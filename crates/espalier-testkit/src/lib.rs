@@ -4,6 +4,7 @@
 //! * [`snapshots`]: `insta` settings that write into the top-level `fixtures/snapshots/`.
 //! * [`check_fixture`]: golden text files under `fixtures/`.
 //! * [`Dice`]: random numbers from a seed.
+//! * [`modules_in`]: the files of a registry whose entries are files of their names.
 //! * [`alloc`]: an allocator that counts, for bounds on memory.
 //!
 //! Every test that touches a fixture has `fixture` in its name, because `cargo xtask fixtures`
@@ -13,9 +14,11 @@
 
 pub mod alloc;
 mod dice;
+mod folder;
 mod golden;
 pub mod laws;
 pub mod snapshots;
 
 pub use dice::Dice;
+pub use folder::modules_in;
 pub use golden::{check_fixture, fixture_path};

@@ -5,8 +5,8 @@ use thiserror::Error;
 
 use crate::EdgeListError;
 
-/// A network, partition or file that cannot be had. The caller's fault, or that of whoever wrote
-/// an edge list; nothing was changed.
+/// A network or partition that cannot be built, or an edge list that cannot be read. The fault of
+/// the caller, or of whoever wrote an edge list; nothing was changed.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum TopologyError {

@@ -22,7 +22,7 @@
 //! assert!(bounds.lower <= bounds.upper && bounds.proven);
 //!
 //! let error = "hypercub".parse::<Topology>().unwrap_err();
-//! assert!(error.to_string().contains("did you mean \"hypercube\"?"));
+//! assert!(error.to_string().contains("did you mean `hypercube`?"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

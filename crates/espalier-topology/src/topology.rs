@@ -1,6 +1,6 @@
 //! The names of the networks: parsing, printing, and errors that say what would be right.
 
-use espalier_blame::Blame;
+use espalier_blame::{Blame, did_you_mean, nearest};
 use std::fmt;
 use std::str::FromStr;
 
@@ -93,7 +93,7 @@ pub enum Topology {
 #[non_exhaustive]
 pub enum ParseTopologyError {
     /// The word before the first colon is not a topology.
-    #[error("unknown topology {name:?}; {}", suggestion(nearest))]
+    #[error("there is no topology `{name}`{}", suggestion(*.nearest))]
     Unknown {
         /// The word that was given.
         name: String,
@@ -142,10 +142,10 @@ impl ParseTopologyError {
     }
 }
 
-fn suggestion(nearest: &Option<&'static str>) -> String {
+fn suggestion(nearest: Option<&str>) -> String {
     match nearest {
-        Some(form) => format!("did you mean {form:?}?"),
-        None => format!("one of {}", FORMS.join(", ")),
+        Some(_) => did_you_mean(nearest),
+        None => format!("; the topologies are {}", FORMS.join(", ")),
     }
 }
 
@@ -263,13 +263,10 @@ fn shorten(text: &str) -> String {
     text.chars().take(40).collect()
 }
 
+/// The form whose name is nearest, if one is near.
 fn near(name: &str) -> Option<&'static str> {
-    let name: String = name.chars().take(40).flat_map(char::to_lowercase).collect();
-    let distance = |form: &&'static str| strsim::damerau_levenshtein(bare(form), &name);
-    let begun = |form: &&'static str| name.len() >= 3 && bare(form).starts_with(&name);
-    let nearest = FORMS.into_iter().min_by_key(distance)?;
-    let close = distance(&nearest) <= (bare(nearest).len() / 3).max(1);
-    if close { Some(nearest) } else { FORMS.into_iter().find(begun) }
+    let near = nearest(name, FORMS.map(bare))?;
+    FORMS.into_iter().find(|form| bare(form) == near)
 }
 
 fn count_error(text: &str, given: usize, form: &'static str) -> ParseTopologyError {

@@ -1,85 +1,19 @@
-//! All addresses, and what their handlers share.
+//! All addresses.
 
-use crate::board::Board;
+use crate::app::App;
 use crate::error::Problem;
-use crate::labs::Lab;
-use crate::limits::Limits;
-use crate::log::{Log, last_seen, stream_from};
-use crate::models::Models;
+use crate::lab::Lab;
 use crate::run::Run;
-use crate::{OPENAPI, assets, guard, info, labs, models, presets, runs, works};
+use crate::{assets, door, info, labs, presets, runs, uploads, works};
 use axum::Router;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get};
 use std::sync::Arc;
-use tokio::sync::{Semaphore, watch};
 
-/// What a handler answers.
-pub(crate) type Answer = Result<Response, Problem>;
-
-/// What all requests share.
-#[derive(Debug)]
-pub(crate) struct App {
-    pub(crate) limits: Limits,
-    pub(crate) board: Arc<Board>,
-    pub(crate) models: Models,
-    pub(crate) guard: guard::Guard,
-    viewers: Arc<Semaphore>,
-    pub(crate) requests: Semaphore,
-    /// Turns true when the server stops.
-    stop: watch::Receiver<bool>,
-}
-
-impl App {
-    /// # Errors
-    /// If no temporary folder can be made.
-    pub(crate) fn new(
-        limits: Limits,
-        guard: guard::Guard,
-        stop: watch::Receiver<bool>,
-    ) -> std::io::Result<Self> {
-        Ok(Self {
-            limits,
-            board: Arc::new(Board::new(limits)),
-            models: Models::new(limits)?,
-            guard,
-            viewers: Arc::new(Semaphore::new(limits.viewers)),
-            requests: Semaphore::new(limits.requests),
-            stop,
-        })
-    }
-
-    /// Streams events to a viewer.
-    pub(crate) fn watch(&self, log: &Arc<Log>, headers: &HeaderMap) -> Answer {
-        let seen = last_seen(headers)?;
-        let permit = self.viewers.clone().try_acquire_owned().map_err(|_| {
-            Problem::busy(format!("at most {} viewers are served at once", self.limits.viewers))
-        })?;
-        Ok(stream_from(log.clone(), seen, self.stop.clone(), permit))
-    }
-
-    /// Computes something that takes its time, next to the threads that answer.
-    pub(crate) async fn compute<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Problem> {
-        let done = tokio::task::spawn_blocking(work).await;
-        done.map_err(|_| Problem::defect("this request failed because of a defect in the server"))
-    }
-}
-
-/// An answer that a browser saves and does not show.
-pub(crate) fn download(kind: &'static str, name: &'static str, bytes: Vec<u8>) -> Response {
-    let disposition = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""));
-    let disposition = disposition.unwrap_or(HeaderValue::from_static("attachment"));
-    let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
-        (header::CONTENT_DISPOSITION, disposition),
-    ];
-    (headers, bytes).into_response()
-}
+/// The description of the interface: OpenAPI 3.1.
+pub const OPENAPI: &str = include_str!("../openapi.json");
 
 /// Every address there is.
 pub(crate) fn router(app: Arc<App>) -> Router {
@@ -103,15 +37,15 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/labs/{id}", get(works::show::<Lab>).delete(works::remove::<Lab>))
         .route("/labs/{id}/events", get(works::events::<Lab>))
         .route("/labs/{id}/report.html", get(labs::page))
-        .route("/models", get(models::list).post(models::add))
-        .route("/models/{id}", delete(models::remove));
+        .route("/models", get(uploads::list).post(uploads::add))
+        .route("/models/{id}", delete(uploads::remove));
     Router::new()
         .route("/", get(assets::page))
         .route("/assets/{name}", get(assets::file))
         .nest("/api/v1", api)
         .fallback(nothing)
         .method_not_allowed_fallback(not_so)
-        .layer(from_fn_with_state(app.clone(), guard::stand))
+        .layer(from_fn_with_state(app.clone(), door::stand))
         .with_state(app)
 }
 

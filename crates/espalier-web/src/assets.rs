@@ -1,6 +1,6 @@
 //! The page and its files: packed once, served with a validator.
 
-use crate::api::Answer;
+use crate::app::Answer;
 use crate::error::Problem;
 use crate::request::Names;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};

@@ -32,16 +32,17 @@ impl Problem {
         Self { field, ..Self::new(StatusCode::BAD_REQUEST, code, message) }
     }
 
-    /// What a library refuses: the status follows from whoever has to do something about it.
+    /// What a library refuses, by its own code: the status follows from who has to act on it.
     pub(crate) fn blamed(
         blame: Blame,
+        code: &'static str,
         field: impl Into<String>,
         message: impl Into<String>,
     ) -> Self {
         match blame {
-            Blame::Peer | Blame::Caller => Self::field("bad-config", field, message),
-            Blame::Environment => Self::new(StatusCode::INSUFFICIENT_STORAGE, "no-disk", message),
-            Blame::Nobody => Self::defect(message),
+            Blame::Peer | Blame::Caller => Self::field(code, field, message),
+            Blame::Environment => Self::new(StatusCode::INSUFFICIENT_STORAGE, code, message),
+            Blame::Nobody => Self::new(StatusCode::INTERNAL_SERVER_ERROR, code, message),
         }
     }
 

@@ -1,6 +1,6 @@
 //! What a run says while it goes: the data of its events.
 
-use crate::board::Status;
+use crate::work::Status;
 use espalier::identity::Digest;
 use espalier::sim::{
     Event, ModelInfo, NodeInfo, Outcome, Passed, Report, RoundTrip, Summary, TopologyInfo,

@@ -1,20 +1,12 @@
-//! Who may ask: hosts, origins, the token, and how many at once. Every answer says what a browser
-//! may do with it.
+//! Who may ask: hosts, origins and the token.
 
-use crate::api::App;
 use crate::error::Problem;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use std::sync::Arc;
-use std::time::Duration;
 
 /// The name of the cookie that holds the token.
 const COOKIE: &str = "espalier-token";
-
-/// How long a request may wait for its turn.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Who is let in.
 #[derive(Debug)]
@@ -30,7 +22,12 @@ impl Guard {
         Self { port, token: token.map(|token| blake3::hash(token.as_bytes())) }
     }
 
-    fn check(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+    pub(crate) fn check(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+    ) -> Result<(), Problem> {
         let host = self.host(uri, headers)?;
         if ![Method::GET, Method::HEAD, Method::OPTIONS].contains(method) {
             own_page(headers, host)?;
@@ -46,7 +43,11 @@ impl Guard {
 
     /// The host that the request names. Without a token only this machine's own names are served:
     /// another name that leads here is somebody else's page.
-    fn host<'a>(&self, uri: &'a Uri, headers: &'a HeaderMap) -> Result<&'a str, Problem> {
+    pub(crate) fn host<'a>(
+        &self,
+        uri: &'a Uri,
+        headers: &'a HeaderMap,
+    ) -> Result<&'a str, Problem> {
         let wrong =
             |message: &str| Problem::new(StatusCode::MISDIRECTED_REQUEST, "bad-host", message);
         let mut named = headers.get_all(header::HOST).iter();
@@ -98,7 +99,7 @@ fn given_tokens(headers: &HeaderMap) -> impl Iterator<Item = &str> {
 }
 
 /// The first address: the token moves from it into a cookie, so that it stays in no history.
-fn enter(guard: &Guard, request: &Request) -> Option<Response> {
+pub(crate) fn enter(guard: &Guard, request: &Request) -> Option<Response> {
     let token = guard.token.as_ref()?;
     if request.uri().path() != "/" || request.method() != Method::GET {
         return None;
@@ -118,40 +119,4 @@ fn enter(guard: &Guard, request: &Request) -> Option<Response> {
         (header::SET_COOKIE, HeaderValue::from_str(&cookie).ok()?),
     ];
     Some((StatusCode::SEE_OTHER, headers).into_response())
-}
-
-/// Stands before every handler.
-pub(crate) async fn stand(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let guard = &app.guard;
-    let host = guard.host(request.uri(), request.headers()).map(drop);
-    let mut response = match (host, enter(guard, &request)) {
-        (Ok(()), Some(entered)) => entered,
-        _ => match guard.check(request.method(), request.uri(), request.headers()) {
-            Err(problem) => problem.into_response(),
-            Ok(()) => answer(&app, request, next).await,
-        },
-    };
-    let fixed = [
-        (header::CONTENT_SECURITY_POLICY, espalier_page::LIVE.policy()),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-    ];
-    let headers = response.headers_mut();
-    for (name, value) in fixed {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    response
-}
-
-/// Asks the handler, as soon as not too many are being asked.
-async fn answer(app: &App, request: Request, next: Next) -> Response {
-    let place = tokio::time::timeout(PATIENCE, app.requests.acquire()).await;
-    let Ok(Ok(_place)) = place else {
-        let message = format!("at most {} requests are answered at once", app.limits.requests);
-        return Problem::busy(message).into_response();
-    };
-    next.run(request).await
 }

@@ -1,6 +1,6 @@
-//! What the server is and what can be chosen.
+//! The server's version, limits and choices.
 
-use crate::api::App;
+use crate::app::App;
 use crate::error::ok;
 use axum::extract::State;
 use axum::response::Response;

@@ -9,12 +9,15 @@
 
 mod admit;
 mod api;
+mod app;
 mod assets;
 mod board;
+mod door;
 mod error;
 mod events;
 mod guard;
 mod info;
+mod lab;
 mod labs;
 mod limits;
 mod log;
@@ -24,10 +27,11 @@ mod request;
 mod run;
 mod runs;
 mod server;
+mod uploads;
+mod work;
 mod works;
+
+pub use api::OPENAPI;
 
 pub use limits::Limits;
 pub use server::{Server, ServerError, Settings, Stopper};
-
-/// The description of the interface: OpenAPI 3.1.
-pub const OPENAPI: &str = include_str!("../openapi.json");

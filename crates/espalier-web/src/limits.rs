@@ -1,6 +1,6 @@
-//! How much is taken on at once. What does not fit is refused with a reason.
+//! How much the server takes on at once. Requests beyond that are refused with a reason.
 
-/// Bounds of a server.
+/// Limits of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Simulations that compute at the same time.

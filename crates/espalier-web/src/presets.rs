@@ -1,4 +1,4 @@
-//! Runs that are worth a look, each for one thing.
+//! Example runs, each of which shows one thing.
 
 use axum::response::Response;
 use serde_json::{Value, json};

@@ -1,9 +1,9 @@
 //! A run: what is kept of it while it goes and after, and how it is computed.
 
-use crate::board::{Core, Stage, Status, Work};
 use crate::error::Problem;
 use crate::events::{Ending, Opening, RoundEvent};
 use crate::models::Upload;
+use crate::work::{Core, Stage, Status, Work};
 use axum::http::StatusCode;
 use espalier::sim::{
     AuditEntry, Config, Moment, Report, Sight, SimError, Summary, Watched, simulate_watched,
@@ -137,11 +137,11 @@ impl Run {
         }
         match error {
             SimError::Model(_) | SimError::Mismatch { .. } => {
-                Problem::field("bad-config", "model", "the uploaded file cannot be used")
+                Problem::field(error.code(), "model", "the uploaded file cannot be used")
             }
             SimError::Element { element, .. } => {
                 let message = format!("what the nodes train from the uploaded file: {element}");
-                Problem::field("bad-config", "model", message)
+                Problem::field(error.code(), "model", message)
             }
             error => refusal(error),
         }
@@ -212,8 +212,8 @@ fn weight(report: &Report) -> usize {
 /// A configuration that cannot be run: which field, and what would be right.
 pub(crate) fn refusal(error: &SimError) -> Problem {
     match error.field() {
-        Some(field) => Problem::blamed(error.blame(), field, error.problem()),
-        None => Problem::defect(error.to_string()),
+        Some(field) => Problem::blamed(error.blame(), error.code(), field, error.problem()),
+        None => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.code(), error.to_string()),
     }
 }
 

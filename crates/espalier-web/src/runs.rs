@@ -1,11 +1,11 @@
 //! The requests about runs.
 
 use crate::admit::{admit, upload_of};
-use crate::api::{Answer, App, download};
-use crate::board::Work as _;
+use crate::app::{Answer, App, download};
 use crate::error::{Problem, json, ok};
 use crate::request::{Names, Query, json_body};
 use crate::run::{Kept, Run};
+use crate::work::Work as _;
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};

@@ -1,6 +1,7 @@
 //! Binding, accepting and stopping.
 
-use crate::api::{App, router};
+use crate::api::router;
+use crate::app::App;
 use crate::assets;
 use crate::guard::Guard;
 use crate::limits::Limits;
@@ -213,7 +214,7 @@ async fn connection(
     drop(place);
 }
 
-/// Says that there is no place, without reading what is wanted.
+/// Answers that the server is full, without reading the request.
 async fn turn_away(mut stream: TcpStream) {
     const ANSWER: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\
         Retry-After: 2\r\nContent-Type: application/json\r\nContent-Length: 71\r\n\r\n\

@@ -1,6 +1,6 @@
 //! The requests that are the same for runs and labs.
 
-use crate::api::{Answer, App};
+use crate::app::{Answer, App};
 use crate::board::Kind;
 use crate::error::ok;
 use crate::request::Names;

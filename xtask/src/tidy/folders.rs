@@ -15,6 +15,26 @@ struct Layered {
 
 const CRATES: &[Layered] = &[
     Layered {
+        src: "crates/espalier-file/src/",
+        layers: &[
+            &["count", "destination", "pending", "text", "write_error"],
+            &["sink"],
+            &["output"],
+            &["folder", "write"],
+        ],
+    },
+    Layered {
+        src: "crates/espalier-tensor/src/",
+        layers: &[
+            &["dtype", "float16", "mapped", "random", "simd"],
+            &["content", "float8", "foreign", "manifest"],
+            &["convert", "error", "store"],
+            &["model"],
+            &["kernels", "schema"],
+            &["safetensors"],
+        ],
+    },
+    Layered {
         src: "crates/espalier-recipe/src/",
         layers: &[
             &["plan"],
@@ -24,7 +44,7 @@ const CRATES: &[Layered] = &[
             &["parameter"],
             &["recipe"],
             &["builder", "config"],
-            &["one"],
+            &["output_tensor"],
             &["build"],
         ],
     },
@@ -50,6 +70,14 @@ const CRATES: &[Layered] = &[
         ],
     },
     Layered {
+        src: "crates/espalier-node/src/",
+        layers: &[&["config", "io"], &["gate", "links"], &["node"], &["trees"]],
+    },
+    Layered {
+        src: "crates/espalier-store/src/",
+        layers: &[&["error"], &["folder", "record"], &["key"]],
+    },
+    Layered {
         src: "crates/espalier-sim/src/",
         layers: &[
             &["mutants", "seeds", "tensors", "text", "error"],
@@ -63,6 +91,51 @@ const CRATES: &[Layered] = &[
             &["run"],
             &["harness"],
             &["lab", "swarm"],
+        ],
+    },
+    Layered {
+        src: "crates/espalier-web/src/",
+        layers: &[
+            &["error", "limits"],
+            &["guard", "log", "models", "presets", "request"],
+            &["work"],
+            &["events"],
+            &["run"],
+            &["admit", "lab"],
+            &["board"],
+            &["app"],
+            &["assets", "door", "info", "labs", "runs", "uploads", "works"],
+            &["api"],
+            &["server"],
+        ],
+    },
+    Layered {
+        src: "crates/espalier-cli/src/",
+        layers: &[
+            &["args", "escape", "heap", "signals"],
+            &["failure"],
+            &["console"],
+            &["limits", "outputs"],
+            &["model_file", "replay"],
+            &[
+                "byzantine",
+                "exchanges",
+                "key",
+                "maelstrom",
+                "man",
+                "merge",
+                "rounds",
+                "scenario",
+                "selfcheck",
+                "serve",
+                "state",
+                "strategies",
+                "swarm",
+            ],
+            &["simulate"],
+            &["trace", "verify"],
+            &["command_line"],
+            &["main"],
         ],
     },
 ];

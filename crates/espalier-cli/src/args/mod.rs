@@ -1,31 +1,39 @@
 //! The command line: help, completions and manual all come from this one definition.
 
 mod byzantine;
-mod checks;
+mod exchanges;
 mod fields;
 mod key;
+mod maelstrom;
 mod merge;
-mod network;
+mod rounds;
 pub(crate) mod rules;
 mod run;
 mod serve;
 mod simulate;
 mod state;
+mod swarm;
+mod trace;
+mod verify;
 mod words;
 
 pub(crate) use byzantine::ByzantineArgs;
-pub(crate) use checks::{SwarmArgs, VerifyArgs};
+pub(crate) use exchanges::ExchangesArgs;
 pub(crate) use fields::told;
 pub(crate) use key::{KeyArgs, KeyCommand};
+pub(crate) use maelstrom::{MaelstromArgs, Workload};
 pub(crate) use merge::{HowArgs, MergeArgs, StrategiesArgs};
-pub(crate) use network::{ExchangesArgs, MaelstromArgs, RoundsArgs};
+pub(crate) use rounds::RoundsArgs;
 pub(crate) use run::{EndArgs, MemoryArgs, RunArgs};
 pub(crate) use serve::ServeArgs;
-pub(crate) use simulate::{SimulateArgs, TraceArgs};
+pub(crate) use simulate::SimulateArgs;
 pub(crate) use state::{
     AddArgs, InitArgs, ResolveArgs, RetractArgs, RosterArgs, ShowArgs, StateArgs, StateCommand,
-    UniteArgs,
+    StateMergeArgs,
 };
+pub(crate) use swarm::SwarmArgs;
+pub(crate) use trace::TraceArgs;
+pub(crate) use verify::VerifyArgs;
 
 use clap::{Parser, Subcommand};
 use espalier::trust::Profile;

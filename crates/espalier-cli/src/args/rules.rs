@@ -344,7 +344,7 @@ mod tests {
     fn every_flag_of_every_command_stands_in_the_table() {
         let mut command = crate::command();
         command.build();
-        let commands = crate::understand::leaves(&command);
+        let commands = crate::command_line::leaves(&command);
         let names: Vec<_> = commands.iter().map(|(name, _)| name.as_str()).collect();
         for rules in RULES {
             assert!(names.contains(&rules.command), "there is no `{}`", rules.command);

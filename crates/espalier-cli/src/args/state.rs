@@ -23,7 +23,7 @@ pub(crate) enum StateCommand {
     /// Take your contribution back
     Retract(RetractArgs),
     /// Take from other folders what this one lacks; copying the files does the same
-    Merge(UniteArgs),
+    Merge(StateMergeArgs),
     /// Print what is in the state, and what of it is merged
     Show(ShowArgs),
     /// Write the merged model
@@ -122,7 +122,7 @@ pub(crate) struct RetractArgs {
   espalier state merge team /media/stick/team
   cp -r /media/stick/team/. team
       the same; so do rsync, Syncthing and a shared folder")]
-pub(crate) struct UniteArgs {
+pub(crate) struct StateMergeArgs {
     /// The folder that takes
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) dir: PathBuf,

@@ -14,10 +14,9 @@ mod node;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use node::Workload;
-
 use crate::args::MaelstromArgs;
-use crate::{Failure, console};
+use crate::console;
+use crate::failure::Failure;
 use lines::Lines;
 use node::{Node, Output};
 use std::io::{BufReader, Write as _};

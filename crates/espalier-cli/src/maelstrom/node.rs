@@ -3,18 +3,9 @@
 
 use super::member::Member;
 use super::message::{Fields, GOSSIP, Gossip, Incoming, Refusal, body, line};
-use clap::ValueEnum;
+use crate::args::Workload;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// What the node serves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Workload {
-    /// Messages that reach every node: topology, broadcast, read
-    Broadcast,
-    /// A grow-only set: add, read
-    GSet,
-}
 
 impl Workload {
     fn name(self) -> &'static str {

@@ -1,7 +1,7 @@
 //! `espalier state init`.
 
-use crate::Failure;
 use crate::args::InitArgs;
+use crate::failure::Failure;
 use crate::state::{say, shown};
 use anyhow::anyhow;
 use espalier::file;

@@ -1,15 +1,20 @@
 //! `espalier state`: the CRDT in a folder.
 
+mod add;
 mod change;
 mod contributions;
-mod files;
 mod init;
+mod merge;
 mod resolve;
+mod retract;
+mod roster;
 mod show;
+mod verify;
 
 use crate::args::{StateArgs, StateCommand};
+use crate::console;
 use crate::escape::line;
-use crate::{Failure, console};
+use crate::failure::Failure;
 use anyhow::anyhow;
 use espalier::file::count;
 use espalier::replica::OpId;
@@ -20,13 +25,13 @@ use std::path::Path;
 pub(crate) fn run(args: &StateArgs, quiet: bool) -> Result<(), Failure> {
     match &args.command {
         StateCommand::Init(args) => init::run(args, quiet),
-        StateCommand::Add(args) => change::add(args, quiet),
-        StateCommand::Retract(args) => change::retract(args, quiet),
-        StateCommand::Merge(args) => files::merge(args, quiet),
+        StateCommand::Add(args) => add::run(args, quiet),
+        StateCommand::Retract(args) => retract::run(args, quiet),
+        StateCommand::Merge(args) => merge::run(args, quiet),
         StateCommand::Show(args) => show::run(args, quiet),
         StateCommand::Resolve(args) => resolve::run(args, quiet),
-        StateCommand::Verify(args) => files::verify(args, quiet),
-        StateCommand::Roster(args) => show::roster(args),
+        StateCommand::Verify(args) => verify::run(args, quiet),
+        StateCommand::Roster(args) => roster::run(args),
     }
 }
 

@@ -2,9 +2,10 @@
 
 use crate::args::ResolveArgs;
 use crate::escape::line;
+use crate::failure::Failure;
+use crate::model_file;
 use crate::outputs::Outputs;
 use crate::state::{advice, open, say, shown};
-use crate::{Failure, merged};
 use anyhow::anyhow;
 use std::collections::BTreeSet;
 use std::fs;
@@ -21,7 +22,7 @@ pub(crate) fn run(args: &ResolveArgs, quiet: bool) -> Result<(), Failure> {
     let state = folder.load()?.state;
     let missing = folder.load_tensors(&state);
     state.measure_ahead();
-    let merged = merged::write(&state, &args.output, args.force).map_err(|failure| {
+    let merged = model_file::write(&state, &args.output, args.force).map_err(|failure| {
         let contents: BTreeSet<_> = missing.iter().map(|missing| missing.content).collect();
         let dir = args.dir.display();
         match contents.len() {

@@ -1,9 +1,10 @@
-//! `espalier state show` and `state roster`.
+//! `espalier state show`.
 
-use crate::args::{RosterArgs, ShowArgs};
+use crate::args::ShowArgs;
+use crate::console;
+use crate::failure::Failure;
 use crate::state::contributions::{self, Shown};
 use crate::state::{self, advice, open, say};
-use crate::{Failure, console};
 use espalier::file::count;
 use espalier::identity::{Digest, PeerId};
 use espalier::store::Loaded;
@@ -88,24 +89,4 @@ fn table(contributions: &[Shown]) -> String {
     let rows: Vec<_> = contributions.iter().map(row).collect();
     let head = ["author", "name", "weight", "trust", "merged"];
     console::fitted(2, &head, &[false, false, true, true, false], &rows)
-}
-
-/// Who may contribute, and who has.
-pub(crate) fn roster(args: &RosterArgs) -> Result<(), Failure> {
-    let Loaded { state, .. } = open(&args.dir)?.load()?;
-    let mut text = String::new();
-    if state.policy().spec().roster.is_empty() {
-        text += "open to everybody; these have signed something:\n";
-    }
-    for member in state.roster() {
-        let mut names = state.live().map(|entry| entry.op());
-        let own = names.find(|op| op.op().author == member);
-        let what = match own.and_then(|op| op.contribution()) {
-            _ if state.evidence().convicts(&member) => "convicted".to_owned(),
-            Some(contribution) => format!("`{}`", crate::escape::line(&contribution.name)),
-            None => "nothing".into(),
-        };
-        text += &format!("{member}  {what}\n");
-    }
-    console::print(&text)
 }

@@ -48,7 +48,7 @@ fn json_is_the_same_on_any_number_of_threads() {
 fn wrong_flags_say_what_would_be_right() {
     let wrong: [(&[&str], &[&str]); 6] = [
         (&["--nodes", "1"], &["--nodes", "2 to 100000"]),
-        (&["--topology", "rign"], &["--topology", "did you mean \"ring\"?"]),
+        (&["--topology", "rign"], &["--topology", "did you mean `ring`?"]),
         (&["--latency", "constant:1s"], &["--latency", "such as a periodic clock"]),
         (&["--seeds", "0"], &["--seeds", "whole number from 1"]),
         (&["--seeds", "20000"], &["--seeds", "1 to 10000"]),

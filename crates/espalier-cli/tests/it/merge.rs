@@ -117,7 +117,7 @@ fn what_is_wrong_is_said_before_anything_is_written() {
         ("merge --strategy linear --param weigth=1 a b -o out", "did you mean `weight`"),
         (
             "merge --strategy linear --weight 1 a b -o out",
-            "number of weights, 1, is not that of models",
+            "the number of weights is 1, but the number of models is 2",
         ),
         ("merge --strategy linear --dtype i8 a b -o out", "`--dtype` is `i8`"),
         ("merge --strategy linear --param normalize=maybe a b -o out", "`--param normalize` is"),
@@ -212,8 +212,8 @@ fn force_loses_nothing() {
     fs::create_dir(place.path().join("mine")).unwrap();
     fs::write(place.path().join("mine/notes"), "precious").unwrap();
     for (out, said) in [
-        ("a", "is or holds a, which is merged"),
-        (".", "is or holds a, which is merged"),
+        ("a", "is, or contains, the input a"),
+        (".", "is, or contains, the input a"),
         ("mine", "holds notes, which the merged model does not have"),
     ] {
         let ran = merge(out);

@@ -9,7 +9,7 @@ const WRONG: &[(&[&str], &[&str])] = &[
     (&["--attack", ""], &["--attack"]),
     (&["--spread", "clster:2"], &["--spread", "did you mean `clusters`?"]),
     (&["--spread", "clusters:1"], &["--spread", "K >= 2"]),
-    (&["--topology", "rign"], &["--topology", "did you mean \"ring\"?"]),
+    (&["--topology", "rign"], &["--topology", "did you mean `ring`?"]),
     (&["--topology", "regular"], &["--topology", "regular:K"]),
     (&["--topology", "torus", "--nodes", "7"], &["--topology", "9"]),
     (&["--topology", "hypercube", "--nodes", "7"], &["--topology", "the nearest is 8"]),

@@ -57,7 +57,7 @@ fn files_are_the_same_on_any_number_of_threads() {
 fn wrong_flags_say_what_would_be_right() {
     let wrong: [(&[&str], &[&str]); 6] = [
         (&["--nodes", "8,1"], &["--nodes", "2 to 10000"]),
-        (&["--topology", "rign"], &["--topology", "did you mean \"ring\"?"]),
+        (&["--topology", "rign"], &["--topology", "did you mean `ring`?"]),
         (&["--topology", "hypercube", "--nodes", "12"], &["--topology", "hypercube"]),
         (&["--seeds", "0"], &["--seeds", "whole number from 1"]),
         (&["--seeds", "200000"], &["--seeds", "1 to 100000"]),

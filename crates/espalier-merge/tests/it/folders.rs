@@ -2,6 +2,7 @@
 
 use crate::common::{Ready, files, model, ready};
 use core::ops::ControlFlow;
+use espalier_file::WriteError;
 use espalier_merge::{Merge, MergeError, MergeTarget, TensorDifference};
 use espalier_tensor::open_safetensors;
 use std::fs;
@@ -72,7 +73,7 @@ fn what_is_there_stays_unless_it_may_be_replaced() {
     let out = folder.path().join("out");
     ready.merge().write(&shards(&out)).expect("merges");
     let refused = ready.merge().write(&MergeTarget::new(&out)).expect_err("exists");
-    assert!(matches!(refused, MergeError::Exists { .. }), "{refused}");
+    assert!(matches!(refused, MergeError::Write(WriteError::Exists(_))), "{refused}");
     assert_eq!(files(&out).len(), 6);
     // Two shards and their index become one file.
     let replace = MergeTarget { force: true, ..MergeTarget::new(&out) };

@@ -71,29 +71,29 @@ fn refusals_name_the_key() {
         ),
         (
             flags(linear, &["a", "b"], &[1.0], &[], none),
-            "the number of weights, 1, is not that of models, 2",
+            "the number of weights is 1, but the number of models is 2",
         ),
-        (flags(linear, &["a"], &[f64::NAN], &[], none), "`weight` is `NaN` and has to be a number"),
+        (flags(linear, &["a"], &[f64::NAN], &[], none), "`weight` is `NaN`, but must be a number"),
         (
             flags(("slerp", None), &["a"], &[1.0], &[("t", "1")], none),
             "`weight`: `slerp` has no parameter `weight`; it has: t",
         ),
         (
             flags(linear, &["a"], &[], &[("normalize", "maybe")], none),
-            "`parameters.normalize` is `maybe` and has to be one of false, true",
+            "`parameters.normalize` is `maybe`, but must be one of false, true",
         ),
         (
             flags(linear, &["a"], &[], &[], [Some("i8"), None]),
-            "`dtype` is `i8` and has to be one of float64, float32, float16, bfloat16",
+            "`dtype` is `i8`, but must be one of float64, float32, float16, bfloat16",
         ),
         (flags(linear, &["a", "a"], &[], &[], none), "`models[1]`: a is listed twice"),
         (
             flags(linear, &[], &[], &[], none),
-            "`models`: `weight-average` merges one model or more and gets 0",
+            "`models`: `weight-average` merges one model or more, not 0",
         ),
         (
             flags(("ties", None), &["a"], &[], &[], none),
-            "`ties` merges differences from a base model, and no base model is given",
+            "`ties` merges differences from a base model, but none is given",
         ),
     ] {
         assert_eq!(result.expect_err(wanted).to_string(), wanted);

@@ -101,35 +101,26 @@ fn what_others_have() {
 
 #[test]
 fn kinds() {
-    refused("- 1\n", "the recipe (line 1) has to be a mapping and is a list");
-    refused("merge_method: [ties]\n", "`merge_method` (line 1) has to be a scalar and is a list");
-    refused(
-        "merge_method: linear\nmodels: a\n",
-        "`models` (line 2) has to be a list and is a scalar",
-    );
-    refused(
-        "merge_method: linear\nmodels: []\n",
-        "`models` (line 2) has to be filled and is empty",
-    );
-    refused(
-        "merge_method: linear\nmodules: {}\n",
-        "`modules` (line 2) has to be filled and is empty",
-    );
+    refused("- 1\n", "the recipe (line 1) must be a mapping, not a list");
+    refused("merge_method: [ties]\n", "`merge_method` (line 1) must be a scalar, not a list");
+    refused("merge_method: linear\nmodels: a\n", "`models` (line 2) must be a list, not a scalar");
+    refused("merge_method: linear\nmodels: []\n", "`models` (line 2) must be filled, not empty");
+    refused("merge_method: linear\nmodules: {}\n", "`modules` (line 2) must be filled, not empty");
     refused(
         "merge_method: linear\nmodels:\n  - a\n",
-        "`models[0]` (line 3) has to be a mapping and is a scalar",
+        "`models[0]` (line 3) must be a mapping, not a scalar",
     );
     refused(
         "merge_method: linear\nmodels:\n  - model: a\n    parameters: {weight: }\n",
-        "`models[0].parameters.weight` (line 4) has to be a scalar and is nothing",
+        "`models[0].parameters.weight` (line 4) must be a scalar, not nothing",
     );
     refused(
         "merge_method: karcher\nmodels: [{model: a}]\nparameters: {max_iter: [1, 2]}\n",
-        "`parameters.max_iter` (line 3) has to be a scalar and is a list",
+        "`parameters.max_iter` (line 3) must be a scalar, not a list",
     );
     refused(
         "merge_method: linear\nmodels: [{model: a}]\nparameters: {weight: [1, {value: 2}]}\n",
-        "`parameters.weight[0]` (line 3) has to be a mapping and is a scalar",
+        "`parameters.weight[0]` (line 3) must be a mapping, not a scalar",
     );
 }
 
@@ -139,14 +130,14 @@ fn values() {
         refused(
             &format!("merge_method: linear\nmodels: [{{model: '{model}'}}]\n"),
             &format!(
-                "`models[0].model` (line 2) is `{value}` and has to be the path of a model, or \
+                "`models[0].model` (line 2) is `{value}`, but must be the path of a model, or \
                  PATH+ADAPTER"
             ),
         );
     }
     refused(
         "merge_method: linear\nmodels: [{model: a}]\ndtype: int8\n",
-        "`dtype` (line 3) is `int8` and has to be one of float64, float32, float16, bfloat16",
+        "`dtype` (line 3) is `int8`, but must be one of float64, float32, float16, bfloat16",
     );
     for range in ["[2, 2]", "[0, 1, 2]", "[-1, 2]", "[a, b]"] {
         refused(
@@ -155,7 +146,7 @@ fn values() {
                       layer_range: {range}\n"
             ),
             &format!(
-                "`slices[0].sources[0].layer_range` (line 5) is `{range}` and has to be the first \
+                "`slices[0].sources[0].layer_range` (line 5) is `{range}`, but must be the first \
                  layer and the one after the last, as [0, 16]"
             ),
         );
@@ -163,16 +154,16 @@ fn values() {
     parameter(
         "linear",
         "weight: much",
-        "`models[0].parameters.weight` (line 6) is `much` and has to be a number",
+        "`models[0].parameters.weight` (line 6) is `much`, but must be a number",
     );
     parameter(
         "ties",
         "density: [0.5, 1.5]",
-        "`models[0].parameters.density[1]` (line 6) is `1.5` and has to be a number from 0 to 1",
+        "`models[0].parameters.density[1]` (line 6) is `1.5`, but must be a number from 0 to 1",
     );
     refused(
         "merge_method: linear\nmodels: [{model: a}]\nparameters: {normalize: 2}\n",
-        "`parameters.normalize` (line 3) is `2` and has to be one of false, true",
+        "`parameters.normalize` (line 3) is `2`, but must be one of false, true",
     );
 }
 
@@ -191,8 +182,8 @@ fn methods_and_their_parameters() {
     parameter(
         "ties",
         "lambda: 1",
-        "`models[0].parameters.lambda` (line 6): `lambda` of `ties` is one for all models and \
-         cannot be one model's",
+        "`models[0].parameters.lambda` (line 6): `lambda` of `ties` is shared by all models and \
+         cannot be set for one",
     );
     refused(
         "merge_method: linear\nmodels: [{model: a}]\nparameters:\n  normalise: false\n",
@@ -205,7 +196,7 @@ fn methods_and_their_parameters() {
 fn models_of_a_slice() {
     refused(
         "merge_method: ties\nmodels: [{model: a}]\n",
-        "`ties` merges differences from a base model, and no base model is given",
+        "`ties` merges differences from a base model, but none is given",
     );
     refused(
         "merge_method: linear\nmodels:\n  - model: a\n  - model: b\n  - model: a\n",
@@ -214,25 +205,25 @@ fn models_of_a_slice() {
     refused(
         "merge_method: ties\nbase_model: x\nslices:\n  - sources: [{model: a, layer_range: [0, \
          1]}]\n",
-        "`slices[0]` (line 4) lacks the base model x, which has to be among the sources of each \
+        "`slices[0]` (line 4) lacks the base model x, which must be among the sources of each \
          slice",
     );
     refused(
         "merge_method: passthrough\nmodels: [{model: a}, {model: b}]\n",
-        "`models` (line 2): `passthrough` merges one model and gets 2",
+        "`models` (line 2): `passthrough` merges one model, not 2",
     );
     refused(
         "merge_method: slerp\nbase_model: x\nmodels: [{model: a}, {model: b}]\n",
-        "`models` (line 3): `slerp` merges 2 models and gets 3",
+        "`models` (line 3): `slerp` merges 2 models, not 3",
     );
     refused(
         "merge_method: model_stock\nbase_model: x\nmodels: [{model: a}]\n",
-        "`models` (line 3): `model-stock` merges 2 models or more and gets 1",
+        "`models` (line 3): `model-stock` merges 2 models or more, not 1",
     );
     refused(
         "merge_method: linear\nslices:\n  - sources:\n      - {model: a, layer_range: [0, 2]}\n\
          \x20     - {model: b, layer_range: [1, 2]}\n",
-        "`slices[0].sources[1]` (line 5) takes 1 of its model's layers, and the first source of \
+        "`slices[0].sources[1]` (line 5) takes 1 of its model's layers, but the first source of \
          the slice takes 2",
     );
 }
@@ -265,7 +256,7 @@ fn models_that_do_not_fit() {
          have different sizes, and rows of one token in one model may be another token's in the \
          other; they are never cut or padded",
     );
-    unfit(TWO, &[model(1)], "the recipe has 2 models, and there are tensors of 1");
+    unfit(TWO, &[model(1)], "the recipe has 2 models, but tensors of 1 were given");
     unfit(TWO, &[vec![], vec![]], "no tensor is left to merge");
     let weightless = TWO.replace("parameters: {weight: 1}\n", "");
     unfit(
@@ -291,16 +282,16 @@ fn layers_that_are_not_there() {
     let text =
         "merge_method: passthrough\nslices:\n  - sources: [{model: a, layer_range: [1, 3]}]\n";
     let place = "`slices[0].sources[0]` (line 3)";
-    unfit(text, &[model(2)], &format!("{place} ends at layer 3, and the layers of a end at 2"));
+    unfit(text, &[model(2)], &format!("{place} ends at layer 3, but the layers of a end at 2"));
     let norm = vec![tensor("norm.weight", Dtype::F32, &[2])];
-    unfit(text, &[norm], &format!("{place} needs one list of layers, and a has none"));
+    unfit(text, &[norm], &format!("{place} needs one list of layers, but a has none"));
     let mut two = model(3);
     two.extend((0..2).map(|i| tensor(&format!("vision.h.{i}.w"), Dtype::F32, &[2])));
     unfit(
         text,
         &[two],
         &format!(
-            "{place} needs one list of layers, and a has `model.layers`, `vision.h`; choose one by \
+            "{place} needs one list of layers, but a has `model.layers`, `vision.h`; choose one by \
              `modules`"
         ),
     );

@@ -11,9 +11,9 @@ use std::sync::Arc;
 pub(crate) enum Search {
     /// A shortest path, the goal last.
     Found(Vec<Arc<Entry>>),
-    /// There is none.
+    /// No path exists.
     Nothing,
-    /// None was found, and not everything could be looked at.
+    /// None was found, but the search was cut short.
     Unknown,
 }
 
@@ -62,7 +62,7 @@ pub(crate) fn search(
     }
 }
 
-/// An operation that was reached, by way of which other, and how many lie between.
+/// An operation that was reached, the one it was reached from, and the number in between.
 struct Reached {
     entry: Arc<Entry>,
     from: Option<usize>,

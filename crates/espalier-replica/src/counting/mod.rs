@@ -1,7 +1,7 @@
 //! What exchanges bring and how many bytes that is, counted instead of sent.
 //!
-//! For whoever moves sets and has to say what the frames would have been, such as a simulator of
-//! thousands of nodes. Nobody who sends frames needs it.
+//! For programs that move sets directly and have to know what the frames would have been, such as a
+//! simulator of thousands of nodes. Nobody who sends frames needs it.
 //!
 //! Every length is that of the frame which a replica makes, header included. An exchange is
 //!

@@ -1,5 +1,5 @@
-//! How many authors and how large numbers a set of operations has, from which the length of its
-//! frontier follows.
+//! The number of authors of a set of operations and their highest sequence numbers, which determine
+//! the length of its frontier.
 
 use crate::counting::lengths;
 use crate::signed::op::Op;

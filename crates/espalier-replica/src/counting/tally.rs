@@ -1,4 +1,4 @@
-//! What operations bring, for whoever counts bytes instead of sending them.
+//! What operations bring, for counting bytes instead of sending them.
 //!
 //! Most operations of an arena that are neighbours are alike: equally long, with as many contents
 //! of as many bytes. Then what a set brings is counted by the word. One by one are looked at: what
@@ -110,7 +110,7 @@ fn sizes_of(contribution: &Contribution) -> BTreeMap<Digest, u64> {
     tensors.map(|meta| (meta.content, meta.byte_len().unwrap_or(0))).collect()
 }
 
-/// What the first so many operations of an arena bring. Brought up to date when somebody counts.
+/// What the first operations of an arena bring, up to a number. Updated when somebody counts.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     loads: Vec<Load>,

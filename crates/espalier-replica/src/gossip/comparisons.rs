@@ -1,4 +1,4 @@
-//! The comparisons of sets that are going on, within bounds.
+//! Set comparisons in progress, within bounds.
 
 use crate::wire::message::Symbols;
 use espalier_identity::PeerId;
@@ -27,11 +27,11 @@ impl Default for Limits {
     }
 }
 
-/// The comparisons that are going on, of each peer at most one: what to lose costs bytes only.
+/// Comparisons in progress, at most one per peer. Losing one costs nothing but bytes.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Comparisons {
     pub(crate) limits: Limits,
-    /// How many were begun, so that no two have one salt.
+    /// The number begun so far, so that no two share a salt.
     pub(crate) begun: u64,
     pub(crate) going_on: VecDeque<(PeerId, Comparison)>,
 }
@@ -40,11 +40,11 @@ pub(crate) struct Comparisons {
 pub(crate) enum Comparison {
     /// The peer's symbols from index 0 on, which were not enough.
     Symbols(Symbols),
-    /// The one under this salt is over: what still comes of it is stale.
+    /// The comparison with this salt is over; what still arrives for it is stale.
     Over(Salt),
 }
 
-/// What the peer's symbols are to what came before.
+/// How the peer's symbols continue those that came before.
 pub(crate) enum Arrived {
     /// All symbols so far.
     Next(Symbols),
@@ -71,7 +71,7 @@ impl Comparisons {
         self.going_on.push_back((peer, comparison));
     }
 
-    /// Puts symbols to those that came before.
+    /// Appends symbols to those that came before.
     pub(crate) fn arrive(&mut self, peer: PeerId, news: Symbols) -> Arrived {
         let end = news.first.saturating_add(news.symbols.len() as u64);
         match self.of(&peer) {
@@ -88,7 +88,7 @@ impl Comparisons {
                 known.symbols.extend(news.symbols);
                 Arrived::Next(known.clone())
             }
-            // The beginning is forgotten, or it was of what the peer held before.
+            // The first symbols were forgotten, or describe what the peer held earlier.
             _ => Arrived::Gap { first: 0, count: end },
         }
     }
@@ -98,7 +98,7 @@ impl Comparisons {
         self.going_on.retain(|(with, _)| with != peer);
     }
 
-    /// Forgets nothing of what another replica of the same node has begun.
+    /// Keeps what another replica of the same node has begun.
     pub(crate) fn absorb(&mut self, other: &Self) {
         self.begun = self.begun.max(other.begun);
     }

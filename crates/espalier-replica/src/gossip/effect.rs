@@ -131,7 +131,7 @@ pub enum ReceiveError {
 }
 
 impl ReceiveError {
-    /// Who has to do something about it.
+    /// Who has to act on this error.
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
@@ -142,7 +142,7 @@ impl ReceiveError {
         }
     }
 
-    /// What it is, for programs: stable, and of no other error.
+    /// A stable word for programs to tell this error from all others.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {

@@ -13,7 +13,7 @@ use crate::signed::fault::Fault;
 use crate::signed::op::OpId;
 use crate::state::Delta;
 use crate::state::apply::Refused;
-use crate::wire::parcel::Parcel;
+use crate::wire::packed_batch::PackedBatch;
 use espalier_identity::{Digest, PeerId};
 use espalier_provenance::MerkleMap;
 use espalier_tensor::Content;
@@ -133,13 +133,13 @@ impl Replica {
 
     /// Convicts the hop that signed a message with a refused operation, if that one is refused
     /// whoever looks at it: not for being unknown here, or too early.
-    pub(crate) fn suspect_relay(&mut self, parcel: &Parcel<'_>, refused: &Refused) {
+    pub(crate) fn suspect_relay(&mut self, batch: &PackedBatch<'_>, refused: &Refused) {
         let (ApplyError::Op { .. }, Some(bad)) = (&refused.error, &refused.bad) else { return };
-        let (relay, signature) = (parcel.relay, parcel.signature);
+        let (relay, signature) = (batch.relay, batch.signature);
         if !self.has_heard_of(&relay) {
             return;
         }
-        let mut ids: Vec<_> = parcel.ids().collect();
+        let mut ids: Vec<_> = batch.ids().collect();
         ids.sort_unstable();
         let (policy, count) = (self.state.policy().hash(), ids.len() as u64);
         let root = MerkleMap::root_of_set(&ids);

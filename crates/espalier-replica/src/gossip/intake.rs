@@ -14,7 +14,7 @@ use crate::wire::batch::Packed;
 use crate::wire::compact::Sent;
 use crate::wire::frame::MAX_MESSAGE_LEN;
 use crate::wire::message::MAX_IDS;
-use crate::wire::parcel::Parcel;
+use crate::wire::packed_batch::PackedBatch;
 use espalier_identity::{Digest, PeerId, canonical};
 use espalier_lattice::Dot;
 use espalier_tensor::Content;
@@ -41,15 +41,15 @@ const STRANGERS: usize = 1 << 17;
 const STRANGERS_PART: usize = 8;
 
 /// Unpacks what is to be kept of strangers' operations.
-fn unpack_some(parcel: &Parcel<'_>, strangers: &[usize]) -> Vec<SignedOp> {
-    let (mut room, mut some) = (STRANGERS + parcel.len() / STRANGERS_PART, Vec::new());
+fn unpack_some(batch: &PackedBatch<'_>, strangers: &[usize]) -> Vec<SignedOp> {
+    let (mut room, mut some) = (STRANGERS + batch.len() / STRANGERS_PART, Vec::new());
     for number in strangers.iter().take(MAX_POOL_PER_PEER) {
-        let len = parcel.heads()[*number].encoded_len();
+        let len = batch.heads()[*number].encoded_len();
         if !some.is_empty() && len > room {
             break;
         }
         room = room.saturating_sub(len);
-        some.extend(parcel.unpack(*number).map(|sent| sent.signed));
+        some.extend(batch.unpack(*number).map(|sent| sent.signed));
     }
     some
 }
@@ -140,8 +140,8 @@ impl Replica {
         fetch(from, contents)
     }
 
-    /// Fetches them from a peer that begins an exchange, once a tick: whoever brought the
-    /// operations may be out of reach, and with them less has to succeed in a row.
+    /// Fetches them from a peer that begins an exchange, once a tick. The peer that brought the
+    /// operations may be out of reach, and asking this one needs fewer messages to arrive.
     pub(crate) fn fetch_again(&mut self, from: PeerId) -> Option<Effect> {
         let effect = self.fetch_missing(from)?;
         let first = self.asked.len() < MAX_COUNTED && self.asked.insert(from);
@@ -156,45 +156,45 @@ impl Replica {
         ask: bool,
     ) -> Result<Received, ReceiveError> {
         let policy = self.state.policy().clone();
-        match Parcel::read(batch, &policy)? {
-            Some(parcel) => self.take_parcel(from, &parcel, ask),
+        match PackedBatch::read(batch, &policy)? {
+            Some(batch) => self.take_batch(from, &batch, ask),
             None => Ok(Received::default()),
         }
     }
 
     /// The same once it is read.
-    pub(crate) fn take_parcel(
+    pub(crate) fn take_batch(
         &mut self,
         from: PeerId,
-        parcel: &Parcel<'_>,
+        batch: &PackedBatch<'_>,
         ask: bool,
     ) -> Result<Received, ReceiveError> {
-        let place = |number: usize| parcel.heads()[number].place;
+        let place = |number: usize| batch.heads()[number].place;
         let accepted = |number: &usize| self.state.accepts(&place(*number).dot.actor);
-        let (ops, mut strangers): (Vec<_>, Vec<_>) = parcel.in_order().partition(accepted);
+        let (ops, mut strangers): (Vec<_>, Vec<_>) = batch.in_order().partition(accepted);
         let checks = self.waiting_checks(ops.iter().map(|number| place(*number).id));
         let head = |number: usize| {
-            let head = &parcel.heads()[number];
+            let head = &batch.heads()[number];
             (head.place.dot.actor, head.place.id, head.encoded_len())
         };
         let (ops, _) = self.budget.cut(&self.state, &checks, ops, head);
         let places = ops.iter().map(|number| place(*number));
-        let read = |nth: usize| Some(parcel.unpack(*ops.get(nth)?)?.signed);
+        let read = |nth: usize| Some(batch.unpack(*ops.get(nth)?)?.signed);
         let prepared = match self.state.prepare(places, &checks, read) {
             Ok(prepared) => prepared,
             Err(refused) => {
-                self.suspect_relay(parcel, &refused);
+                self.suspect_relay(batch, &refused);
                 return Err(refused.error.into());
             }
         };
         self.budget.charge(&self.state, &checks, &prepared);
-        let arrived = self.keep(&prepared, parcel, &ops);
+        let arrived = self.keep(&prepared, batch, &ops);
         let mut received = self.take_checked(from, prepared, ask);
         if !arrived.is_empty() {
             received.append(self.tensors_stored(&arrived));
         }
         strangers.sort_unstable();
-        self.strangers.put(from, unpack_some(parcel, &strangers));
+        self.strangers.put(from, unpack_some(batch, &strangers));
         self.take_admitted(ask, &mut received);
         if !received.admitted.is_empty() {
             received.effects.extend(self.acknowledge());
@@ -219,13 +219,13 @@ impl Replica {
     }
 
     /// Keeps those tensors that came with these operations and that they would have to wait for.
-    fn keep(&mut self, prepared: &Prepared, parcel: &Parcel<'_>, ops: &[usize]) -> Vec<Digest> {
+    fn keep(&mut self, prepared: &Prepared, batch: &PackedBatch<'_>, ops: &[usize]) -> Vec<Digest> {
         let missing = self.missing(prepared);
         let lacking =
-            |number: &&usize| missing.contains_key(&parcel.heads()[**number].place.dot.actor);
+            |number: &&usize| missing.contains_key(&batch.heads()[**number].place.dot.actor);
         let mut kept = Vec::new();
         for number in ops.iter().filter(lacking) {
-            let Some(Sent { signed, inside: Some(contents), .. }) = parcel.unpack(*number) else {
+            let Some(Sent { signed, inside: Some(contents), .. }) = batch.unpack(*number) else {
                 continue;
             };
             let wanted = missing.get(&signed.op.author);

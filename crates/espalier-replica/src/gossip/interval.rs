@@ -35,7 +35,7 @@ use crate::gossip::effect::{Effect, ReceiveError, Received, send};
 use crate::gossip::links::{Acked, Intervals, Pending};
 use crate::gossip::{MAX_BATCH_LEN, Replica};
 use crate::wire::message::{Interval, Message, Point, Pull, Reply};
-use crate::wire::parcel::Parcel;
+use crate::wire::packed_batch::PackedBatch;
 use espalier_identity::PeerId;
 
 /// After how many exchanges that a peer began an ordinary one follows, if nothing is new.
@@ -115,7 +115,8 @@ impl Replica {
         let delta = self.state.beyond(&pull.seen);
         let whole = delta.ops().map(|op| self.cost(op)).sum::<usize>() <= MAX_BATCH_LEN;
         let Some(intervals) = self.intervals.as_ref().filter(|_| whole) else {
-            // What does not fit is no interval: the log would say that there is no more.
+            // A delta that does not fit cannot be an interval: the log would say that it is
+            // complete.
             let pull = if let Reply::Beyond(pull) = reply { Some(pull) } else { None };
             return send(from, &Message::Delta { batch, pull });
         };
@@ -133,11 +134,11 @@ impl Replica {
         let Interval { batch, got, rests, at, reply } = interval;
         self.in_flight.pulled(&from);
         let policy = self.state.policy().clone();
-        let parcel = Parcel::read(&batch, &policy)?;
-        let heads = parcel.as_ref().map_or(&[][..], Parcel::heads);
+        let batch = PackedBatch::read(&batch, &policy)?;
+        let heads = batch.as_ref().map_or(&[][..], PackedBatch::heads);
         let ops: Vec<_> = heads.iter().map(|head| (head.place.dot, head.place.id)).collect();
-        let take = |replica: &mut Self| match &parcel {
-            Some(parcel) => replica.take_parcel(from, parcel, true),
+        let take = |replica: &mut Self| match &batch {
+            Some(batch) => replica.take_batch(from, batch, true),
             None => Ok(Received::default()),
         };
         let Some(rests) = rests.or(got).filter(|_| self.intervals.is_some()) else {

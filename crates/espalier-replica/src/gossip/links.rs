@@ -56,7 +56,7 @@ impl Link {
     }
 }
 
-/// Operations of a peer of which some are not here yet.
+/// Operations of a peer, some of which are not here yet.
 #[derive(Debug, Clone)]
 pub(crate) struct Pending {
     pub(crate) at: Point,

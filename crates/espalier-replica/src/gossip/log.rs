@@ -41,7 +41,7 @@ impl Log {
         }
     }
 
-    /// The point after so many operations.
+    /// The point after this many operations.
     pub(crate) fn point(&self, position: u64) -> Option<Point> {
         let mark = match position.checked_sub(1) {
             None => self.start,

@@ -45,7 +45,7 @@ impl Strangers {
         self.0.retain(|kept| kept.from != *peer);
     }
 
-    /// Drops the oldest of which `of` is true until no more than so many are left, and so many
+    /// Drops the oldest for which `of` is true until no more than so many are left, and so many
     /// bytes.
     fn shrink(&mut self, most: usize, limit: usize, of: impl Fn(&Kept) -> bool) {
         let (mut count, mut len) = (0, 0);

@@ -281,13 +281,13 @@ impl Fault {
             .convict(first.op().author)
     }
 
-    /// E5 from two verified operations of which [`breaks`] is true.
+    /// E5 from two verified operations for which [`breaks`] is true.
     pub(crate) fn broken_chain(first: &VerifiedOp, second: &VerifiedOp) -> Conviction {
         Self::BrokenChain { first: bytes_of(first), second: bytes_of(second) }
             .convict(first.op().author)
     }
 
-    /// E9 from two verified operations of which [`measures_twice`] is true.
+    /// E9 from two verified operations for which [`measures_twice`] is true.
     pub(crate) fn double_attestation(a: &VerifiedOp, b: &VerifiedOp) -> Conviction {
         let (first, second) = if a.id() < b.id() { (a, b) } else { (b, a) };
         Self::DoubleAttestation { first: bytes_of(first), second: bytes_of(second) }
@@ -413,7 +413,7 @@ pub(crate) fn is_slander(op: &VerifiedOp) -> bool {
 /// What an attestation is the only one for: observer, subject, dimension, epoch.
 pub(crate) type Occasion = (PeerId, PeerId, Dimension, u64);
 
-/// The occasion of an attestation, and what it says of which content.
+/// When an attestation was made, about which content, and what it says.
 pub(crate) fn said(op: &Op) -> Option<(Occasion, (Digest, Q16))> {
     match &op.body {
         Body::Attest { subject, dimension, epoch, about, value } => {

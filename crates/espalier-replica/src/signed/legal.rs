@@ -1,5 +1,5 @@
-//! The legal range of every signed field. An operation outside of it convicts its author (E4) and
-//! has no other effect.
+//! The legal range of every signed field. An operation outside its range convicts its author (E4)
+//! and has no other effect.
 
 use crate::signed::op::{Body, Op};
 use espalier_identity::PeerId;

@@ -1,5 +1,5 @@
-//! What peers sign, and what can be said of it without any state: operations, envelopes, faults
-//! that prove themselves, the legal range of every field, and the policy a federation agrees on.
+//! What peers sign, and what can be checked without any state: operations, envelopes, faults that
+//! prove themselves, the legal range of every field, and the policy a federation agrees on.
 
 pub(crate) mod blob;
 pub(crate) mod bound;

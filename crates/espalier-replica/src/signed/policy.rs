@@ -131,7 +131,7 @@ pub enum PolicyError {
     /// The bytes are not the canonical encoding of a policy.
     #[error("not the encoding of a policy: {0}")]
     Encoding(#[from] CanonicalError),
-    /// It was read, and is not in its canonical form.
+    /// The bytes decode, but not to a policy in its canonical form.
     #[error("the policy is not in its canonical form: sorted roster, every parameter spelt out")]
     Form,
 }

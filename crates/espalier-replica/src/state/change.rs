@@ -1,4 +1,4 @@
-//! Local changes: what an author says next.
+//! Local changes: the next operation of an author.
 
 use crate::arena::ancestors::{Search, search};
 use crate::error::ChangeError;

@@ -85,7 +85,8 @@ impl MergeState {
         frame::wrap(&canonical::encode(&self.to_file(tensors)))
     }
 
-    /// Length of the binary form, unmade: in O(1) by reference, in O(n log n) with tensors.
+    /// Length of the binary form, computed without encoding: O(1) by reference, O(n log n) with
+    /// tensors.
     #[must_use]
     pub fn encoded_len(&self, tensors: Tensors) -> u64 {
         let prefix = |count: u64| canonical::encode(&count).len() as u64;

@@ -1,4 +1,4 @@
-//! The join: a bit-wise or, and what does not stay out again.
+//! The join: a bitwise or, after which what may not stay is removed.
 
 use crate::arena::entry::Entry;
 use crate::counting::reach::Reach;

@@ -1,4 +1,4 @@
-//! Views on demand: made when somebody asks, and once for each distinct set.
+//! Views on demand, made once for each distinct set.
 //!
 //! A set of operations changes at every join, and most sets are never looked at. So a state keeps
 //! its set, and next to it a cell for the views, empty until somebody asks. What was in it when the

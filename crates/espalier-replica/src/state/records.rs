@@ -1,4 +1,4 @@
-//! Records of evidence in files, to be checked away from any state.
+//! Records of evidence in files, checked without any state.
 
 use crate::error::DecodeError;
 use crate::signed::fault::{Conviction, Fault};

@@ -20,10 +20,10 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Incomparable {
-    /// The policy names no schema, and those who are present have different layouts.
+    /// Contributions differ in layout, the policy names no schema, and no layout has a majority.
     #[error(
-        "contributions have different layouts, {} have one and {} another, and none has the {} of \
-         the roster that it needs while the policy names no schema: {mismatch}",
+        "contributions differ in layout: {} have one and {} another. The policy names no schema, so \
+         one layout needs {} members of the roster: {mismatch}",
         .counts[0], .counts[1], .needed
     )]
     Layouts {
@@ -36,11 +36,12 @@ pub enum Incomparable {
         /// The first tensor in which the two differ.
         mismatch: Box<Mismatch>,
     },
-    /// An integer tensor has different values, and no rule merges integers.
+    /// A tensor of integers differs, no value has a majority, and `buffers` names no rule to merge
+    /// it.
     #[error(
-        "tensor `{tensor}` holds integers, which no rule merges: {} contributions have one value \
-         and {} another, and none has the {} of the roster that it needs; the parameter `buffers` \
-         can be such a rule",
+        "tensor `{tensor}` holds integers that differ: {} contributions have one value and {} \
+         another. One value needs {} members of the roster, unless the parameter `buffers` says how \
+         to merge them",
         .counts[0], .counts[1], .needed
     )]
     Integers {

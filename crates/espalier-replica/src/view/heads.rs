@@ -12,7 +12,7 @@ use crate::signed::op::{OpId, VerifiedOp};
 use espalier_identity::PeerId;
 use std::collections::BTreeMap;
 
-/// An operation of which not all the past is here.
+/// An operation whose past is not all here.
 #[derive(Debug, Clone)]
 struct Parked {
     lamport: u64,

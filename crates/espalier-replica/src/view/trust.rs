@@ -1,4 +1,4 @@
-//! Trust in every author a state has heard of, and what `resolve` makes of it.
+//! Trust in every author known to a state, and how `resolve` uses it.
 
 use crate::arena::Shelf;
 use crate::arena::entry::Entry;
@@ -50,7 +50,7 @@ impl Deref for TrustTable {
 #[non_exhaustive]
 pub enum ResolutionError {
     /// Nobody has contributed, or no contributor is trusted.
-    #[error("no contribution is left to merge: {visible} visible, of which {isolated} isolated")]
+    #[error("no contribution is left to merge: {isolated} of {visible} visible ones are isolated")]
     Nothing {
         /// The number of visible contributions.
         visible: usize,

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Packing needs the policy, which both sides know, and nothing else: every batch can be read by
-//! itself. A batch has one form; whoever reads one, see [`crate::wire::parcel`], packs it again and
+//! itself. A batch has one form; whoever reads one, see [`crate::wire::batch`], packs it again and
 //! compares.
 
 use crate::signed::op::{Op, SignedOp};

@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 /// The most operation identifiers or content addresses in one message.
 pub(crate) const MAX_IDS: usize = 1 << 20;
 
-/// How many are read: one more tells that there are too many.
+/// How many are read: one more than allowed shows that there are too many.
 const MAX_READ: usize = MAX_IDS + 1;
 
 /// A frontier on the wire: by position for authors on the roster, which both sides know from the

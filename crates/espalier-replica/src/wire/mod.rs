@@ -5,6 +5,6 @@ pub(crate) mod compact;
 pub(crate) mod frame;
 pub(crate) mod layouts;
 pub(crate) mod message;
+pub(crate) mod packed_batch;
 pub(crate) mod packing;
-pub(crate) mod parcel;
 pub(crate) mod shapes;

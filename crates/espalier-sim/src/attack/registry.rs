@@ -1,4 +1,5 @@
-//! The list of attacks.
+//! The list of attacks. Each is a file of its name, among the [models](super::models) or in the
+//! [protocol](super::protocol).
 
 use super::forger::Forger;
 use super::protocol::Liar;
@@ -43,7 +44,7 @@ type FromOwn = fn(Attack, &Scene<'_>) -> Vec<Vec<f32>>;
 /// The same, from what the honest contribute.
 type FromCrowd = fn(Attack, &Forger<'_>) -> Vec<Vec<f32>>;
 
-/// By what an attack lies, and how it is done.
+/// How an attack lies, and the function that does it.
 #[derive(Debug)]
 pub(super) enum Kind {
     /// By tensors that each liar makes of its own.
@@ -64,13 +65,13 @@ pub(super) static REGISTRY: [AttackInfo; 37] = [
     models::sign_flip::INFO,
     models::ipm::INFO,
     models::alie::INFO,
-    models::alie::OPTIMAL,
-    models::ipm::OPTIMAL,
+    models::optimal_alie::INFO,
+    models::optimal_ipm::INFO,
     models::mimic::INFO,
     models::gaussian::INFO,
     models::scale::INFO,
-    models::min_max::MIN_MAX,
-    models::min_max::MIN_SUM,
+    models::min_max::INFO,
+    models::min_sum::INFO,
     models::spread::INFO,
     models::groups::INFO,
     models::ring::INFO,
@@ -79,21 +80,21 @@ pub(super) static REGISTRY: [AttackInfo; 37] = [
     models::drift::INFO,
     models::label_flip::INFO,
     models::white_box::INFO,
-    models::poison::NAN,
-    models::poison::INF,
+    models::nan::INFO,
+    models::inf::INFO,
     protocol::equivocation::INFO,
-    protocol::equivocation::RELAYED,
+    protocol::equivocation_relayed::INFO,
     protocol::retract_others::INFO,
     protocol::withhold::INFO,
     protocol::silent::INFO,
     protocol::replay::INFO,
     protocol::copy::INFO,
-    protocol::exaggerate::OVERWEIGHT,
-    protocol::exaggerate::FUTURE_ROUND,
-    protocol::attest::PRAISE,
-    protocol::attest::VOTE_DOWN,
-    protocol::accuse::SLANDER,
-    protocol::accuse::FORGED_NAN,
+    protocol::overweight::INFO,
+    protocol::future_round::INFO,
+    protocol::praise::INFO,
+    protocol::vote_down::INFO,
+    protocol::slander::INFO,
+    protocol::forged_nan::INFO,
     protocol::payload_mismatch::INFO,
     protocol::flood::INFO,
     protocol::amnesia::INFO,
@@ -108,7 +109,17 @@ pub(super) fn find(name: &str) -> Option<&'static AttackInfo> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use espalier_testkit::modules_in;
     use std::collections::BTreeSet;
+
+    #[test]
+    fn each_attack_has_a_file_of_its_name() {
+        let folder = |name| modules_in(format!("{}/src/attack/{name}", env!("CARGO_MANIFEST_DIR")));
+        let mut files = folder("models");
+        files.extend(folder("protocol"));
+        let names: BTreeSet<_> = REGISTRY.iter().map(|info| info.name.replace('-', "_")).collect();
+        assert_eq!(files, names);
+    }
 
     #[test]
     fn forms_show_the_name_and_every_parameter() {

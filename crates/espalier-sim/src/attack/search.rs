@@ -1,4 +1,4 @@
-//! Attacks that try out what harms most: the aggregation is a box that they may ask a bounded
+//! Attacks that search for the greatest harm: they query the aggregation as a black box, a bounded
 //! number of times, always in the same order.
 
 use super::crowd::{trimmed_mean, wide};
@@ -32,7 +32,7 @@ impl<'a> Judge<'a> {
             None => trimmed_mean(&self.rows, self.forger.liars()),
         };
         let harm = squared_distance_f64(&aggregate, &crowd.mean);
-        // An aggregate that is no number at all is caught by whoever sees it.
+        // An aggregate that is not a number at all is caught by every node that sees it.
         if harm.is_finite() { harm } else { 0.0 }
     }
 }

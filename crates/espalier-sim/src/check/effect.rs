@@ -9,8 +9,8 @@ use espalier_file::count;
 use std::collections::BTreeSet;
 
 impl Config {
-    /// [`Config::check`] for what somebody asks for: all that is said must also come to something.
-    /// A report is of a configuration that ran, so that it need not pass this.
+    /// [`Config::check`] for a configuration that a user asks for: every setting must also have an
+    /// effect. A report is of a configuration that ran, so that it need not pass this.
     ///
     /// # Errors
     /// [`SimError::Field`].
@@ -20,7 +20,7 @@ impl Config {
     }
 
     /// Every field that is away from its default and changes nothing, with the reason and what
-    /// would be right; also those of which a part would never happen.
+    /// would be right; also those that would take effect only in part.
     pub(crate) fn without_effect(&self) -> Vec<SimError> {
         let mut found: Vec<SimError> = self.after_the_end().collect();
         found.extend(of_liars(self));

@@ -1,4 +1,4 @@
-//! How much memory a run takes, and how much there is.
+//! How much memory a run takes, and how much is available.
 //!
 //! The estimate is made of what grows: models, what replicas remember of each other, the report.
 //! `docs/PERFORMANCE.md` compares it with what runs took. It depends on the configuration alone;
@@ -58,7 +58,7 @@ impl Config {
         shared.saturating_add(own)
     }
 
-    /// Of the report, with so many sampled nodes.
+    /// Memory of the report, with this number of sampled nodes.
     fn listed(&self, sampled: u64) -> u64 {
         let (nodes, rounds) = (u64::from(self.nodes), self.expected_rounds());
         let rows = rounds.saturating_mul(64 + sampled * LISTED);

@@ -233,7 +233,7 @@ impl fmt::Display for Span {
     }
 }
 
-/// How long a message is under way, without the time that its bytes take.
+/// How long a message is in flight, not counting the time that its bytes take.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Latency {
     /// No time.

@@ -153,8 +153,8 @@ impl fmt::Display for RetractSpec {
 pub enum Share {
     /// This number of nodes.
     Count(u32),
-    /// A share in percent, rounded to the nearest; but what is below 50 % never amounts to half of
-    /// the nodes, so that rounding does not make a minority into a tie.
+    /// A share in percent, rounded to the nearest; but a share below 50 % never becomes half of the
+    /// nodes, so rounding cannot turn a minority into a tie.
     Percent(f64),
 }
 

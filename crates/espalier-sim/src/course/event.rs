@@ -24,7 +24,7 @@ pub enum EventKind {
     Isolated,
     /// It takes somebody back.
     Readmitted,
-    /// A node trained a model with an element that is not finite, or too great to be signed. It
+    /// A node trained a model with an element that is not finite, or too large to be signed. It
     /// does not contribute it; its last contribution stands.
     NotFinite,
     /// A node trained the very model that another contributed. It does not contribute it, as copies

@@ -1,5 +1,5 @@
-//! The course of a run, whatever its nodes are: who joins, leaves, crashes and comes back, when the
-//! network is cut, and who exchanges with whom.
+//! The course of a run, independent of what its nodes are: who joins, leaves, crashes and comes
+//! back, when the network is cut, and who exchanges with whom.
 
 pub(crate) mod event;
 pub(crate) mod membership;

@@ -1,4 +1,4 @@
-//! Who asks whom in a round that nobody planned.
+//! Who asks whom in a round without a schedule.
 
 use crate::seeds::Dice;
 use espalier_topology::Network;

@@ -1,4 +1,4 @@
-//! Traces of who comes and goes: the lines of a file, and those of them that come to nothing.
+//! Traces of who comes and goes: the lines of a file, and which of them have no effect.
 
 use super::membership::{Change, time_of};
 use crate::config::{Clock, Config};

@@ -1,5 +1,4 @@
-//! The links: what becomes of a message between the node that sends it and the one that is to hear
-//! it.
+//! The links: what becomes of a message between its sender and its receiver.
 
 use super::queue::Time;
 use crate::config::{Clock, Config, Cut, Latency, text_of_file};

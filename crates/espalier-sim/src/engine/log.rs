@@ -1,5 +1,5 @@
 //! The event log: everything that happens, in order, as plain records with a hash over all of them.
-//! Equal hashes mean equal runs, on whatever machine and with however many threads.
+//! Equal hashes mean equal runs, on any machine and with any number of threads.
 
 use crate::engine::Time;
 use espalier_identity::{Digest, Domain};
@@ -55,7 +55,7 @@ pub struct Logged {
     pub time: u64,
     /// The kind of event.
     pub what: Happening,
-    /// The node that acted; of a message, its sender.
+    /// The node that acted; for a message, its sender.
     pub node: u32,
     /// The node it acted towards; the node itself if there is none.
     pub peer: u32,

@@ -87,7 +87,7 @@ pub(crate) trait Population {
         let _ = pair;
         None
     }
-    /// The greeting and the answer of which an exchange of the two consists as long as they agree,
+    /// The greeting and the answer that an exchange of the two consists of as long as they agree,
     /// if they do and this population can tell.
     fn agreement(&mut self, pair: [usize; 2]) -> Option<[Sign; 2]> {
         let _ = pair;

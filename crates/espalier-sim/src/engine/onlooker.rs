@@ -1,4 +1,4 @@
-//! Somebody who looks on: hears of every message what becomes of it, and changes nothing.
+//! An observer that is told what becomes of every message, and changes nothing.
 
 use super::{Engine, Mail, Population};
 use std::fmt::Debug;
@@ -14,7 +14,7 @@ pub(crate) enum Passage {
     Dropped,
     /// A copy was taken in, with the number of operations that were new.
     TakenIn { news: u32 },
-    /// No message: a node is back from a crash.
+    /// A node is back from a crash; not about a message.
     Restarted,
 }
 

@@ -1,4 +1,5 @@
-//! The queue of what is still to happen: by virtual time, and at one time in the order of filing.
+//! The queue of pending events, by virtual time; events of the same time in the order they were
+//! added.
 
 use slab::Slab;
 use std::cmp::{Ordering, Reverse};
@@ -82,7 +83,7 @@ impl<E> Queue<E> {
         Some((due.time(), self.events.remove(due.at)))
     }
 
-    /// Takes out the events of which `what` says something, and returns that in their order.
+    /// Takes out the events for which `what` returns something, and returns those values in order.
     pub(crate) fn remove<T>(&mut self, what: impl Fn(&E) -> Option<T>) -> Vec<T> {
         let (events, mut removed) = (&mut self.events, Vec::new());
         self.heap.retain(|Reverse(due)| {

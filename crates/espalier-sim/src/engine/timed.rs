@@ -6,7 +6,7 @@ use crate::config::Clock;
 use crate::seeds::Dice;
 use espalier_topology::Network;
 
-/// How fast or slow a clock may be, as a share of the period: 1 in so many.
+/// How fast or slow a clock may be: one part in this many of the period.
 const DRIFT: u64 = 100;
 
 /// The nodes' clocks.

@@ -1,5 +1,5 @@
-//! Who lies. Visible in the harness alone: the type cannot be named outside, and the harness
-//! forbids the lints by which it could be let out.
+//! Who lies. Visible in the harness alone: the type cannot be named outside, and the harness denies
+//! the lints that would let it leak.
 
 use crate::attack::Attack;
 use crate::config::Config;

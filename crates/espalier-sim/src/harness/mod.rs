@@ -1,4 +1,4 @@
-//! The harness: deals out who lies, lets the nodes run, and has a report written.
+//! The harness: decides who lies, runs the nodes, and has a report written.
 //!
 //! This is the only place that knows the liars. A run gets a [`Cast`] from it: how nodes behave, as
 //! objects that say what a node does and not what it is. The rest of the simulator, the replicas

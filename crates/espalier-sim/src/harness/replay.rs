@@ -53,7 +53,7 @@ pub enum ReplayError {
         /// What is wrong.
         problem: String,
     },
-    /// Its configuration does not run.
+    /// The configuration in the log cannot be run.
     #[error("the configuration of the event log cannot be run: {0}")]
     Run(#[from] SimError),
 }

@@ -26,7 +26,7 @@ pub enum VerifyError {
     /// The text is not a report.
     #[error("not a report: {0}")]
     Parse(#[from] serde_json::Error),
-    /// Its configuration does not run.
+    /// The configuration in the report cannot be run.
     #[error("its configuration cannot be run again: {0}")]
     Run(#[from] SimError),
 }

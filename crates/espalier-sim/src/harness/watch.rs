@@ -71,7 +71,7 @@ pub struct Moment {
     nodes: Vec<(u32, PeerId, bool, Arc<MergeState>)>,
 }
 
-/// A node at a moment, with all it held.
+/// A node at a moment, with everything it held.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct NodeMoment {
     /// What can be seen of it.
@@ -161,7 +161,7 @@ impl Notes {
         self.passed.push(passed);
     }
 
-    /// Notes that the round has its events, of which there are so many in all.
+    /// Notes how many events there are once the round has all of its own.
     pub(crate) fn close(&mut self, events: usize) {
         self.events = [self.events[1], events];
     }

@@ -1,4 +1,4 @@
-//! What verifying a report would run.
+//! The runs that verifying a report would make.
 
 use super::scenario::Scenario;
 use crate::config::Config;

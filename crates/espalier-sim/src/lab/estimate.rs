@@ -1,4 +1,4 @@
-//! A figure over several seeds: mean, range, and how far chance goes.
+//! A figure over several seeds: its mean, its range, and how much chance may contribute.
 //!
 //! A [`Sample`] says what was seen. An [`Estimate`] and an [`Interval`] say where the true mean
 //! lies: mean ± t s / √n, with s the standard deviation of the sample and t the 97.5 % quantile of
@@ -31,8 +31,8 @@ pub struct Estimate {
     pub half_width: Option<f64>,
 }
 
-/// A mean over seeds with its 95 % confidence interval, which is not cut off at what a figure can
-/// be, such as 0.
+/// A mean over seeds with its 95 % confidence interval, which may extend beyond the figure's
+/// possible range, such as below 0.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Interval {
@@ -50,8 +50,8 @@ pub struct Interval {
     pub max: f64,
 }
 
-/// The number of runs that had a property, and the 95 % interval of its rate, which is honest near
-/// 0 and 1 too (Wilson, *Probable inference*, 1927).
+/// The number of runs that had a property, and the 95 % interval of its rate, which is valid near 0
+/// and 1 too (Wilson, *Probable inference*, 1927).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Frequency {
     /// The number of runs that had the property.

@@ -1,4 +1,4 @@
-//! Work next to that of the thread that waits for it.
+//! Work on another thread while this one waits for its results.
 
 use std::sync::mpsc::Sender;
 use std::thread::{Builder, Scope};

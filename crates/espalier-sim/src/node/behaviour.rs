@@ -1,5 +1,5 @@
-//! What a node does where nodes may differ. The world and the run ask their nodes' behaviours and
-//! know nothing else about them.
+//! The behaviour of a node, where nodes may differ. The world and the run ask their nodes'
+//! behaviours and know nothing else about them.
 
 use super::Node;
 use espalier_identity::{Digest, PeerId};
@@ -42,7 +42,7 @@ pub(crate) trait Behaviour: Debug + Send + Sync {
         node.say(|state, key| state.add(key, draft.clone()).map(drop))
     }
 
-    /// Does what it does at the start of a round.
+    /// Acts at the start of a round.
     fn act(&mut self, turn: &mut Turn<'_>) -> Result<(), ChangeError> {
         let _ = turn;
         Ok(())

@@ -1,4 +1,4 @@
-//! A node's disk: a log of signed operations of which a crash tears the end off.
+//! A node's disk: a log of signed operations whose end a crash may tear off.
 //!
 //! What was written and not yet synchronised survives up to a random byte, and what is left of the
 //! last record may be damaged. A record is its length, a checksum and the operation; reading

@@ -18,7 +18,8 @@ pub(crate) type Measured = BTreeMap<PeerId, (Digest, bool)>;
 pub(crate) struct Node {
     pub(crate) id: PeerId,
     pub(crate) name: String,
-    /// What it shows its peers: one face, or several of which its behaviour shows each peer one.
+    /// What it shows its peers: one face, or several, one of which its behaviour shows to each
+    /// peer.
     pub(crate) faces: Vec<Face>,
     /// Whether it takes part now.
     pub(crate) active: bool,

@@ -61,7 +61,7 @@ impl Gallery {
         }
         let pairs: Vec<_> = (0..models.len()).flat_map(|i| (0..i).map(move |j| (i, j))).collect();
         let (distances, whole) = between(arena, &models, &pairs);
-        // Models of which an element has no value are none.
+        // A model in which an element has no value does not count.
         let count = |(number, whole): (u64, bool)| if whole { number } else { 0 };
         let numbers: Vec<u64> = numbers.into_iter().zip(whole).map(count).collect();
         let total: u64 = numbers.iter().sum();

@@ -1,4 +1,4 @@
-//! What can be seen of a node, and of the operations that it held, at a moment of a run.
+//! What is visible of a node, and of its operations, at a moment of a run.
 
 use espalier_identity::{Digest, PeerId};
 use espalier_replica::MergeState;

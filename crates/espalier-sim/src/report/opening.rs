@@ -1,5 +1,5 @@
-//! What a report says of a run whatever its nodes are: what is known before it starts, what
-//! happened, and whether it converged.
+//! What a report says of any run: what is known before it starts, what happened, and whether it
+//! converged.
 
 use super::{Event, ModelInfo, NodeInfo, Report, Summary, TopologyInfo};
 use crate::config::Config;

@@ -1,4 +1,4 @@
-//! What the final state comes to: the merged model or why there is none, whom it leaves out, and
+//! The outcome of the final state: the merged model or why there is none, whom it leaves out, and
 //! what a reader of the result should know.
 
 use super::measure::Seen;

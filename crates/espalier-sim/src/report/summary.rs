@@ -1,4 +1,4 @@
-//! What is said of a run as a whole: the model family, round-trip proofs, the trace.
+//! The summary of a run: the model family, round-trip proofs, the trace.
 
 use super::node_view::HeldOp;
 use super::{ModelInfo, RoundTrip, TraceEntry};

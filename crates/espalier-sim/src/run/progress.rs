@@ -1,4 +1,4 @@
-//! What somebody who waits for a run hears.
+//! Progress reports for a caller that waits for a run.
 
 use espalier_replica::MergeState;
 

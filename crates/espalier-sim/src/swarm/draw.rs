@@ -113,7 +113,7 @@ fn topology(dice: &mut Dice, nodes: u32, seed: u64) -> Topology {
     if wanted.build(nodes as usize, seed).is_ok() { wanted } else { Topology::Ring }
 }
 
-/// Small: what is looked for does not depend on size.
+/// Small, because the bugs looked for do not depend on size.
 fn model(dice: &mut Dice) -> Family {
     Family::Synthetic(one_of(dice, &[vec![1], vec![2], vec![3, 4], vec![64], vec![5, 3, 3]]))
 }

@@ -30,9 +30,8 @@ pub(crate) struct Drilled {
     pub(crate) liars: Vec<u32>,
 }
 
-/// Runs a configuration before a jury, of which all checkers are or that of one name. It stops
-/// at the
-/// first violation.
+/// Runs a configuration before a jury of all checkers, or of the one with the given name. It stops
+/// at the first violation.
 ///
 /// # Errors
 /// [`SimError`] if the configuration does not run, or a node could not do its duty.

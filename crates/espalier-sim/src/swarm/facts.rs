@@ -1,5 +1,5 @@
-//! Every operation that anybody was seen to hold, each with what follows from it alone, worked out
-//! once. The limits of fields are written down here a second time.
+//! Every operation that any node was seen to hold, with what follows from it alone, computed once.
+//! The limits of fields are written down here a second time.
 
 use espalier_identity::PeerId;
 use espalier_lattice::Dot;

@@ -1,4 +1,4 @@
-//! A violation that was found once, as a file, so that it is tried again for ever.
+//! A violation that was found once, kept as a file so that it is tried again by every test run.
 
 use super::campaign::{Judged, judge};
 use super::look::Violation;

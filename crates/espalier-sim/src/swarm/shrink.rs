@@ -22,7 +22,7 @@ pub struct Shrunk {
     pub runs: usize,
 }
 
-/// Shrinks a configuration of which `violation` was seen. Deterministic; at most 400 runs.
+/// Shrinks a configuration in which `violation` was seen. Deterministic; at most 400 runs.
 #[must_use]
 pub fn shrink(config: &Config, violation: &Violation) -> Shrunk {
     let checker = Some(violation.checker.as_str());

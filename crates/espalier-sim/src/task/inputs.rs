@@ -1,5 +1,5 @@
-//! What must hold of the models that a run merges before it begins, and what a user should know
-//! about them: an honest node can contribute each, and integers can be merged by a rule.
+//! Checks of the models that a run merges, made before it begins, and remarks about them: an honest
+//! node can contribute each, and integers can be merged by a rule.
 
 use super::Task;
 use crate::config::Config;

@@ -7,8 +7,7 @@ use crate::config::{Config, Family, Spread};
 use crate::error::{SimError, field};
 use crate::seeds::{Dice, Seeds};
 use crate::tensors::{map_floats, row_of};
-use crate::text::did_you_mean;
-use crate::text::suggest::nearest;
+use espalier_blame::{did_you_mean, nearest};
 use espalier_identity::Digest;
 use espalier_tensor::{
     Dtype, Model, ModelFolder, SafetensorsModel, TensorError, kernels, models_in, open_safetensors,
@@ -91,7 +90,7 @@ fn folder(path: &Path) -> Result<Option<Folder>, SimError> {
 }
 
 fn no_model(path: &str) -> SimError {
-    let hint = did_you_mean(nearest(path, &["digits", "synthetic:16x16"]));
+    let hint = did_you_mean(nearest(path, ["digits", "synthetic:16x16"]));
     let forms = "use digits, synthetic:SHAPE such as synthetic:16x16, or a path";
     field("model", format!("there is no file or folder `{path}`{hint}; {forms}"))
 }

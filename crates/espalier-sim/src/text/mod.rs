@@ -1,10 +1,7 @@
 //! Words that a user gives and reads: values with a text form, what is wrong with them, and lists
 //! in a sentence.
 
-pub(crate) mod suggest;
-
-use espalier_blame::Blame;
-use suggest::nearest;
+use espalier_blame::{Blame, did_you_mean, nearest};
 
 /// The largest number of names that a note lists.
 const NAMES: usize = 8;
@@ -44,12 +41,8 @@ pub(crate) fn unknown(
 ) -> ParseError {
     let name = given.split(':').next().unwrap_or(given);
     // A known name is not what is wrong.
-    let near = nearest(name, names).filter(|near| *near != name);
+    let near = nearest(name, names.iter().copied()).filter(|near| *near != name);
     ParseError { nearest: near, ..wrong(given, expected) }
-}
-
-pub(crate) fn did_you_mean(nearest: Option<&str>) -> String {
-    nearest.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default()
 }
 
 /// Text on the command line and in JSON.

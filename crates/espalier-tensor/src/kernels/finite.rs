@@ -1,6 +1,6 @@
 //! Looking for elements that are not numbers.
 
-use crate::{Dtype, simd::on_widest};
+use crate::{dtype::Dtype, simd::on_widest};
 
 /// Whether every element is finite; integers always are.
 ///
@@ -45,14 +45,14 @@ fn search<const N: usize>(bytes: &[u8], bad: impl Fn([u8; N]) -> bool) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::convert;
+    use crate::{convert, float16};
 
     #[test]
     fn every_half() {
         for bits in 0..=u16::MAX {
             let found = |dtype| all_finite(dtype, &bits.to_le_bytes()).is_ok();
-            assert_eq!(found(Dtype::F16), convert::f16_to_f32(bits).is_finite());
-            assert_eq!(found(Dtype::Bf16), convert::bf16_to_f32(bits).is_finite());
+            assert_eq!(found(Dtype::F16), float16::f16_to_f32(bits).is_finite());
+            assert_eq!(found(Dtype::Bf16), float16::bf16_to_f32(bits).is_finite());
         }
     }
 

@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 use super::{BlockSum, squared_difference};
-use crate::{Dtype, Model, convert, simd::on_widest};
+use crate::{convert, dtype::Dtype, model::Model, simd::on_widest};
 
 /// Elements converted at a time where a type cannot be read in place: f64 scratch that stays in
 /// the first-level cache.

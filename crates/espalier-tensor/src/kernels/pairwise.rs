@@ -3,7 +3,7 @@
 
 use super::BlockSum;
 use super::models::{Span, TILE};
-use crate::{Dtype, convert, simd::on_widest};
+use crate::{convert, dtype::Dtype, simd::on_widest};
 
 /// The inner products of all pairs of rows, each row with itself included.
 ///

@@ -5,8 +5,15 @@ use std::collections::BTreeMap;
 
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
-use super::{MAX_HEADER_BYTES, METADATA};
-use crate::{Dtype, FormatError, MAX_TENSORS, ManifestError, TensorShape, manifest};
+use super::METADATA;
+use crate::foreign::MAX_HEADER_BYTES;
+use crate::{
+    dtype::Dtype,
+    error::FormatError,
+    manifest,
+    manifest::{MAX_TENSORS, ManifestError},
+    schema::TensorShape,
+};
 
 /// What a file's header says, checked against the file's length.
 pub(super) struct Header {

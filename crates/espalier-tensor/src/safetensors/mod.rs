@@ -4,16 +4,12 @@
 //! without gaps. Shards are such files together with an index `*.safetensors.index.json` that
 //! says which tensor is where.
 
-mod foreign;
 mod header;
 mod read;
 mod write;
 
-pub use foreign::Foreign;
 pub use read::{ModelFolder, SafetensorsModel, models_in, open_safetensors};
 pub use write::{SafetensorsWriter, write_safetensors};
 
-/// The largest header, as the format says.
-const MAX_HEADER_BYTES: u64 = 100_000_000;
 /// The header's entry for free text; not a tensor.
 const METADATA: &str = "__metadata__";

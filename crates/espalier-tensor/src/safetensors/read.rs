@@ -12,12 +12,16 @@ use std::{
 
 use espalier_file::ReadError;
 
-use super::{
-    MAX_HEADER_BYTES, foreign,
-    header::{Header, Index},
-};
+use super::header::{Header, Index};
 use crate::{
-    Content, Dtype, FormatError, Manifest, Model, Schema, TensorError, TensorShape, mapped::FileMap,
+    content::Content,
+    dtype::Dtype,
+    error::{FormatError, TensorError},
+    foreign::{self, MAX_HEADER_BYTES},
+    manifest::Manifest,
+    mapped::FileMap,
+    model::Model,
+    schema::{Schema, TensorShape},
 };
 
 /// A model whose headers have been read and checked, and whose data have not.

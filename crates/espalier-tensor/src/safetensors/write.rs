@@ -13,7 +13,12 @@ use safetensors::Dtype as FileDtype;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::METADATA;
-use crate::{FormatError, Manifest, Model, TensorError, TensorShape};
+use crate::{
+    error::{FormatError, TensorError},
+    manifest::Manifest,
+    model::Model,
+    schema::TensorShape,
+};
 
 /// Writes `model` to `path`, with its own free text in the header and `metadata` over it.
 ///
@@ -22,8 +27,8 @@ use crate::{FormatError, Manifest, Model, TensorError, TensorShape};
 /// to disk (`fsync`).
 ///
 /// # Errors
-/// [`TensorError::Exists`] if `path` exists and `force` is false, [`TensorError::Write`] if the
-/// system refuses. On any error nothing is left behind and an existing file is unchanged.
+/// [`TensorError::Write`] if `path` exists and `force` is false, or if the system refuses. On any
+/// error nothing is left behind and an existing file is unchanged.
 pub fn write_safetensors(
     model: &Model,
     metadata: &BTreeMap<String, String>,
@@ -70,7 +75,7 @@ impl SafetensorsWriter {
     ) -> Result<Self, TensorError> {
         let path = path.as_ref().to_owned();
         let expected = checked(shapes, &path)?;
-        let mut file = Output::create(&path, force).map_err(failed)?;
+        let mut file = Output::create(&path, force)?;
         // Wide elements first, so that each tensor starts at a multiple of its element's size.
         let mut order: Vec<usize> = (0..shapes.len()).collect();
         order.sort_by(|&a, &b| {
@@ -131,13 +136,13 @@ impl SafetensorsWriter {
     /// Gives the file its name.
     ///
     /// # Errors
-    /// [`TensorError::Unfinished`] if bytes are missing, [`TensorError::Exists`] if the name was
-    /// taken meanwhile and overwriting was not asked for, [`TensorError::Write`] as ever.
+    /// [`TensorError::Unfinished`] if bytes are missing, [`TensorError::Write`] if the name was
+    /// taken meanwhile and may not be replaced, or if the system refuses.
     pub fn finish(self) -> Result<(), TensorError> {
         if self.written.load(Ordering::Relaxed) != self.expected {
             return Err(self.unfinished());
         }
-        self.file.finish().map_err(failed)
+        Ok(self.file.finish()?)
     }
 
     fn unfinished(&self) -> TensorError {
@@ -200,13 +205,6 @@ fn header(
 /// Saturates only for sizes that [`checked`] has refused.
 fn bytes_of(shape: &TensorShape) -> u64 {
     crate::manifest::byte_len(shape.dtype, &shape.shape).unwrap_or(u64::MAX)
-}
-
-fn failed(error: WriteError) -> TensorError {
-    match error {
-        WriteError::Exists(path) => TensorError::Exists { path },
-        error => TensorError::Write(error),
-    }
 }
 
 fn not_written(path: &Path, source: io::Error) -> TensorError {

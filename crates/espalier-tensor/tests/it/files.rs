@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
+use espalier_file::WriteError;
 use espalier_tensor::{
     Dtype, Model, SafetensorsWriter, TensorError, TensorShape, open_safetensors, schema_mismatch,
     write_safetensors,
@@ -59,7 +60,7 @@ fn overwrites_only_when_asked() {
     let path = folder.path().join("m.safetensors");
     fs::write(&path, "precious").expect("written");
     let refused = write_safetensors(&model(), &metadata(), &path, false);
-    assert!(matches!(refused, Err(TensorError::Exists { .. })));
+    assert!(matches!(refused, Err(TensorError::Write(WriteError::Exists(_)))));
     assert_eq!(fs::read(&path).expect("kept"), b"precious");
     write_safetensors(&model(), &metadata(), &path, true).expect("forced");
     let mapped = open_safetensors(&path).expect("opened");
@@ -86,7 +87,7 @@ fn a_writer_wants_exactly_the_bytes_announced() {
     let mut writer = start();
     writer.write(&[0; 3]).and_then(|()| writer.write(&[0; 5])).expect("room");
     fs::write(&path, "taken meanwhile").expect("written");
-    assert!(matches!(writer.finish(), Err(TensorError::Exists { .. })));
+    assert!(matches!(writer.finish(), Err(TensorError::Write(WriteError::Exists(_)))));
 }
 
 /// Two shards and an index over them.

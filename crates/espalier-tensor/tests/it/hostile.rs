@@ -83,9 +83,9 @@ fn names_offsets_and_shapes() {
         let entry = format!(r#""b":{{"dtype":"{dtype}","shape":[8],"data_offsets":[8,16]}}"#);
         let text = refusal(&two(&entry)).to_string();
         let supported = "F64, F32, F16, BF16, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U64, U32, \
-                         U16, U8 and BOOL";
+                         U16, U8 or BOOL";
         assert!(text.contains("tensor `b`") && text.contains(&format!("`{dtype}`")), "{text}");
-        assert!(text.ends_with(&format!("supported are {supported}")), "{text}");
+        assert!(text.ends_with(&format!("use one of {supported}")), "{text}");
     }
 }
 

@@ -22,12 +22,12 @@ fn every_form_has_an_example_that_round_trips() {
 #[test]
 fn errors_say_what_would_be_right() {
     let cases = [
-        ("rnig", "did you mean \"ring\"?"),
-        ("Star", "did you mean \"star\"?"),
-        ("erdos:0.5", "did you mean \"erdos-renyi:P\"?"),
-        ("watts-strogats:4:1", "did you mean \"watts-strogatz:K:B\"?"),
-        ("zzzzzz", "one of random, ring"),
-        ("", "one of random, ring"),
+        ("rnig", "did you mean `ring`?"),
+        ("Star", "did you mean `star`?"),
+        ("erdos:0.5", "did you mean `erdos-renyi:P`?"),
+        ("watts-strogats:4:1", "did you mean `watts-strogatz:K:B`?"),
+        ("zzzzzz", "the topologies are random, ring"),
+        ("", "the topologies are random, ring"),
         ("ring:3", "write it as ring"),
         ("regular", "write it as regular:K"),
         ("regular:", "write it as regular:K"),

@@ -97,11 +97,11 @@ fn bodies_that_are_wrong_are_refused_by_name() {
         (r#"{"config": {"nodes": -1}}"#, "bad-json", "nodes"),
         (r#"{"config": {"nodes": 1e300}}"#, "bad-json", "nodes"),
         (r#"{"config": {"rounds": 0}}"#, "bad-config", "rounds"),
-        (r#"{"config": {"loss": 2}}"#, "bad-config", "loss"),
+        (r#"{"config": {"loss": 2}}"#, "config-field", "loss"),
         (r#"{"config": {"topology": "rink"}}"#, "bad-json", "topology"),
         (r#"{"config": {"topology": "file:/etc/passwd"}}"#, "bad-config", "topology"),
         (r#"{"config": {"model": "/etc/passwd"}}"#, "bad-config", "model"),
-        (r#"{"config": {"strategy": "tiess"}}"#, "bad-config", "strategy"),
+        (r#"{"config": {"strategy": "tiess"}}"#, "strategy-unknown", "strategy"),
         (r#"{"config": {"attack": ["sign-flip", "x"]}}"#, "bad-json", "attack[1]"),
         (r#"{"config": {"nodez": 3}}"#, "bad-json", "nodez"),
     ];

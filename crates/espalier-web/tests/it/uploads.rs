@@ -90,12 +90,14 @@ fn what_is_no_model_is_not_kept() {
     header[0] = 255;
     for bytes in [&b""[..], b"no model", cut, &long, &header, &[255; 64]] {
         let problem = server.send("POST", "/api/v1/models", &[], bytes).problem();
-        assert_eq!((problem.0, problem.1.as_str()), (400, "bad-model"), "{} bytes", bytes.len());
+        let codes = ["safetensors", "not-a-file"];
+        let known = codes.iter().any(|code| problem.1.starts_with(code));
+        assert!(problem.0 == 400 && known, "{problem:?}, {} bytes", bytes.len());
     }
     // It is told where the element is, and not where the file lies.
     for (value, text) in [(f32::NAN, "NaN"), (f32::NEG_INFINITY, "-infinity")] {
         let reply = server.send("POST", "/api/v1/models", &[], &file(&[1.0, 2.0, value]));
-        assert_eq!((reply.status, reply.problem().1.as_str()), (400, "bad-model"));
+        assert_eq!((reply.status, reply.problem().1.as_str()), (400, "model-element"));
         let message = reply.json()["error"]["message"].as_str().unwrap().to_owned();
         assert!(message.starts_with(&format!("element 2 of tensor `w` is {text}; ")), "{message}");
         assert!(!message.contains("espalier-serve-"), "{message}");

@@ -1,7 +1,7 @@
 //! What it costs to tell everybody, and how long that takes.
 
 use super::world::{PERIOD, World, grid, tree};
-use crate::maelstrom::node::Workload;
+use crate::args::Workload;
 use serde_json::json;
 
 /// The number of periods that are measured.

@@ -2,9 +2,10 @@
 
 use super::judge::Judge;
 use super::world::World;
+use crate::args::Workload;
 use crate::maelstrom::member::key_of;
 use crate::maelstrom::message::{Cargo, Gossip};
-use crate::maelstrom::node::{Node, Output, Workload};
+use crate::maelstrom::node::{Node, Output};
 use espalier::identity::Digest;
 use espalier::replica::{Blob, Envelope};
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! Seeded networks that lose, repeat, reorder and split.
 
 use super::world::{PERIOD, World, grid, tree};
-use crate::maelstrom::node::Workload;
+use crate::args::Workload;
 use serde_json::{Value, json};
 
 /// The number of networks that are tried of each kind.

@@ -2,7 +2,8 @@
 
 use super::faults::Faults;
 use super::judge::{Judge, name, number};
-use crate::maelstrom::node::{Node, Output, Workload};
+use crate::args::Workload;
+use crate::maelstrom::node::{Node, Output};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 

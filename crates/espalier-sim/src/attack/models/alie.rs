@@ -1,12 +1,10 @@
 //! `alie`: m + T s. Baruch, Baruch, Goldberg, *A Little Is Enough*, NeurIPS 2019. Their z for n
 //! and f hardly moves anything where f is small, so T is a parameter and 1.5 its default.
-//! `optimal-alie`: with the T that moves the aggregate most.
 
 use crate::attack::Attack;
 use crate::attack::crowd::Crowd;
 use crate::attack::forger::Forger;
 use crate::attack::registry::{AttackInfo, Kind, Parameter};
-use crate::attack::search::worst_factor;
 
 pub(in crate::attack) const INFO: AttackInfo = AttackInfo {
     name: "alie",
@@ -16,23 +14,11 @@ pub(in crate::attack) const INFO: AttackInfo = AttackInfo {
     kind: Kind::Hidden(forge),
 };
 
-pub(in crate::attack) const OPTIMAL: AttackInfo = AttackInfo {
-    name: "optimal-alie",
-    form: "optimal-alie:S",
-    summary: "alie with the worst T, noise S",
-    parameters: &[Parameter::NOISE],
-    kind: Kind::Hidden(worst),
-};
-
 fn forge(attack: Attack, forger: &Forger<'_>) -> Vec<Vec<f32>> {
     rows(forger, attack.number(0), attack.number(1))
 }
 
-fn worst(attack: Attack, forger: &Forger<'_>) -> Vec<Vec<f32>> {
-    worst_factor(forger, |t| rows(forger, t, attack.number(0)))
-}
-
-fn rows(forger: &Forger<'_>, t: f64, noise: f64) -> Vec<Vec<f32>> {
+pub(super) fn rows(forger: &Forger<'_>, t: f64, noise: f64) -> Vec<Vec<f32>> {
     let Crowd { mean, deviation, .. } = &forger.crowd;
     forger.rows(noise, |_, k| mean[k] + t * deviation[k])
 }

@@ -1,4 +1,4 @@
-//! `min-max`, `min-sum`: m − γ s with the largest γ that stays as near to every honest row as these
+//! `min-max`: m − γ s with the largest γ that stays as near to every honest row as these
 //! are to each other. Shejwalkar, Houmansadr, *Manipulating the Byzantine*, NDSS 2021; the paper
 //! bisects, but the bound is quadratic in γ and has a root.
 
@@ -9,7 +9,7 @@ use crate::attack::registry::{AttackInfo, Kind, Parameter};
 use espalier_tensor::kernels::dot_f64;
 use rayon::prelude::*;
 
-pub(in crate::attack) const MIN_MAX: AttackInfo = AttackInfo {
+pub(in crate::attack) const INFO: AttackInfo = AttackInfo {
     name: "min-max",
     form: "min-max:S",
     summary: "as far off as honest nodes are apart, noise S",
@@ -17,30 +17,18 @@ pub(in crate::attack) const MIN_MAX: AttackInfo = AttackInfo {
     kind: Kind::Hidden(forge_max),
 };
 
-pub(in crate::attack) const MIN_SUM: AttackInfo = AttackInfo {
-    name: "min-sum",
-    form: "min-sum:S",
-    summary: "the same by sums of squared distances, noise S",
-    parameters: &[Parameter::NOISE],
-    kind: Kind::Hidden(forge_sum),
-};
-
 fn forge_max(attack: Attack, forger: &Forger<'_>) -> Vec<Vec<f32>> {
     against_deviation(forger, attack.number(0), min_max(forger))
 }
 
-fn forge_sum(attack: Attack, forger: &Forger<'_>) -> Vec<Vec<f32>> {
-    against_deviation(forger, attack.number(0), min_sum(forger))
-}
-
-fn against_deviation(forger: &Forger<'_>, noise: f64, gamma: f64) -> Vec<Vec<f32>> {
+pub(super) fn against_deviation(forger: &Forger<'_>, noise: f64, gamma: f64) -> Vec<Vec<f32>> {
     let Crowd { mean, deviation, .. } = &forger.crowd;
     forger.rows(noise, |_, k| mean[k] - gamma * deviation[k])
 }
 
 /// Coefficients of the squared distance of m − γ s from each honest row x as a function of γ:
 /// |m − x|², −2 (m − x) s, and |s|².
-fn quadratics(forger: &Forger<'_>) -> Vec<[f64; 3]> {
+pub(super) fn quadratics(forger: &Forger<'_>) -> Vec<[f64; 3]> {
     let Crowd { rows, mean, deviation, .. } = &forger.crowd;
     let of_row = |row: &Vec<f32>| {
         let from: Vec<f64> = mean.iter().zip(wide(row)).map(|(mean, x)| mean - x).collect();
@@ -58,18 +46,8 @@ fn min_max(forger: &Forger<'_>) -> f64 {
     if least.is_finite() { least } else { 0.0 }
 }
 
-/// The largest γ with which the sum of squared distances from the honest rows is not above the
-/// largest such sum of an honest row.
-fn min_sum(forger: &Forger<'_>) -> f64 {
-    let sums = forger.crowd.squared_distances().into_iter();
-    let sums = sums.map(|row| row.iter().fold(0.0, |sum, d| sum + d));
-    let bound = sums.fold(0.0, f64::max);
-    let add = |sum: [f64; 3], of_row: [f64; 3]| std::array::from_fn(|i| sum[i] + of_row[i]);
-    root(quadratics(forger).into_iter().fold([0.0; 3], add), bound)
-}
-
 /// The greater x with c + b x + a x² = bound; 0 if the parabola is none or starts above the bound.
-fn root([c, b, a]: [f64; 3], bound: f64) -> f64 {
+pub(super) fn root([c, b, a]: [f64; 3], bound: f64) -> f64 {
     if a <= 0.0 || c > bound {
         return 0.0;
     }

@@ -1,6 +1,4 @@
 //! `equivocation`: two contributions with one sequence number, one to each half of the peers.
-//! `equivocation-relayed`: towards two halves of the network, with liars as relays that keep them
-//! apart.
 
 use super::Liar;
 use crate::attack::registry::{AttackInfo, Kind};
@@ -19,22 +17,9 @@ pub(in crate::attack) const INFO: AttackInfo = AttackInfo {
     kind: Kind::Protocol(behave),
 };
 
-pub(in crate::attack) const RELAYED: AttackInfo = AttackInfo {
-    name: "equivocation-relayed",
-    form: "equivocation-relayed",
-    summary: "the same, with liars as relays that keep the halves apart",
-    parameters: &[],
-    kind: Kind::Protocol(relayed),
-};
-
 fn behave(liar: &Liar<'_>) -> Box<dyn Behaviour> {
     let peers = liar.network.neighbours(liar.node).skip(1).step_by(2).collect();
     Box::new(TwoFaced { second: peers, friends: BTreeSet::new() })
-}
-
-fn relayed(liar: &Liar<'_>) -> Box<dyn Behaviour> {
-    let second = (0..liar.network.nodes()).filter(|peer| peer % 2 == 1).collect();
-    Box::new(TwoFaced { second, friends: liar.gang.members.iter().copied().collect() })
 }
 
 /// Signs two contributions with one sequence number, the second the opposite of the first.
@@ -43,9 +28,9 @@ fn relayed(liar: &Liar<'_>) -> Box<dyn Behaviour> {
 /// meet as first faces and in odd rounds as second ones, so that each face passes on only what its
 /// half is meant to see.
 #[derive(Debug)]
-struct TwoFaced {
-    second: BTreeSet<usize>,
-    friends: BTreeSet<usize>,
+pub(super) struct TwoFaced {
+    pub(super) second: BTreeSet<usize>,
+    pub(super) friends: BTreeSet<usize>,
 }
 
 impl Behaviour for TwoFaced {

@@ -1,18 +1,22 @@
 //! Liars who break the protocol, as behaviours around real replicas. What they sign they sign with
 //! their own keys, and what they send travels as frames like everybody else's.
 
-pub(super) mod accuse;
 pub(super) mod amnesia;
-pub(super) mod attest;
 pub(super) mod copy;
 pub(super) mod equivocation;
+pub(super) mod equivocation_relayed;
 pub(super) mod erratic;
-pub(super) mod exaggerate;
 pub(super) mod flood;
+pub(super) mod forged_nan;
+pub(super) mod future_round;
+pub(super) mod overweight;
 pub(super) mod payload_mismatch;
+pub(super) mod praise;
 pub(super) mod replay;
 pub(super) mod retract_others;
 pub(super) mod silent;
+pub(super) mod slander;
+pub(super) mod vote_down;
 pub(super) mod withhold;
 
 use super::Attack;

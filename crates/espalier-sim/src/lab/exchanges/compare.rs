@@ -1,4 +1,4 @@
-//! All ways to spread contributions on one network with the same seeds, and what each costs.
+//! Runs all protocols on one network with the same seeds, and compares what each costs.
 
 use super::drive::MembersRun;
 use super::mean::MeanTree;
@@ -30,7 +30,7 @@ pub enum Protocol {
     FullState,
     /// Exchanges of what the other lacks.
     Delta,
-    /// The same without comparing, where both know how far the other is.
+    /// The same without a comparison first, where both know how far the other has come.
     Intervals,
     /// As `Delta` with partners by schedule; in rounds only.
     Scheduled,
@@ -103,7 +103,7 @@ pub struct ExchangesConfig {
     pub clock: Option<Clock>,
     /// The protocols that are compared.
     pub protocols: Vec<Protocol>,
-    /// A run of each for each seed.
+    /// The seeds; each protocol runs once with each.
     pub seeds: Vec<u64>,
 }
 
@@ -114,8 +114,8 @@ pub struct Exchanges {
     pub config: ExchangesConfig,
     /// T: bytes of the tensors of one contribution.
     pub model_bytes: u64,
-    /// The least that brings every contribution to every node, n (n − 1) T, or less where files
-    /// share tensors. `mean-only` brings none and is below it.
+    /// The fewest bytes that bring every contribution to every node: n (n − 1) T, or less where
+    /// files share tensors. `mean-only` brings none and stays below it.
     pub optimum: u64,
     /// What each protocol cost.
     pub results: Vec<ProtocolResult>,
@@ -175,9 +175,9 @@ pub struct ProtocolRun {
     pub messages: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// The number of these that are of tensors.
+    /// The part of these bytes that belongs to tensors.
     pub tensor_bytes: u64,
-    /// The number of messages that were sent again, in the whole run; only `mean-only` does so.
+    /// The number of messages that were sent again in the whole run. Only `mean-only` resends.
     pub resent: u64,
     /// Records of the event log.
     pub logged: u64,

@@ -1,4 +1,4 @@
-//! Runs of populations of their own under the same faults as a federation.
+//! Runs of other populations under the same faults as a federation.
 
 use crate::config::{Clock, Config};
 use crate::course::membership::{Absence, Change, Membership};

@@ -40,7 +40,7 @@ enum Packet {
     Part { weight: u64, tensors: Vec<u8> },
     /// The mean of all.
     Mean { tensors: Vec<u8> },
-    /// One of them came; of which kind.
+    /// Confirms that one of them arrived, and which kind.
     Got { mean: bool },
 }
 

@@ -1,4 +1,4 @@
-//! Other ways to spread contributions than exchanges between neighbours, and a comparison of all.
+//! Ways to spread contributions other than exchanges between neighbours, and a comparison of all.
 //!
 //! * [`broadcast`](crate::world::broadcast): fresh operations over PlumTree and HyParView, with
 //!   exchanges for repair. A part of the world: its nodes are the replicas.

@@ -1,4 +1,4 @@
-//! A protocol of one's own: what a stranger writes, and the nodes that run it.
+//! Custom protocols: the trait that a user implements, and the nodes that run it.
 //!
 //! A protocol decides whom a node contacts and what it sends; everything else is done here. Nodes
 //! hold real signed contributions, whoever gets operations verifies them, and bytes are those that
@@ -33,7 +33,7 @@ pub trait ExchangeProtocol {
 /// What one node sends another. Each part may be empty.
 #[derive(Debug, Clone, Default)]
 pub struct Letter {
-    /// Whatever the protocol itself has to say, in bytes of its own.
+    /// Anything that the protocol itself needs to say, in its own encoding.
     pub note: Vec<u8>,
     /// Signed operations. Each needs its author's operations before it, in the same letter or at
     /// the receiver; otherwise none of them is taken in. They count as a replica packs them.
@@ -43,7 +43,7 @@ pub struct Letter {
     pub tensors: Vec<Digest>,
 }
 
-/// A node, as its protocol sees it.
+/// A node as its protocol sees it.
 pub struct ProtocolNode<'a> {
     number: usize,
     network: &'a Network,
@@ -104,13 +104,13 @@ impl ProtocolNode<'_> {
         self.holdings.state.ops_root()
     }
 
-    /// All it holds, for whatever else a protocol wants to know.
+    /// Everything it holds, for protocols that need more than the other methods tell.
     #[must_use]
     pub fn state(&self) -> &MergeState {
         &self.holdings.state
     }
 
-    /// A letter with those operations of which `choose` is true, with their tensors.
+    /// A letter with the operations for which `choose` returns true, and their tensors.
     pub fn letter(&self, choose: impl Fn(&VerifiedOp) -> bool) -> Letter {
         let chosen: Vec<_> = self.operations().filter(|op| choose(op)).collect();
         let contributions = chosen.iter().filter_map(|op| op.contribution());
@@ -123,7 +123,8 @@ impl ProtocolNode<'_> {
         }
     }
 
-    /// Sends a letter to any node. It may be lost, come twice or late, as the network is.
+    /// Sends a letter to any node. Depending on the network it may be lost, come twice or come
+    /// late.
     pub fn send(&mut self, to: usize, letter: Letter) {
         self.sent.push((to, letter));
     }

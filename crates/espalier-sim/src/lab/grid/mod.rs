@@ -84,7 +84,7 @@ impl FromStr for Retrain {
     }
 }
 
-/// With this many runs, a rate of which none was seen is below 3.7 % (95 %, Wilson).
+/// With this many runs, the rate of something never seen is below 3.7 % (95 %, Wilson).
 pub const SEEDS_WITHOUT_LIARS: u64 = 100;
 
 fn parsed<T: std::str::FromStr>(texts: &[&str]) -> Vec<T> {

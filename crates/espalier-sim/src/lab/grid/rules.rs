@@ -26,8 +26,8 @@ pub fn rule_names() -> impl Iterator<Item = &'static str> {
     RULES.iter().map(|(name, ..)| *name)
 }
 
-/// What each rule makes of these models, `f` of which are liars'; without those that do not take
-/// so many, or whose result has an element without a value.
+/// What each rule makes of these models, `f` of which are liars'; without the rules that do not
+/// tolerate that many, or whose result has a non-finite element.
 pub(super) fn apply(
     models: &[(Digest, &Model)],
     base: Option<&Model>,

@@ -1,5 +1,5 @@
-//! How many rounds random push–pull takes until all nodes hold the same, compared with figures of
-//! others and with theory.
+//! How many rounds random push–pull takes until all nodes hold the same, compared with a separate
+//! program and with theory.
 //!
 //! The nodes are merge states of one operation each, in one arena; in a round every node, in random
 //! order, asks one random neighbour, and both exchange everything. Nothing is modelled: the joins

@@ -1,4 +1,4 @@
-//! Figures of others, and when ours agree with them.
+//! Figures from a separate program, and when ours agree with them.
 
 use crate::lab::estimate::Sample;
 use espalier_topology::{Order, Topology};

@@ -7,8 +7,7 @@ use super::{
 use crate::config::Config;
 use crate::error::SimError;
 use crate::task::nodes_of_folder;
-use crate::text::did_you_mean;
-use crate::text::suggest::nearest;
+use espalier_blame::{did_you_mean, nearest};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -71,7 +70,7 @@ struct Made {
 /// all, or next to a setting that varies.
 const HERE_OR_THERE: [&str; 4] = ["attack", "attest", "period", "spread"];
 
-/// A setting of which every value makes a run.
+/// A setting with several values, each of which makes a run.
 struct Axis {
     key: String,
     /// How it is called, the value, and where it stands.
@@ -103,7 +102,7 @@ impl Reader<'_> {
         })?;
         let root = root.get_ref();
         if let Some(key) = root.keys().find(|key| !TOP.contains(&&**key.get_ref())) {
-            let hint = did_you_mean(nearest(key.get_ref(), &TOP));
+            let hint = did_you_mean(nearest(key.get_ref(), TOP));
             let problem = format!("`{}` does not belong here{hint}", key.get_ref());
             let runs = "; the top level has title, description, seeds, [defaults] and [[run]]";
             return Err(self.wrong(key.span().start, problem + runs));

@@ -1,8 +1,7 @@
 //! One setting of a scenario file: from TOML to the value that a configuration reads.
 
 use crate::config::{Config, Family};
-use crate::text::did_you_mean;
-use crate::text::suggest::nearest;
+use espalier_blame::{did_you_mean, nearest};
 use serde_json::{Map, Number, Value};
 use std::path::Path;
 use toml::de::DeValue;
@@ -38,7 +37,7 @@ impl Settings {
         let known = self.defaults.keys().map(String::as_str);
         let known = known.filter(|name| NOT_HERE.iter().all(|(other, _)| other != name));
         let known: Vec<&str> = known.chain(others.iter().copied()).collect();
-        Some(format!("`{key}` is not a setting{}", did_you_mean(nearest(key, &known))))
+        Some(format!("`{key}` is not a setting{}", did_you_mean(nearest(key, known))))
     }
 
     /// The value as a configuration reads it, or what is wrong with it. A number may stand for its
@@ -147,7 +146,7 @@ fn rooted(key: &str, value: Value, folder: &Path) -> Result<Value, String> {
     let Some(path) = named.map(str::to_owned).or_else(model) else { return Ok(value) };
     let joined = folder.join(&path);
     if !joined.exists() {
-        let hint = did_you_mean(nearest(text, &["digits", "synthetic:16x16"]));
+        let hint = did_you_mean(nearest(text, ["digits", "synthetic:16x16"]));
         let hint = if named.is_none() { hint } else { String::new() };
         return Err(format!("there is no file or folder {}{hint}", joined.display()));
     }

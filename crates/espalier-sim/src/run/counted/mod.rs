@@ -1,5 +1,5 @@
 //! Replicas as counted sets: the states of `espalier-replica` in one arena, joined as they are
-//! instead of by frames, with every byte counted that the frames would have had.
+//! instead of by frames, with a count of every byte that the frames would have had.
 //!
 //! That is exact where nobody lies and messages arrive: same rounds, same sets, same bytes as with
 //! frames (there is a test). What it leaves out:
@@ -49,7 +49,7 @@ enum Kind {
     Differs(Held),
     /// What you lack of what I hold.
     Delta { held: Held, reply: bool },
-    /// I need the tensors before I can take in what you hold: so many, of so many bytes.
+    /// I need the tensors before I can take in what you hold: their number, and their bytes.
     Want { held: Held, contents: u64, bytes: u64 },
     /// Here they are.
     Tensors(Held),

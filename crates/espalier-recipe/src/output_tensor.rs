@@ -1,4 +1,4 @@
-//! One tensor of the output: its inputs, what they have to have in common, and its parameters.
+//! One tensor of the output: its inputs, what they must have in common, and its parameters.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use crate::{
 
 /// A tensor that the output should have.
 #[derive(Debug)]
-pub(crate) struct Wanted<'a> {
+pub(crate) struct OutputTensor<'a> {
     pub(crate) module: &'a Module,
     pub(crate) slice: &'a Slice,
     /// The place of its layer in the slice, from 0 to 1.
@@ -29,7 +29,7 @@ pub(crate) struct Wanted<'a> {
     pub(crate) inputs: Vec<String>,
 }
 
-impl<'a> Wanted<'a> {
+impl<'a> OutputTensor<'a> {
     /// A tensor that has one name everywhere.
     pub(crate) fn alike(module: &'a Module, slice: &'a Slice, t: f64, name: &str) -> Self {
         let inputs = vec![name.to_owned(); slice.sources.len()];
@@ -55,7 +55,7 @@ impl Found<'_> {
 
 impl Builder<'_> {
     /// How the tensor is made; none if it is left out.
-    pub(crate) fn tensor(&self, wanted: Wanted<'_>) -> Result<Option<TensorPlan>, PlanError> {
+    pub(crate) fn tensor(&self, wanted: OutputTensor<'_>) -> Result<Option<TensorPlan>, PlanError> {
         let Some(found) = self.find(&wanted)? else { return Ok(None) };
         let Some(first) = found.first() else { return Ok(None) };
         self.agree(&wanted.name, &found)?;
@@ -70,7 +70,10 @@ impl Builder<'_> {
     }
 
     /// The inputs' tensors; none if the tensor is left out.
-    fn find<'w>(&'w self, wanted: &'w Wanted<'_>) -> Result<Option<Vec<Found<'w>>>, PlanError> {
+    fn find<'w>(
+        &'w self,
+        wanted: &'w OutputTensor<'_>,
+    ) -> Result<Option<Vec<Found<'w>>>, PlanError> {
         let names = || wanted.slice.sources.iter().zip(&wanted.inputs);
         let own = |(source, name): (&'w Source, &'w String)| {
             let model = self.index[&source.model];
@@ -142,7 +145,11 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn merge(&self, wanted: &Wanted<'_>, found: Vec<Found<'_>>) -> Result<MergeStep, PlanError> {
+    fn merge(
+        &self,
+        wanted: &OutputTensor<'_>,
+        found: Vec<Found<'_>>,
+    ) -> Result<MergeStep, PlanError> {
         let recipe = self.recipe;
         let method = recipe.method;
         let types = found.iter().map(|found| found.tensor.dtype);
@@ -198,9 +205,9 @@ impl Builder<'_> {
     fn shared(
         &self,
         method: &'static MethodInfo,
-        wanted: &Wanted<'_>,
+        wanted: &OutputTensor<'_>,
     ) -> Result<BTreeMap<String, String>, PlanError> {
-        let Wanted { module, slice, t, name, .. } = wanted;
+        let OutputTensor { module, slice, t, name, .. } = wanted;
         let levels = [&slice.parameters, &module.parameters, &self.recipe.parameters];
         let given = look_up(&levels, method.shared, name, *t);
         let refused = |error| PlanError::Shared { tensor: name.clone(), error: Box::new(error) };
@@ -210,10 +217,10 @@ impl Builder<'_> {
     fn input(
         &self,
         method: &'static MethodInfo,
-        wanted: &Wanted<'_>,
+        wanted: &OutputTensor<'_>,
         input: &Found<'_>,
     ) -> Result<InputPlan, PlanError> {
-        let Wanted { module, slice, t, .. } = wanted;
+        let OutputTensor { module, slice, t, .. } = wanted;
         let source = &input.source.parameters;
         let levels = [source, &slice.parameters, &module.parameters, &self.recipe.parameters];
         let given = look_up(&levels, method.per_input, input.name, *t);

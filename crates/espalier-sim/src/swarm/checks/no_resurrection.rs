@@ -1,16 +1,15 @@
-//! Removal: what is gone stays gone, and only its author can make it so.
+//! No resurrection: a contribution that was removed stays removed.
 
 use super::convergence::parts;
-use crate::swarm::facts::{Facts, removes};
+use crate::swarm::facts::Facts;
 use crate::swarm::look::{Checker, Glance, Scene, Seen, Setting, Verdict, claim};
 use espalier_identity::PeerId;
 use espalier_lattice::Dot;
-use espalier_trust::FaultKind;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// No resurrection: what a node once saw removed is never visible there again. A crash may make a
-/// node forget a removal, but what an honest author took back is gone again once everybody is back.
-/// A liar need not say twice what it took back, nor to everybody.
+/// What a node once saw removed is never visible there again. A crash may make a node forget a
+/// removal, but what an honest author took back is gone again once everybody is back. A liar need
+/// not say twice what it took back, nor to everybody.
 #[derive(Debug, Default)]
 pub(crate) struct NoResurrection {
     /// By node, since its last crash.
@@ -91,57 +90,5 @@ fn stays_gone(
         "node_{} holds tensors live of which every contribution was removed",
         node.number
     );
-    Ok(())
-}
-
-/// Authors retract only their own: a foreign retraction convicts its author. That it has no effect
-/// follows from the views, which the model makes without it.
-#[derive(Debug)]
-pub(crate) struct OwnOnly;
-
-impl Checker for OwnOnly {
-    fn name(&self) -> &'static str {
-        "own-only"
-    }
-
-    fn check(&mut self, setting: &Setting<'_>, _: &Facts, seen: &Seen<'_>) -> Verdict {
-        let Seen::Round(scene) = seen else { return Ok(()) };
-        scene.nodes.iter().try_for_each(|node| look(setting, node))
-    }
-}
-
-fn look(setting: &Setting<'_>, node: &Glance<'_>) -> Verdict {
-    let mut removed_by_author = BTreeSet::<Dot<PeerId>>::new();
-    let mut aimed_at = BTreeMap::new();
-    for fact in &node.facts {
-        let author = fact.op().author;
-        let targets = removes(fact.op());
-        if targets.iter().all(|dot| dot.actor == author) {
-            removed_by_author.extend(targets);
-            continue;
-        }
-        aimed_at.extend(targets.iter().filter(|dot| dot.actor != author).map(|dot| (*dot, author)));
-        let has = |kind| node.state.evidence().has(&author, kind);
-        claim!(
-            has(FaultKind::ForeignRetraction) || has(FaultKind::IllegalField),
-            "{} retracts what is not its own, and node_{} does not convict it",
-            setting.name(&author),
-            node.number
-        );
-    }
-    for (dot, by) in aimed_at {
-        // Whoever is heard at all is heard by its latest contribution, unless it took that back.
-        let Some(id) = node.model.live.get(&dot) else { continue };
-        let visible = node.state.visible().any(|entry| entry.op().id() == *id);
-        let chosen = node.model.visible.get(&dot.actor) == Some(id);
-        claim!(
-            visible || !chosen || removed_by_author.contains(&dot),
-            "{} took contribution {} of {} away at node_{}",
-            setting.name(&by),
-            dot.seq,
-            setting.name(&dot.actor),
-            node.number
-        );
-    }
     Ok(())
 }

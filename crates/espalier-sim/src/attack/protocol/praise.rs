@@ -1,4 +1,4 @@
-//! `praise` and `vote-down`: measurements that nobody made.
+//! `praise`: liars attest that each other is as good as can be, without measuring anything.
 
 use super::{Liar, visible};
 use crate::attack::registry::{AttackInfo, Kind};
@@ -8,7 +8,7 @@ use espalier_replica::{ChangeError, Entry};
 use espalier_trust::{Dimension, Q16};
 use std::collections::BTreeMap;
 
-pub(in crate::attack) const PRAISE: AttackInfo = AttackInfo {
+pub(in crate::attack) const INFO: AttackInfo = AttackInfo {
     name: "praise",
     form: "praise",
     summary: "liars attest each other the best",
@@ -16,33 +16,21 @@ pub(in crate::attack) const PRAISE: AttackInfo = AttackInfo {
     kind: Kind::Protocol(praise),
 };
 
-pub(in crate::attack) const VOTE_DOWN: AttackInfo = AttackInfo {
-    name: "vote-down",
-    form: "vote-down",
-    summary: "liars attest one honest node the worst",
-    parameters: &[],
-    kind: Kind::Protocol(vote_down),
-};
-
 fn praise(liar: &Liar<'_>) -> Box<dyn Behaviour> {
     Box::new(Attest::all(liar.gang.members.clone(), Q16::ONE))
 }
 
-fn vote_down(liar: &Liar<'_>) -> Box<dyn Behaviour> {
-    Box::new(Attest::all(vec![liar.gang.victim], Q16::ZERO))
-}
-
 /// Says of every contribution of some peers that it measured it, and found it good or harmful.
 #[derive(Debug)]
-struct Attest {
+pub(super) struct Attest {
     subjects: Vec<usize>,
     value: Q16,
-    /// By subject the contribution of which that was said last.
+    /// The contribution that was last praised or harmed, by subject.
     said: BTreeMap<PeerId, Digest>,
 }
 
 impl Attest {
-    fn all(subjects: Vec<usize>, value: Q16) -> Self {
+    pub(super) fn all(subjects: Vec<usize>, value: Q16) -> Self {
         Self { subjects, value, said: BTreeMap::new() }
     }
 }

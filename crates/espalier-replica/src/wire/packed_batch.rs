@@ -34,7 +34,7 @@ impl Head {
 
 /// Operations with the envelope of a hop, still packed.
 #[derive(Debug)]
-pub(crate) struct Parcel<'a> {
+pub(crate) struct PackedBatch<'a> {
     pub(crate) relay: PeerId,
     pub(crate) signature: Signature,
     policy: &'a Policy,
@@ -45,7 +45,7 @@ pub(crate) struct Parcel<'a> {
     order: Vec<u32>,
 }
 
-impl<'a> Parcel<'a> {
+impl<'a> PackedBatch<'a> {
     /// Reads a batch; None if there are no operations. Time O(n log n) in what it unpacks to, which
     /// is limited.
     ///

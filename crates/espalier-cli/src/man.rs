@@ -1,7 +1,8 @@
 //! `espalier man`: one page for the command and one for each subcommand.
 
 use crate::args::Cli;
-use crate::{Failure, console};
+use crate::console;
+use crate::failure::Failure;
 use clap::builder::Resettable;
 use clap::{Command, CommandFactory as _};
 use clap_mangen::Man;

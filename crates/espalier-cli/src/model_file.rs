@@ -1,12 +1,12 @@
 //! Merged models in files.
 
-use crate::Failure;
+use crate::failure::Failure;
 use crate::outputs::is_stdout;
 use espalier::MergeState;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// What a merged model was made of.
+/// Facts about a merged model, for the user.
 pub(crate) struct Merged {
     /// The number of contributions in it.
     pub(crate) voices: usize,

@@ -3,6 +3,9 @@
 use core::fmt;
 use espalier_file::count;
 
+/// The largest header of a safetensors file, as the format says.
+pub(crate) const MAX_HEADER_BYTES: u64 = 100_000_000;
+
 /// Something that is not a safetensors file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -103,9 +106,9 @@ const MAGIC: &[(&[u8], Foreign)] = &[
 
 /// What `file` is, if it is known and no safetensors file: those have the length of a header that
 /// is possible in their first eight bytes, and then a brace.
-pub(super) fn recognise(file: &[u8]) -> Option<Foreign> {
+pub(crate) fn recognise(file: &[u8]) -> Option<Foreign> {
     if let Some((claimed, rest)) = file.split_first_chunk::<8>()
-        && u64::from_le_bytes(*claimed) <= super::MAX_HEADER_BYTES
+        && u64::from_le_bytes(*claimed) <= MAX_HEADER_BYTES
         && rest.first() == Some(&b'{')
     {
         return None;

@@ -1,7 +1,8 @@
-//! What a command line says, before anything runs.
+//! Parsing the command line, before anything runs.
 
 use crate::args::{Cli, Command, rules};
-use crate::{Failure, byzantine, exchanges, rounds, simulate, swarm, trace};
+use crate::failure::Failure;
+use crate::{byzantine, exchanges, rounds, simulate, swarm, trace};
 use clap::{CommandFactory as _, FromArgMatches as _};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
