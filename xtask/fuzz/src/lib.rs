@@ -11,6 +11,9 @@
 //! `fixtures/fuzz/`. Whoever runs them has to install the counting allocator of
 //! `espalier-testkit`.
 
+#[cfg(feature = "simulator")]
+#[path = "../../../crates/espalier-cli/src/args/workload.rs"]
+mod args;
 mod files;
 #[cfg(feature = "simulator")]
 mod maelstrom;

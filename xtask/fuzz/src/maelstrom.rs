@@ -11,8 +11,9 @@ mod message;
 #[path = "../../../crates/espalier-cli/src/maelstrom/node.rs"]
 mod node;
 
+use crate::args::Workload;
 use crate::samples::Samples;
-use node::{Node, Output, Workload};
+use node::{Node, Output};
 
 /// The longest line: short, so that the limit is met.
 const LIMIT: usize = 4 << 10;

@@ -1,7 +1,7 @@
 //! The flags of `maelstrom`.
 
-use super::whole;
-use clap::{Args, ValueEnum};
+use super::{whole, workload::Workload};
+use clap::Args;
 use std::num::NonZeroU32;
 
 /// `maelstrom`: what to serve.
@@ -22,13 +22,4 @@ pub(crate) struct MaelstromArgs {
     #[arg(long, value_name = "MS", default_value = "100")]
     #[arg(value_parser = whole::<NonZeroU32>)]
     pub(crate) period: NonZeroU32,
-}
-
-/// What the node serves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Workload {
-    /// Messages that reach every node: topology, broadcast, read
-    Broadcast,
-    /// A grow-only set: add, read
-    GSet,
 }

@@ -16,12 +16,13 @@ mod swarm;
 mod trace;
 mod verify;
 mod words;
+mod workload;
 
 pub(crate) use byzantine::ByzantineArgs;
 pub(crate) use exchanges::ExchangesArgs;
 pub(crate) use fields::told;
 pub(crate) use key::{KeyArgs, KeyCommand};
-pub(crate) use maelstrom::{MaelstromArgs, Workload};
+pub(crate) use maelstrom::MaelstromArgs;
 pub(crate) use merge::{HowArgs, MergeArgs, StrategiesArgs};
 pub(crate) use rounds::RoundsArgs;
 pub(crate) use run::{EndArgs, MemoryArgs, RunArgs};
@@ -34,6 +35,7 @@ pub(crate) use state::{
 pub(crate) use swarm::SwarmArgs;
 pub(crate) use trace::TraceArgs;
 pub(crate) use verify::VerifyArgs;
+pub(crate) use workload::Workload;
 
 use clap::{Parser, Subcommand};
 use espalier::trust::Profile;
