@@ -18,6 +18,16 @@ pub enum StrategyError {
         /// The strategy whose name is nearest, if one is near.
         suggestion: Option<&'static str>,
     },
+    /// The strategy works in recipes only, or in policies only.
+    #[error("`{name}` works in {only} only: {reason}")]
+    Elsewhere {
+        /// The strategy.
+        name: &'static str,
+        /// Where it works.
+        only: &'static str,
+        /// Why not here.
+        reason: &'static str,
+    },
     /// The strategy has no parameter of this name.
     #[error(
         "`{strategy}` has no parameter `{parameter}`{}; it has: {known}",
@@ -67,6 +77,7 @@ impl StrategyError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Unknown { .. } => "strategy-unknown",
+            Self::Elsewhere { .. } => "strategy-elsewhere",
             Self::UnknownParameter { .. } => "strategy-parameter",
             Self::Range { .. } => "strategy-range",
             Self::Missing { .. } => "strategy-missing",

@@ -53,18 +53,20 @@ mod error;
 mod extent;
 mod integers;
 mod linear;
+mod list;
 mod method;
-pub mod methods;
 mod note;
 mod parameters;
 mod plan;
 mod ranks;
 mod real;
+mod recipes;
 mod registry;
 mod robust;
 mod select;
 mod strategies;
 mod strategy;
+mod strategy_info;
 
 use espalier_identity::Digest;
 use espalier_tensor::Model;
@@ -72,12 +74,21 @@ use espalier_tensor::Model;
 pub use crate::{
     cache::SelectionCache,
     error::{MergeWriteError, ResolveError, StrategyError},
+    list::{StrategyEntry, find_strategy, registry, strategies},
     note::Note,
     parameters::{ParameterInfo, ParameterRange},
     plan::Plan,
-    registry::{StrategyInfo, registry},
     strategy::Strategy,
+    strategy_info::StrategyInfo,
 };
+
+/// Merging one tensor, as recipes do: see [`Job`](methods::Job).
+pub mod methods {
+    pub use crate::{
+        list::{find_method, methods},
+        recipes::{Base, Job, MethodError, MethodInfo, Row, RowSource, Sink, Working},
+    };
+}
 
 /// A contribution to be merged.
 #[derive(Debug, Clone, Copy)]

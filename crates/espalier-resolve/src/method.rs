@@ -6,7 +6,7 @@ use espalier_identity::Digest;
 use espalier_tensor::{Content, Dtype, Model};
 use rayon::prelude::*;
 
-use crate::{Input, Note, SelectionCache, extent::SHRINK, real::Real};
+use crate::{Input, Note, SelectionCache, extent::SHRINK, real::Real, recipes::rows::Buffers};
 
 /// A strategy's formula.
 ///
@@ -64,6 +64,9 @@ pub(crate) struct Scratch<T> {
     pub(crate) weights: Vec<T>,
     pub(crate) more: Vec<T>,
     pub(crate) words: Vec<u32>,
+    /// Merged values of a range of elements of the tensor, for formulas that merge whole runs.
+    pub(crate) merged: (Range<usize>, Vec<T>),
+    pub(crate) inputs: Buffers<T>,
 }
 
 impl<T: Real> Scratch<T> {
@@ -99,6 +102,10 @@ pub(crate) struct Tensor<'p> {
 }
 
 impl<'p> Tensor<'p> {
+    pub(crate) fn shape(&self) -> &'p [u64] {
+        &self.context.inputs[0].model.meta(self.index).shape
+    }
+
     /// The same, read times [`SHRINK`].
     pub(crate) fn shrunk(&self) -> Self {
         Self { shrunk: true, ..*self }
@@ -216,6 +223,10 @@ pub(crate) trait AnyMethod: Debug + Send + Sync {
 
 /// A method together with what it selected in each tensor.
 pub(crate) trait Merger: Debug + Send + Sync {
+    /// Prepares for merging blocks of a tensor, in f64 if `wide`, which then may come from several
+    /// threads. Changes no result.
+    fn open(&self, _t: &Tensor<'_>, _wide: bool) {}
+
     /// Whether plain arithmetic could overflow in this tensor without showing it in the result.
     fn overflows(&self, _t: &Tensor<'_>) -> bool {
         false

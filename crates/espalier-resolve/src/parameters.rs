@@ -208,6 +208,16 @@ impl Values {
         &self.0
     }
 
+    /// Those of these parameters.
+    pub(crate) fn among(&self, parameters: &[ParameterInfo]) -> BTreeMap<String, String> {
+        let named = parameters.iter().filter_map(|info| self.0.get_key_value(info.name));
+        named.map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// A word; empty if the strategy does not have it, which its registry entry excludes.
     pub(crate) fn word(&self, name: &str) -> &str {
         self.0.get(name).map_or("", String::as_str)

@@ -130,6 +130,7 @@ impl<'a> Plan<'a> {
         match self.passed_on(&t) {
             Some(content) => f64::read(dtype, &content[t.byte_range(start..end)], out),
             None => {
+                self.open(&t);
                 let mut bytes = vec![0; dtype.size() * out.len()];
                 self.merge_into(&t, dtype, start, &mut bytes)
                     .map_err(|beyond| error(&t, dtype, beyond))?;
@@ -298,6 +299,17 @@ impl<'a> Plan<'a> {
         if t.dtype.is_float() { None } else { self.buffers.content(t) }
     }
 
+    fn open(&self, t: &Tensor<'_>) {
+        if t.dtype.is_float() {
+            self.merger.open(t, self.is_wide(t));
+        }
+    }
+
+    /// Whether a tensor is merged in f64.
+    fn is_wide(&self, t: &Tensor<'_>) -> bool {
+        self.wide || t.dtype == Dtype::F64
+    }
+
     /// Tasks are independent of each other, so their number and order change nothing.
     fn merge_parallel(
         &self,
@@ -306,6 +318,7 @@ impl<'a> Plan<'a> {
         start: usize,
         out: &mut [u8],
     ) -> Result<(), ResolveError> {
+        self.open(t);
         let task = TASK * dtype.size();
         let result = if out.len() <= task {
             self.merge_into(t, dtype, start, out)
@@ -334,7 +347,7 @@ impl<'a> Plan<'a> {
         if self.merger.overflows(t) && !equal {
             return self.merge_shrunk(t, dtype, start, &[], out);
         }
-        if self.wide || t.dtype == Dtype::F64 {
+        if self.is_wide(t) {
             let mut scratch = Scratch::default();
             self.merge_blocks(t, dtype, start, out, |start, block: &mut [f64]| match equal {
                 true => t.read(0, start, block),

@@ -7,11 +7,8 @@ use espalier_identity::Digest;
 use espalier_tensor::Model;
 
 use crate::{
-    Input, Plan, ResolveError, SelectionCache, StrategyError, StrategyInfo,
-    integers::Buffers,
-    method::AnyMethod,
-    parameters::Values,
-    registry::{find, nearest_strategy},
+    Input, Plan, ResolveError, SelectionCache, StrategyError, StrategyInfo, integers::Buffers,
+    list::find, method::AnyMethod, parameters::Values,
 };
 
 /// A merge strategy with valid parameters.
@@ -37,13 +34,16 @@ impl Strategy {
     /// The strategy that answers to `name`, with `parameters` and defaults for the others.
     ///
     /// # Errors
-    /// [`StrategyError`] for an unknown name (with the nearest one there is), an unknown parameter
-    /// or a value out of its range.
+    /// [`StrategyError`] for an unknown name (with the nearest one there is), one of recipes only, an
+    /// unknown parameter or a value out of its range.
     pub fn new(name: &str, parameters: &BTreeMap<String, String>) -> Result<Self, StrategyError> {
-        let info = find(name).ok_or_else(|| StrategyError::Unknown {
-            name: name.to_owned(),
-            suggestion: nearest_strategy(name),
-        })?;
+        Self::of(find(name)?, parameters)
+    }
+
+    fn of(
+        info: &'static StrategyInfo,
+        parameters: &BTreeMap<String, String>,
+    ) -> Result<Self, StrategyError> {
         let values = Values::new(info.name, info.parameters, parameters)?;
         let method = (info.build)(&values);
         Ok(Self { info, values, method })
@@ -140,6 +140,9 @@ impl Strategy {
         &self.values
     }
 }
+
+#[cfg(test)]
+mod tests;
 
 impl PartialEq for Strategy {
     fn eq(&self, other: &Self) -> bool {

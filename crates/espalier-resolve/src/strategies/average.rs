@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-pub(crate) const INFO: StrategyInfo = StrategyInfo {
+pub(crate) static INFO: StrategyInfo = StrategyInfo {
     name: "average",
     aliases: &[],
     summary: "the mean without weights, for use after steps such as arc",

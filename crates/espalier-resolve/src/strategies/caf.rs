@@ -23,7 +23,7 @@ use crate::{
     },
 };
 
-pub(crate) const INFO: StrategyInfo = StrategyInfo {
+pub(crate) static INFO: StrategyInfo = StrategyInfo {
     name: "caf",
     aliases: &[],
     summary: "the mean after taking mass from inputs along the directions of largest variance, \

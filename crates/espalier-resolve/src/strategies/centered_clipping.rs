@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-pub(crate) const INFO: StrategyInfo = StrategyInfo {
+pub(crate) static INFO: StrategyInfo = StrategyInfo {
     name: "centered-clipping",
     aliases: &["centred-clipping"],
     summary: "a mean towards which no input pulls by more than a bounded length, without weights",

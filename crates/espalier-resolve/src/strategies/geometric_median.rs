@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-pub(crate) const INFO: StrategyInfo = StrategyInfo {
+pub(crate) static INFO: StrategyInfo = StrategyInfo {
     name: "geometric-median",
     aliases: &["rfa"],
     summary: "the point with the least sum of distances to the inputs, without weights",

@@ -23,7 +23,7 @@ use crate::{
     },
 };
 
-pub(crate) const INFO: StrategyInfo = StrategyInfo {
+pub(crate) static INFO: StrategyInfo = StrategyInfo {
     name: "mda",
     aliases: &["minimum-diameter-averaging"],
     summary: "the mean of the n − f inputs of least diameter, without weights",

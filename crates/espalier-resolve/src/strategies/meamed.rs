@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-pub(crate) const INFO: StrategyInfo = StrategyInfo {
+pub(crate) static INFO: StrategyInfo = StrategyInfo {
     name: "meamed",
     aliases: &["mean-around-median"],
     summary: "the coordinate-wise mean of the n − f values nearest to the median, without weights",

@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-pub(crate) const INFO: StrategyInfo = StrategyInfo {
+pub(crate) static INFO: StrategyInfo = StrategyInfo {
     name: "median",
     aliases: &["coordinate-median", "coordinatewise-median"],
     summary: "the coordinate-wise median, without weights",

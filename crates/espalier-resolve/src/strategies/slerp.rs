@@ -29,7 +29,7 @@ use crate::{
     real::Real,
 };
 
-pub(crate) const INFO: StrategyInfo = StrategyInfo {
+pub(crate) static INFO: StrategyInfo = StrategyInfo {
     name: "slerp",
     aliases: &["multislerp", "karcher"],
     summary: "the spherical mean of directions, scaled by the mean norm, tensor by tensor",

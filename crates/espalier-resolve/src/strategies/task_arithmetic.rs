@@ -13,7 +13,7 @@ use crate::{
     real::Real,
 };
 
-pub(crate) const INFO: StrategyInfo = StrategyInfo {
+pub(crate) static INFO: StrategyInfo = StrategyInfo {
     name: "task-arithmetic",
     aliases: &["task_arithmetic"],
     summary: "the mean of weighted differences from the base, or their sum: b + λ Σ w (x − b)",

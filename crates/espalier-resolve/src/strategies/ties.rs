@@ -21,7 +21,7 @@ use crate::{
     select::{Threshold, thresholds},
 };
 
-pub(crate) const INFO: StrategyInfo = StrategyInfo {
+pub(crate) static INFO: StrategyInfo = StrategyInfo {
     name: "ties",
     aliases: &["ties-merging"],
     summary: "keep the largest differences, elect a sign, average those that agree",

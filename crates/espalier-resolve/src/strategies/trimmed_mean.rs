@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-pub(crate) const INFO: StrategyInfo = StrategyInfo {
+pub(crate) static INFO: StrategyInfo = StrategyInfo {
     name: "trimmed-mean",
     aliases: &["trmean", "coordinate-trimmed-mean"],
     summary: "the coordinate-wise mean without the f smallest and f largest values",

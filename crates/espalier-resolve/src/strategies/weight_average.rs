@@ -11,7 +11,7 @@ use crate::{
     real::Real,
 };
 
-pub(crate) const INFO: StrategyInfo = StrategyInfo {
+pub(crate) static INFO: StrategyInfo = StrategyInfo {
     name: "weight-average",
     aliases: &["linear"],
     summary: "the weighted mean: Σ w x / Σ w",

@@ -6,12 +6,12 @@
 //! zero or negative, each input has parameters of its own, and every step is rounded to the
 //! working type where model mergers do that.
 
-mod arith;
+pub(crate) mod arith;
 mod combination;
-mod consensus;
+pub(crate) mod consensus;
 mod deltas;
-mod formula;
-mod fusion;
+pub(crate) mod formula;
+pub(crate) mod fusion;
 mod info;
 mod job;
 mod largest;
@@ -19,21 +19,28 @@ mod linear;
 mod list;
 mod means;
 mod nearswap;
-mod negmerge;
+pub(crate) mod negmerge;
 mod products;
-mod ram;
-mod random;
+pub(crate) mod ram;
+pub(crate) mod random;
 mod rescale;
-mod rows;
+pub(crate) mod rows;
 mod sce;
 mod select;
 mod slerp;
-mod spectral;
-mod stitch;
+pub(crate) mod spectral;
+pub(crate) mod stitch;
 mod stock;
 
+pub(crate) use self::{
+    info::DENSITY,
+    list::{
+        BREADCRUMBS, BREADCRUMBS_TIES, DARE_LINEAR, DARE_TIES, DELLA, DELLA_LINEAR, EPSILON, GAMMA,
+        KARCHER, MODEL_STOCK, MULTISLERP, NEARSWAP, NUSLERP, PASSTHROUGH, RESCALE, SCE, SLERP,
+        TASK_ARITHMETIC, TIES, UNBIASED, WEIGHT_AVERAGE,
+    },
+};
 pub use self::{
     info::{Base, MethodInfo},
     job::{Job, MethodError, Row, RowSource, Sink, Working},
-    list::{find_method, methods},
 };

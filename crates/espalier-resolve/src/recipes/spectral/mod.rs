@@ -43,7 +43,7 @@ use super::{
 };
 use crate::real::Real;
 
-pub(super) use self::info::{ISO_C, ISO_CTS, KNOTS, STAR, TSV_M};
+pub(crate) use self::info::{COMMON, ETA, ISO_C, ISO_CTS, KNOTS, STAR, TSV_M};
 
 /// What a method makes of the differences of a matrix.
 trait Spectral: Debug + Send + Sync + 'static {
@@ -70,6 +70,8 @@ struct Whole<S> {
 impl<S: Spectral> Formula for Whole<S> {
     /// D.
     type Ready = Vec<f64>;
+
+    const FINDS_AS_MUCH: bool = true;
 
     fn prepare<A: Arith>(&self, rows: &Rows<'_, A>) -> Result<Vec<f64>, MethodError> {
         let differences = Differences::load(rows)?;

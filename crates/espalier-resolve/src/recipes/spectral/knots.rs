@@ -13,7 +13,7 @@ use super::{
     matrix::{Matrix, outer},
     svd::Svd,
 };
-use crate::methods::{
+use crate::recipes::{
     deltas::Deltas,
     formula::AnyFormula,
     job::{Job, MethodError, Row, Working},

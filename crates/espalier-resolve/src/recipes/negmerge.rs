@@ -12,13 +12,16 @@ use super::{
     products::vector,
     rows::{Piece, Rows},
 };
-use crate::real::Real;
+use crate::{ParameterInfo, real::Real};
 
-pub(super) const INFO: MethodInfo = method(
+pub(crate) const LAMBDA: ParameterInfo =
+    parameter("lambda", "", ANY, "the factor of what is taken away");
+
+pub(crate) static INFO: MethodInfo = method(
     ("negmerge", &[]),
     "b − λ · mean of (x − b) where all inputs have the same sign: forget what they learned",
     "Kim et al., NegMerge, ICML 2025, arXiv 2410.05583",
-    (&[parameter("lambda", "", ANY, "the factor of what is taken away")], &[]),
+    (&[LAMBDA], &[]),
     Base::Required,
     MANY,
     |values| Box::new(Negmerge { lambda: values.number("lambda") }),

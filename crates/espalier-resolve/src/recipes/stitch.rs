@@ -20,7 +20,7 @@ use super::{
 };
 use crate::real::Real;
 
-pub(super) const INFO: MethodInfo = method(
+pub(crate) static INFO: MethodInfo = method(
     ("localize-stitch", &["localize_stitch"]),
     "keep the largest differences of each input, average them where they overlap",
     "He et al., Localize-and-Stitch, TMLR 2025, arXiv 2408.13656",

@@ -86,7 +86,7 @@ pub(super) const fn parameter(
     ParameterInfo { name, default, range, help }
 }
 
-pub(super) const DENSITY: ParameterInfo =
+pub(crate) const DENSITY: ParameterInfo =
     parameter("density", "1", PART, "the share of elements of the difference that is kept");
 pub(super) const LAMBDA: ParameterInfo =
     parameter("lambda", "1", ANY, "the factor of what is added to the base");

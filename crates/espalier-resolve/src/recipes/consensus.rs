@@ -13,29 +13,28 @@ use super::{
     products::vector,
     rows::{Piece, Rows},
 };
-use crate::{ParameterRange, real::Real};
+use crate::{ParameterInfo, ParameterRange, real::Real};
 
-pub(super) const INFO: MethodInfo = method(
+pub(crate) const LAMBDA: ParameterInfo =
+    parameter("lambda", "", ANY, "the factor of what is added to the base");
+pub(crate) const K: ParameterInfo = parameter(
+    "k",
+    "2",
+    ParameterRange::Whole { min: 1, max: 1_000_000 },
+    "to how many inputs an element has to matter",
+);
+pub(crate) const THRESHOLD: ParameterInfo = parameter(
+    "threshold",
+    "0.4",
+    POSITIVE_OR_ZERO,
+    "how large a difference has to be against those of the others together",
+);
+
+pub(crate) static INFO: MethodInfo = method(
     ("consensus-ta", &["consensus_ta"]),
     "b + λ Σ (x − b) where it matters to at least k inputs",
     "Wang et al., Localizing task information, ICML 2024, arXiv 2405.07813",
-    (
-        &[
-            parameter("lambda", "", ANY, "the factor of what is added to the base"),
-            parameter(
-                "k",
-                "2",
-                ParameterRange::Whole { min: 1, max: 1_000_000 },
-                "to how many inputs an element has to matter",
-            ),
-        ],
-        &[parameter(
-            "threshold",
-            "0.4",
-            POSITIVE_OR_ZERO,
-            "how large a difference has to be against those of the others together",
-        )],
-    ),
+    (&[LAMBDA, K], &[THRESHOLD]),
     Base::Required,
     MANY,
     |values| {

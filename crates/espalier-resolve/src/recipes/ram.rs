@@ -21,9 +21,9 @@ use super::{
 use crate::{ParameterInfo, real::Real};
 
 const STILL: ParameterInfo =
-    parameter("epsilon", "1e-5", POSITIVE_OR_ZERO, "the largest difference that counts as none");
+    parameter("epsilon", "0.00001", POSITIVE_OR_ZERO, "the largest difference that counts as none");
 
-pub(super) const RAM: MethodInfo = method(
+pub(crate) static RAM: MethodInfo = method(
     ("ram", &[]),
     "average elements that several inputs changed, keep those that one changed",
     "Yuan et al., Behavior knowledge merge, 2026, arXiv 2601.13572",
@@ -33,7 +33,7 @@ pub(super) const RAM: MethodInfo = method(
     |values| Box::new(Ram { epsilon: values.number("epsilon"), boost: None }),
 );
 
-pub(super) const RAM_PLUS: MethodInfo = method(
+pub(crate) static RAM_PLUS: MethodInfo = method(
     ("ram-plus", &["ramplus_tl", "ram_plus"]),
     "as `ram`, and scale what one input changed by how much it shares with others",
     "Yuan et al., Behavior knowledge merge, 2026, arXiv 2601.13572",

@@ -3,6 +3,7 @@
 use core::{marker::PhantomData, ops::Range};
 use std::sync::Mutex;
 
+use espalier_identity::Digest;
 use rayon::prelude::*;
 
 use super::{
@@ -18,6 +19,8 @@ const PIECE: usize = 1 << 15;
 pub(crate) struct Rows<'a, A> {
     pub(crate) job: &'a Job<'a>,
     pub(crate) elements: usize,
+    /// The identities of the inputs' contents, if random masks go by these and not by places.
+    pub(crate) identities: Option<&'a [Digest]>,
     /// Elements in a piece.
     step: usize,
     arith: PhantomData<A>,
@@ -91,7 +94,14 @@ type Gathered<'p, A, R> = (R, Lent<'p, Buffers<<A as Arith>::T>>);
 
 impl<'a, A: Arith> Rows<'a, A> {
     pub(crate) fn new(job: &'a Job<'a>) -> Self {
-        Self { job, elements: job.elements(), step: PIECE, arith: PhantomData }
+        let elements = job.elements();
+        Self { job, elements, identities: None, step: PIECE, arith: PhantomData }
+    }
+
+    /// With random masks that go by the contents of the inputs, one identity for each.
+    pub(crate) fn identified(mut self, identities: &'a [Digest]) -> Self {
+        self.identities = Some(identities);
+        self
     }
 
     /// Pieces that hold whole runs of `length` elements.

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::real::Real;
 
-pub(super) const INFO: MethodInfo = method(
+pub(crate) static INFO: MethodInfo = method(
     ("arcee-fusion", &["arcee_fusion"]),
     "take elements that matter from the input: far from the base, in rows that differ",
     "",

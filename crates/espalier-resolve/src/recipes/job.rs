@@ -1,6 +1,7 @@
 //! One tensor to be merged, and how it is run.
 
-use std::{collections::BTreeMap, io};
+use core::ops::Range;
+use std::{collections::BTreeMap, io, sync::Arc};
 
 use espalier_blame::Blame;
 use espalier_identity::Digest;
@@ -9,7 +10,7 @@ use rayon::prelude::*;
 
 use super::{
     arith::{Arith, Brain, Double, Half, Single},
-    formula::{AnyFormula, Formula},
+    formula::{AnyFormula, Formula, Looked},
     info::MethodInfo,
     rows::{Buffers, Lent, Pool, Rows},
 };
@@ -29,6 +30,12 @@ pub trait RowSource: Send + Sync {
 }
 
 impl RowSource for Vec<u8> {
+    fn read(&self, start: u64, out: &mut [u8]) -> io::Result<()> {
+        self.as_slice().read(start, out)
+    }
+}
+
+impl RowSource for &[u8] {
     fn read(&self, start: u64, out: &mut [u8]) -> io::Result<()> {
         let start = usize::try_from(start).unwrap_or(usize::MAX);
         let bytes = self.get(start..).and_then(|rest| rest.get(..out.len()));
@@ -221,6 +228,59 @@ impl<F: Formula> AnyFormula for F {
             Working::F16 => run::<F, Half>(self, job, sink),
         }
     }
+
+    fn finds_as_much(&self) -> bool {
+        F::FINDS_AS_MUCH
+    }
+
+    fn look_in_f32(
+        self: Arc<Self>,
+        rows: Rows<'_, Single>,
+    ) -> Result<Box<dyn Looked<Single>>, MethodError> {
+        look::<F, Single>(self, rows)
+    }
+
+    fn look_in_f64(
+        self: Arc<Self>,
+        rows: Rows<'_, Double>,
+    ) -> Result<Box<dyn Looked<Double>>, MethodError> {
+        look::<F, Double>(self, rows)
+    }
+}
+
+/// A formula, and what it found in a tensor.
+struct Found<F: Formula> {
+    formula: Arc<F>,
+    ready: F::Ready,
+    length: usize,
+}
+
+fn look<F: Formula, A: Arith>(
+    formula: Arc<F>,
+    rows: Rows<'_, A>,
+) -> Result<Box<dyn Looked<A>>, MethodError> {
+    let length = formula.run_length(&rows).max(1);
+    let ready = formula.prepare(&rows.in_runs(length))?;
+    Ok(Box::new(Found { formula, ready, length }))
+}
+
+impl<F: Formula, A: Arith> Looked<A> for Found<F> {
+    fn run_length(&self) -> usize {
+        self.length
+    }
+
+    fn merge(
+        &self,
+        rows: &Rows<'_, A>,
+        range: Range<usize>,
+        buffers: &mut Buffers<A::T>,
+        out: &mut [A::T],
+    ) -> Result<(), MethodError> {
+        let piece = rows.load(range, buffers)?;
+        out.fill(A::T::ZERO);
+        self.formula.merge::<A>(&self.ready, rows, &piece, out);
+        Ok(())
+    }
 }
 
 /// Buffers of a thread.
@@ -242,7 +302,7 @@ fn run<F: Formula, A: Arith>(
     let ready = formula.prepare(&rows)?;
     let size = job.out.size();
     let pool = Pool::<Work<A::T>>::new();
-    let merge = |lent: &mut Lent<'_, Work<A::T>>, range: core::ops::Range<usize>| {
+    let merge = |lent: &mut Lent<'_, Work<A::T>>, range: Range<usize>| {
         let work = &mut lent.memory;
         let piece = rows.load(range.clone(), &mut work.rows)?;
         work.values.clear();

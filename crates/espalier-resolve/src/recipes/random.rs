@@ -1,9 +1,9 @@
 //! Keeps differences at random (`dare`, `della`), and divides each by its chance of being kept, so
 //! that the expected result is that of keeping all.
 //!
-//! The mask of an input depends on the seed, the tensor's name, the input's place and the
-//! element's index: element `i` is kept if word `i` of the mask's stream is below its
-//! chance · 2³².
+//! The mask of an input depends on the seed, the tensor's name, the element's index and the input's
+//! place, in policies on the input's content instead, so that other inputs do not matter. Element
+//! `i` is kept if word `i` of the mask's stream is below its chance · 2³².
 //!
 //! * `dare`: the chance is the density ρ.
 //! * `della`: by its magnitude each element has a rank 0 … m − 1 in its row, the smallest first,
@@ -13,7 +13,7 @@
 //! With ρ = 1 all are kept. What is kept stays as it is without `rescale`; matching the sum of
 //! magnitudes is the business of [`super::rescale`].
 
-use espalier_identity::Domain;
+use espalier_identity::{Digest, Domain};
 use espalier_tensor::random::Stream;
 
 use super::{
@@ -25,6 +25,18 @@ use super::{
 use crate::real::Real;
 
 static MASK: Domain = Domain::new("espalier merge random mask v1");
+static MASK_OF_CONTENT: Domain = Domain::new("espalier resolve dare mask v1");
+
+/// The words of the mask of a contribution's tensor.
+pub(crate) fn mask_of_content(seed: &Digest, content: &Digest, tensor: &str) -> Stream {
+    let fields = MASK_OF_CONTENT.fields().digest(seed).digest(content);
+    Stream::new(fields.field(tensor.as_bytes()).finish())
+}
+
+fn mask_of_place(seed: &Digest, place: usize, tensor: &str) -> Stream {
+    let fields = MASK.fields().digest(seed).field(tensor.as_bytes());
+    Stream::new(fields.field(&(place as u64).to_le_bytes()).finish())
+}
 
 #[derive(Debug)]
 pub(crate) struct Random {
@@ -42,9 +54,11 @@ impl Mask {
     fn all<A: Arith>(rows: &Rows<'_, A>) -> Vec<Self> {
         let job = rows.job;
         let mask = |(input, density): (usize, f64)| {
-            let fields = MASK.fields().digest(&job.seed).field(job.name.as_bytes());
-            let fields = fields.field(&(input as u64).to_le_bytes());
-            Self { stream: Stream::new(fields.finish()), density }
+            let stream = match rows.identities {
+                Some(identities) => mask_of_content(&job.seed, &identities[input], job.name),
+                None => mask_of_place(&job.seed, input, job.name),
+            };
+            Self { stream, density }
         };
         rows.numbers("density").into_iter().enumerate().map(mask).collect()
     }

@@ -2,7 +2,8 @@
 //! cosine of all pairs of differences from the base (Jang et al. 2024, equation 3 and section 4).
 //!
 //! A cosine is divided by at least 10⁻⁶, so a difference of zero has none. Where 1 + (K − 1) c is
-//! zero the result is the base. With `filter_wise` each row is a vector with a t of its own.
+//! zero the result is the base. One input alone has t = 1. With `filter_wise` each row is a vector
+//! with a t of its own.
 
 use super::{
     arith::Arith,
@@ -63,6 +64,10 @@ fn share<A: Arith>(found: Gram<'_>) -> f64 {
     const LEAST: f64 = 1e-6;
     let round = |value: f64| A::round(A::T::of(value)).wide();
     let k = found.count();
+    if k < 2 {
+        // An input is at one with itself.
+        return 1.0;
+    }
     let pairs = (0..k).flat_map(|a| (a + 1..k).map(move |b| (a, b)));
     let norm = |input: usize| round(found.norm(input));
     let cosine = |(a, b): (usize, usize)| {
