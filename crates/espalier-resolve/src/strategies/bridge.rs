@@ -4,9 +4,9 @@
 //! So here inputs stand in canonical order, parameters are the same for all of them, and only the
 //! weight is an input's own: that of the contribution. Random masks go by content.
 //!
-//! **Scale.** A sum over the inputs grows with their number. With
-//! `normalize` it does not: formulas that have this parameter divide by the sum of the weights, and
-//! for the others λ is divided by that sum, or by the number of inputs where weights do not count.
+//! **Scale.** A sum over the inputs grows with their number. With `normalize` it does not: formulas
+//! that have this parameter divide by the sum of the weights, others get weights that sum to one,
+//! and where weights do not count λ is divided by the number of inputs.
 //!
 //! **Range.** A formula may have bounds of its own, such as "a sum below 10⁻⁸", so it cannot be
 //! computed again on smaller values as other strategies are. Where f32 overflows it is computed
@@ -95,7 +95,7 @@ impl<A> core::fmt::Debug for Looks<A> {
 impl Bridged {
     fn new(Bridge { method, values }: &Bridge, context: Option<&Context<'_>>) -> Self {
         let normalize = values.flag(NORMALIZE);
-        let weights: Vec<f64> = match context {
+        let mut weights: Vec<f64> = match context {
             // Scaled ones where only their ratios matter, so that no sum is too large or small.
             Some(context) if normalize || !values.has(NORMALIZE) => context.relative.clone(),
             Some(context) => context.inputs.iter().map(|input| input.weight).collect(),
@@ -105,8 +105,13 @@ impl Bridged {
         let weighted = method.per_input.iter().any(|parameter| parameter.name == WEIGHT);
         let mut shared = values.among(method.shared);
         if normalize && !own(NORMALIZE) && !weights.is_empty() {
-            let sum = if weighted { weights.iter().sum() } else { weights.len() as f64 };
-            shared.insert(LAMBDA.to_owned(), (values.number(LAMBDA) / sum).to_string());
+            if weighted {
+                let sum: f64 = weights.iter().sum();
+                weights.iter_mut().for_each(|weight| *weight /= sum);
+            } else {
+                let lambda = values.number(LAMBDA) / weights.len() as f64;
+                shared.insert(LAMBDA.to_owned(), lambda.to_string());
+            }
         }
         let input = |weight: f64| {
             let mut parameters = values.among(method.per_input);

@@ -150,17 +150,17 @@ fn sums_do_not_grow_with_the_number_of_inputs() {
         let first = merged(&weights).expect("finite");
         assert_eq!(first, merged(&scaled).expect("finite"), "{built}");
         let mut given = built.parameters().clone();
-        let (sum, lambda) = (if info.uses_weights { 7.0 } else { 3.0 }, given["lambda"].clone());
         let method = find_method(name).expect("a method");
         let own = method.shared.iter().any(|parameter| parameter.name == "normalize");
-        if !own {
-            given.insert(
-                "lambda".into(),
-                (lambda.parse::<f64>().expect("a number") / sum).to_string(),
-            );
+        let mut shares = weights;
+        if !own && info.uses_weights {
+            shares = weights.map(|weight| weight / 7.0);
+        } else if !own {
+            let lambda = given["lambda"].parse::<f64>().expect("a number") / 3.0;
+            given.insert("lambda".into(), lambda.to_string());
         }
         for tensor in 0..4 {
-            let bytes = recipe(name, &given, &models, &weights, &base, tensor);
+            let bytes = recipe(name, &given, &models, &shares, &base, tensor);
             let expected: Vec<f64> =
                 bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect();
             let mut block = vec![0.0; expected.len()];
