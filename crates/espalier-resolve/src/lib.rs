@@ -47,39 +47,24 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod admit;
-mod cache;
-mod error;
-mod extent;
-mod integers;
-mod linear;
 mod list;
-mod method;
-mod note;
 mod parameters;
 mod plan;
-mod ranks;
+mod policies;
 mod real;
 mod recipes;
 mod registry;
 mod robust;
-mod select;
 mod strategies;
-mod strategy;
-mod strategy_info;
-
-use espalier_identity::Digest;
-use espalier_tensor::Model;
+mod threshold;
 
 pub use crate::{
-    cache::SelectionCache,
-    error::{MergeWriteError, ResolveError, StrategyError},
     list::{StrategyEntry, find_strategy, registry, strategies},
-    note::Note,
-    parameters::{ParameterInfo, ParameterRange},
-    plan::Plan,
-    strategy::Strategy,
-    strategy_info::StrategyInfo,
+    parameters::{ParameterInfo, ParameterRange, StrategyError},
+    plan::{Plan, Strategy},
+    policies::{
+        Input, MergeWriteError, Note, ResolveError, SelectionCache, StrategyInfo, canonical_order,
+    },
 };
 
 /// Merging one tensor, as recipes do: see [`Job`](methods::Job).
@@ -88,23 +73,6 @@ pub mod methods {
         list::{find_method, methods},
         recipes::{Base, Job, MethodError, MethodInfo, Row, RowSource, Sink, Working},
     };
-}
-
-/// A contribution to be merged.
-#[derive(Debug, Clone, Copy)]
-pub struct Input<'a> {
-    /// The identity of its content: its place in the canonical order and the key of its
-    /// randomness.
-    pub id: Digest,
-    /// Above zero and at most `f32::MAX`.
-    pub weight: f64,
-    /// Its tensors.
-    pub model: &'a Model,
-}
-
-/// Sorts inputs by content, then by weight: the order in which every replica merges.
-pub fn canonical_order(inputs: &mut [Input<'_>]) {
-    inputs.sort_by(|a, b| a.id.cmp(&b.id).then(a.weight.total_cmp(&b.weight)));
 }
 
 // What the examples and most callers need besides this crate.

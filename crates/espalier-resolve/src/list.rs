@@ -5,7 +5,8 @@
 //! promises about its bits; see `docs/DECISIONS.md`.
 
 use crate::{
-    StrategyError, StrategyInfo,
+    parameters::StrategyError,
+    policies::StrategyInfo,
     recipes::{self, MethodInfo, consensus, fusion, negmerge, ram, spectral, stitch},
     registry::{nearest, plain},
     strategies::{

@@ -40,6 +40,19 @@ const CRATES: &[Layered] = &[
         ],
     },
     Layered {
+        src: "crates/espalier-resolve/src/",
+        layers: &[
+            &["real", "registry"],
+            &["parameters", "threshold"],
+            &["recipes"],
+            &["policies"],
+            &["robust"],
+            &["strategies"],
+            &["list"],
+            &["plan"],
+        ],
+    },
+    Layered {
         src: "crates/espalier-replica/src/",
         layers: &[
             &["mutants", "signed"],

@@ -8,12 +8,15 @@
 use super::{
     arith::Arith,
     formula::Formula,
+    groups::vector,
     info::{ANY, Base, MANY, MethodInfo, POSITIVE_OR_ZERO, method, parameter},
     job::MethodError,
-    products::vector,
     rows::{Piece, Rows},
 };
-use crate::{ParameterInfo, ParameterRange, real::Real};
+use crate::{
+    parameters::{ParameterInfo, ParameterRange},
+    real::Real,
+};
 
 pub(crate) const LAMBDA: ParameterInfo =
     parameter("lambda", "", ANY, "the factor of what is added to the base");

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{
     arith::{Arith, Double, Single},
     job::{Job, MethodError, Sink},
-    rows::{Buffers, Piece, Rows},
+    rows::{Piece, RowBuffers, Rows},
 };
 
 pub(crate) trait Formula: Debug + Send + Sync + 'static {
@@ -65,7 +65,7 @@ pub(crate) trait Looked<A: Arith>: Send + Sync {
         &self,
         rows: &Rows<'_, A>,
         range: Range<usize>,
-        buffers: &mut Buffers<A::T>,
+        buffers: &mut RowBuffers<A::T>,
         out: &mut [A::T],
     ) -> Result<(), MethodError>;
 }

@@ -16,7 +16,7 @@ use super::{
     info::{Base, MethodInfo, method},
     job::MethodError,
     rows::{Piece, Rows},
-    select::{Wanted, ranked},
+    thresholds::{Wanted, ranked},
 };
 use crate::real::Real;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::formula::AnyFormula;
-use crate::{ParameterInfo, ParameterRange, StrategyError, parameters::Values};
+use crate::parameters::{ParameterInfo, ParameterRange, StrategyError, Values};
 
 /// What a method does with a base model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

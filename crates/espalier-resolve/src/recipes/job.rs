@@ -12,11 +12,10 @@ use super::{
     arith::{Arith, Brain, Double, Half, Single},
     formula::{AnyFormula, Formula, Looked},
     info::MethodInfo,
-    rows::{Buffers, Lent, Pool, Rows},
+    rows::{Lent, Pool, RowBuffers, Rows},
 };
 use crate::{
-    StrategyError,
-    parameters::Values,
+    parameters::{StrategyError, Values},
     real::{Real, all_finite},
 };
 
@@ -273,7 +272,7 @@ impl<F: Formula, A: Arith> Looked<A> for Found<F> {
         &self,
         rows: &Rows<'_, A>,
         range: Range<usize>,
-        buffers: &mut Buffers<A::T>,
+        buffers: &mut RowBuffers<A::T>,
         out: &mut [A::T],
     ) -> Result<(), MethodError> {
         let piece = rows.load(range, buffers)?;
@@ -283,10 +282,10 @@ impl<F: Formula, A: Arith> Looked<A> for Found<F> {
     }
 }
 
-/// Buffers of a thread.
+/// RowBuffers of a thread.
 #[derive(Default)]
 struct Work<T> {
-    rows: Buffers<T>,
+    rows: RowBuffers<T>,
     values: Vec<T>,
     bytes: Vec<u8>,
 }

@@ -13,9 +13,9 @@
 
 use super::{
     arith::Arith,
-    combination::{Combination, Factors},
+    factors::{Factoring, Factors},
+    groups::{Gram, Groups, Vectors, products},
     job::MethodError,
-    products::{Gram, Groups, Vectors, products},
     rows::Rows,
 };
 
@@ -25,7 +25,7 @@ pub(crate) struct Multislerp {
     pub(crate) eps: f64,
 }
 
-impl Combination for Multislerp {
+impl Factoring for Multislerp {
     fn factors<A: Arith>(&self, rows: &Rows<'_, A>) -> Result<Factors, MethodError> {
         if rows.count() == 1 {
             // The input itself, whatever its weight and the base.
@@ -69,7 +69,7 @@ pub(crate) struct Karcher {
     pub(crate) tolerance: f64,
 }
 
-impl Combination for Karcher {
+impl Factoring for Karcher {
     fn factors<A: Arith>(&self, rows: &Rows<'_, A>) -> Result<Factors, MethodError> {
         let groups = Groups::new(Vectors::Whole, rows);
         let products = products(rows, &groups, false)?;

@@ -7,34 +7,34 @@
 //! working type where model mergers do that.
 
 pub(crate) mod arith;
-mod combination;
+mod by_magnitude;
 pub(crate) mod consensus;
 mod deltas;
+mod factors;
 pub(crate) mod formula;
 pub(crate) mod fusion;
+mod groups;
 mod info;
+mod interpolation;
 mod job;
-mod largest;
-mod linear;
-mod list;
 mod means;
 mod nearswap;
 pub(crate) mod negmerge;
-mod products;
 pub(crate) mod ram;
 pub(crate) mod random;
 mod rescale;
 pub(crate) mod rows;
 mod sce;
-mod select;
-mod slerp;
 pub(crate) mod spectral;
 pub(crate) mod stitch;
 mod stock;
+mod sums;
+mod table;
+mod thresholds;
 
 pub(crate) use self::{
     info::DENSITY,
-    list::{
+    table::{
         BREADCRUMBS, BREADCRUMBS_TIES, DARE_LINEAR, DARE_TIES, DELLA, DELLA_LINEAR, EPSILON, GAMMA,
         KARCHER, MODEL_STOCK, MULTISLERP, NEARSWAP, NUSLERP, PASSTHROUGH, RESCALE, SCE, SLERP,
         TASK_ARITHMETIC, TIES, UNBIASED, WEIGHT_AVERAGE,

@@ -7,12 +7,12 @@
 use super::{
     arith::Arith,
     formula::Formula,
+    groups::vector,
     info::{ANY, Base, MANY, MethodInfo, method, parameter},
     job::MethodError,
-    products::vector,
     rows::{Piece, Rows},
 };
-use crate::{ParameterInfo, real::Real};
+use crate::{parameters::ParameterInfo, real::Real};
 
 pub(crate) const LAMBDA: ParameterInfo =
     parameter("lambda", "", ANY, "the factor of what is taken away");

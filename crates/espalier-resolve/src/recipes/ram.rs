@@ -13,12 +13,12 @@
 use super::{
     arith::Arith,
     formula::Formula,
+    groups::vector,
     info::{Base, MANY, MethodInfo, POSITIVE_OR_ZERO, method, parameter},
     job::MethodError,
-    products::vector,
     rows::{Piece, Rows},
 };
-use crate::{ParameterInfo, real::Real};
+use crate::{parameters::ParameterInfo, real::Real};
 
 const STILL: ParameterInfo =
     parameter("epsilon", "0.00001", POSITIVE_OR_ZERO, "the largest difference that counts as none");

@@ -110,7 +110,7 @@ pub(crate) struct RandomByRank {
 }
 
 /// What `della` has to know.
-pub(crate) struct Ranked {
+pub(crate) struct MasksByRank {
     /// The masks, and how far chances are from the density.
     masks: Vec<(Mask, f64)>,
     /// Elements in a row.
@@ -118,7 +118,7 @@ pub(crate) struct Ranked {
 }
 
 impl Sparsify for RandomByRank {
-    type Ready = Ranked;
+    type Ready = MasksByRank;
 
     /// Whole rows, together when they are short.
     fn run_length<A: Arith>(&self, rows: &Rows<'_, A>) -> usize {
@@ -126,12 +126,18 @@ impl Sparsify for RandomByRank {
         length * (TILE / length).max(1)
     }
 
-    fn prepare<A: Arith>(&self, rows: &Rows<'_, A>) -> Result<Ranked, MethodError> {
+    fn prepare<A: Arith>(&self, rows: &Rows<'_, A>) -> Result<MasksByRank, MethodError> {
         let masks = Mask::all(rows).into_iter().zip(rows.numbers("epsilon")).collect();
-        Ok(Ranked { masks, length: rows.row_length().max(1) })
+        Ok(MasksByRank { masks, length: rows.row_length().max(1) })
     }
 
-    fn keep<A: Arith>(&self, ready: &Ranked, input: usize, start: usize, differences: &mut [A::T]) {
+    fn keep<A: Arith>(
+        &self,
+        ready: &MasksByRank,
+        input: usize,
+        start: usize,
+        differences: &mut [A::T],
+    ) {
         let (mask, epsilon) = &ready.masks[input];
         if mask.density >= 1.0 {
             return;

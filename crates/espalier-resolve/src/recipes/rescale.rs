@@ -7,8 +7,8 @@
 use super::{
     arith::Arith,
     deltas::Sparsify,
+    groups::vector,
     job::MethodError,
-    products::vector,
     rows::{Piece, Rows},
 };
 use crate::real::Real;

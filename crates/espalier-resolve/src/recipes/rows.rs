@@ -28,7 +28,7 @@ pub(crate) struct Rows<'a, A> {
 
 /// Memory that is used again from piece to piece.
 #[derive(Debug, Default)]
-pub(crate) struct Buffers<T> {
+pub(crate) struct RowBuffers<T> {
     bytes: Vec<u8>,
     values: Vec<T>,
 }
@@ -90,7 +90,7 @@ impl<T> Piece<'_, T> {
 }
 
 /// What a thread found so far, and its memory.
-type Gathered<'p, A, R> = (R, Lent<'p, Buffers<<A as Arith>::T>>);
+type Gathered<'p, A, R> = (R, Lent<'p, RowBuffers<<A as Arith>::T>>);
 
 impl<'a, A: Arith> Rows<'a, A> {
     pub(crate) fn new(job: &'a Job<'a>) -> Self {
@@ -133,7 +133,7 @@ impl<'a, A: Arith> Rows<'a, A> {
     pub(crate) fn load<'b>(
         &self,
         range: Range<usize>,
-        buffers: &'b mut Buffers<A::T>,
+        buffers: &'b mut RowBuffers<A::T>,
     ) -> Result<Piece<'b, A::T>, MethodError> {
         let (len, inputs) = (range.len(), self.count());
         let all = || self.job.inputs.iter().chain(&self.job.base);
@@ -170,7 +170,7 @@ impl<'a, A: Arith> Rows<'a, A> {
     ) -> Result<Vec<R>, MethodError> {
         let pieces: Vec<_> = self.pieces().collect();
         let pool = Pool::new();
-        let look = |lent: &mut Lent<'_, Buffers<A::T>>, range| {
+        let look = |lent: &mut Lent<'_, RowBuffers<A::T>>, range| {
             Ok(look(self.load(range, &mut lent.memory)?))
         };
         pieces.into_par_iter().map_init(|| pool.lend(), look).collect()

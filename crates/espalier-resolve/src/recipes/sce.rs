@@ -13,12 +13,12 @@
 use super::{
     arith::Arith,
     formula::Formula,
+    groups::vector,
     job::MethodError,
-    products::vector,
     rows::{Piece, Rows},
-    select::{Threshold, Wanted, thresholds_of},
+    thresholds::{Wanted, thresholds_of},
 };
-use crate::real::Real;
+use crate::{real::Real, threshold::Threshold};
 
 /// A smaller sum of weights divides nothing.
 const LEAST: f64 = 1e-6;

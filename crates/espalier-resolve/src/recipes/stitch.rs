@@ -9,16 +9,15 @@
 
 use super::{
     arith::Arith,
+    by_magnitude::Largest,
     deltas::Sparsify,
     formula::Formula,
+    groups::vector,
     info::{Base, MANY, MethodInfo, PART, method, parameter},
     job::MethodError,
-    largest::Largest,
-    products::vector,
     rows::{Piece, Rows},
-    select::Threshold,
 };
-use crate::real::Real;
+use crate::{real::Real, threshold::Threshold};
 
 pub(crate) static INFO: MethodInfo = method(
     ("localize-stitch", &["localize_stitch"]),

@@ -8,8 +8,8 @@
 use super::{
     arith::Arith,
     formula::Formula,
+    groups::{Gram, Groups, Vectors, products},
     job::MethodError,
-    products::{Gram, Groups, Vectors, products},
     rows::{Piece, Rows},
 };
 use crate::real::Real;

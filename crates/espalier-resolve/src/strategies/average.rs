@@ -7,10 +7,10 @@
 use std::sync::Arc;
 
 use crate::{
-    Note, StrategyInfo,
+    policies::{Note, StrategyInfo},
     robust::{
         BUCKET, CLIP, LIARS, PRE, Steps,
-        combination::{ByProducts, ProductRule},
+        by_products::{ByProducts, ProductRule},
         products::{Combination, Products},
         survey::Need,
     },

@@ -21,10 +21,13 @@ use std::{
 };
 
 use crate::{
-    Note, SelectionCache,
-    extent::SHRINK,
-    method::{AnyMethod, BLOCK, Context, Merger, Scratch, Tensor},
     parameters::Values,
+    policies::{
+        Note, SelectionCache,
+        by_tensor::{AnyStrategy, Merger},
+        extent::SHRINK,
+        tensor::{BLOCK, Context, Scratch, Tensor},
+    },
     real::{Real, all_finite},
     recipes::{
         Job, MethodError, MethodInfo, Row, Working,
@@ -39,7 +42,7 @@ const NORMALIZE: &str = "normalize";
 const WEIGHT: &str = "weight";
 
 /// The strategy that merges by a method's formula.
-pub(crate) fn bridge(method: &'static MethodInfo, values: &Values) -> Arc<dyn AnyMethod> {
+pub(crate) fn bridge(method: &'static MethodInfo, values: &Values) -> Arc<dyn AnyStrategy> {
     Arc::new(Bridge { method, values: values.clone() })
 }
 
@@ -49,7 +52,7 @@ struct Bridge {
     values: Values,
 }
 
-impl AnyMethod for Bridge {
+impl AnyStrategy for Bridge {
     fn select(
         &self,
         tensors: &[Option<(Tensor<'_>, bool)>],

@@ -10,10 +10,11 @@
 use std::sync::Arc;
 
 use crate::{
-    Note, ParameterInfo, ParameterRange, StrategyInfo,
+    parameters::{ParameterInfo, ParameterRange},
+    policies::{Note, StrategyInfo},
     robust::{
         BUCKET, CLIP, LIARS, PRE, Steps,
-        combination::{ByProducts, ProductRule},
+        by_products::{ByProducts, ProductRule},
         majority,
         products::{Combination, Products},
         survey::Need,

@@ -14,8 +14,12 @@ use espalier_tensor::random::Stream;
 
 use super::{LAMBDA, NORMALIZE, RANDOM_DENSITY};
 use crate::{
-    Input, Note, SelectionCache, StrategyInfo, linear,
-    method::{Method, Scratch, Selection, Tensor},
+    policies::{
+        Input, Note, SelectionCache, StrategyInfo,
+        by_tensor::{ByTensor, Selection},
+        linear,
+        tensor::{Scratch, Tensor},
+    },
     real::Real,
     recipes::random::mask_of_content,
 };
@@ -57,7 +61,7 @@ struct DareLinear {
     raised: Option<Note>,
 }
 
-impl Method for DareLinear {
+impl ByTensor for DareLinear {
     /// Each input's mask.
     type Selected = Vec<Stream>;
 

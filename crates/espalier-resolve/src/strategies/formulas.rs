@@ -8,9 +8,8 @@ use std::sync::Arc;
 
 use super::{LAMBDA, NORMALIZE, RANDOM_DENSITY, bridge::bridge};
 use crate::{
-    ParameterInfo, ParameterRange, StrategyInfo,
-    method::AnyMethod,
-    parameters::Values,
+    parameters::{ParameterInfo, ParameterRange, Values},
+    policies::{StrategyInfo, by_tensor::AnyStrategy},
     recipes::{self, MethodInfo, consensus, negmerge, ram, spectral, stitch},
 };
 
@@ -33,7 +32,7 @@ const fn formula(
     method: &'static MethodInfo,
     parameters: &'static [ParameterInfo],
     Facts { uses_weights, passes }: Facts,
-    build: fn(&Values) -> Arc<dyn AnyMethod>,
+    build: fn(&Values) -> Arc<dyn AnyStrategy>,
 ) -> StrategyInfo {
     StrategyInfo {
         name: method.name,

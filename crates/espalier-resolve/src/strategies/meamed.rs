@@ -8,8 +8,7 @@
 use std::sync::Arc;
 
 use crate::{
-    StrategyInfo,
-    ranks::Ranked,
+    policies::{StrategyInfo, ranks::Ranked},
     real::Real,
     robust::{
         BUCKET, CLIP, LIARS, PRE, Steps,

@@ -9,8 +9,10 @@
 use std::sync::Arc;
 
 use crate::{
-    StrategyInfo,
-    ranks::{Ranked, pick},
+    policies::{
+        StrategyInfo,
+        ranks::{Ranked, pick},
+    },
     real::Real,
     robust::{
         BUCKET, CLIP, LIARS, PRE, Steps,

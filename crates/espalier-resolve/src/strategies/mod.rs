@@ -17,7 +17,7 @@ pub(crate) mod ties;
 pub(crate) mod trimmed_mean;
 pub(crate) mod weight_average;
 
-use crate::{ParameterInfo, ParameterRange};
+use crate::parameters::{ParameterInfo, ParameterRange};
 
 /// λ of the strategies that merge differences from a base.
 pub(crate) const LAMBDA: ParameterInfo = ParameterInfo {

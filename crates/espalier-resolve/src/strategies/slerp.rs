@@ -22,10 +22,14 @@ use std::sync::Arc;
 use espalier_tensor::kernels::Gram;
 
 use crate::{
-    Note, ParameterInfo, ParameterRange, SelectionCache, StrategyInfo,
-    extent::{exponent_to, magnitude},
-    linear,
-    method::{Method, Scratch, Selection, Tensor},
+    parameters::{ParameterInfo, ParameterRange},
+    policies::{
+        Note, SelectionCache, StrategyInfo,
+        by_tensor::{ByTensor, Selection},
+        extent::{exponent_to, magnitude},
+        linear,
+        tensor::{Scratch, Tensor},
+    },
     real::Real,
 };
 
@@ -65,7 +69,7 @@ struct Slerp {
     parallel: f64,
 }
 
-impl Method for Slerp {
+impl ByTensor for Slerp {
     /// The factor of each input.
     type Selected = Vec<f64>;
 

@@ -8,8 +8,12 @@ use std::sync::Arc;
 
 use super::{LAMBDA, NORMALIZE, delta_coefficients};
 use crate::{
-    SelectionCache, StrategyInfo, linear,
-    method::{Method, Scratch, Selection, Tensor},
+    policies::{
+        SelectionCache, StrategyInfo,
+        by_tensor::{ByTensor, Selection},
+        linear,
+        tensor::{Scratch, Tensor},
+    },
     real::Real,
 };
 
@@ -35,7 +39,7 @@ struct TaskArithmetic {
     normalize: bool,
 }
 
-impl Method for TaskArithmetic {
+impl ByTensor for TaskArithmetic {
     type Selected = ();
 
     fn select<T: Real>(&self, _: &Tensor<'_>, _: &SelectionCache) -> Selection<Self> {

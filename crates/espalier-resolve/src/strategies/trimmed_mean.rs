@@ -11,8 +11,11 @@
 use std::sync::Arc;
 
 use crate::{
-    ParameterInfo, ParameterRange, StrategyInfo,
-    ranks::{Ranked, pick},
+    parameters::{ParameterInfo, ParameterRange},
+    policies::{
+        StrategyInfo,
+        ranks::{Ranked, pick},
+    },
     real::Real,
     robust::{
         BUCKET, CLIP, LIARS, PRE, Steps,

@@ -6,8 +6,12 @@
 use std::sync::Arc;
 
 use crate::{
-    SelectionCache, StrategyInfo, linear,
-    method::{Method, Scratch, Selection, Tensor},
+    policies::{
+        SelectionCache, StrategyInfo,
+        by_tensor::{ByTensor, Selection},
+        linear,
+        tensor::{Scratch, Tensor},
+    },
     real::Real,
 };
 
@@ -27,7 +31,7 @@ pub(crate) static INFO: StrategyInfo = StrategyInfo {
 #[derive(Debug)]
 struct WeightAverage;
 
-impl Method for WeightAverage {
+impl ByTensor for WeightAverage {
     type Selected = ();
 
     fn select<T: Real>(&self, _: &Tensor<'_>, _: &SelectionCache) -> Selection<Self> {

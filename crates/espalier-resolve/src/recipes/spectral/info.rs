@@ -2,8 +2,7 @@
 
 use super::{IsoC, IsoCts, Knots, Spectral, Star, TsvM, Whole};
 use crate::{
-    ParameterInfo,
-    parameters::Values,
+    parameters::{ParameterInfo, Values},
     recipes::{
         formula::AnyFormula,
         info::{ANY, Base, DENSITY, LAMBDA, MANY, MethodInfo, NORMALIZE, PART, method, parameter},

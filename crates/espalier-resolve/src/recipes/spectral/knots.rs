@@ -14,10 +14,10 @@ use super::{
     svd::Svd,
 };
 use crate::recipes::{
+    by_magnitude::Largest,
     deltas::Deltas,
     formula::AnyFormula,
     job::{Job, MethodError, Row, Working},
-    largest::Largest,
 };
 
 #[derive(Debug)]

@@ -37,9 +37,9 @@ use super::{
     arith::Arith,
     deltas::NO_WEIGHT,
     formula::Formula,
+    groups::vector,
     job::{Job, MethodError},
-    products::vector,
-    rows::{Buffers, Piece, Rows},
+    rows::{Piece, RowBuffers, Rows},
 };
 use crate::real::Real;
 
@@ -104,7 +104,7 @@ impl Differences {
         let count = rows.job.shape.first().map_or(1, |&rows| rows as usize);
         let columns = rows.elements.checked_div(count).unwrap_or(0);
         let mut values = vec![Vec::with_capacity(rows.elements); rows.count()];
-        let mut buffers = Buffers::default();
+        let mut buffers = RowBuffers::default();
         let mut squares = 0.0;
         for range in rows.pieces() {
             let piece = rows.load(range, &mut buffers)?;

@@ -9,7 +9,7 @@ use std::{
 use espalier_identity::Digest;
 use espalier_tensor::Dtype;
 
-use crate::select::Threshold;
+use super::selection::Trimmed;
 
 /// Remembers which elements of a contribution are its largest, so that a resolve after a new
 /// contribution selects in the new one only.
@@ -19,7 +19,7 @@ use crate::select::Threshold;
 /// and results are the same with and without it. Clones share the same entries. Each takes some
 /// 130 bytes; [`SelectionCache::clear`] forgets them all.
 #[derive(Clone, Default)]
-pub struct SelectionCache(Arc<RwLock<BTreeMap<Key, Threshold>>>);
+pub struct SelectionCache(Arc<RwLock<BTreeMap<Key, Trimmed>>>);
 
 /// What a selection depends on, and nothing else.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,12 +62,12 @@ impl SelectionCache {
         entries.retain(|key, _| keep(&key.input));
     }
 
-    pub(crate) fn get(&self, key: &Key) -> Option<Threshold> {
+    pub(crate) fn get(&self, key: &Key) -> Option<Trimmed> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(key).copied()
     }
 
-    pub(crate) fn put(&self, key: Key, threshold: Threshold) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(key, threshold);
+    pub(crate) fn put(&self, key: Key, trimmed: Trimmed) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(key, trimmed);
     }
 }
 

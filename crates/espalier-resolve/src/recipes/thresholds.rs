@@ -10,40 +10,11 @@ use rayon::prelude::*;
 
 use super::{
     arith::Arith,
+    groups::vector,
     job::MethodError,
-    products::vector,
-    rows::{Buffers, Lent, Piece, Pool, Rows},
+    rows::{Lent, Piece, Pool, RowBuffers, Rows},
 };
-use crate::real::Real;
-
-/// The smallest element that is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Threshold {
-    /// Its magnitude as an integer; see [`Real::magnitude`]. All larger ones are kept.
-    magnitude: i64,
-    /// Of those with this magnitude, the ones up to this index are kept.
-    last: usize,
-}
-
-impl Threshold {
-    pub(crate) const ALL: Self = Self { magnitude: 0, last: usize::MAX };
-    pub(crate) const NONE: Self = Self { magnitude: i64::MAX, last: 0 };
-
-    /// The magnitude of the smallest element that is kept.
-    pub(crate) fn value<T: Real>(&self) -> T {
-        T::from_magnitude(T::Key::try_from(self.magnitude).unwrap_or(T::UNREACHED))
-    }
-
-    /// Splits `start .. start + len` where the treatment of equal magnitudes changes: the length
-    /// of the first part, and the smallest absolute value that each part keeps. A NaN keeps
-    /// nothing.
-    pub(crate) fn split<T: Real>(&self, start: usize, len: usize) -> (usize, [T; 2]) {
-        let first = self.last.saturating_add(1).saturating_sub(start).min(len);
-        let limit =
-            |magnitude: i64| T::from_magnitude(T::Key::try_from(magnitude).unwrap_or(T::UNREACHED));
-        (first, [limit(self.magnitude), limit(self.magnitude.saturating_add(1))])
-    }
-}
+use crate::{real::Real, threshold::Threshold};
 
 /// `keep` elements of the difference of an input from the base.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -220,7 +191,7 @@ fn brackets<A: Arith>(
     }
     let runs = SAMPLE / RUN;
     let pool = Pool::new();
-    let look = |lent: &mut Lent<'_, Buffers<A::T>>, run: usize| {
+    let look = |lent: &mut Lent<'_, RowBuffers<A::T>>, run: usize| {
         let start = (run as u128 * (n - RUN) as u128 / runs as u128) as usize;
         let piece = rows.load(start..start + RUN, &mut lent.memory)?;
         let of = |input| magnitudes::<A>(&piece, input, measure);
@@ -311,7 +282,7 @@ fn index_of<A: Arith>(
             left -= equal;
             continue;
         }
-        let mut buffers = Buffers::default();
+        let mut buffers = RowBuffers::default();
         let piece = rows.load(range, &mut buffers)?;
         let all = magnitudes::<A>(&piece, input, measure);
         let mut places = all.iter().enumerate().filter(|(_, m)| **m == magnitude);

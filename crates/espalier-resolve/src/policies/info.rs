@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::{ParameterInfo, method::AnyMethod, parameters::Values};
+use super::by_tensor::AnyStrategy;
+use crate::parameters::{ParameterInfo, Values};
 
 /// Facts about a strategy that are needed before using it.
 #[derive(Debug, Clone, Copy)]
@@ -28,5 +29,5 @@ pub struct StrategyInfo {
     /// How often it reads every input at most. Robust strategies read once for each of what
     /// they need: norms, products, the merge.
     pub passes: u8,
-    pub(crate) build: fn(&Values) -> Arc<dyn AnyMethod>,
+    pub(crate) build: fn(&Values) -> Arc<dyn AnyStrategy>,
 }

@@ -6,7 +6,7 @@
 use super::{
     arith::Arith,
     job::MethodError,
-    rows::{Buffers, Piece, Rows},
+    rows::{Piece, RowBuffers, Rows},
 };
 use crate::real::Real;
 
@@ -63,7 +63,7 @@ impl Groups {
 
 /// The products of all pairs of inputs in each group.
 #[derive(Debug)]
-pub(crate) struct Products {
+pub(crate) struct GroupProducts {
     inputs: usize,
     groups: usize,
     /// Those of a pair in all groups stand together.
@@ -73,11 +73,11 @@ pub(crate) struct Products {
 /// Those of one group.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Gram<'p> {
-    all: &'p Products,
+    all: &'p GroupProducts,
     group: usize,
 }
 
-impl Products {
+impl GroupProducts {
     pub(crate) fn group(&self, group: usize) -> Gram<'_> {
         Gram { all: self, group }
     }
@@ -115,15 +115,15 @@ pub(crate) fn products<A: Arith>(
     rows: &Rows<'_, A>,
     groups: &Groups,
     differences: bool,
-) -> Result<Products, MethodError> {
+) -> Result<GroupProducts, MethodError> {
     let inputs = rows.count();
     let values = vec![0.0; inputs * inputs * groups.count];
-    let mut out = Products { inputs, groups: groups.count, values };
+    let mut out = GroupProducts { inputs, groups: groups.count, values };
     let vectors = |piece: &Piece<'_, A::T>| -> Vec<Vec<A::T>> {
         (0..inputs).map(|input| vector::<A>(piece, input, differences)).collect()
     };
     if groups.vectors == Vectors::AlongFirst {
-        let mut buffers = Buffers::default();
+        let mut buffers = RowBuffers::default();
         for range in rows.pieces() {
             let piece = rows.load(range, &mut buffers)?;
             let vectors = vectors(&piece);

@@ -9,9 +9,9 @@ use super::{
     deltas::{Sparsify, or_zero},
     job::MethodError,
     rows::Rows,
-    select::{Threshold, Wanted, thresholds},
+    thresholds::{Wanted, thresholds},
 };
-use crate::real::Real;
+use crate::{real::Real, threshold::Threshold};
 
 #[derive(Debug)]
 pub(crate) struct Largest;

@@ -6,36 +6,26 @@
 //! inside. Should the sample mislead (it can only cost time), digits are counted instead, as in
 //! radix sort, in a few passes and constant memory.
 
-use crate::{
+use super::{
     cache::Key,
-    method::{PIECE, Tensor},
+    tensor::{PIECE, Tensor},
+};
+use crate::{
     real::{Load, Real},
+    threshold::Threshold,
 };
 
-/// The smallest element that is kept.
+/// What is kept of a difference, and how large it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Threshold {
-    /// Its magnitude as an integer; see [`Real::magnitude`]. All larger ones are kept.
-    pub(crate) magnitude: i64,
-    /// Of those with this magnitude, the ones up to this index are kept.
-    pub(crate) last: usize,
+pub(crate) struct Trimmed {
+    pub(crate) threshold: Threshold,
     /// The largest magnitude, if any was looked at; otherwise zero.
     pub(crate) largest: i64,
 }
 
-impl Threshold {
+impl Trimmed {
     /// Keeps everything.
-    pub(crate) const ALL: Self = Self { magnitude: 0, last: usize::MAX, largest: 0 };
-
-    /// Splits `start .. start + len` where the treatment of equal magnitudes changes. Returns
-    /// the length of the first part, and the smallest absolute value that each part keeps; a
-    /// NaN if it keeps nothing. NaN compare as kept by none.
-    pub(crate) fn split<T: Real>(&self, start: usize, len: usize) -> (usize, [T; 2]) {
-        let first = self.last.saturating_add(1).saturating_sub(start).min(len);
-        let limit =
-            |magnitude| T::from_magnitude(T::Key::try_from(magnitude).unwrap_or(T::UNREACHED));
-        (first, [limit(self.magnitude), limit(self.magnitude + 1)])
-    }
+    pub(crate) const ALL: Self = Self { threshold: Threshold::ALL, largest: 0 };
 }
 
 /// Up to this many elements, everything is collected.
@@ -62,22 +52,22 @@ impl Tensor<'_> {
     }
 }
 
-/// For each of these inputs, the threshold that keeps `keep` elements of its difference from the
+/// For each of these inputs, what keeps `keep` elements of its difference from the
 /// base, 1 ≤ `keep` ≤ elements.
 pub(crate) fn thresholds<T: Real>(
     tensor: &Tensor<'_>,
     inputs: &[usize],
     keep: usize,
-) -> Vec<Threshold> {
+) -> Vec<Trimmed> {
     if keep >= tensor.elements {
-        return vec![Threshold::ALL; inputs.len()];
+        return vec![Trimmed::ALL; inputs.len()];
     }
     let read_base = |start, out: &mut [T]| tensor.read_base(start, out);
     let sample = (tensor.elements > SMALL).then(|| sample(tensor, read_base));
     let search = |&input: &usize| Search::<T>::new(tensor, input, keep, sample.as_deref());
     let mut searches: Vec<_> = inputs.iter().map(search).collect();
     // Block by block and not input by input, so that the base is read once.
-    let mut buffers = Buffers::<T>::new();
+    let mut buffers = Magnitudes::<T>::new();
     for piece in tensor.pieces() {
         for start in piece.clone().step_by(TILE) {
             let len = TILE.min(piece.end - start);
@@ -91,13 +81,13 @@ pub(crate) fn thresholds<T: Real>(
     searches.into_iter().map(|search| search.finish(tensor, keep)).collect()
 }
 
-struct Buffers<T: Real> {
+struct Magnitudes<T: Real> {
     base: Vec<T>,
     row: Vec<T>,
     magnitudes: Vec<T::Key>,
 }
 
-impl<T: Real> Buffers<T> {
+impl<T: Real> Magnitudes<T> {
     fn new() -> Self {
         let values = || vec![T::ZERO; TILE];
         Self { base: values(), row: values(), magnitudes: vec![T::Key::default(); TILE] }
@@ -197,7 +187,7 @@ impl<T: Real> Search<T> {
         }
     }
 
-    fn finish(mut self, tensor: &Tensor<'_>, keep: usize) -> Threshold {
+    fn finish(mut self, tensor: &Tensor<'_>, keep: usize) -> Trimmed {
         let found = self.take_bracketed(keep);
         let found = found.unwrap_or_else(|| by_digits::<T>(tensor, self.input, keep));
         let ties = keep - found.greater;
@@ -206,7 +196,8 @@ impl<T: Real> Search<T> {
         } else {
             nth_equal::<T>(tensor, self.input, found.magnitude, ties)
         };
-        Threshold { magnitude: found.magnitude.into(), last, largest: self.largest.into() }
+        let threshold = Threshold { magnitude: found.magnitude.into(), last };
+        Trimmed { threshold, largest: self.largest.into() }
     }
 
     /// `None` if the answer is not inside the bracket or too much is.
@@ -328,7 +319,7 @@ fn each_tile<T: Real>(
     input: usize,
     mut each: impl FnMut(usize, &[T::Key]) -> bool,
 ) {
-    let mut buffers = Buffers::<T>::new();
+    let mut buffers = Magnitudes::<T>::new();
     for piece in tensor.pieces() {
         let mut go_on = true;
         for start in piece.clone().step_by(TILE) {
@@ -346,7 +337,7 @@ fn each_tile<T: Real>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Input, method::Context};
+    use crate::policies::{Input, tensor::Context};
     use espalier_identity::Digest;
     use espalier_tensor::{Dtype, Model, random::Stream};
 
@@ -387,7 +378,7 @@ mod tests {
         let context = Context { inputs, relative, base: Some(&base), seed };
         let tensor = Tensor { context: &context, index: 0, dtype, elements: n, shrunk: false };
         for &keep in keeps {
-            let threshold = thresholds::<T>(&tensor, &[0], keep)[0];
+            let threshold = thresholds::<T>(&tensor, &[0], keep)[0].threshold;
             let expected = slow::<T>(&tensor, keep);
             assert_eq!(fast::<T>(&tensor, threshold), expected, "{dtype} {n} {keep}");
             let digits = by_digits::<T>(&tensor, 0, keep);

@@ -1,9 +1,12 @@
 //! Parameters of strategies: their ranges, their defaults and their one canonical spelling.
 
+mod error;
+
 use core::fmt;
 use std::collections::BTreeMap;
 
-use crate::{StrategyError, registry::nearest};
+pub use self::error::StrategyError;
+use crate::registry::nearest;
 
 /// What a parameter may be.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -9,8 +9,12 @@ use super::{
     survey::{Need, survey},
 };
 use crate::{
-    Note, SelectionCache, linear,
-    method::{AnyMethod, Merger, Scratch, Tensor},
+    policies::{
+        Note, SelectionCache,
+        by_tensor::{AnyStrategy, Merger},
+        linear,
+        tensor::{Scratch, Tensor},
+    },
     real::Real,
 };
 
@@ -36,7 +40,7 @@ pub(crate) struct ByProducts<R> {
     pub(crate) steps: Steps,
 }
 
-impl<R: ProductRule> AnyMethod for ByProducts<R> {
+impl<R: ProductRule> AnyStrategy for ByProducts<R> {
     fn select(
         &self,
         tensors: &[Option<(Tensor<'_>, bool)>],

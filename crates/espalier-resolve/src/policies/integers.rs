@@ -13,17 +13,17 @@
 
 use espalier_tensor::{Content, Dtype};
 
-use crate::method::Tensor;
+use super::tensor::Tensor;
 
 /// What becomes of tensors of integers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Buffers {
+pub(crate) enum IntegerRule {
     Error,
     Base,
     Mean,
 }
 
-impl Buffers {
+impl IntegerRule {
     /// By the parameter's word.
     pub(crate) fn new(word: &str) -> Self {
         match word {

@@ -6,10 +6,8 @@
 
 use espalier_tensor::{Dtype, kernels};
 
-use crate::{
-    method::{BLOCK, Tensor},
-    real::Real,
-};
+use super::tensor::{BLOCK, Tensor};
+use crate::real::Real;
 
 /// The factor of inputs and base where a merge is computed again.
 pub(crate) const SHRINK: f64 = f64::from_bits((1023 - 256) << 52);

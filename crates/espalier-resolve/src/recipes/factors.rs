@@ -5,15 +5,15 @@ use core::fmt::Debug;
 use super::{
     arith::Arith,
     formula::Formula,
+    groups::vector,
     job::MethodError,
-    linear::add_all,
-    products::vector,
     rows::{Piece, Rows},
+    sums::add_all,
 };
 use crate::real::Real;
 
 /// Finds the factors.
-pub(crate) trait Combination: Debug + Send + Sync + 'static {
+pub(crate) trait Factoring: Debug + Send + Sync + 'static {
     fn factors<A: Arith>(&self, rows: &Rows<'_, A>) -> Result<Factors, MethodError>;
 }
 
@@ -23,11 +23,11 @@ pub(crate) struct Factors {
     pub(crate) differences: bool,
 }
 
-/// The formula of a [`Combination`].
+/// The formula of a [`Factoring`].
 #[derive(Debug)]
 pub(crate) struct Combined<C>(pub(crate) C);
 
-impl<C: Combination> Formula for Combined<C> {
+impl<C: Factoring> Formula for Combined<C> {
     type Ready = Factors;
 
     fn prepare<A: Arith>(&self, rows: &Rows<'_, A>) -> Result<Factors, MethodError> {

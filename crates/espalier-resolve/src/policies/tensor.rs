@@ -1,54 +1,12 @@
-//! What a strategy is inside: a method that merges blocks of one tensor.
+//! One tensor of all inputs and of the base, and the memory that merging it needs.
 
-use core::{fmt::Debug, ops::Range};
+use core::ops::Range;
 
 use espalier_identity::Digest;
 use espalier_tensor::{Content, Dtype, Model};
-use rayon::prelude::*;
 
-use crate::{Input, Note, SelectionCache, extent::SHRINK, real::Real, recipes::rows::Buffers};
-
-/// A strategy's formula.
-///
-/// `select` looks at a whole tensor once, if the formula needs that; `merge` then computes any
-/// range of elements of the result. Both are pure, and the result of `merge` for an element does
-/// not depend on the range it is asked for with.
-pub(crate) trait Method: Debug + Send + Sync + 'static {
-    /// What `merge` has to know about a tensor.
-    type Selected: Debug + Send + Sync + 'static;
-
-    fn select<T: Real>(&self, tensor: &Tensor<'_>, cache: &SelectionCache) -> Selection<Self>
-    where
-        Self: Sized;
-
-    /// Writes merged elements `start ..` into `out`, at most [`BLOCK`] of them.
-    fn merge<T: Real>(
-        &self,
-        tensor: &Tensor<'_>,
-        selected: &Self::Selected,
-        start: usize,
-        out: &mut [T],
-        scratch: &mut Scratch<T>,
-    );
-
-    /// Whether plain arithmetic could overflow in this tensor without showing it in the result.
-    fn overflows(&self, _selected: &Self::Selected) -> bool {
-        false
-    }
-
-    /// Whether equal inputs are the result: true of means, false of what is scaled.
-    fn keeps_equals(&self) -> bool {
-        false
-    }
-
-    /// The factors of the inputs and of the base, if they depend on weights only.
-    fn coefficients(&self, _weights: &[f64]) -> Option<(Vec<f64>, f64)> {
-        None
-    }
-}
-
-/// What `select` found, and what a reader should know about it.
-pub(crate) struct Selection<M: Method>(pub(crate) M::Selected, pub(crate) Option<Note>);
+use super::{Input, extent::SHRINK};
+use crate::{real::Real, recipes::rows::RowBuffers};
 
 /// The longest range that is merged at once: what stays in the first-level cache.
 pub(crate) const BLOCK: usize = espalier_tensor::kernels::BLOCK;
@@ -57,7 +15,7 @@ pub(crate) const BLOCK: usize = espalier_tensor::kernels::BLOCK;
 /// and tiles.
 pub(crate) const PIECE: usize = 1 << 20;
 
-/// Buffers that are reused from block to block.
+/// RowBuffers that are reused from block to block.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch<T> {
     pub(crate) rows: Vec<T>,
@@ -66,7 +24,7 @@ pub(crate) struct Scratch<T> {
     pub(crate) words: Vec<u32>,
     /// Merged values of a range of elements of the tensor, for formulas that merge whole runs.
     pub(crate) merged: (Range<usize>, Vec<T>),
-    pub(crate) inputs: Buffers<T>,
+    pub(crate) inputs: RowBuffers<T>,
 }
 
 impl<T: Real> Scratch<T> {
@@ -201,105 +159,5 @@ impl<'p> Tensor<'p> {
     pub(crate) fn weights<T: Real>(&self, out: &mut Vec<T>) {
         out.clear();
         out.extend(self.context.inputs.iter().map(|input| T::of(input.weight)));
-    }
-}
-
-/// A [`Method`] whose types are forgotten, for the registry; or a method that looks at all
-/// tensors together before it merges, as the robust ones do.
-pub(crate) trait AnyMethod: Debug + Send + Sync {
-    fn select(
-        &self,
-        tensors: &[Option<(Tensor<'_>, bool)>],
-        parallel: bool,
-        cache: &SelectionCache,
-    ) -> (Box<dyn Merger + '_>, Vec<Note>);
-    fn coefficients(&self, weights: &[f64]) -> Option<(Vec<f64>, f64)>;
-
-    /// Whether a base changes the result of a method that does not need one.
-    fn reads_base(&self) -> bool {
-        false
-    }
-}
-
-/// A method together with what it selected in each tensor.
-pub(crate) trait Merger: Debug + Send + Sync {
-    /// Prepares for merging blocks of a tensor, in f64 if `wide`, which then may come from several
-    /// threads. Changes no result.
-    fn open(&self, _t: &Tensor<'_>, _wide: bool) {}
-
-    /// Whether plain arithmetic could overflow in this tensor without showing it in the result.
-    fn overflows(&self, _t: &Tensor<'_>) -> bool {
-        false
-    }
-
-    /// Whether equal inputs are the result, rounding aside.
-    fn keeps_equals(&self) -> bool;
-
-    fn merge_f32(&self, t: &Tensor<'_>, start: usize, out: &mut [f32], s: &mut Scratch<f32>);
-    fn merge_f64(&self, t: &Tensor<'_>, start: usize, out: &mut [f64], s: &mut Scratch<f64>);
-}
-
-#[derive(Debug)]
-struct Ready<'m, M: Method> {
-    method: &'m M,
-    selected: Vec<Option<M::Selected>>,
-}
-
-impl<M: Method> AnyMethod for M {
-    fn select(
-        &self,
-        tensors: &[Option<(Tensor<'_>, bool)>],
-        parallel: bool,
-        cache: &SelectionCache,
-    ) -> (Box<dyn Merger + '_>, Vec<Note>) {
-        let select = |tensor: &Option<(Tensor<'_>, bool)>| {
-            tensor.as_ref().map(|(tensor, wide)| match wide {
-                true => Method::select::<f64>(self, tensor, cache),
-                false => Method::select::<f32>(self, tensor, cache),
-            })
-        };
-        let found: Vec<Option<Selection<M>>> = if parallel {
-            tensors.par_iter().map(select).collect()
-        } else {
-            tensors.iter().map(select).collect()
-        };
-        let mut notes = Vec::new();
-        let mut keep = |Selection(selected, note): Selection<M>| {
-            notes.extend(note);
-            selected
-        };
-        let selected = found.into_iter().map(|found| found.map(&mut keep)).collect();
-        (Box::new(Ready { method: self, selected }), notes)
-    }
-
-    fn coefficients(&self, weights: &[f64]) -> Option<(Vec<f64>, f64)> {
-        Method::coefficients(self, weights)
-    }
-}
-
-impl<M: Method> Ready<'_, M> {
-    fn merge<T: Real>(&self, t: &Tensor<'_>, start: usize, out: &mut [T], s: &mut Scratch<T>) {
-        if let Some(Some(selected)) = self.selected.get(t.index) {
-            self.method.merge(t, selected, start, out, s);
-        }
-    }
-}
-
-impl<M: Method> Merger for Ready<'_, M> {
-    fn overflows(&self, t: &Tensor<'_>) -> bool {
-        let selected = self.selected.get(t.index).and_then(Option::as_ref);
-        selected.is_some_and(|selected| self.method.overflows(selected))
-    }
-
-    fn keeps_equals(&self) -> bool {
-        self.method.keeps_equals()
-    }
-
-    fn merge_f32(&self, t: &Tensor<'_>, start: usize, out: &mut [f32], s: &mut Scratch<f32>) {
-        self.merge(t, start, out, s);
-    }
-
-    fn merge_f64(&self, t: &Tensor<'_>, start: usize, out: &mut [f64], s: &mut Scratch<f64>) {
-        self.merge(t, start, out, s);
     }
 }

@@ -11,10 +11,10 @@
 
 use super::{
     arith::Arith,
-    combination::{Combination, Factors},
+    factors::{Factoring, Factors},
     formula::Formula,
+    groups::{Gram, Groups, Vectors, products, vector},
     job::MethodError,
-    products::{Gram, Groups, Vectors, products, vector},
     rows::{Piece, Rows},
 };
 use crate::real::Real;
@@ -27,7 +27,7 @@ pub(crate) struct Slerp {
 /// Beyond this cosine, two directions are taken as parallel.
 const PARALLEL: f64 = 0.9995;
 
-impl Combination for Slerp {
+impl Factoring for Slerp {
     fn factors<A: Arith>(&self, rows: &Rows<'_, A>) -> Result<Factors, MethodError> {
         const ZERO: f64 = 1e-8;
         let both = |factors: [f64; 2]| Factors { values: factors.into(), differences: false };

@@ -1,9 +1,7 @@
 //! Sums of weighted inputs, left to right, several inputs in one pass over the output.
 
-use crate::{
-    method::Tensor,
-    real::{Load, Real},
-};
+use super::tensor::Tensor;
+use crate::real::{Load, Real};
 
 /// Σ `c[i]` × `x[i]`, or Σ `c[i]` × (`x[i]` − b) if a base is given: a left fold in the order of
 /// the inputs, starting with the first product.

@@ -5,26 +5,28 @@ use espalier_tensor::{Model, random::Stream};
 use proptest::prelude::*;
 
 use super::{Strategy, *};
-use crate::{list::registry, parameters::ParameterInfo, recipes, strategies::bridge::bridge};
+use crate::{
+    list::registry,
+    parameters::{ParameterInfo, ParameterRange},
+    policies::canonical_order,
+    recipes::{self, MethodInfo},
+    strategies::bridge::bridge,
+};
 
 /// A number that any method may need.
 const fn number(name: &'static str, default: &'static str) -> ParameterInfo {
-    let range = crate::ParameterRange::FACTOR;
+    let range = ParameterRange::FACTOR;
     ParameterInfo { name, default, range, help: "" }
 }
 
-const FLAG: ParameterInfo = ParameterInfo {
-    name: "normalize",
-    default: "true",
-    range: crate::ParameterRange::FLAG,
-    help: "",
-};
+const FLAG: ParameterInfo =
+    ParameterInfo { name: "normalize", default: "true", range: ParameterRange::FLAG, help: "" };
 
 /// The formula of a recipe's method as a strategy, whatever the policies' own is.
 const fn recipe(
-    method: &'static crate::recipes::MethodInfo,
+    method: &'static MethodInfo,
     parameters: &'static [ParameterInfo],
-    build: fn(&Values) -> Arc<dyn AnyMethod>,
+    build: fn(&Values) -> Arc<dyn AnyStrategy>,
 ) -> StrategyInfo {
     StrategyInfo {
         name: method.name,
@@ -80,7 +82,7 @@ fn merged(strategy: &Strategy, models: &[Model], weights: &[f64], base: &Model) 
     let held: Vec<_> = models.iter().zip(weights).map(input).collect();
     let mut inputs: Vec<_> =
         held.iter().map(|(id, weight, model)| Input { id: *id, weight: *weight, model }).collect();
-    crate::canonical_order(&mut inputs);
+    canonical_order(&mut inputs);
     let seed = Digest::of_content(b"seed");
     let plan = strategy.prepare(&inputs, Some(base), seed, &SelectionCache::new());
     plan.expect("fits").model().expect("finite").values_f32("w").expect("present")
@@ -150,11 +152,11 @@ fn parameters_at_the_ends_of_their_ranges_are_built() {
     for info in registry() {
         for parameter in info.parameters {
             let ends = match parameter.range {
-                crate::ParameterRange::Number { min, above, max } => {
+                ParameterRange::Number { min, above, max } => {
                     vec![if above { 1e-3 } else { min }.to_string(), max.to_string()]
                 }
-                crate::ParameterRange::Whole { min, max } => vec![min.to_string(), max.to_string()],
-                crate::ParameterRange::Choice(words) => words.iter().map(|w| (*w).into()).collect(),
+                ParameterRange::Whole { min, max } => vec![min.to_string(), max.to_string()],
+                ParameterRange::Choice(words) => words.iter().map(|w| (*w).into()).collect(),
                 _ => continue,
             };
             for end in ends {

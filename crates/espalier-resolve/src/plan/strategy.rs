@@ -6,9 +6,14 @@ use std::{collections::BTreeMap, sync::Arc};
 use espalier_identity::Digest;
 use espalier_tensor::Model;
 
+use super::Plan;
 use crate::{
-    Input, Plan, ResolveError, SelectionCache, StrategyError, StrategyInfo, integers::Buffers,
-    list::find, method::AnyMethod, parameters::Values,
+    list::find,
+    parameters::{StrategyError, Values},
+    policies::{
+        Input, ResolveError, SelectionCache, StrategyInfo, by_tensor::AnyStrategy,
+        integers::IntegerRule,
+    },
 };
 
 /// A merge strategy with valid parameters.
@@ -27,7 +32,7 @@ use crate::{
 pub struct Strategy {
     info: &'static StrategyInfo,
     values: Values,
-    method: Arc<dyn AnyMethod>,
+    inner: Arc<dyn AnyStrategy>,
 }
 
 impl Strategy {
@@ -45,8 +50,8 @@ impl Strategy {
         parameters: &BTreeMap<String, String>,
     ) -> Result<Self, StrategyError> {
         let values = Values::new(info.name, info.parameters, parameters)?;
-        let method = (info.build)(&values);
-        Ok(Self { info, values, method })
+        let inner = (info.build)(&values);
+        Ok(Self { info, values, inner })
     }
 
     /// Its name; never an alias.
@@ -71,7 +76,7 @@ impl Strategy {
     /// Whether a base model is needed: by the strategy, or by `buffers = base`.
     #[must_use]
     pub fn needs_base(&self) -> bool {
-        self.info.needs_base || self.buffers() == Buffers::Base
+        self.info.needs_base || self.buffers() == IntegerRule::Base
     }
 
     /// Whether a base changes the result: of those that need one, and of robust strategies where
@@ -79,14 +84,14 @@ impl Strategy {
     /// leave out a base that others have.
     #[must_use]
     pub fn uses_base(&self) -> bool {
-        self.needs_base() || self.method.reads_base()
+        self.needs_base() || self.inner.reads_base()
     }
 
     /// Whether tensors of integers have to be the same in all models: so it is with
     /// `buffers = error`, and otherwise they may differ, as they are merged.
     #[must_use]
     pub fn compares_integers(&self) -> bool {
-        self.buffers() == Buffers::Error
+        self.buffers() == IntegerRule::Error
     }
 
     /// Whether the result depends on a seed, or may.
@@ -106,7 +111,7 @@ impl Strategy {
     /// rounding. The result itself is rounded to its element type, these are not.
     #[must_use]
     pub fn affine_coefficients(&self, weights: &[f64]) -> Option<(Vec<f64>, f64)> {
-        self.method.coefficients(weights)
+        self.inner.coefficients(weights)
     }
 
     /// Checks the inputs and makes the passes that come before merging.
@@ -128,21 +133,18 @@ impl Strategy {
         Plan::new(self, inputs, base, seed, cache)
     }
 
-    pub(crate) fn method(&self) -> &dyn AnyMethod {
-        &*self.method
+    pub(crate) fn inner(&self) -> &dyn AnyStrategy {
+        &*self.inner
     }
 
-    pub(crate) fn buffers(&self) -> Buffers {
-        Buffers::new(self.values.word("buffers"))
+    pub(crate) fn buffers(&self) -> IntegerRule {
+        IntegerRule::new(self.values.word("buffers"))
     }
 
     pub(crate) fn values(&self) -> &Values {
         &self.values
     }
 }
-
-#[cfg(test)]
-mod tests;
 
 impl PartialEq for Strategy {
     fn eq(&self, other: &Self) -> bool {
@@ -166,3 +168,6 @@ impl fmt::Display for Strategy {
         write!(f, "{}({})", self.name(), parameters.join(", "))
     }
 }
+
+#[cfg(test)]
+mod tests;

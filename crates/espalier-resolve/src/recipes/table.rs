@@ -1,22 +1,22 @@
 //! Methods with several parameters or a common formula.
 
 use super::{
-    combination::Combined,
+    by_magnitude::{Largest, Middle},
     deltas::{All, Deltas, Sparsify},
+    factors::Combined,
     formula::AnyFormula,
+    groups::Vectors,
     info::{ANY, Base, DENSITY, LAMBDA, MANY, MethodInfo, NORMALIZE, PART, method, parameter},
-    largest::{Largest, Middle},
-    linear::{Passthrough, WeightAverage},
+    interpolation::{Nuslerp, Slerp},
     means::{Karcher, Multislerp},
     nearswap::Nearswap,
-    products::Vectors,
     random::{Random, RandomByRank},
     rescale::Matched,
     sce::Sce,
-    slerp::{Nuslerp, Slerp},
     stock::ModelStock,
+    sums::{Passthrough, WeightAverage},
 };
-use crate::{ParameterInfo, ParameterRange, parameters::Values};
+use crate::parameters::{ParameterInfo, ParameterRange, Values};
 
 const WEIGHT: ParameterInfo = parameter("weight", "", ANY, "the input's weight");
 const SUM: ParameterInfo =

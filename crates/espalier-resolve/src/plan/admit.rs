@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use espalier_tensor::{Dtype, Model, schema_mismatch};
 
-use crate::{
-    Input, ResolveError, Strategy,
-    integers::{self, Buffers},
+use super::Strategy;
+use crate::policies::{
+    Input, ResolveError,
+    integers::{self, IntegerRule},
 };
 
 /// Checks layouts, integers, weights and the base. Integers are compared by their digests, and
@@ -20,7 +21,7 @@ pub(crate) fn check(
     if strategy.info().needs_base && base.is_none() {
         return Err(ResolveError::BaseRequired { strategy: strategy.name() });
     }
-    if strategy.buffers() == Buffers::Base && base.is_none() {
+    if strategy.buffers() == IntegerRule::Base && base.is_none() {
         return Err(ResolveError::BuffersFromBase);
     }
     for &Input { id, weight, .. } in inputs {

@@ -1,6 +1,7 @@
 //! The order of the inputs in every coordinate.
 
-use crate::{method::Scratch, real::Real};
+use super::tensor::Scratch;
+use crate::real::Real;
 
 /// Coordinates that are ranked together.
 const LANES: usize = 8;

@@ -1,5 +1,8 @@
 //! A merge that is ready to be computed, block by block.
 
+mod admit;
+mod strategy;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
@@ -12,11 +15,15 @@ use espalier_tensor::{
 };
 use rayon::prelude::*;
 
+pub use self::strategy::Strategy;
 use crate::{
-    Input, MergeWriteError, Note, ResolveError, SelectionCache, Strategy, admit,
-    extent::{self, Beyond, Reason},
-    integers::{self, Buffers},
-    method::{BLOCK, Context, Merger, PIECE, Scratch, Tensor},
+    policies::{
+        Input, MergeWriteError, Note, ResolveError, SelectionCache,
+        by_tensor::Merger,
+        extent::{self, Beyond, Reason},
+        integers::{self, IntegerRule},
+        tensor::{BLOCK, Context, PIECE, Scratch, Tensor},
+    },
     real::{Real, all_finite},
 };
 
@@ -25,7 +32,7 @@ use crate::{
 /// Every element is a pure function of the inputs, so tensors and blocks can be computed in any
 /// order, any number of times and on any number of threads, with the same bits.
 ///
-/// Every merged element is finite, or the method that computes it says which one is not and why:
+/// Every merged element is finite, or whatever computes it says which one is not and why:
 /// [`ResolveError::Overflow`] if the output's type does not reach so far,
 /// [`ResolveError::NotFinite`] if an input is not finite there. Sums that overflow on the way to
 /// a finite result are computed again in a wider range.
@@ -37,7 +44,7 @@ pub struct Plan<'a> {
     affine: Option<(Vec<f64>, f64)>,
     wide: bool,
     dtype: Option<Dtype>,
-    buffers: Buffers,
+    buffers: IntegerRule,
     metadata: BTreeMap<String, String>,
     /// The inputs' weights for means of integers.
     whole: integers::Weights,
@@ -72,9 +79,9 @@ impl<'a> Plan<'a> {
             .map(|t| t.dtype.is_float().then_some((t, wide || t.dtype == Dtype::F64)))
             .collect();
         let parallel = tensors.len() > 1 && manifest.float_elements() >= MANY;
-        let (merger, mut notes) = strategy.method().select(&tensors, parallel, cache);
+        let (merger, mut notes) = strategy.inner().select(&tensors, parallel, cache);
         let raised = admit::raised(&weights);
-        if raised > 0 && (strategy.info().uses_weights || strategy.buffers() == Buffers::Mean) {
+        if raised > 0 && (strategy.info().uses_weights || strategy.buffers() == IntegerRule::Mean) {
             notes.push(Note::SmallWeights { count: raised, inputs: weights.len() });
         }
         let metadata = carried(&context, &mut notes);
