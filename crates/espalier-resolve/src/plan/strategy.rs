@@ -39,8 +39,8 @@ impl Strategy {
     /// The strategy that answers to `name`, with `parameters` and defaults for the others.
     ///
     /// # Errors
-    /// [`StrategyError`] for an unknown name (with the nearest one there is), one of recipes only, an
-    /// unknown parameter or a value out of its range.
+    /// [`StrategyError`] for an unknown name (with the nearest one there is), one of recipes only,
+    /// an unknown parameter or a value out of its range.
     pub fn new(name: &str, parameters: &BTreeMap<String, String>) -> Result<Self, StrategyError> {
         Self::of(find(name)?, parameters)
     }

@@ -50,9 +50,9 @@ pub(crate) trait ByTensor: Debug + Send + Sync + 'static {
 }
 
 /// What `select` found, and what a reader should know about it.
-pub(crate) struct Selection<M: ByTensor>(pub(crate) M::Selected, pub(crate) Option<Note>);
+pub(crate) struct Selection<S: ByTensor>(pub(crate) S::Selected, pub(crate) Option<Note>);
 
-/// A [`ByTensor`] whose types are forgotten, for the registry; or a method that looks at all
+/// A [`ByTensor`] whose types are forgotten, for the list; or a strategy that looks at all
 /// tensors together before it merges, as the robust ones do.
 pub(crate) trait AnyStrategy: Debug + Send + Sync {
     fn select(
@@ -63,13 +63,13 @@ pub(crate) trait AnyStrategy: Debug + Send + Sync {
     ) -> (Box<dyn Merger + '_>, Vec<Note>);
     fn coefficients(&self, weights: &[f64]) -> Option<(Vec<f64>, f64)>;
 
-    /// Whether a base changes the result of a method that does not need one.
+    /// Whether a base changes the result of a strategy that does not need one.
     fn reads_base(&self) -> bool {
         false
     }
 }
 
-/// A method together with what it selected in each tensor.
+/// A strategy together with what it selected in each tensor.
 pub(crate) trait Merger: Debug + Send + Sync {
     /// Prepares for merging blocks of a tensor, in f64 if `wide`, which then may come from several
     /// threads. Changes no result.
@@ -88,12 +88,12 @@ pub(crate) trait Merger: Debug + Send + Sync {
 }
 
 #[derive(Debug)]
-struct Ready<'m, M: ByTensor> {
-    method: &'m M,
-    selected: Vec<Option<M::Selected>>,
+struct Ready<'m, S: ByTensor> {
+    strategy: &'m S,
+    selected: Vec<Option<S::Selected>>,
 }
 
-impl<M: ByTensor> AnyStrategy for M {
+impl<S: ByTensor> AnyStrategy for S {
     fn select(
         &self,
         tensors: &[Option<(Tensor<'_>, bool)>],
@@ -106,18 +106,18 @@ impl<M: ByTensor> AnyStrategy for M {
                 false => ByTensor::select::<f32>(self, tensor, cache),
             })
         };
-        let found: Vec<Option<Selection<M>>> = if parallel {
+        let found: Vec<Option<Selection<S>>> = if parallel {
             tensors.par_iter().map(select).collect()
         } else {
             tensors.iter().map(select).collect()
         };
         let mut notes = Vec::new();
-        let mut keep = |Selection(selected, note): Selection<M>| {
+        let mut keep = |Selection(selected, note): Selection<S>| {
             notes.extend(note);
             selected
         };
         let selected = found.into_iter().map(|found| found.map(&mut keep)).collect();
-        (Box::new(Ready { method: self, selected }), notes)
+        (Box::new(Ready { strategy: self, selected }), notes)
     }
 
     fn coefficients(&self, weights: &[f64]) -> Option<(Vec<f64>, f64)> {
@@ -125,22 +125,22 @@ impl<M: ByTensor> AnyStrategy for M {
     }
 }
 
-impl<M: ByTensor> Ready<'_, M> {
+impl<S: ByTensor> Ready<'_, S> {
     fn merge<T: Real>(&self, t: &Tensor<'_>, start: usize, out: &mut [T], s: &mut Scratch<T>) {
         if let Some(Some(selected)) = self.selected.get(t.index) {
-            self.method.merge(t, selected, start, out, s);
+            self.strategy.merge(t, selected, start, out, s);
         }
     }
 }
 
-impl<M: ByTensor> Merger for Ready<'_, M> {
+impl<S: ByTensor> Merger for Ready<'_, S> {
     fn overflows(&self, t: &Tensor<'_>) -> bool {
         let selected = self.selected.get(t.index).and_then(Option::as_ref);
-        selected.is_some_and(|selected| self.method.overflows(selected))
+        selected.is_some_and(|selected| self.strategy.overflows(selected))
     }
 
     fn keeps_equals(&self) -> bool {
-        self.method.keeps_equals()
+        self.strategy.keeps_equals()
     }
 
     fn merge_f32(&self, t: &Tensor<'_>, start: usize, out: &mut [f32], s: &mut Scratch<f32>) {

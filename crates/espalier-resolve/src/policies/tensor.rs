@@ -123,7 +123,7 @@ impl<'p> Tensor<'p> {
         }
     }
 
-    /// Elements `start ..` of the base; zero if there is none, which no method that asks allows.
+    /// Elements `start ..` of the base; zero if there is none, which no strategy that asks allows.
     pub(crate) fn read_base<T: Real>(&self, start: usize, out: &mut [T]) {
         match self.base() {
             Some(base) => {

@@ -1,7 +1,7 @@
 //! Formulas of recipes as strategies of policies.
 //!
-//! A recipe merges one tensor of ordered inputs with parameters of their own; a policy merges a set.
-//! So here inputs stand in canonical order, parameters are the same for all of them, and only the
+//! A recipe merges one tensor of ordered inputs with parameters of their own; a policy merges a
+//! set. So here inputs stand in canonical order, parameters are the same for all of them, and only the
 //! weight is an input's own: that of the contribution. Random masks go by content.
 //!
 //! **Scale.** A sum over the inputs grows with their number. With `normalize` it does not: formulas

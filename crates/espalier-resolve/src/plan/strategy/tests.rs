@@ -108,7 +108,8 @@ proptest! {
         normalize: bool,
     ) {
         let base = model(seed);
-        let models: Vec<Model> = (1..=weights.len() as u64).map(|i| model(seed + 1000 * i)).collect();
+        let count = weights.len() as u64;
+        let models: Vec<Model> = (1..=count).map(|i| model(seed + 1000 * i)).collect();
         let (density, lambda) = (density.to_string(), lambda.to_string());
         let normalize = normalize.to_string();
         let all: [(&str, &str); 3] =
@@ -132,7 +133,10 @@ proptest! {
 
     /// Of two inputs of one length the spherical mean is the interpolation of recipes.
     #[test]
-    fn slerp_of_two_equal_lengths(seed in 0..1000_u64, weights in prop::array::uniform2(0.1_f64..10.0)) {
+    fn slerp_of_two_equal_lengths(
+        seed in 0..1000_u64,
+        weights in prop::array::uniform2(0.1_f64..10.0),
+    ) {
         let models = [on_the_sphere(&model(seed)), on_the_sphere(&model(seed + 1000))];
         let mut order = [0, 1];
         order.sort_by_key(|&i: &usize| models[i].root());
