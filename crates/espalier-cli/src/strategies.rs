@@ -90,17 +90,21 @@ fn parameters(recipes: Option<&MethodInfo>, policies: Option<&StrategyInfo>) -> 
 }
 
 fn line(one: &ParameterInfo, note: &str, in_policies: Option<&ParameterInfo>) -> String {
-    let mut text = format!("  {}{note}: {}; {}", one.name, one.help, rule(one));
-    if let Some(other) = in_policies.filter(|other| rule(other) != rule(one)) {
-        text += &format!("; in policies {}", rule(other));
+    let mut text = format!("  {}{note}: {}; {}; {}", one.name, one.help, one.range, default(one));
+    let Some(other) = in_policies else { return text + "\n" };
+    let range = (other.range != one.range).then(|| other.range.to_string());
+    let default = (other.default != one.default).then(|| default(other));
+    let different: Vec<String> = range.into_iter().chain(default).collect();
+    if !different.is_empty() {
+        text += &format!("; in policies {}", different.join(", "));
     }
     text + "\n"
 }
 
-fn rule(one: &ParameterInfo) -> String {
+fn default(one: &ParameterInfo) -> String {
     match one.default {
-        "" => format!("{}, to be given", one.range),
-        default => format!("{}, default {default}", one.range),
+        "" => "to be given".to_owned(),
+        default => format!("default {default}"),
     }
 }
 

@@ -305,3 +305,45 @@ impl Worked for f64 {
         formula.look_in_f64(rows)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use espalier_identity::Digest;
+    use espalier_tensor::{Dtype, Model};
+
+    use super::*;
+    use crate::{
+        policies::{Input, StrategyInfo},
+        recipes::{SCE, spectral::ISO_C},
+        strategies::formulas,
+    };
+
+    #[test]
+    fn what_is_as_large_as_a_tensor_is_kept_for_one_tensor() {
+        let model = |values: &[f32; 4]| {
+            Model::from_f32(&[("a", &[2, 2], values), ("b", &[2, 2], values)]).expect("valid")
+        };
+        let (base, model) = (model(&[1.0; 4]), model(&[3.0, 1.0, 1.0, 2.0]));
+        let inputs = vec![Input { id: Digest::ZERO, weight: 1.0, model: &model }];
+        let (relative, seed) = (vec![1.0], Digest::ZERO);
+        let context = Context { inputs, relative, base: Some(&base), seed };
+        let kept = |method: &'static MethodInfo, info: &StrategyInfo| {
+            let values = Values::new(info.name, info.parameters, &BTreeMap::new());
+            let bridge = Bridge { method, values: values.expect("defaults") };
+            let bridged = Bridged::new(&bridge, Some(&context));
+            for index in [0, 1] {
+                let tensor = Tensor {
+                    context: &context,
+                    index,
+                    dtype: Dtype::F32,
+                    elements: 4,
+                    shrunk: false,
+                };
+                bridged.open(&tensor, false);
+            }
+            locked(&bridged.single.0).len()
+        };
+        assert_eq!(kept(&ISO_C, &formulas::ISO_C), 1);
+        assert_eq!(kept(&SCE, &formulas::SCE), 2);
+    }
+}
