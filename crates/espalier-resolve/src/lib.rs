@@ -26,11 +26,12 @@
 //! * NaN and infinities are for the caller to keep out. Every merged element is finite, or an
 //!   error names it. Where plain arithmetic overflows on the way to a finite result, the element
 //!   is computed again in f64, and in a wider range by strategies that have no formula of recipes.
-//! * Memory is bounded by a few blocks for each thread. Strategies that decompose matrices (`iso-c`,
-//!   `iso-cts`, `tsv-m`, `star`, `knots`) hold the differences of all inputs in one tensor.
+//! * Memory is bounded by a few blocks for each thread. Strategies that decompose matrices
+//!   (`iso-c`, `iso-cts`, `tsv-m`, `star`, `knots`) hold the differences of all inputs in one
+//!   tensor.
 //!
-//! [`methods`](mod@methods) are for recipes: they merge one tensor at a time, with parameters for each
-//! input, and some of them are strategies of policies by the same formula.
+//! [`methods`](mod@methods) are for recipes: they merge one tensor at a time, with parameters for
+//! each input, and some of them are strategies of policies by the same formula.
 //!
 //! Inside, bottom up: `recipes` has the formulas of recipes and what they compute with; `policies`
 //! what strategies of policies share, `robust` what the Byzantine-robust ones share; `strategies`

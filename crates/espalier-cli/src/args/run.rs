@@ -56,8 +56,8 @@ pub(crate) struct RunArgs {
     #[arg(value_parser = words::models(), hide_possible_values = true)]
     pub(crate) model: Option<Family>,
     /// How to merge: weight-average, slerp, task-arithmetic, ties, dare-linear, another of
-    /// `espalier strategies`, or a robust rule: median, trimmed-mean, meamed, geometric-median, krum,
-    /// multi-krum, mda, centered-clipping, caf, average
+    /// `espalier strategies`, or a robust rule: median, trimmed-mean, meamed, geometric-median,
+    /// krum, multi-krum, mda, centered-clipping, caf, average
     #[arg(long, value_name = "NAME", default_value = "weight-average", help_heading = "Models")]
     #[arg(value_parser = words::strategies(), hide_possible_values = true)]
     strategy: String,

@@ -1,8 +1,8 @@
 //! Formulas of recipes as strategies of policies.
 //!
 //! A recipe merges one tensor of ordered inputs with parameters of their own; a policy merges a
-//! set. So here inputs stand in canonical order, parameters are the same for all of them, and only the
-//! weight is an input's own: that of the contribution. Random masks go by content.
+//! set. So here inputs stand in canonical order, parameters are the same for all of them, and only
+//! the weight is an input's own: that of the contribution. Random masks go by content.
 //!
 //! **Scale.** A sum over the inputs grows with their number. With `normalize` it does not: formulas
 //! that have this parameter divide by the sum of the weights, others get weights that sum to one,
