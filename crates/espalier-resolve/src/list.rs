@@ -39,7 +39,7 @@ const fn recipes_only(info: &'static MethodInfo, missing: &'static str) -> Strat
 }
 
 const fn policies_only(info: &'static StrategyInfo) -> StrategyEntry {
-    let missing = "it compares whole models, and a recipe merges tensor by tensor";
+    let missing = "it or its steps measure whole models, and a recipe merges tensor by tensor";
     StrategyEntry { name: info.name, recipes: None, policies: Some(info), missing }
 }
 
@@ -204,7 +204,7 @@ mod tests {
                     number";
         assert_eq!(error.to_string(), said);
         let error = find_method("coordinate-median").expect_err("of policies only").to_string();
-        assert!(error.starts_with("`median` works in policies only: it compares"), "{error}");
+        assert!(error.starts_with("`median` works in policies only: it or its steps"), "{error}");
     }
 
     #[test]

@@ -151,7 +151,7 @@ fn strategies_are_listed() {
     for (name, said) in [
         ("tsv-m", "tsv-m (also tsv_m, tsv), in recipes and policies, needs a base"),
         ("nearswap", "not in policies: it takes one input"),
-        ("krum", "not in recipes: it compares whole models"),
+        ("krum", "not in recipes: it or its steps measure whole models"),
         (
             "ties",
             "a number from 0 to 1; default 1; in policies a number above 0, at most 1, default 0.2",
