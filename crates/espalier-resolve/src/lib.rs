@@ -1,5 +1,8 @@
 //! Merge strategies: pure functions of ordered, weighted models.
 //!
+//! A *strategy* is what a policy or a flag names; the YAML of a recipe calls it a *method*.
+//! [`strategies`] lists all names, with what each is in policies and in recipes.
+//!
 //! A [`Strategy`] is a name with parameters. [`Strategy::prepare`] checks that the inputs fit
 //! together, makes the selecting passes if the strategy has any, and gives a [`Plan`]; the plan
 //! computes the merged model in blocks, as a whole, as a hash or straight into a file.
@@ -18,13 +21,22 @@
 //! * Random masks depend on the seed, the contribution's content, the tensor and the element.
 //! * Tensors of integers are no strategy's business: the parameter `buffers` says whether they
 //!   must be the same in all models, are the base's, or are averaged exactly.
-//! * A tensor that all inputs hold alike is the result of every mean, median and selection, bit
-//!   for bit: no sum is rounded.
+//! * A tensor that all inputs hold alike is the result of every mean, median and selection of
+//!   models, bit for bit: no sum is rounded.
 //! * NaN and infinities are for the caller to keep out. Every merged element is finite, or an
 //!   error names it. Where plain arithmetic overflows on the way to a finite result, the element
-//!   is computed again in f64 and in a wider range.
+//!   is computed again in f64, and in a wider range by strategies that have no formula of recipes.
+//! * Memory is bounded by a few blocks for each thread. Strategies that decompose matrices
+//!   (`iso-c`, `iso-cts`, `tsv-m`, `star`, `knots`) hold the differences of all inputs in one
+//!   tensor.
 //!
-//! [`methods`] are for files: they merge one tensor at a time, with parameters for each input.
+//! [`methods`](mod@methods) are for recipes: they merge one tensor at a time, with parameters for
+//! each input, and some of them are strategies of policies by the same formula.
+//!
+//! Inside, bottom up: `recipes` has the formulas of recipes and what they compute with; `policies`
+//! what strategies of policies share, `robust` what the Byzantine-robust ones share; `strategies`
+//! has one file for each strategy of policies, and the bridge to the formulas of recipes; `list`
+//! has all names; and `plan` merges.
 //!
 //! This crate knows no replicas, no signatures, no trust and no network.
 //!
@@ -47,53 +59,31 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod admit;
-mod cache;
-mod error;
-mod extent;
-mod integers;
-mod linear;
-mod method;
-pub mod methods;
-mod note;
+mod list;
 mod parameters;
 mod plan;
-mod ranks;
+mod policies;
 mod real;
-mod registry;
+mod recipes;
 mod robust;
-mod select;
 mod strategies;
-mod strategy;
-
-use espalier_identity::Digest;
-use espalier_tensor::Model;
+mod threshold;
 
 pub use crate::{
-    cache::SelectionCache,
-    error::{MergeWriteError, ResolveError, StrategyError},
-    note::Note,
-    parameters::{ParameterInfo, ParameterRange},
-    plan::Plan,
-    registry::{StrategyInfo, registry},
-    strategy::Strategy,
+    list::{StrategyEntry, find_strategy, registry, strategies},
+    parameters::{ParameterInfo, ParameterRange, StrategyError},
+    plan::{Plan, Strategy},
+    policies::{
+        Input, MergeWriteError, Note, ResolveError, SelectionCache, StrategyInfo, canonical_order,
+    },
 };
 
-/// A contribution to be merged.
-#[derive(Debug, Clone, Copy)]
-pub struct Input<'a> {
-    /// The identity of its content: its place in the canonical order and the key of its
-    /// randomness.
-    pub id: Digest,
-    /// Above zero and at most `f32::MAX`.
-    pub weight: f64,
-    /// Its tensors.
-    pub model: &'a Model,
-}
-
-/// Sorts inputs by content, then by weight: the order in which every replica merges.
-pub fn canonical_order(inputs: &mut [Input<'_>]) {
-    inputs.sort_by(|a, b| a.id.cmp(&b.id).then(a.weight.total_cmp(&b.weight)));
+/// Merging one tensor, as recipes do: see [`Job`](methods::Job).
+pub mod methods {
+    pub use crate::{
+        list::{find_method, methods},
+        recipes::{Base, Job, MethodError, MethodInfo, Row, RowSource, Sink, Working},
+    };
 }
 
 // What the examples and most callers need besides this crate.

@@ -34,7 +34,7 @@ pub(crate) async fn show(State(app): State<Arc<App>>) -> Response {
         },
         "models": ["digits", "synthetic:SHAPE"],
         "topologies": topologies.collect::<Vec<_>>(),
-        "strategies": registry().iter().map(strategy).collect::<Vec<_>>(),
+        "strategies": registry().map(strategy).collect::<Vec<_>>(),
         "attacks": Attack::FORMS.iter().map(attack).collect::<Vec<_>>(),
         "exchanges": ["delta", "full-state", "intervals", "broadcast"],
         "spreads": ["iid", "mild", "strong", "dirichlet:A", "clusters:K"],

@@ -60,6 +60,19 @@ const CRATES: &[Layered] = &[
         ],
     },
     Layered {
+        src: "crates/espalier-resolve/src/",
+        layers: &[
+            &["real"],
+            &["parameters", "threshold"],
+            &["recipes"],
+            &["policies"],
+            &["robust"],
+            &["strategies"],
+            &["list"],
+            &["plan"],
+        ],
+    },
+    Layered {
         src: "crates/espalier-replica/src/",
         layers: &[
             &["mutants", "signed"],

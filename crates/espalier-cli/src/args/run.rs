@@ -55,9 +55,9 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "MODEL", help_heading = "Models")]
     #[arg(value_parser = words::models(), hide_possible_values = true)]
     pub(crate) model: Option<Family>,
-    /// How to merge: weight-average, slerp, task-arithmetic, ties, dare-linear, or a robust rule:
-    /// median, trimmed-mean, meamed, geometric-median, krum, multi-krum, mda, centered-clipping,
-    /// caf, average
+    /// How to merge: weight-average, slerp, task-arithmetic, ties, dare-linear, another of
+    /// `espalier strategies`, or a robust rule: median, trimmed-mean, meamed, geometric-median,
+    /// krum, multi-krum, mda, centered-clipping, caf, average
     #[arg(long, value_name = "NAME", default_value = "weight-average", help_heading = "Models")]
     #[arg(value_parser = words::strategies(), hide_possible_values = true)]
     strategy: String,

@@ -55,9 +55,9 @@ pub(crate) struct InitArgs {
     /// The folder; it is made if it is not there
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) dir: PathBuf,
-    /// How contributions are merged
+    /// How contributions are merged; see `espalier strategies`
     #[arg(long, value_name = "NAME", default_value = "weight-average")]
-    #[arg(value_parser = words::strategies())]
+    #[arg(value_parser = words::strategies(), hide_possible_values = true)]
     pub(crate) strategy: String,
     /// A parameter of the strategy; may be repeated
     #[arg(long = "param", value_name = "KEY=VALUE", value_parser = parameter)]

@@ -47,7 +47,7 @@ pub(crate) fn attacks() -> Words<Attack> {
 /// Strategies. Whether one exists is checked together with its parameters.
 pub(crate) fn strategies() -> Words<String> {
     fn names() -> Vec<&'static str> {
-        espalier::resolve::registry().iter().map(|info| info.name).collect()
+        espalier::resolve::registry().map(|info| info.name).collect()
     }
     Words { offered: names, parse: |text| Ok(text.to_owned()) }
 }

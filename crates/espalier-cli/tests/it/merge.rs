@@ -148,6 +148,18 @@ fn strategies_are_listed() {
     assert!(json["merge"].as_array().unwrap().len() > 10);
     let one = place.ok(&["strategies", "task_arithmetic"]);
     assert!(one.contains("Ilharco") && !one.contains("Yadav"), "{one}");
+    for (name, said) in [
+        ("tsv-m", "tsv-m (also tsv_m, tsv), in recipes and policies, needs a base"),
+        ("nearswap", "not in policies: it takes one input"),
+        ("krum", "not in recipes: it or its steps measure whole models"),
+        (
+            "ties",
+            "a number from 0 to 1; default 1; in policies a number above 0, at most 1, default 0.2",
+        ),
+    ] {
+        let text = place.ok(&["strategies", name]);
+        assert!(text.contains(said), "{text}");
+    }
     let ran = place.run(&["strategies", "tise"]);
     assert!(ran.code == 2 && ran.stderr.contains("did you mean"), "{}", ran.stderr);
 }

@@ -107,6 +107,33 @@ fn a_key_that_others_can_read_is_refused_with_what_to_do() {
     place.add("team", "ada", "ada");
 }
 
+/// A matrix whose differences from the base have the singular values 3 and 1 gets 2 and 2.
+#[test]
+fn a_state_merges_by_the_formula_of_a_recipe() {
+    let place = Place::new();
+    place.authors(&["ada", "bob"]);
+    for (name, values) in
+        [("base", [1.0_f32; 4]), ("ada", [7.0, 1.0, 1.0, 1.0]), ("bob", [1.0, 1.0, 1.0, 3.0])]
+    {
+        let model = Model::from_f32(&[("w", &[2, 2][..], &values)]).unwrap();
+        let file = place.path().join(format!("{name}.safetensors"));
+        write_safetensors(&model, &Default::default(), file, true).unwrap();
+    }
+    let said = place.fails(2, &["state", "init", "team", "--strategy", "nearswap"]);
+    assert!(said.contains("`nearswap` works in recipes only: it takes one input"), "{said}");
+    place.ok(&["state", "init", "team", "--strategy", "iso-c", "--base", "base.safetensors"]);
+    place.add("team", "ada", "ada");
+    place.add("team", "bob", "bob");
+    let said = place.ok(&["state", "resolve", "team", "-o", "merged.safetensors"]);
+    assert!(said.starts_with("merged 2 of 2 contributions by iso-c into merged"), "{said}");
+    let merged = open_safetensors(place.path().join("merged.safetensors"));
+    let merged = merged.unwrap().into_model().unwrap();
+    let values = merged.values_f32("w").unwrap();
+    for (value, expected) in values.iter().zip([3.0, 1.0, 1.0, 3.0]) {
+        assert!((value - expected).abs() < 1e-5, "{values:?}");
+    }
+}
+
 #[test]
 fn three_processes_write_at_once_and_the_model_is_that_of_a_state_in_memory() {
     let place = Place::new();

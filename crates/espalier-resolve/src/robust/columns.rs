@@ -8,9 +8,13 @@ use super::{
     survey::{Need, Survey, survey},
 };
 use crate::{
-    Note, SelectionCache, linear,
-    method::{AnyMethod, Merger, Scratch, Tensor},
-    ranks::{Ranked, by_rank},
+    policies::{
+        Note, SelectionCache,
+        by_tensor::{AnyStrategy, Merger},
+        linear,
+        ranks::{Ranked, by_rank},
+        tensor::{Scratch, Tensor},
+    },
     real::Real,
 };
 
@@ -45,7 +49,7 @@ pub(crate) struct ByColumns<R> {
     pub(crate) steps: Steps,
 }
 
-impl<R: ColumnRule> AnyMethod for ByColumns<R> {
+impl<R: ColumnRule> AnyStrategy for ByColumns<R> {
     fn select(
         &self,
         tensors: &[Option<(Tensor<'_>, bool)>],

@@ -33,14 +33,17 @@
 //! their differences from the base have: a distance of 10⁻⁴ of the norm is still known to seven
 //! digits.
 
+pub(crate) mod by_products;
 pub(crate) mod columns;
-pub(crate) mod combination;
 pub(crate) mod products;
 pub(crate) mod steps;
 pub(crate) mod survey;
 
 use self::survey::Need;
-use crate::{Note, ParameterInfo, ParameterRange, parameters::Values};
+use crate::{
+    parameters::{ParameterInfo, ParameterRange, Values},
+    policies::Note,
+};
 
 /// The number of liars assumed.
 pub(crate) const LIARS: ParameterInfo = ParameterInfo {

@@ -15,10 +15,10 @@ use super::{
     steps::{self, Step},
     tolerated,
 };
-use crate::{
+use crate::policies::{
     Note,
     extent::{exponent_to, magnitude},
-    method::Tensor,
+    tensor::Tensor,
 };
 
 /// Elements of a partial sum. Part of the specification: each range of a tensor is reduced on

@@ -7,16 +7,16 @@
 use std::sync::Arc;
 
 use crate::{
-    Note, StrategyInfo,
+    policies::{Note, StrategyInfo},
     robust::{
         BUCKET, CLIP, LIARS, PRE, Steps,
-        combination::{ByProducts, ProductRule},
+        by_products::{ByProducts, ProductRule},
         products::{Combination, Products},
         survey::Need,
     },
 };
 
-pub(crate) const INFO: StrategyInfo = StrategyInfo {
+pub(crate) static INFO: StrategyInfo = StrategyInfo {
     name: "average",
     aliases: &[],
     summary: "the mean without weights, for use after steps such as arc",

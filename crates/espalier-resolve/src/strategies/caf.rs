@@ -15,15 +15,15 @@
 use std::sync::Arc;
 
 use crate::{
-    Note, StrategyInfo,
+    policies::{Note, StrategyInfo},
     robust::{
         BUCKET, CLIP, LIARS, PRE, Steps,
-        combination::{ByProducts, ProductRule},
+        by_products::{ByProducts, ProductRule},
         products::{Combination, Products},
     },
 };
 
-pub(crate) const INFO: StrategyInfo = StrategyInfo {
+pub(crate) static INFO: StrategyInfo = StrategyInfo {
     name: "caf",
     aliases: &[],
     summary: "the mean after taking mass from inputs along the directions of largest variance, \

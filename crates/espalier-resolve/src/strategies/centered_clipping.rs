@@ -10,17 +10,18 @@
 use std::sync::Arc;
 
 use crate::{
-    Note, ParameterInfo, ParameterRange, StrategyInfo,
+    parameters::{ParameterInfo, ParameterRange},
+    policies::{Note, StrategyInfo},
     robust::{
         BUCKET, CLIP, LIARS, PRE, Steps,
-        combination::{ByProducts, ProductRule},
+        by_products::{ByProducts, ProductRule},
         majority,
         products::{Combination, Products},
         survey::Need,
     },
 };
 
-pub(crate) const INFO: StrategyInfo = StrategyInfo {
+pub(crate) static INFO: StrategyInfo = StrategyInfo {
     name: "centered-clipping",
     aliases: &["centred-clipping"],
     summary: "a mean towards which no input pulls by more than a bounded length, without weights",

@@ -10,33 +10,26 @@
 
 use std::sync::Arc;
 
-use espalier_identity::Domain;
 use espalier_tensor::random::Stream;
 
-use super::{LAMBDA, NORMALIZE};
+use super::{LAMBDA, NORMALIZE, RANDOM_DENSITY};
 use crate::{
-    Note, ParameterInfo, ParameterRange, SelectionCache, StrategyInfo, linear,
-    method::{Method, Scratch, Selection, Tensor},
+    policies::{
+        Input, Note, SelectionCache, StrategyInfo,
+        by_tensor::{ByTensor, Selection},
+        linear,
+        tensor::{Scratch, Tensor},
+    },
     real::Real,
+    recipes::random::mask_of_content,
 };
 
-static MASK: Domain = Domain::new("espalier resolve dare mask v1");
-
-pub(crate) const INFO: StrategyInfo = StrategyInfo {
+pub(crate) static INFO: StrategyInfo = StrategyInfo {
     name: "dare-linear",
     aliases: &["dare"],
     summary: "task arithmetic with random elements dropped and the others rescaled",
     source: "Yu et al., Language models are super mario, ICML 2024, arXiv 2311.03099",
-    parameters: &[
-        ParameterInfo {
-            name: "density",
-            default: "0.5",
-            range: ParameterRange::SHARE,
-            help: "ρ: the share of elements of each difference that is kept",
-        },
-        LAMBDA,
-        NORMALIZE,
-    ],
+    parameters: &[RANDOM_DENSITY, LAMBDA, NORMALIZE],
     needs_base: true,
     uses_randomness: true,
     uses_weights: true,
@@ -68,16 +61,13 @@ struct DareLinear {
     raised: Option<Note>,
 }
 
-impl Method for DareLinear {
+impl ByTensor for DareLinear {
     /// Each input's mask.
     type Selected = Vec<Stream>;
 
     fn select<T: Real>(&self, tensor: &Tensor<'_>, _: &SelectionCache) -> Selection<Self> {
         let context = tensor.context;
-        let mask = |input: &crate::Input<'_>| {
-            let fields = MASK.fields().digest(&context.seed).digest(&input.id);
-            Stream::new(fields.field(tensor.name().as_bytes()).finish())
-        };
+        let mask = |input: &Input<'_>| mask_of_content(&context.seed, &input.id, tensor.name());
         Selection(context.inputs.iter().map(mask).collect(), self.raised.clone())
     }
 

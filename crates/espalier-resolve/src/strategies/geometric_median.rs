@@ -11,16 +11,17 @@
 use std::sync::Arc;
 
 use crate::{
-    Note, ParameterInfo, ParameterRange, StrategyInfo,
+    parameters::{ParameterInfo, ParameterRange},
+    policies::{Note, StrategyInfo},
     robust::{
         BUCKET, CLIP, LIARS, PRE, Steps,
-        combination::{ByProducts, ProductRule},
+        by_products::{ByProducts, ProductRule},
         majority,
         products::{Combination, Products},
     },
 };
 
-pub(crate) const INFO: StrategyInfo = StrategyInfo {
+pub(crate) static INFO: StrategyInfo = StrategyInfo {
     name: "geometric-median",
     aliases: &["rfa"],
     summary: "the point with the least sum of distances to the inputs, without weights",

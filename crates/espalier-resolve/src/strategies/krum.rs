@@ -9,16 +9,16 @@
 use std::sync::Arc;
 
 use crate::{
-    Note, StrategyInfo,
+    policies::{Note, StrategyInfo},
     robust::{
         BUCKET, CLIP, LIARS, PRE, Steps,
-        combination::{ByProducts, ProductRule},
+        by_products::{ByProducts, ProductRule},
         order,
         products::{Combination, Products},
     },
 };
 
-pub(crate) const KRUM: StrategyInfo = StrategyInfo {
+pub(crate) static KRUM: StrategyInfo = StrategyInfo {
     name: "krum",
     aliases: &[],
     summary: "the input whose nearest n − f inputs are nearest, without weights",
@@ -31,7 +31,7 @@ pub(crate) const KRUM: StrategyInfo = StrategyInfo {
     build: |values| Arc::new(ByProducts { rule: Krum, steps: Steps::new(values) }),
 };
 
-pub(crate) const MULTI_KRUM: StrategyInfo = StrategyInfo {
+pub(crate) static MULTI_KRUM: StrategyInfo = StrategyInfo {
     name: "multi-krum",
     aliases: &["multikrum"],
     summary: "the mean of the n − f inputs of least Krum score, without weights",

@@ -14,16 +14,16 @@
 use std::sync::Arc;
 
 use crate::{
-    Note, StrategyInfo,
+    policies::{Note, StrategyInfo},
     robust::{
         BUCKET, CLIP, LIARS, PRE, Steps,
-        combination::{ByProducts, ProductRule},
+        by_products::{ByProducts, ProductRule},
         order,
         products::{Combination, Products},
     },
 };
 
-pub(crate) const INFO: StrategyInfo = StrategyInfo {
+pub(crate) static INFO: StrategyInfo = StrategyInfo {
     name: "mda",
     aliases: &["minimum-diameter-averaging"],
     summary: "the mean of the n − f inputs of least diameter, without weights",

@@ -8,8 +8,7 @@
 use std::sync::Arc;
 
 use crate::{
-    StrategyInfo,
-    ranks::Ranked,
+    policies::{StrategyInfo, ranks::Ranked},
     real::Real,
     robust::{
         BUCKET, CLIP, LIARS, PRE, Steps,
@@ -17,7 +16,7 @@ use crate::{
     },
 };
 
-pub(crate) const INFO: StrategyInfo = StrategyInfo {
+pub(crate) static INFO: StrategyInfo = StrategyInfo {
     name: "meamed",
     aliases: &["mean-around-median"],
     summary: "the coordinate-wise mean of the n − f values nearest to the median, without weights",

@@ -9,8 +9,10 @@
 use std::sync::Arc;
 
 use crate::{
-    StrategyInfo,
-    ranks::{Ranked, pick},
+    policies::{
+        StrategyInfo,
+        ranks::{Ranked, pick},
+    },
     real::Real,
     robust::{
         BUCKET, CLIP, LIARS, PRE, Steps,
@@ -18,7 +20,7 @@ use crate::{
     },
 };
 
-pub(crate) const INFO: StrategyInfo = StrategyInfo {
+pub(crate) static INFO: StrategyInfo = StrategyInfo {
     name: "median",
     aliases: &["coordinate-median", "coordinatewise-median"],
     summary: "the coordinate-wise median, without weights",

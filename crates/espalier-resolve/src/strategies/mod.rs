@@ -1,9 +1,11 @@
 //! One file per strategy.
 
 pub(crate) mod average;
+pub(crate) mod bridge;
 pub(crate) mod caf;
 pub(crate) mod centered_clipping;
 pub(crate) mod dare_linear;
+pub(crate) mod formulas;
 pub(crate) mod geometric_median;
 pub(crate) mod krum;
 pub(crate) mod mda;
@@ -15,7 +17,7 @@ pub(crate) mod ties;
 pub(crate) mod trimmed_mean;
 pub(crate) mod weight_average;
 
-use crate::{ParameterInfo, ParameterRange};
+use crate::parameters::{ParameterInfo, ParameterRange};
 
 /// λ of the strategies that merge differences from a base.
 pub(crate) const LAMBDA: ParameterInfo = ParameterInfo {
@@ -32,6 +34,14 @@ pub(crate) const NORMALIZE: ParameterInfo = ParameterInfo {
     range: ParameterRange::FLAG,
     help: "divide the weighted sum of differences by the sum of weights, so that the result does \
            not move farther the more inputs there are; `false` adds them all up, as published",
+};
+
+/// The share that random masks keep.
+pub(crate) const RANDOM_DENSITY: ParameterInfo = ParameterInfo {
+    name: "density",
+    default: "0.5",
+    range: ParameterRange::SHARE,
+    help: "ρ: the share of elements of each difference that is kept",
 };
 
 /// λ w, and what is left of the base: 1 − λ Σ w; weights divided by their sum if `normalize`.

@@ -22,14 +22,18 @@ use std::sync::Arc;
 use espalier_tensor::kernels::Gram;
 
 use crate::{
-    Note, ParameterInfo, ParameterRange, SelectionCache, StrategyInfo,
-    extent::{exponent_to, magnitude},
-    linear,
-    method::{Method, Scratch, Selection, Tensor},
+    parameters::{ParameterInfo, ParameterRange},
+    policies::{
+        Note, SelectionCache, StrategyInfo,
+        by_tensor::{ByTensor, Selection},
+        extent::{exponent_to, magnitude},
+        linear,
+        tensor::{Scratch, Tensor},
+    },
     real::Real,
 };
 
-pub(crate) const INFO: StrategyInfo = StrategyInfo {
+pub(crate) static INFO: StrategyInfo = StrategyInfo {
     name: "slerp",
     aliases: &["multislerp", "karcher"],
     summary: "the spherical mean of directions, scaled by the mean norm, tensor by tensor",
@@ -65,7 +69,7 @@ struct Slerp {
     parallel: f64,
 }
 
-impl Method for Slerp {
+impl ByTensor for Slerp {
     /// The factor of each input.
     type Selected = Vec<f64>;
 

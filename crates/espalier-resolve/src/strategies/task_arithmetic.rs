@@ -8,12 +8,16 @@ use std::sync::Arc;
 
 use super::{LAMBDA, NORMALIZE, delta_coefficients};
 use crate::{
-    SelectionCache, StrategyInfo, linear,
-    method::{Method, Scratch, Selection, Tensor},
+    policies::{
+        SelectionCache, StrategyInfo,
+        by_tensor::{ByTensor, Selection},
+        linear,
+        tensor::{Scratch, Tensor},
+    },
     real::Real,
 };
 
-pub(crate) const INFO: StrategyInfo = StrategyInfo {
+pub(crate) static INFO: StrategyInfo = StrategyInfo {
     name: "task-arithmetic",
     aliases: &["task_arithmetic"],
     summary: "the mean of weighted differences from the base, or their sum: b + λ Σ w (x − b)",
@@ -35,7 +39,7 @@ struct TaskArithmetic {
     normalize: bool,
 }
 
-impl Method for TaskArithmetic {
+impl ByTensor for TaskArithmetic {
     type Selected = ();
 
     fn select<T: Real>(&self, _: &Tensor<'_>, _: &SelectionCache) -> Selection<Self> {

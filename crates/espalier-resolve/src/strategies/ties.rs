@@ -15,13 +15,17 @@ use std::sync::{Arc, OnceLock};
 
 use super::LAMBDA;
 use crate::{
-    Note, ParameterInfo, ParameterRange, SelectionCache, StrategyInfo,
-    method::{Method, Scratch, Selection, Tensor},
+    parameters::{ParameterInfo, ParameterRange},
+    policies::{
+        Note, SelectionCache, StrategyInfo,
+        by_tensor::{ByTensor, Selection},
+        selection::{Trimmed, thresholds},
+        tensor::{Scratch, Tensor},
+    },
     real::{Load, Real},
-    select::{Threshold, thresholds},
 };
 
-pub(crate) const INFO: StrategyInfo = StrategyInfo {
+pub(crate) static INFO: StrategyInfo = StrategyInfo {
     name: "ties",
     aliases: &["ties-merging"],
     summary: "keep the largest differences, elect a sign, average those that agree",
@@ -58,15 +62,15 @@ struct Ties {
 #[derive(Debug)]
 struct Kept {
     keep: usize,
-    thresholds: Vec<Threshold>,
+    thresholds: Vec<Trimmed>,
     /// Whether a sum of differences may be more than the arithmetic can hold.
     overflows: bool,
     /// The same, selected among shrunk values in f64, when it is needed.
-    shrunk: OnceLock<Vec<Threshold>>,
+    shrunk: OnceLock<Vec<Trimmed>>,
 }
 
 impl Kept {
-    fn of(&self, tensor: &Tensor<'_>) -> &[Threshold] {
+    fn of(&self, tensor: &Tensor<'_>) -> &[Trimmed] {
         if !tensor.shrunk {
             return &self.thresholds;
         }
@@ -78,10 +82,9 @@ impl Kept {
 impl Ties {
     /// Whether a weighted sum of differences, or what is added to the base, may come near the
     /// largest number. Infinite differences look alike, so that the largest could not be told.
-    fn overflows<T: Real>(&self, weights: &[f64], thresholds: &[Threshold]) -> bool {
-        let largest = |threshold: &Threshold| {
-            T::Key::try_from(threshold.largest)
-                .map_or(f64::INFINITY, |m| T::from_magnitude(m).wide())
+    fn overflows<T: Real>(&self, weights: &[f64], thresholds: &[Trimmed]) -> bool {
+        let largest = |trimmed: &Trimmed| {
+            T::Key::try_from(trimmed.largest).map_or(f64::INFINITY, |m| T::from_magnitude(m).wide())
         };
         let pairs = || weights.iter().zip(thresholds);
         let sum = pairs().fold(0.0, |sum, (weight, t)| sum + weight * largest(t));
@@ -91,13 +94,13 @@ impl Ties {
     }
 }
 
-impl Method for Ties {
+impl ByTensor for Ties {
     type Selected = Kept;
 
     fn select<T: Real>(&self, tensor: &Tensor<'_>, cache: &SelectionCache) -> Selection<Self> {
         let elements = tensor.elements;
         if elements == 0 {
-            let thresholds = vec![Threshold::ALL; tensor.count()];
+            let thresholds = vec![Trimmed::ALL; tensor.count()];
             let shrunk = OnceLock::new();
             return Selection(Kept { keep: 0, thresholds, overflows: false, shrunk }, None);
         }
@@ -105,7 +108,7 @@ impl Method for Ties {
         let note = (keep == 0).then(|| Note::KeptOne { tensor: tensor.name().into(), elements });
         let keep = keep.clamp(1, elements);
         let known = |input| cache.get(&tensor.selection_key::<T>(input, keep)?);
-        let mut found: Vec<Option<Threshold>> = (0..tensor.count()).map(known).collect();
+        let mut found: Vec<Option<Trimmed>> = (0..tensor.count()).map(known).collect();
         let missing: Vec<usize> = (0..found.len()).filter(|&i| found[i].is_none()).collect();
         for (&input, threshold) in missing.iter().zip(thresholds::<T>(tensor, &missing, keep)) {
             found[input] = Some(threshold);
@@ -113,8 +116,8 @@ impl Method for Ties {
                 cache.put(key, threshold);
             }
         }
-        let thresholds: Vec<Threshold> =
-            found.into_iter().map(|t| t.unwrap_or(Threshold::ALL)).collect();
+        let thresholds: Vec<Trimmed> =
+            found.into_iter().map(|t| t.unwrap_or(Trimmed::ALL)).collect();
         let overflows = Self::overflows::<T>(self, &tensor.context.relative, &thresholds);
         Selection(Kept { keep, thresholds, overflows, shrunk: OnceLock::new() }, note)
     }
@@ -145,8 +148,8 @@ impl Method for Ties {
             votes.fill(T::ZERO);
             let mut votes = Votes::new(votes);
             let ballots = |input: usize| {
-                let threshold: &Threshold = &selected[input];
-                (weights[input], threshold.split::<T>(start, n))
+                let trimmed: &Trimmed = &selected[input];
+                (weights[input], trimmed.threshold.split::<T>(start, n))
             };
             for input in (0..weights.len()).step_by(2) {
                 let pair = input..(input + 2).min(weights.len());

@@ -11,8 +11,11 @@
 use std::sync::Arc;
 
 use crate::{
-    ParameterInfo, ParameterRange, StrategyInfo,
-    ranks::{Ranked, pick},
+    parameters::{ParameterInfo, ParameterRange},
+    policies::{
+        StrategyInfo,
+        ranks::{Ranked, pick},
+    },
     real::Real,
     robust::{
         BUCKET, CLIP, LIARS, PRE, Steps,
@@ -20,7 +23,7 @@ use crate::{
     },
 };
 
-pub(crate) const INFO: StrategyInfo = StrategyInfo {
+pub(crate) static INFO: StrategyInfo = StrategyInfo {
     name: "trimmed-mean",
     aliases: &["trmean", "coordinate-trimmed-mean"],
     summary: "the coordinate-wise mean without the f smallest and f largest values",

@@ -6,12 +6,16 @@
 use std::sync::Arc;
 
 use crate::{
-    SelectionCache, StrategyInfo, linear,
-    method::{Method, Scratch, Selection, Tensor},
+    policies::{
+        SelectionCache, StrategyInfo,
+        by_tensor::{ByTensor, Selection},
+        linear,
+        tensor::{Scratch, Tensor},
+    },
     real::Real,
 };
 
-pub(crate) const INFO: StrategyInfo = StrategyInfo {
+pub(crate) static INFO: StrategyInfo = StrategyInfo {
     name: "weight-average",
     aliases: &["linear"],
     summary: "the weighted mean: Σ w x / Σ w",
@@ -27,7 +31,7 @@ pub(crate) const INFO: StrategyInfo = StrategyInfo {
 #[derive(Debug)]
 struct WeightAverage;
 
-impl Method for WeightAverage {
+impl ByTensor for WeightAverage {
     type Selected = ();
 
     fn select<T: Real>(&self, _: &Tensor<'_>, _: &SelectionCache) -> Selection<Self> {

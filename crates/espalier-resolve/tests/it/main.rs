@@ -4,6 +4,7 @@ mod buffers;
 mod byzfl;
 mod errors;
 mod extremes;
+mod formulas;
 mod golden;
 mod methods;
 mod methods_svd;
@@ -82,7 +83,28 @@ const ROBUST: [(&str, &[(&str, &str)]); 13] = [
     ("multi-krum", &[("pre", "clipping"), ("f", "2")]),
 ];
 
-/// All of them.
+/// The same for those that merge by the formula of a recipe's method.
+const FORMULAS: [(&str, &[(&str, &str)]); 17] = [
+    ("dare-ties", &[("density", "0.4"), ("lambda", "0.9")]),
+    ("breadcrumbs", &[("density", "0.4"), ("gamma", "0.1"), ("rescale", "true")]),
+    ("breadcrumbs-ties", &[("lambda", "0.7")]),
+    ("della", &[("epsilon", "0.3")]),
+    ("della-linear", &[("rescale", "l1")]),
+    ("sce", &[("select_topk", "0.3")]),
+    ("consensus-ta", &[("lambda", "0.5")]),
+    ("ram", &[("epsilon", "0.1")]),
+    ("ram-plus", &[("epsilon", "0.1")]),
+    ("localize-stitch", &[]),
+    ("negmerge", &[]),
+    ("model-stock", &[("filter_wise", "true")]),
+    ("iso-c", &[]),
+    ("iso-cts", &[("lambda", "1.2")]),
+    ("tsv-m", &[]),
+    ("star", &[]),
+    ("knots", &[]),
+];
+
+/// All but those.
 fn everything() -> impl Iterator<Item = (&'static str, &'static [(&'static str, &'static str)])> {
     ALL.into_iter().chain(ROBUST)
 }

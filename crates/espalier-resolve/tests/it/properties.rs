@@ -78,7 +78,7 @@ fn a_single_input_is_returned() {
 /// Whatever their number, weights, values and element type.
 #[test]
 fn equal_inputs_are_returned() {
-    let means: Vec<_> = registry().iter().filter(|info| !info.needs_base).collect();
+    let means: Vec<_> = registry().filter(|info| !info.needs_base).collect();
     assert!(means.len() >= 10, "{means:?}");
     let extreme = |value: f32| Model::from_f32(&[("w", &[3], &[value, 1.0, -0.1])]).expect("valid");
     let mut ones = [Dtype::F32, Dtype::F16, Dtype::Bf16, Dtype::F64]

@@ -182,7 +182,7 @@ fn check_strategy(config: &Config) -> Result<(), SimError> {
     match Strategy::new(&config.strategy, &config.strategy_parameters()) {
         Ok(_) => Ok(()),
         Err(error @ StrategyError::Unknown { .. }) => {
-            let names: Vec<_> = registry().iter().map(|info| info.name).collect();
+            let names: Vec<_> = registry().map(|info| info.name).collect();
             Err(field("strategy", format!("{error}; there are {}", names.join(", "))))
         }
         Err(error) => Err(field("parameters", error.to_string())),

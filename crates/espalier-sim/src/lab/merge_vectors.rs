@@ -28,7 +28,7 @@ pub(super) fn merge_vectors() -> Vec<Vector> {
             value: merged(info, dtype, working),
         })
     };
-    methods().iter().flat_map(each).collect()
+    methods().flat_map(each).collect()
 }
 
 /// The digest of all tensors, one after the other.

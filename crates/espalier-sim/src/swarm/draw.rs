@@ -218,7 +218,7 @@ fn liars(dice: &mut Dice, config: &mut Config) {
 
 fn merge(dice: &mut Dice, config: &mut Config) {
     if dice.happens(0.6) {
-        let names: Vec<_> = registry().iter().map(|info| info.name).collect();
+        let names: Vec<_> = registry().map(|info| info.name).collect();
         config.strategy = one_of(dice, &names).to_owned();
     }
     config.parameters = parameters(dice, &config.strategy);
@@ -245,7 +245,7 @@ fn parameters(dice: &mut Dice, strategy: &str) -> BTreeMap<String, String> {
         ("accumulate", &["f32", "f64"]),
         ("weighted", &["true", "false"]),
     ];
-    let info = registry().iter().find(|info| info.name == strategy);
+    let info = registry().find(|info| info.name == strategy);
     let own: Vec<&str> =
         info.map_or(&[][..], |info| info.parameters).iter().map(|p| p.name).collect();
     let mut drawn = BTreeMap::new();
@@ -309,6 +309,6 @@ mod tests {
         let attacks: Vec<Attack> = all.iter().filter_map(|name| name.parse().ok()).collect();
         assert_eq!(attacks.iter().filter(|attack| !used(attack)).count(), 3, "slow ones");
         let merged = |name: &str| drawn.iter().any(|config| config.strategy == name);
-        assert!(registry().iter().all(|info| merged(info.name)));
+        assert!(registry().all(|info| merged(info.name)));
     }
 }

@@ -58,8 +58,9 @@ fn every_strategy_gives_one_model_and_each_another() {
         hashes.sort();
         let all = hashes.len();
         hashes.dedup();
-        // Equal weights make equal models of three of them.
-        assert!(hashes.len() + 2 >= all, "{model}: {} of {all} differ", hashes.len());
+        // Some are equal where weights are, where everybody changed every element (`ram`), and
+        // where there are too few directions for each input to have one of its own (`iso-cts`).
+        assert!(hashes.len() + 5 >= all, "{model}: {} of {all} differ", hashes.len());
     }
 }
 

@@ -46,7 +46,7 @@ fn make(info: &'static MethodInfo, working: Working, n: usize) -> Case {
 }
 
 fn all() -> impl Iterator<Item = &'static MethodInfo> {
-    methods().iter()
+    methods()
 }
 
 #[test]

@@ -1,0 +1,35 @@
+//! Where a difference is cut: its largest elements are kept, larger magnitude first, then lower
+//! index.
+
+use crate::real::Real;
+
+/// The smallest element that is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Threshold {
+    /// Its magnitude as an integer; see [`Real::magnitude`]. All larger ones are kept.
+    pub(crate) magnitude: i64,
+    /// Of those with this magnitude, the ones up to this index are kept.
+    pub(crate) last: usize,
+}
+
+impl Threshold {
+    /// Keeps everything.
+    pub(crate) const ALL: Self = Self { magnitude: 0, last: usize::MAX };
+    /// Keeps nothing.
+    pub(crate) const NONE: Self = Self { magnitude: i64::MAX, last: 0 };
+
+    /// The magnitude of the smallest element that is kept.
+    pub(crate) fn value<T: Real>(&self) -> T {
+        T::from_magnitude(T::Key::try_from(self.magnitude).unwrap_or(T::UNREACHED))
+    }
+
+    /// Splits `start .. start + len` where the treatment of equal magnitudes changes: the length
+    /// of the first part, and the smallest absolute value that each part keeps. A NaN keeps
+    /// nothing.
+    pub(crate) fn split<T: Real>(&self, start: usize, len: usize) -> (usize, [T; 2]) {
+        let first = self.last.saturating_add(1).saturating_sub(start).min(len);
+        let limit =
+            |magnitude: i64| T::from_magnitude(T::Key::try_from(magnitude).unwrap_or(T::UNREACHED));
+        (first, [limit(self.magnitude), limit(self.magnitude.saturating_add(1))])
+    }
+}
