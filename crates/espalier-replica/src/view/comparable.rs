@@ -22,8 +22,8 @@ use std::sync::Arc;
 pub enum Incomparable {
     /// Contributions differ in layout, the policy names no schema, and no layout has a majority.
     #[error(
-        "contributions differ in layout: {} have one and {} another. The policy names no schema, so \
-         one layout needs {} members of the roster: {mismatch}",
+        "contributions differ in layout: {} have one and {} another; without a schema in the \
+         policy, a layout needs {} members of the roster: {mismatch}",
         .counts[0], .counts[1], .needed
     )]
     Layouts {
@@ -40,7 +40,7 @@ pub enum Incomparable {
     /// it.
     #[error(
         "tensor `{tensor}` holds integers that differ: {} contributions have one value and {} \
-         another. One value needs {} members of the roster, unless the parameter `buffers` says how \
+         another; a value needs {} members of the roster, unless the parameter `buffers` says how \
          to merge them",
         .counts[0], .counts[1], .needed
     )]
