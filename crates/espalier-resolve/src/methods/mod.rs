@@ -36,4 +36,5 @@ pub use self::{
     info::{Base, MethodInfo},
     job::{Job, MethodError, Row, RowSource, Sink, Working},
     list::{find_method, methods},
+    spectral::{LowRank, low_rank},
 };

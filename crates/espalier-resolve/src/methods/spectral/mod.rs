@@ -17,6 +17,7 @@
 mod info;
 mod iso;
 mod knots;
+mod low_rank;
 mod matrix;
 mod star;
 mod svd;
@@ -44,6 +45,7 @@ use super::{
 use crate::real::Real;
 
 pub(super) use self::info::{ISO_C, ISO_CTS, KNOTS, STAR, TSV_M};
+pub use self::low_rank::{LowRank, low_rank};
 
 /// What a method makes of the differences of a matrix.
 trait Spectral: Debug + Send + Sync + 'static {
