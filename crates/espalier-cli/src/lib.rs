@@ -18,6 +18,7 @@ mod maelstrom;
 mod manual;
 mod merge;
 mod merged;
+mod out_adapter;
 mod outputs;
 mod replay;
 mod rounds;

@@ -22,8 +22,11 @@ pub(crate) fn run(args: &MergeArgs, quiet: bool) -> Result<(), Failure> {
     let plan = plan(&recipe, &models, &args.how)?;
     let merge = Merge::new(&plan, &models).with_seed(args.how.seed);
     if args.dry_run {
-        let text =
-            if args.json { json(&recipe, &merge, &plan)? } else { table(&recipe, &merge, &plan) };
+        let text = if args.json {
+            json(&recipe, &merge, &plan)?
+        } else {
+            table(args, &recipe, &merge, &plan)
+        };
         return match args.json {
             true => console::print_json(&text),
             false => console::print(&text),
@@ -38,6 +41,9 @@ pub(crate) fn run(args: &MergeArgs, quiet: bool) -> Result<(), Failure> {
         metadata: metadata(&recipe),
         ..MergeTarget::new(&output)
     };
+    if let Some(rank) = args.out_adapter {
+        return crate::out_adapter::write(args, rank, &recipe, merge, &target, quiet);
+    }
     let volume = merge.volume();
     let bar = Bytes::new(quiet, volume.written);
     let progress = |done: u64| {
@@ -204,7 +210,7 @@ fn plan(recipe: &Recipe, models: &[OpenModel], how: &HowArgs) -> Result<MergePla
     recipe.plan(&tensors, missing).map_err(|error| Failure::of(error.blame(), error))
 }
 
-fn failed(error: MergeError, output: &Path) -> Failure {
+pub(crate) fn failed(error: MergeError, output: &Path) -> Failure {
     match error {
         MergeError::Exists { .. } => {
             let right = "use --force to overwrite it, or name another";
@@ -252,7 +258,7 @@ fn kinds(plan: &MergePlan) -> BTreeMap<String, usize> {
     kinds
 }
 
-fn table(recipe: &Recipe, merge: &Merge<'_>, plan: &MergePlan) -> String {
+fn table(args: &MergeArgs, recipe: &Recipe, merge: &Merge<'_>, plan: &MergePlan) -> String {
     let volume = merge.volume();
     let mut text = format!("strategy  {}\n", recipe.method().name);
     for (place, model) in plan.models.iter().enumerate() {
@@ -261,8 +267,13 @@ fn table(recipe: &Recipe, merge: &Merge<'_>, plan: &MergePlan) -> String {
         text += &format!("model     {}{adapter}{base}\n", line(&model.path));
     }
     text += &format!("read      {}\n", size(volume.read));
-    text +=
-        &format!("write     {} in {}\n", size(volume.written), count(plan.tensors.len(), "tensor"));
+    let tensors = count(plan.tensors.len(), "tensor");
+    text += &match args.out_adapter {
+        None => format!("write     {} in {tensors}\n", size(volume.written)),
+        Some(rank) => {
+            format!("write     an adapter of rank {rank} for those of {tensors} that change\n")
+        }
+    };
     for (kind, number) in kinds(plan) {
         text += &format!("{number:7} × {}\n", line(&kind));
     }
@@ -321,6 +332,6 @@ fn done_json(recipe: &Recipe, plan: &MergePlan, output: &Path, written: u64) -> 
     format!("{value:#}\n")
 }
 
-fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     indicatif::HumanBytes(bytes).to_string()
 }

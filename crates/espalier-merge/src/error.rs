@@ -7,6 +7,8 @@ use espalier_file::WriteError;
 use espalier_resolve::methods::MethodError;
 use espalier_tensor::TensorError;
 
+use crate::out_adapter_error::OutAdapterError;
+
 /// Model files cannot be merged. Nothing that looks finished is left behind.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -20,6 +22,9 @@ pub enum MergeError {
     /// A file of the result cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// The result cannot be an adapter.
+    #[error(transparent)]
+    OutAdapter(#[from] OutAdapterError),
     /// A file or folder of the result cannot be read, written or renamed.
     #[error("cannot {action} {}", path.display())]
     Io {
@@ -99,6 +104,7 @@ impl MergeError {
             Self::Tensor(error) => error.blame(),
             Self::Method(error) => error.blame(),
             Self::Write(error) => error.blame(),
+            Self::OutAdapter(error) => error.blame(),
             Self::Io { .. } | Self::Changed { .. } | Self::Busy { .. } => Blame::Environment,
             Self::Exists { .. } | Self::IsInput { .. } | Self::Foreign { .. } => Blame::Caller,
             Self::Integers { .. } | Self::Adapter { .. } => Blame::Peer,
@@ -113,6 +119,7 @@ impl MergeError {
             Self::Tensor(error) => error.code(),
             Self::Method(error) => error.code(),
             Self::Write(error) => error.code(),
+            Self::OutAdapter(error) => error.code(),
             Self::Io { .. } => "merge-io",
             Self::Exists { .. } => "merge-exists",
             Self::IsInput { .. } => "merge-is-input",

@@ -12,9 +12,7 @@ use std::{
 use espalier_identity::Digest;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    error::MergeError, layout::LOCK, merge::Merge, replace::is_free, target::MergeTarget,
-};
+use crate::{error::MergeError, layout::LOCK, merge::Merge, replace::is_free, target::MergeTarget};
 
 const LIST: &str = ".finished.json";
 
@@ -102,8 +100,7 @@ fn begin(
     let mut finished = known.filter(|known| known.merge == this).unwrap_or_default();
     finished.merge = this;
     finished.shards.retain(|name, expected| {
-        ours(name)
-            && digest(&growing.join(name)).is_ok_and(|found| found.to_string() == *expected)
+        ours(name) && digest(&growing.join(name)).is_ok_and(|found| found.to_string() == *expected)
     });
     let entries = fs::read_dir(growing).map_err(MergeError::io("list", growing))?;
     for entry in entries {

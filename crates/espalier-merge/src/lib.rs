@@ -8,10 +8,13 @@
 mod adapter;
 mod error;
 mod folder;
+mod growing;
 mod layout;
 mod merge;
 mod models;
 mod others;
+mod out_adapter;
+mod out_adapter_error;
 mod replace;
 mod target;
 mod verify;
@@ -21,6 +24,8 @@ pub use crate::{
     error::MergeError,
     merge::{Merge, Volume},
     models::OpenModel,
+    out_adapter::{AdapterForm, AdapterMatrix, WrittenAdapter},
+    out_adapter_error::OutAdapterError,
     target::MergeTarget,
     verify::TensorDifference,
 };

@@ -84,7 +84,7 @@ impl<'a> Merge<'a> {
         self.plan.tensors.iter().map(shape).collect()
     }
 
-    fn out_dtype(&self, tensor: &TensorPlan) -> Dtype {
+    pub(crate) fn out_dtype(&self, tensor: &TensorPlan) -> Dtype {
         match &tensor.step {
             TensorStep::Copy { from, .. } => source(self.models, from).1,
             TensorStep::Merge(step) => step.out,
@@ -111,6 +111,19 @@ impl<'a> Merge<'a> {
         volume
     }
 
+    /// The bytes of a tensor of the result.
+    pub(crate) fn bytes_of(&self, tensor: &TensorPlan) -> u64 {
+        tensor.shape.iter().product::<u64>() * self.out_dtype(tensor).size() as u64
+    }
+
+    /// Tells how many bytes of the result are done.
+    pub(crate) fn report(&self, done: u64) -> Result<(), MergeError> {
+        match (self.progress)(done) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(MergeError::Stopped),
+        }
+    }
+
     /// Merges some tensors into a file that has not got its name yet.
     pub(crate) fn write_shard(
         &self,
@@ -128,11 +141,10 @@ impl<'a> Merge<'a> {
             let sink = |start: u64, bytes: &[u8]| {
                 writer.write_at(index, start, bytes).map_err(io::Error::other)?;
                 let done = done.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-                if (self.progress)(done + bytes.len() as u64).is_break() {
+                self.report(done + bytes.len() as u64).map_err(|_| {
                     stopped.store(true, Ordering::Relaxed);
-                    return Err(io::ErrorKind::Interrupted.into());
-                }
-                Ok(())
+                    io::ErrorKind::Interrupted.into()
+                })
             };
             let merged = self.run(&self.plan.tensors[tensor], &sink);
             if stopped.load(Ordering::Relaxed) {

@@ -72,6 +72,21 @@ impl OpenModel {
         Some(if beside.as_os_str().is_empty() { ".".into() } else { beside.to_owned() })
     }
 
+    /// The place of a tensor among [`OpenModel::shapes`].
+    pub(crate) fn position(&self, name: &str) -> Option<usize> {
+        self.places.get(name).copied()
+    }
+
+    /// Reads bytes of a tensor as they are in the model's own file.
+    pub(crate) fn read_without_adapter(
+        &self,
+        index: usize,
+        start: u64,
+        out: &mut [u8],
+    ) -> io::Result<()> {
+        self.model.read_at(index, start, out)
+    }
+
     /// The paths of its files: the model and its adapter.
     pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
         let ModelRef { path, adapter } = &self.reference;
@@ -116,7 +131,7 @@ impl RowSource for TensorSource<'_> {
         self.model.model.read_at(self.index, start, out)?;
         if let Some(adapter) = &self.model.adapter {
             let shape = &self.model.model.shapes()[self.index];
-            adapter.add_to(shape, start, out);
+            adapter.add_to(shape, start, out)?;
         }
         Ok(())
     }

@@ -106,6 +106,13 @@ pub(crate) fn correct_config(
     Ok(espalier_file::write(path, text.as_bytes(), true)?)
 }
 
+/// What `config.json` says that the model is.
+pub(crate) fn model_type(folder: &Path) -> Option<String> {
+    let text = espalier_file::read_text(folder.join(CONFIG), MAX_CONFIG).ok()?;
+    let config: Value = serde_json::from_str(&text).ok()?;
+    Some(config.get("model_type")?.as_str()?.to_owned())
+}
+
 /// The type of most elements that are floating-point numbers.
 fn common_dtype(shapes: &[TensorShape]) -> Option<&'static str> {
     let mut counts: BTreeMap<Dtype, u64> = BTreeMap::new();

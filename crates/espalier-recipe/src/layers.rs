@@ -100,7 +100,9 @@ fn numbered(name: &str) -> impl Iterator<Item = (&str, u64, &str)> {
     })
 }
 
-fn is_embedding(name: &str) -> bool {
+/// Whether a tensor is of an embedding, by its name.
+#[must_use]
+pub fn is_embedding(name: &str) -> bool {
     name.split('.').any(|segment| segment.contains("embed") || EMBEDDINGS.contains(&segment))
 }
 

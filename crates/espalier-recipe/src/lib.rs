@@ -46,7 +46,7 @@ mod yaml;
 
 pub use builder::MissingTensors;
 pub use error::{RecipeError, RecipePlace};
-pub use layers::MAX_LAYERS;
+pub use layers::{MAX_LAYERS, is_embedding};
 pub use plan::{InputPlan, MergePlan, MergeStep, ModelRef, TensorPlan, TensorRef, TensorStep};
 pub use plan_error::PlanError;
 pub use recipe::Recipe;

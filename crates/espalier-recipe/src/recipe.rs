@@ -149,6 +149,12 @@ impl Recipe {
         self.method
     }
 
+    /// The model that the others were fine-tuned from, if the recipe names one.
+    #[must_use]
+    pub fn base(&self) -> Option<&ModelRef> {
+        self.base.as_ref()
+    }
+
     /// The models that are read, each once, in the order in which the recipe names them; a base
     /// that is not among the others comes last.
     #[must_use]

@@ -13,6 +13,8 @@ use std::path::PathBuf;
       the same with TIES, and with a weight for each model
   espalier merge --strategy slerp --param t=0.3 a b -o merged.safetensors
       one file instead of a folder
+  espalier merge --strategy ties --base base a b --out-adapter 32 -o adapter
+      what the merge adds to the base, as a LoRA adapter of rank 32
   espalier merge recipe.yaml merged
       the YAML that model mergers use
   espalier merge recipe.yaml merged --dry-run
@@ -49,6 +51,12 @@ pub(crate) struct MergeArgs {
     /// Most bytes of a shard, such as 5GB or 500MB
     #[arg(long, value_name = "SIZE", default_value = "5GB", value_parser = bytes)]
     pub(crate) shard_size: u64,
+    /// Write a LoRA adapter of this rank for the base, as PEFT has them, and not a whole model
+    #[arg(long, value_name = "RANK", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) out_adapter: Option<u32>,
+    /// Keep changed embeddings, norms and biases whole in the adapter, and do not refuse them
+    #[arg(long)]
+    pub(crate) save_modules: bool,
     /// Show the plan and write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

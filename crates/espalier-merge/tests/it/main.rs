@@ -5,3 +5,4 @@ mod common;
 mod elsewhere;
 mod folders;
 mod hostile;
+mod out_adapter;

@@ -41,6 +41,7 @@ const SAMPLES: &[(&str, &str)] = &[
     ("weights", "2"),
     ("merge output", "merged"),
     ("merge dtype", "float32"),
+    ("merge out_adapter", "2"),
     ("missing", "base"),
     ("shard_size", "5MB"),
     ("strategies name", "ties"),
