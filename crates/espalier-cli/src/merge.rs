@@ -6,8 +6,11 @@ use crate::console::{self, Bytes};
 use crate::escape::line;
 use anyhow::anyhow;
 use espalier::file::{self, count};
-use espalier::merge::{Merge, MergeError, MergeTarget, OpenModel, TensorDifference};
-use espalier::recipe::{MergePlan, MissingTensors, ModelRef, Recipe, TensorStep};
+use espalier::merge::{
+    AlignedVocabulary, Merge, MergeError, MergeTarget, OpenModel, TensorDifference,
+    align_vocabularies,
+};
+use espalier::recipe::{MergePlan, MissingTensors, ModelRef, Recipe, TensorStep, VocabularyRule};
 use espalier::tensor::open_safetensors;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -18,9 +21,10 @@ const MAX_RECIPE: u64 = 16 << 20;
 
 pub(crate) fn run(args: &MergeArgs, quiet: bool) -> Result<(), Failure> {
     let (recipe, folder, output) = what(args)?;
-    let models = open(&recipe, folder.as_deref())?;
+    let (models, vocabulary) = open(&recipe, folder.as_deref())?;
     let plan = plan(&recipe, &models, &args.how)?;
     let merge = Merge::new(&plan, &models).with_seed(args.how.seed);
+    let merge = merge.with_vocabulary(vocabulary.as_ref());
     if args.dry_run {
         let text = if args.json {
             json(&recipe, &merge, &plan)?
@@ -83,7 +87,7 @@ pub(crate) fn verify(
 ) -> Result<(), Failure> {
     let folder = recipe.parent().map(Path::to_owned);
     let recipe = read(recipe, how)?;
-    let models = open(&recipe, folder.as_deref())?;
+    let (models, _) = open(&recipe, folder.as_deref())?;
     let plan = plan(&recipe, &models, how)?;
     let merged = open_safetensors(model).map_err(|error| Failure::of(error.blame(), error))?;
     let merge = Merge::new(&plan, &models).with_seed(how.seed);
@@ -145,7 +149,7 @@ fn what(args: &MergeArgs) -> Result<(Recipe, Option<PathBuf>, Option<PathBuf>), 
         }
         Failure::of(error.blame(), error)
     })?;
-    Ok((recipe, None, args.output.clone()))
+    Ok((matched(recipe, &args.how), None, args.output.clone()))
 }
 
 /// The flag that says what a key of a recipe says; for a model the model.
@@ -175,11 +179,25 @@ fn read(path: &Path, how: &HowArgs) -> Result<Recipe, Failure> {
         .map_err(|error| Failure::from(error).within(format!("cannot read {}", name())))?;
     let recipe = Recipe::from_yaml(&text);
     let recipe = recipe.map_err(|error| Failure::of(error.blame(), error).within(name()))?;
+    let recipe = matched(recipe, how);
     Ok(if how.precise { recipe.precise() } else { recipe })
 }
 
+/// The recipe with the rule for vocabularies that a flag says.
+fn matched(recipe: Recipe, how: &HowArgs) -> Recipe {
+    match how.vocab.as_deref() {
+        Some("base") => recipe.with_vocabulary(VocabularyRule::Base),
+        Some("union") => recipe.with_vocabulary(VocabularyRule::Union),
+        Some(_) => recipe.with_vocabulary(VocabularyRule::Error),
+        None => recipe,
+    }
+}
+
+/// Models with what was done about their vocabularies.
+type Opened = (Vec<OpenModel>, Option<AlignedVocabulary>);
+
 /// Opens the models. A path of a recipe that is not found from here is looked for beside it.
-fn open(recipe: &Recipe, folder: Option<&Path>) -> Result<Vec<OpenModel>, Failure> {
+fn open(recipe: &Recipe, folder: Option<&Path>) -> Result<Opened, Failure> {
     let found = |path: &String| match folder.map(|folder| folder.join(path)) {
         Some(beside) if !Path::new(path).exists() && beside.exists() => {
             beside.to_string_lossy().into_owned()
@@ -197,7 +215,13 @@ fn open(recipe: &Recipe, folder: Option<&Path>) -> Result<Vec<OpenModel>, Failur
         let model = ModelRef { path, adapter: model.adapter.as_ref().map(found) };
         OpenModel::open(&model).map_err(|error| Failure::of(error.blame(), error))
     };
-    recipe.models().iter().map(open).collect()
+    let named = recipe.models();
+    let mut models = named.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+    let base = recipe.base().and_then(|base| named.iter().position(|model| model == base));
+    let vocabulary = align_vocabularies(&mut models, base.unwrap_or(0), recipe.vocabulary());
+    let vocabulary =
+        vocabulary.map_err(|error| Failure::of(error.blame(), error).within("--vocab"))?;
+    Ok((models, vocabulary))
 }
 
 fn plan(recipe: &Recipe, models: &[OpenModel], how: &HowArgs) -> Result<MergePlan, Failure> {
@@ -280,7 +304,12 @@ fn table(args: &MergeArgs, recipe: &Recipe, merge: &Merge<'_>, plan: &MergePlan)
     text
 }
 
-fn json(recipe: &Recipe, merge: &Merge<'_>, plan: &MergePlan) -> Result<String, Failure> {
+fn json(
+    args: &MergeArgs,
+    recipe: &Recipe,
+    merge: &Merge<'_>,
+    plan: &MergePlan,
+) -> Result<String, Failure> {
     let volume = merge.volume();
     let model =
         |model: &ModelRef| serde_json::json!({ "path": model.path, "adapter": model.adapter });
@@ -313,6 +342,7 @@ fn json(recipe: &Recipe, merge: &Merge<'_>, plan: &MergePlan) -> Result<String, 
         "strategy": recipe.method().name,
         "models": plan.models.iter().map(model).collect::<Vec<_>>(),
         "base": plan.base,
+        "adapter_rank": args.out_adapter,
         "read_bytes": volume.read,
         "written_bytes": volume.written,
         "tensors": tensors.collect::<Vec<_>>(),

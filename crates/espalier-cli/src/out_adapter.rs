@@ -58,9 +58,9 @@ pub(crate) fn write(
         text += &format!("{}  whole\n", line(module));
     }
     text += &format!(
-        "adapter of rank {rank} for {}: {} of {} written to {} in {seconds:.1} s\n",
+        "adapter of rank {rank} for {} of {}: {} written to {} in {seconds:.1} s\n",
+        count(written.matrices.len(), "tensor"),
         base(recipe),
-        count(written.matrices.len(), "matrix"),
         size(written.bytes),
         line(&target.path.to_string_lossy()),
     );

@@ -7,7 +7,7 @@ use espalier_file::WriteError;
 use espalier_resolve::methods::MethodError;
 use espalier_tensor::TensorError;
 
-use crate::out_adapter_error::OutAdapterError;
+use crate::{out_adapter_error::OutAdapterError, vocabulary_error::VocabularyError};
 
 /// Model files cannot be merged. Nothing that looks finished is left behind.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +22,9 @@ pub enum MergeError {
     /// A file of the result cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// The vocabularies of the models cannot be brought together.
+    #[error(transparent)]
+    Vocabulary(#[from] VocabularyError),
     /// The result cannot be an adapter.
     #[error(transparent)]
     OutAdapter(#[from] OutAdapterError),
@@ -105,6 +108,7 @@ impl MergeError {
             Self::Method(error) => error.blame(),
             Self::Write(error) => error.blame(),
             Self::OutAdapter(error) => error.blame(),
+            Self::Vocabulary(error) => error.blame(),
             Self::Io { .. } | Self::Changed { .. } | Self::Busy { .. } => Blame::Environment,
             Self::Exists { .. } | Self::IsInput { .. } | Self::Foreign { .. } => Blame::Caller,
             Self::Integers { .. } | Self::Adapter { .. } => Blame::Peer,
@@ -120,6 +124,7 @@ impl MergeError {
             Self::Method(error) => error.code(),
             Self::Write(error) => error.code(),
             Self::OutAdapter(error) => error.code(),
+            Self::Vocabulary(error) => error.code(),
             Self::Io { .. } => "merge-io",
             Self::Exists { .. } => "merge-exists",
             Self::IsInput { .. } => "merge-is-input",

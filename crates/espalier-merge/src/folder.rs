@@ -45,7 +45,11 @@ pub(crate) fn write(
     }
     if let Some(base) = base {
         copy(others, base, growing.path())?;
-        correct_config(growing.path(), &shapes, merge.plan.layers)?;
+        let rows = merge.vocabulary.map(|vocabulary| vocabulary.rows);
+        correct_config(growing.path(), &shapes, merge.plan.layers, rows)?;
+        if let Some(vocabulary) = merge.vocabulary {
+            vocabulary.extend(growing.path())?;
+        }
     }
     merge.check_unchanged()?;
     growing.name_it(target)

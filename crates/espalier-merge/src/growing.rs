@@ -132,6 +132,9 @@ fn fingerprint(merge: &Merge<'_>, target: &MergeTarget, what: &str) -> String {
         let (stamps, adapter) = (model.stamps(), model.adapter_digest());
         hasher.update(format!("{stamps:?} {adapter:?}").as_bytes());
     }
+    if let Some(vocabulary) = merge.vocabulary {
+        hasher.update(vocabulary.digest.as_bytes());
+    }
     hasher.update(format!("{} {:?}", target.shard_size, target.metadata).as_bytes());
     hasher.finish().to_string()
 }

@@ -7,6 +7,7 @@
 
 mod adapter;
 mod error;
+mod extend;
 mod folder;
 mod growing;
 mod layout;
@@ -17,7 +18,10 @@ mod out_adapter;
 mod out_adapter_error;
 mod replace;
 mod target;
+mod tokens;
 mod verify;
+mod vocabulary;
+mod vocabulary_error;
 mod write;
 
 pub use crate::{
@@ -28,6 +32,8 @@ pub use crate::{
     out_adapter_error::OutAdapterError,
     target::MergeTarget,
     verify::TensorDifference,
+    vocabulary::{AlignedVocabulary, align_vocabularies},
+    vocabulary_error::VocabularyError,
 };
 
 // What the example and most callers need besides this crate.

@@ -17,12 +17,14 @@ use crate::{
     error::MergeError,
     models::{OpenModel, source},
     target::MergeTarget,
+    vocabulary::AlignedVocabulary,
 };
 
 /// A plan with the models that it reads.
 pub struct Merge<'a> {
     pub(crate) plan: &'a MergePlan,
     pub(crate) models: &'a [OpenModel],
+    pub(crate) vocabulary: Option<&'a AlignedVocabulary>,
     seed: Digest,
     progress: Progress<'a>,
 }
@@ -49,7 +51,16 @@ impl<'a> Merge<'a> {
     #[must_use]
     pub fn new(plan: &'a MergePlan, models: &'a [OpenModel]) -> Self {
         assert_eq!(plan.models.len(), models.len(), "a model for each that the plan names");
-        Self { plan, models, seed: Digest::ZERO, progress: &|_| ControlFlow::Continue(()) }
+        let progress: Progress<'a> = &|_| ControlFlow::Continue(());
+        Self { plan, models, vocabulary: None, seed: Digest::ZERO, progress }
+    }
+
+    /// What [`align_vocabularies`](crate::align_vocabularies) gave for these models: the result
+    /// gets a tokenizer of its tokens.
+    #[must_use]
+    pub fn with_vocabulary(mut self, vocabulary: Option<&'a AlignedVocabulary>) -> Self {
+        self.vocabulary = vocabulary;
+        self
     }
 
     /// The seed of random masks.

@@ -162,7 +162,7 @@ impl Merge<'_> {
             return Err(OutAdapterError::Transposed { model });
         }
         // Both are ascending by name.
-        let (mut ours, mut theirs) = (self.plan.tensors.iter(), base.shapes().iter());
+        let (mut ours, mut theirs) = (self.plan.tensors.iter(), base.stored_shapes().iter());
         loop {
             let tensor = match (ours.next(), theirs.next()) {
                 (None, None) => return Ok(base),

@@ -194,7 +194,8 @@ fn about_vocabulary(vocabulary: bool) -> &'static str {
     match vocabulary {
         true => {
             ": their vocabularies have different sizes, and rows of one token in one model may be \
-             another token's in the other; they are never cut or padded"
+             another token's in the other; they are never cut or padded, but matched by token with \
+             `tokenizer_source: base` or `union` (--vocab)"
         }
         false => "",
     }

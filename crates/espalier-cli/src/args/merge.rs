@@ -78,6 +78,10 @@ pub(crate) struct HowArgs {
     #[arg(long, value_name = "WHAT", default_value = MISSING)]
     #[arg(value_parser = ["error", "intersection", "base"])]
     pub(crate) missing: String,
+    /// Whose tokens the result has, where models have different ones: error takes row by row and
+    /// refuses other numbers of rows [default: error, or what the recipe says]
+    #[arg(long, value_name = "WHOSE", value_parser = ["error", "base", "union"])]
+    pub(crate) vocab: Option<String>,
     /// Seed of the strategies that drop elements at random
     #[arg(long, value_name = "N", default_value_t = SEED)]
     pub(crate) seed: u64,
@@ -86,13 +90,16 @@ pub(crate) struct HowArgs {
 impl HowArgs {
     /// These flags as they are written, where they are not as they are by default.
     pub(crate) fn flags(&self) -> String {
-        let Self { precise, missing, seed } = self;
+        let Self { precise, missing, vocab, seed } = self;
         let mut flags = String::new();
         if *precise {
             flags += " --precise";
         }
         if missing != MISSING {
             flags += &format!(" --missing {missing}");
+        }
+        if let Some(vocab) = vocab {
+            flags += &format!(" --vocab {vocab}");
         }
         if *seed != SEED {
             flags += &format!(" --seed {seed}");

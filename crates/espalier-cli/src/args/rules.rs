@@ -44,6 +44,7 @@ const MERGE: &[&str] = &[
     "paths",
     "output",
     "missing",
+    "vocab",
     "seed",
     "shard_size",
     "out_adapter",
@@ -175,7 +176,7 @@ pub(crate) const RULES: &[Rules] = &[
         command: "verify",
         modes: &[
             by("evidence", &[&["quiet"]]),
-            by("recipe", &[GLOBAL, &["report", "precise", "missing", "seed"]]),
+            by("recipe", &[GLOBAL, &["report", "precise", "missing", "vocab", "seed"]]),
             by("report", &[GLOBAL, MEMORY]),
         ],
         needs: &[],

@@ -6,3 +6,4 @@ mod elsewhere;
 mod folders;
 mod hostile;
 mod out_adapter;
+mod vocabularies;

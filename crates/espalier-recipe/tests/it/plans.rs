@@ -4,7 +4,9 @@ use crate::models::{
     inputs, model, names, of_type, plan, recipe, step, tensor, tensor_plan, try_plan, without,
 };
 use espalier_recipe::methods::Working;
-use espalier_recipe::{MissingTensors, ModelRef, PlanError, TensorRef, TensorStep};
+use espalier_recipe::{
+    MissingTensors, ModelRef, PlanError, Recipe, TensorRef, TensorStep, VocabularyRule,
+};
 use espalier_tensor::Dtype;
 
 const TWO: &str = "
@@ -180,6 +182,22 @@ fn a_base_that_no_slice_needs_is_none_of_its_inputs() {
     let plan = plan(text, &[model(1), model(1)]);
     assert_eq!(plan.base, Some(1));
     assert_eq!(inputs(&plan, "norm"), ["a:model.norm scale=1"]);
+}
+
+#[test]
+fn the_source_of_the_tokenizer_says_whose_tokens_the_result_has() {
+    let rule = |line: &str| {
+        let text = format!("{{merge_method: linear, base_model: x, models: [{{model: x}}]{line}}}");
+        let recipe = Recipe::from_yaml(&text).expect("valid");
+        (recipe.vocabulary(), recipe.hash())
+    };
+    let (none, plain) = rule("");
+    assert_eq!(none, VocabularyRule::Error);
+    let (base, hash) = rule(", tokenizer_source: base");
+    assert_eq!((base, rule(", tokenizer_source: x")), (VocabularyRule::Base, (base, hash)));
+    let (union, other) = rule(", tokenizer_source: union");
+    assert_eq!(union, VocabularyRule::Union);
+    assert!(hash != plain && other != plain && hash != other, "what is merged differs");
 }
 
 #[test]

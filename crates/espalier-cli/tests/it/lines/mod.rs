@@ -43,6 +43,7 @@ const SAMPLES: &[(&str, &str)] = &[
     ("merge dtype", "float32"),
     ("merge out_adapter", "2"),
     ("missing", "base"),
+    ("vocab", "union"),
     ("shard_size", "5MB"),
     ("strategies name", "ties"),
     ("state add model", "model.safetensors"),
