@@ -135,6 +135,12 @@ impl Adapter {
         Ok(Self { updates, saved, model, digest: hasher.finish() })
     }
 
+    /// The bytes of its matrices, which are in memory.
+    pub(crate) fn bytes(&self) -> u64 {
+        let elements = |update: &Update| update.a.len() + update.b.len();
+        4 * self.updates.values().map(elements).sum::<usize>() as u64
+    }
+
     /// A digest of its configuration and its matrices.
     pub(crate) fn digest(&self) -> Digest {
         self.digest

@@ -13,9 +13,11 @@ mod growing;
 mod layout;
 mod merge;
 mod models;
+mod need;
 mod others;
 mod out_adapter;
 mod out_adapter_error;
+mod provenance;
 mod replace;
 mod target;
 mod tokens;
@@ -28,6 +30,7 @@ pub use crate::{
     error::MergeError,
     merge::{Merge, Volume},
     models::OpenModel,
+    need::MemoryNeed,
     out_adapter::{AdapterForm, AdapterMatrix, WrittenAdapter},
     out_adapter_error::OutAdapterError,
     target::MergeTarget,

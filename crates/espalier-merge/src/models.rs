@@ -49,9 +49,14 @@ impl ModelFiles {
         (elements * dtype.size() as u64).max(1)
     }
 
+    /// Reads bytes of a tensor without what the adapter adds.
+    pub(crate) fn read_stored(&self, index: usize, start: u64, out: &mut [u8]) -> io::Result<()> {
+        self.model.read_at(index, start, out)
+    }
+
     /// Reads bytes of a tensor, with what the adapter adds.
     pub(crate) fn read(&self, index: usize, start: u64, out: &mut [u8]) -> io::Result<()> {
-        self.model.read_at(index, start, out)?;
+        self.read_stored(index, start, out)?;
         match &self.adapter {
             Some(adapter) => adapter.add_to(&self.model.shapes()[index], start, out),
             None => Ok(()),
@@ -130,25 +135,19 @@ impl OpenModel {
         self.places.get(name).copied()
     }
 
-    /// Reads bytes of a tensor as the model has them without its adapter.
-    pub(crate) fn read_without_adapter(
-        &self,
-        index: usize,
-        start: u64,
-        out: &mut [u8],
-    ) -> io::Result<()> {
-        self.files.model.read_at(index, start, out)
-    }
-
     /// The paths of its files: the model and its adapter.
     pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
         let ModelRef { path, adapter } = &self.reference;
         core::iter::once(path).chain(adapter).map(Path::new)
     }
 
-    /// A digest of its adapter, which is in memory.
+    pub(crate) fn adapter(&self) -> Option<&Adapter> {
+        self.files.adapter.as_ref()
+    }
+
+    /// A digest of its adapter.
     pub(crate) fn adapter_digest(&self) -> Option<Digest> {
-        self.files.adapter.as_ref().map(Adapter::digest)
+        self.adapter().map(Adapter::digest)
     }
 
     /// Size and time of change of its files when it was opened.

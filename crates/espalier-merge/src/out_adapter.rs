@@ -96,7 +96,7 @@ impl Merge<'_> {
     /// was interrupted goes on after the matrices that are finished. The progress is that of all
     /// tensors twice: once to see which of them changed.
     ///
-    /// Memory: that of the merge, and for one matrix at a time 8 bytes an element about five times.
+    /// Memory: that of the merge, and for one matrix at a time 8 bytes an element about six times.
     ///
     /// # Errors
     /// [`MergeError`], and nothing is left that looks finished, as with
@@ -263,7 +263,7 @@ impl Merge<'_> {
         let sink = |start: u64, bytes: &[u8]| -> io::Result<()> {
             let (start, count) = (start as usize / ours.size(), bytes.len() / ours.size());
             let mut stored = vec![0; count * theirs.size()];
-            base.read_without_adapter(index, (start * theirs.size()) as u64, &mut stored)?;
+            base.files().read_stored(index, (start * theirs.size()) as u64, &mut stored)?;
             let (mut merged, mut from) = (vec![0.0; count], vec![0.0; count]);
             if ours.is_float() {
                 read_f64(ours, bytes, &mut merged);

@@ -44,7 +44,7 @@ mod recipe;
 mod words;
 mod yaml;
 
-pub use builder::MissingTensors;
+pub use builder::{IntegerTensors, MissingTensors, PlanChoices};
 pub use error::{RecipeError, RecipePlace};
 pub use layers::{MAX_LAYERS, has_rows_of_tokens, is_embedding, is_head};
 pub use plan::{InputPlan, MergePlan, MergeStep, ModelRef, TensorPlan, TensorRef, TensorStep};

@@ -14,6 +14,7 @@
 mod files;
 #[cfg(feature = "simulator")]
 mod maelstrom;
+mod merging;
 mod replica;
 mod samples;
 mod sets;
@@ -114,6 +115,18 @@ pub const TARGETS: &[Target] = &[
         about: "merge recipes in YAML, and plans by those that are valid",
         check: files::recipes,
         seeds: samples::recipes,
+    },
+    Target {
+        name: "adapters",
+        about: "the two files of a low-rank adapter",
+        check: merging::adapters,
+        seeds: merging::sample_adapters,
+    },
+    Target {
+        name: "tokenizers",
+        about: "tokenizers of every kind, and rows of tokens matched by them",
+        check: merging::tokenizers,
+        seeds: merging::sample_tokenizers,
     },
     #[cfg(feature = "simulator")]
     Target {

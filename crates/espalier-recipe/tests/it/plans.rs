@@ -5,7 +5,8 @@ use crate::models::{
 };
 use espalier_recipe::methods::Working;
 use espalier_recipe::{
-    MissingTensors, ModelRef, PlanError, Recipe, TensorRef, TensorStep, VocabularyRule,
+    IntegerTensors, MissingTensors, ModelRef, PlanChoices, PlanError, Recipe, TensorRef,
+    TensorStep, VocabularyRule,
 };
 use espalier_tensor::Dtype;
 
@@ -422,4 +423,48 @@ fn what_a_layer_measured_is_averaged_or_the_bases() {
     let stock = plan(&text("model_stock", "{}"), &all);
     assert_eq!(step(&stock, "running_var").method, "passthrough");
     assert_eq!(inputs(&stock, "running_var"), ["base:norm.running_var scale=1"]);
+}
+
+#[test]
+fn integers_are_the_same_in_all_models_or_those_of_one() {
+    let counted = |name: &str, dtype: Dtype| vec![tensor(name, dtype, &[2])];
+    let text = "{merge_method: linear, base_model: x, parameters: {weight: 1}, \
+                models: [{model: a}, {model: b}, {model: x}]}";
+    let models = [(); 3].map(|()| counted("n.num_batches_tracked", Dtype::I64));
+    let by = |integers| {
+        let choices = PlanChoices { integers, ..PlanChoices::default() };
+        recipe(text).plan(&models, choices).map(|plan| plan.tensors[0].step.clone())
+    };
+    let of = |model: usize| TensorRef { model, name: "n.num_batches_tracked".to_owned() };
+    let copy = |from: usize, others: &[usize]| {
+        Ok(TensorStep::Copy { from: of(from), others: others.iter().map(|&at| of(at)).collect() })
+    };
+    assert_eq!(by(IntegerTensors::Same), copy(0, &[1, 2]));
+    assert_eq!(by(IntegerTensors::Base), copy(2, &[]));
+    assert_eq!(by(IntegerTensors::Model(1)), copy(1, &[]));
+    let nobody = by(IntegerTensors::Model(3)).expect_err("three models");
+    assert_eq!(nobody.to_string(), "integers are to be those of model 4, and there are 3");
+    let choices = PlanChoices { integers: IntegerTensors::Base, ..PlanChoices::default() };
+    let error = recipe(TWO).plan(&[model(1), model(1)], choices).expect_err("no base");
+    assert_eq!(error, PlanError::IntegersWithoutBase);
+}
+
+#[test]
+fn floats_that_nothing_learns_are_averaged_or_the_bases() {
+    for name in ["l.running_var", "l.num_batches_tracked", "position_ids", "rotary.inv_freq"] {
+        let models = [(); 3].map(|()| vec![tensor(name, Dtype::F32, &[2])]);
+        let method = |method: &str, parameters: &str| {
+            let text = format!(
+                "{{merge_method: {method}, base_model: x, parameters: {parameters}, \
+                 models: [{{model: a}}, {{model: b}}]}}"
+            );
+            let plan = recipe(&text).plan(&models, MissingTensors::Error).expect("fits");
+            let TensorStep::Merge(step) = &plan.tensors[0].step else { panic!("{name}") };
+            let inputs: Vec<usize> = step.inputs.iter().map(|input| input.tensor.model).collect();
+            (step.method, inputs)
+        };
+        let expected = ("weight-average", vec![0, 1]);
+        assert_eq!(method("ties", "{weight: 1, density: 0.2}"), expected, "{name}");
+        assert_eq!(method("model_stock", "{}"), ("passthrough", vec![2]), "{name}");
+    }
 }

@@ -18,6 +18,7 @@ mod largest;
 mod linear;
 mod list;
 mod means;
+mod memory;
 mod nearswap;
 mod negmerge;
 mod products;

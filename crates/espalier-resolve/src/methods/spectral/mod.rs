@@ -47,6 +47,10 @@ use crate::real::Real;
 pub(super) use self::info::{ISO_C, ISO_CTS, KNOTS, STAR, TSV_M};
 pub use self::low_rank::{LowRank, low_rank};
 
+/// The names of all methods here.
+pub(super) const DECOMPOSING: [&str; 5] =
+    [ISO_C.name, ISO_CTS.name, KNOTS.name, STAR.name, TSV_M.name];
+
 /// What a method makes of the differences of a matrix.
 trait Spectral: Debug + Send + Sync + 'static {
     /// D.
