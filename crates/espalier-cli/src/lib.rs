@@ -17,6 +17,8 @@ mod limits;
 mod maelstrom;
 mod manual;
 mod merge;
+mod merge_header;
+mod merge_plan;
 mod merged;
 mod out_adapter;
 mod outputs;

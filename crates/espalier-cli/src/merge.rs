@@ -4,13 +4,14 @@ use crate::Failure;
 use crate::args::{HowArgs, MergeArgs};
 use crate::console::{self, Bytes};
 use crate::escape::line;
+use crate::{merge_header as header, merge_plan};
 use anyhow::anyhow;
 use espalier::file::{self, count};
 use espalier::merge::{
-    AlignedVocabulary, Merge, MergeError, MergeTarget, OpenModel, TensorDifference,
+    AlignedVocabulary, MemoryNeed, Merge, MergeError, MergeTarget, OpenModel, TensorDifference,
     align_vocabularies,
 };
-use espalier::recipe::{MergePlan, MissingTensors, ModelRef, Recipe, TensorStep, VocabularyRule};
+use espalier::recipe::{MergePlan, MissingTensors, ModelRef, PlanChoices, Recipe, VocabularyRule};
 use espalier::tensor::open_safetensors;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -25,11 +26,13 @@ pub(crate) fn run(args: &MergeArgs, quiet: bool) -> Result<(), Failure> {
     let plan = plan(&recipe, &models, &args.how)?;
     let merge = Merge::new(&plan, &models).with_seed(args.how.seed);
     let merge = merge.with_vocabulary(vocabulary.as_ref());
+    let need = merge.memory(rayon::current_num_threads(), args.out_adapter.is_some());
+    check_memory(args, &need)?;
     if args.dry_run {
         let text = if args.json {
-            json(&recipe, &merge, &plan)?
+            merge_plan::json(args, &recipe, &merge, &plan, &need)?
         } else {
-            table(args, &recipe, &merge, &plan)
+            merge_plan::table(args, &recipe, &merge, &plan, &need)
         };
         return match args.json {
             true => console::print_json(&text),
@@ -42,7 +45,7 @@ pub(crate) fn run(args: &MergeArgs, quiet: bool) -> Result<(), Failure> {
     let target = MergeTarget {
         force: args.force,
         shard_size: args.shard_size,
-        metadata: metadata(&recipe),
+        metadata: header::metadata(&recipe, &merge, args.provenance)?,
         ..MergeTarget::new(&output)
     };
     if let Some(rank) = args.out_adapter {
@@ -92,7 +95,8 @@ pub(crate) fn verify(
     let merged = open_safetensors(model).map_err(|error| Failure::of(error.blame(), error))?;
     let merge = Merge::new(&plan, &models).with_seed(how.seed);
     let found = merge.verify(&merged).map_err(|error| failed(error, model))?;
-    if found.is_empty() {
+    let wrong = header::claims(&recipe, &merge, merged.metadata())?;
+    if found.is_empty() && wrong.is_empty() {
         if !quiet {
             let tensors = count(plan.tensors.len(), "tensor");
             console::print(&format!("PASS: the recipe gives the same {tensors}\n"))?;
@@ -100,6 +104,7 @@ pub(crate) fn verify(
         return Ok(());
     }
     let mut text = "FAIL: the recipe gives another model\n".to_owned();
+    wrong.iter().for_each(|said| text += &format!("  {}\n", line(said)));
     for difference in &found {
         let said = match difference {
             TensorDifference::Missing(name) => format!("{name}: missing"),
@@ -231,7 +236,8 @@ fn plan(recipe: &Recipe, models: &[OpenModel], how: &HowArgs) -> Result<MergePla
         _ => MissingTensors::Error,
     };
     let tensors: Vec<_> = models.iter().map(|model| model.shapes().to_vec()).collect();
-    recipe.plan(&tensors, missing).map_err(|error| Failure::of(error.blame(), error))
+    let choices = PlanChoices { missing, integers: how.integers.unwrap_or_default() };
+    recipe.plan(&tensors, choices).map_err(|error| Failure::of(error.blame(), error))
 }
 
 pub(crate) fn failed(error: MergeError, output: &Path) -> Failure {
@@ -244,110 +250,21 @@ pub(crate) fn failed(error: MergeError, output: &Path) -> Failure {
     }
 }
 
-/// What the headers of the result say.
-fn metadata(recipe: &Recipe) -> BTreeMap<String, String> {
-    [
-        // Libraries that load models look for this.
-        ("format".to_owned(), "pt".to_owned()),
-        ("espalier_recipe".to_owned(), recipe.hash().to_string()),
-        ("espalier_strategy".to_owned(), recipe.method().name.to_owned()),
-    ]
-    .into()
-}
+/// What a merge holds at once, if nothing else is said.
+const MEMORY: u64 = 300_000_000;
 
-/// How often tensors are made in each way.
-fn kinds(plan: &MergePlan) -> BTreeMap<String, usize> {
-    let mut kinds = BTreeMap::new();
-    for tensor in &plan.tensors {
-        let kind = match &tensor.step {
-            TensorStep::Copy { .. } => "copied, the same in all models".to_owned(),
-            TensorStep::Merge(step) => {
-                let shared = step.shared.iter().map(|(key, value)| format!("{key}={value}"));
-                let own = step.inputs.iter().map(|input| {
-                    let own = input.parameters.iter().map(|(key, value)| format!("{key}={value}"));
-                    own.collect::<Vec<_>>().join(" ")
-                });
-                let (shared, own): (Vec<_>, Vec<_>) = (shared.collect(), own.collect());
-                let own = match own.iter().all(String::is_empty) {
-                    true => count(own.len(), "input"),
-                    false => format!("inputs [{}]", own.join("; ")),
-                };
-                let shared = shared.join(" ");
-                let work = format!("{:?}", step.work).to_lowercase();
-                format!("{} {shared} {own}, in {work}, to {}", step.method, step.out)
-            }
-        };
-        *kinds.entry(kind.replace("  ", " ")).or_insert(0) += 1;
+/// Refuses a merge that needs more memory than it may have, or warns of it.
+fn check_memory(args: &MergeArgs, need: &MemoryNeed) -> Result<(), Failure> {
+    if need.bytes <= args.memory.unwrap_or(MEMORY) {
+        return Ok(());
     }
-    kinds
-}
-
-fn table(args: &MergeArgs, recipe: &Recipe, merge: &Merge<'_>, plan: &MergePlan) -> String {
-    let volume = merge.volume();
-    let mut text = format!("strategy  {}\n", recipe.method().name);
-    for (place, model) in plan.models.iter().enumerate() {
-        let base = if plan.base == Some(place) { " (base)" } else { "" };
-        let adapter = model.adapter.as_ref().map(|path| format!("+{path}")).unwrap_or_default();
-        text += &format!("model     {}{adapter}{base}\n", line(&model.path));
+    let said = format!("the buffers of this merge need {}", merge_plan::needs(need));
+    if args.memory.is_none() {
+        console::complain(&format!("note: {said}"));
+        return Ok(());
     }
-    text += &format!("read      {}\n", size(volume.read));
-    let tensors = count(plan.tensors.len(), "tensor");
-    text += &match args.out_adapter {
-        None => format!("write     {} in {tensors}\n", size(volume.written)),
-        Some(rank) => {
-            format!("write     an adapter of rank {rank} for those of {tensors} that change\n")
-        }
-    };
-    for (kind, number) in kinds(plan) {
-        text += &format!("{number:7} × {}\n", line(&kind));
-    }
-    text
-}
-
-fn json(
-    args: &MergeArgs,
-    recipe: &Recipe,
-    merge: &Merge<'_>,
-    plan: &MergePlan,
-) -> Result<String, Failure> {
-    let volume = merge.volume();
-    let model =
-        |model: &ModelRef| serde_json::json!({ "path": model.path, "adapter": model.adapter });
-    let tensors = plan.tensors.iter().zip(merge.shapes()).map(|(tensor, shape)| {
-        let (method, shared, inputs) = match &tensor.step {
-            TensorStep::Copy { from, others } => {
-                let inputs = std::iter::once(from).chain(others);
-                let inputs = inputs
-                    .map(|input| serde_json::json!({ "model": input.model, "tensor": input.name }));
-                (None, None, inputs.collect::<Vec<_>>())
-            }
-            TensorStep::Merge(step) => {
-                let inputs = step.inputs.iter().map(|input| {
-                    serde_json::json!({
-                        "model": input.tensor.model,
-                        "tensor": input.tensor.name,
-                        "parameters": input.parameters,
-                    })
-                });
-                (Some(step.method), Some(&step.shared), inputs.collect())
-            }
-        };
-        serde_json::json!({
-            "name": tensor.name, "shape": tensor.shape, "dtype": shape.dtype.name(),
-            "strategy": method, "parameters": shared, "inputs": inputs,
-        })
-    });
-    let value = serde_json::json!({
-        "recipe": recipe.hash().to_string(),
-        "strategy": recipe.method().name,
-        "models": plan.models.iter().map(model).collect::<Vec<_>>(),
-        "base": plan.base,
-        "adapter_rank": args.out_adapter,
-        "read_bytes": volume.read,
-        "written_bytes": volume.written,
-        "tensors": tensors.collect::<Vec<_>>(),
-    });
-    Ok(serde_json::to_string_pretty(&value).map_err(Failure::environment)? + "\n")
+    let few = if need.whole { "" } else { ", or take fewer --threads" };
+    Err(Failure::usage(format!("--memory: {said}; allow {} bytes{few}", need.bytes)))
 }
 
 fn done_json(recipe: &Recipe, plan: &MergePlan, output: &Path, written: u64) -> String {

@@ -2,6 +2,7 @@
 
 use super::parameter;
 use clap::{Args, ValueHint};
+use espalier::recipe::IntegerTensors;
 use std::path::PathBuf;
 
 /// `merge`: which models, how and where to.
@@ -57,6 +58,13 @@ pub(crate) struct MergeArgs {
     /// Keep changed embeddings, norms and biases whole in the adapter, and do not refuse them
     #[arg(long)]
     pub(crate) save_modules: bool,
+    /// Most bytes of buffers, such as 500MB; what needs more is refused [default: 300MB, of which
+    /// more is only warned]
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    pub(crate) memory: Option<u64>,
+    /// Say in the header which contents were merged; reads all models once more
+    #[arg(long)]
+    pub(crate) provenance: bool,
     /// Show the plan and write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -82,6 +90,10 @@ pub(crate) struct HowArgs {
     /// refuses other numbers of rows [default: error, or what the recipe says]
     #[arg(long, value_name = "WHOSE", value_parser = ["error", "base", "union"])]
     pub(crate) vocab: Option<String>,
+    /// Whose integers are taken: those of the base, or of the model with this number; error refuses
+    /// those that differ [default: error]
+    #[arg(long, value_name = "WHOSE", value_parser = integers)]
+    pub(crate) integers: Option<IntegerTensors>,
     /// Seed of the strategies that drop elements at random
     #[arg(long, value_name = "N", default_value_t = SEED)]
     pub(crate) seed: u64,
@@ -90,7 +102,7 @@ pub(crate) struct HowArgs {
 impl HowArgs {
     /// These flags as they are written, where they are not as they are by default.
     pub(crate) fn flags(&self) -> String {
-        let Self { precise, missing, vocab, seed } = self;
+        let Self { precise, missing, vocab, integers, seed } = self;
         let mut flags = String::new();
         if *precise {
             flags += " --precise";
@@ -100,6 +112,12 @@ impl HowArgs {
         }
         if let Some(vocab) = vocab {
             flags += &format!(" --vocab {vocab}");
+        }
+        match integers {
+            None => {}
+            Some(IntegerTensors::Same) => flags += " --integers error",
+            Some(IntegerTensors::Base) => flags += " --integers base",
+            Some(IntegerTensors::Model(place)) => flags += &format!(" --integers {}", place + 1),
         }
         if *seed != SEED {
             flags += &format!(" --seed {seed}");
@@ -121,6 +139,17 @@ pub(crate) struct StrategiesArgs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+fn integers(text: &str) -> Result<IntegerTensors, String> {
+    match text {
+        "error" => Ok(IntegerTensors::Same),
+        "base" => Ok(IntegerTensors::Base),
+        number => match number.parse::<usize>().ok().and_then(|number| number.checked_sub(1)) {
+            Some(place) => Ok(IntegerTensors::Model(place)),
+            None => Err("must be error, base, or the number of a model, from 1".to_owned()),
+        },
+    }
 }
 
 fn bytes(text: &str) -> Result<u64, String> {

@@ -45,6 +45,9 @@ const MERGE: &[&str] = &[
     "output",
     "missing",
     "vocab",
+    "integers",
+    "memory",
+    "provenance",
     "seed",
     "shard_size",
     "out_adapter",
@@ -176,7 +179,7 @@ pub(crate) const RULES: &[Rules] = &[
         command: "verify",
         modes: &[
             by("evidence", &[&["quiet"]]),
-            by("recipe", &[GLOBAL, &["report", "precise", "missing", "vocab", "seed"]]),
+            by("recipe", &[GLOBAL, &["report", "precise", "missing", "vocab", "integers", "seed"]]),
             by("report", &[GLOBAL, MEMORY]),
         ],
         needs: &[],

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 impl Place {
     /// A folder with a model of two tensors, and what belongs to it.
-    fn checkpoint(&self, name: &str, values: &[f32]) {
+    pub(crate) fn checkpoint(&self, name: &str, values: &[f32]) {
         let folder = self.path().join(name);
         fs::create_dir(&folder).unwrap();
         let tensors = [("w", &[values.len() as u64][..], values), ("z", &[1], &values[..1])];
@@ -21,18 +21,18 @@ impl Place {
         fs::write(folder.join("tokenizer.json"), name).unwrap();
     }
 
-    fn values(&self, name: &str) -> Vec<f32> {
+    pub(crate) fn values(&self, name: &str) -> Vec<f32> {
         let model = open_safetensors(self.path().join(name)).unwrap().into_model().unwrap();
         model.values_f32("w").unwrap()
     }
 
-    fn text(&self, name: &str) -> String {
+    pub(crate) fn text(&self, name: &str) -> String {
         fs::read_to_string(self.path().join(name)).unwrap()
     }
 }
 
 /// A base and two fine-tuned models.
-fn checkpoints() -> Place {
+pub(crate) fn checkpoints() -> Place {
     let place = Place::new();
     place.checkpoint("base", &[1.0, 1.0, 1.0]);
     place.checkpoint("a", &[2.0, 1.0, 0.0]);
@@ -40,7 +40,7 @@ fn checkpoints() -> Place {
     place
 }
 
-const RECIPE: &str = "merge_method: task_arithmetic
+pub(crate) const RECIPE: &str = "merge_method: task_arithmetic
 base_model: base
 models:
   - model: a
@@ -223,98 +223,4 @@ fn force_loses_nothing() {
     assert_eq!(place.text("mine/notes"), "precious");
     assert_eq!(merge("out").code, 0);
     assert_eq!(merge("out").code, 0);
-}
-
-#[test]
-fn rows_of_tokens_are_matched_by_token() {
-    let place = Place::new();
-    for (name, rows, vocab) in [
-        ("base", &[1.0, 2.0][..], r#"{"x": 0, "y": 1}"#),
-        ("tuned", &[20.0, 30.0, 10.0], r#"{"y": 0, "z": 1, "x": 2}"#),
-    ] {
-        fs::create_dir(place.path().join(name)).unwrap();
-        let tensors: [(&str, &[u64], &[f32]); 1] =
-            [("embed_tokens.weight", &[rows.len() as u64, 1], rows)];
-        let model = Model::from_f32(&tensors).unwrap();
-        let folder = place.path().join(name);
-        write_safetensors(&model, &Default::default(), folder.join("model.safetensors"), false)
-            .unwrap();
-        let tokenizer = format!(r#"{{"model": {{"type": "WordLevel", "vocab": {vocab}}}}}"#);
-        fs::write(folder.join("tokenizer.json"), tokenizer).unwrap();
-        fs::write(folder.join("config.json"), r#"{"vocab_size": 0}"#).unwrap();
-    }
-    let recipe = "merge_method: task_arithmetic
-base_model: base
-models: [{model: tuned, parameters: {weight: 0.5}}]
-";
-    fs::write(place.path().join("recipe.yaml"), recipe).unwrap();
-    let ran = place.run(&["merge", "recipe.yaml", "out"]);
-    assert_eq!(ran.code, 2);
-    for said in ["[3, 1] in tuned and [2, 1] in base", "--vocab"] {
-        assert!(ran.stderr.contains(said), "{said}: {}", ran.stderr);
-    }
-    for (rule, rows) in [("base", &[5.5, 11.0][..]), ("union", &[5.5, 11.0, 30.0])] {
-        let said = place.ok(&["merge", "recipe.yaml", rule, "--vocab", rule]);
-        let model = open_safetensors(place.path().join(rule)).unwrap().into_model().unwrap();
-        assert_eq!(model.values_f32("embed_tokens.weight").unwrap(), rows);
-        let config: Value =
-            serde_json::from_str(&place.text(&format!("{rule}/config.json"))).unwrap();
-        assert_eq!(config["vocab_size"], rows.len());
-        let line = said.lines().find_map(|line| line.strip_prefix("Check it with: espalier "));
-        assert!(place.ok(&line.unwrap().split(' ').collect::<Vec<_>>()).starts_with("PASS"));
-        // A recipe may say it, too.
-        let own = format!("{recipe}tokenizer_source: {rule}\n");
-        fs::write(place.path().join("own.yaml"), own).unwrap();
-        assert!(place.ok(&["verify", rule, "--recipe", "own.yaml"]).starts_with("PASS"));
-    }
-    fs::remove_file(place.path().join("tuned/tokenizer.json")).unwrap();
-    let ran = place.run(&["merge", "recipe.yaml", "out", "--vocab", "base"]);
-    assert!(ran.code == 2 && ran.stderr.contains("rows of tuned belong to"), "{}", ran.stderr);
-    assert!(!place.path().join("out").exists());
-}
-
-/// A matrix that differs by one of rank 1, and a norm.
-fn matrices() -> Place {
-    let place = Place::new();
-    for (name, q, norm) in [("base", [1.0, 2.0, 3.0, 4.0], 1.0), ("a", [2.0, 4.0, 5.0, 8.0], 2.0)] {
-        fs::create_dir(place.path().join(name)).unwrap();
-        let tensors: [(&str, &[u64], &[f32]); 2] =
-            [("l.q.weight", &[2, 2], &q), ("norm.weight", &[1], &[norm])];
-        let model = Model::from_f32(&tensors).unwrap();
-        let path = place.path().join(name).join("model.safetensors");
-        write_safetensors(&model, &Default::default(), path, false).unwrap();
-    }
-    place
-}
-
-#[test]
-fn a_merge_may_be_written_as_an_adapter() {
-    let place = matrices();
-    let line = "merge --strategy task-arithmetic --base base a --out-adapter 1 -o adapter";
-    let words: Vec<&str> = line.split(' ').collect();
-    let ran = place.run(&words);
-    assert_eq!(ran.code, 2);
-    for said in ["`norm.weight` changed", "--save-modules", "--out-adapter"] {
-        assert!(ran.stderr.contains(said), "{said}: {}", ran.stderr);
-    }
-    let plan = place.ok(&[&words[..], &["--dry-run"]].concat());
-    assert!(plan.contains("an adapter of rank 1"), "{plan}");
-    let planned = place.ok(&[&words[..], &["--dry-run", "--json"]].concat());
-    let planned: Value = serde_json::from_str(&planned).unwrap();
-    assert_eq!(planned["adapter_rank"], 1);
-    assert!(!place.path().join("adapter").exists());
-    let said = place.ok(&[&words[..], &["--save-modules"]].concat());
-    for part in ["l.q.weight", "relative error", "norm  whole", "adapter of rank 1 for 1 tensor"] {
-        assert!(said.contains(part), "{part}: {said}");
-    }
-    let again = [&words[..], &["--save-modules", "--force", "--json"]].concat();
-    let json: Value = serde_json::from_str(&place.ok(&again)).unwrap();
-    assert_eq!(json["saved_modules"], serde_json::json!(["norm"]));
-    // The difference [1 2; 2 4] has rank 1.
-    assert!(json["matrices"][0]["error"].as_f64().unwrap() < 1e-6, "{json}");
-    place.ok(&["merge", "--strategy", "passthrough", "base+adapter", "-o", "full"]);
-    let full = open_safetensors(place.path().join("full")).unwrap().into_model().unwrap();
-    let q = full.values_f32("l.q.weight").unwrap();
-    assert!(q.iter().zip([2.0, 4.0, 5.0, 8.0]).all(|(a, b)| (a - b).abs() < 1e-5), "{q:?}");
-    assert_eq!(full.values_f32("norm.weight").unwrap(), [2.0]);
 }

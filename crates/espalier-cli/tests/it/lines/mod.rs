@@ -44,6 +44,8 @@ const SAMPLES: &[(&str, &str)] = &[
     ("merge out_adapter", "2"),
     ("missing", "base"),
     ("vocab", "union"),
+    ("integers", "2"),
+    ("memory", "50MB"),
     ("shard_size", "5MB"),
     ("strategies name", "ties"),
     ("state add model", "model.safetensors"),
