@@ -28,6 +28,10 @@ pub(crate) fn run(args: &MergeArgs, quiet: bool) -> Result<(), Failure> {
     let merge = merge.with_vocabulary(vocabulary.as_ref());
     let need = merge.memory(rayon::current_num_threads(), args.out_adapter.is_some());
     check_memory(args, &need)?;
+    if let Some(rank) = args.out_adapter {
+        let path = output.as_deref().unwrap_or(Path::new("adapter"));
+        crate::out_adapter::check(&merge, &MergeTarget::new(path), rank)?;
+    }
     if args.dry_run {
         let text = if args.json {
             merge_plan::json(args, &recipe, &merge, &plan, &need)?

@@ -12,6 +12,13 @@ use espalier::merge::{
 use espalier::recipe::Recipe;
 use std::ops::ControlFlow;
 
+/// Refuses what can be told without reading tensors to fit into no adapter.
+pub(crate) fn check(merge: &Merge<'_>, target: &MergeTarget, rank: u32) -> Result<(), Failure> {
+    let form = AdapterForm { rank, save_modules: true };
+    let checked = merge.check_adapter(target, form);
+    checked.map_err(|error| Failure::of(error.blame(), error).within("--out-adapter"))
+}
+
 /// Writes the merge as an adapter of this rank.
 pub(crate) fn write(
     args: &MergeArgs,

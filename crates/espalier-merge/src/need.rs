@@ -9,6 +9,7 @@ use crate::{
     adapter::Adapter,
     merge::Merge,
     models::{OpenModel, source},
+    out_adapter::is_linear,
 };
 
 /// The memory that buffers take at most, and the tensor that needs it.
@@ -44,7 +45,7 @@ impl Merge<'_> {
                     (bytes, Some(step.method), whole)
                 }
             };
-            if adapter && tensor.shape.len() == 2 {
+            if adapter && is_linear(tensor) {
                 let elements: u64 = tensor.shape.iter().product();
                 bytes = bytes.saturating_add(elements.saturating_mul(DECOMPOSED));
                 whole = true;

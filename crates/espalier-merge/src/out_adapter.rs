@@ -143,6 +143,19 @@ impl Merge<'_> {
         Ok(WrittenAdapter { matrices, saved: places.modules.into_iter().collect(), bytes })
     }
 
+    /// Refuses what [`Merge::write_adapter`] would, as far as that can be told without reading
+    /// tensors.
+    ///
+    /// # Errors
+    /// [`OutAdapterError`].
+    pub fn check_adapter(
+        &self,
+        target: &MergeTarget,
+        form: AdapterForm,
+    ) -> Result<(), OutAdapterError> {
+        self.adapter_base(target, form).map(drop)
+    }
+
     /// The base, if there can be an adapter of it.
     fn adapter_base(
         &self,
@@ -353,7 +366,7 @@ fn module_of(tensor: &str) -> Option<&str> {
 }
 
 /// Whether it is the matrix of a layer that multiplies by it.
-fn is_linear(tensor: &TensorPlan) -> bool {
+pub(crate) fn is_linear(tensor: &TensorPlan) -> bool {
     let float = matches!(tensor.step, TensorStep::Merge(_));
     let name = &tensor.name;
     float && tensor.shape.len() == 2 && name.ends_with(".weight") && !is_embedding(name)

@@ -87,6 +87,10 @@ fn a_merge_may_be_written_as_an_adapter() {
     let planned: Value = serde_json::from_str(&planned).unwrap();
     assert_eq!(planned["adapter_rank"], 1);
     assert!(!place.path().join("adapter").exists());
+    // What cannot be an adapter is refused with the plan, too.
+    let line = "merge --strategy linear a base --out-adapter 1 --dry-run";
+    let ran = place.run(&line.split(' ').collect::<Vec<_>>());
+    assert!(ran.code == 2 && ran.stderr.contains("no base model is given"), "{}", ran.stderr);
     let said = place.ok(&[&words[..], &["--save-modules"]].concat());
     for part in ["l.q.weight", "relative error", "norm  whole", "adapter of rank 1 for 1 tensor"] {
         assert!(said.contains(part), "{part}: {said}");
@@ -96,6 +100,11 @@ fn a_merge_may_be_written_as_an_adapter() {
     assert_eq!(json["saved_modules"], serde_json::json!(["norm"]));
     // The difference [1 2; 2 4] has rank 1.
     assert!(json["matrices"][0]["error"].as_f64().unwrap() < 1e-6, "{json}");
+    // The same bytes on any number of threads.
+    let file = || fs::read(place.path().join("adapter/adapter_model.safetensors")).unwrap();
+    let before = file();
+    place.ok(&[&again[..], &["--threads", "1"]].concat());
+    assert_eq!(file(), before);
     place.ok(&["merge", "--strategy", "passthrough", "base+adapter", "-o", "full"]);
     let full = open_safetensors(place.path().join("full")).unwrap().into_model().unwrap();
     let q = full.values_f32("l.q.weight").unwrap();
