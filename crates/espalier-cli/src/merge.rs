@@ -4,9 +4,13 @@ use crate::args::{HowArgs, MergeArgs};
 use crate::console::{self, Bytes};
 use crate::escape::line;
 use crate::failure::Failure;
+use crate::{merge_header as header, merge_plan};
 use espalier::file::{self, WriteError, count};
-use espalier::merge::{Merge, MergeError, MergeTarget, OpenModel, TensorDifference};
-use espalier::recipe::{MergePlan, MissingTensors, ModelRef, Recipe, TensorStep};
+use espalier::merge::{
+    AlignedVocabulary, MemoryNeed, Merge, MergeError, MergeTarget, OpenModel, TensorDifference,
+    align_vocabularies,
+};
+use espalier::recipe::{MergePlan, MissingTensors, ModelRef, PlanChoices, Recipe, VocabularyRule};
 use espalier::tensor::open_safetensors;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -17,12 +21,22 @@ const MAX_RECIPE: u64 = 16 << 20;
 
 pub(crate) fn run(args: &MergeArgs, quiet: bool) -> Result<(), Failure> {
     let (recipe, folder, output) = what(args)?;
-    let models = open(&recipe, folder.as_deref())?;
+    let (models, vocabulary) = open(&recipe, folder.as_deref())?;
     let plan = plan(&recipe, &models, &args.how)?;
     let merge = Merge::new(&plan, &models).with_seed(args.how.seed);
+    let merge = merge.with_vocabulary(vocabulary.as_ref());
+    let need = merge.memory(rayon::current_num_threads(), args.out_adapter.is_some());
+    check_memory(args, &need)?;
+    if let Some(rank) = args.out_adapter {
+        let path = output.as_deref().unwrap_or(Path::new("adapter"));
+        crate::out_adapter::check(&merge, &MergeTarget::new(path), rank)?;
+    }
     if args.dry_run {
-        let text =
-            if args.json { json(&recipe, &merge, &plan)? } else { table(&recipe, &merge, &plan) };
+        let text = if args.json {
+            merge_plan::json(args, &recipe, &merge, &plan, &need)?
+        } else {
+            merge_plan::table(args, &recipe, &merge, &plan, &need)
+        };
         return match args.json {
             true => console::print_json(&text),
             false => console::print(&text),
@@ -34,9 +48,12 @@ pub(crate) fn run(args: &MergeArgs, quiet: bool) -> Result<(), Failure> {
     let target = MergeTarget {
         force: args.force,
         shard_size: args.shard_size,
-        metadata: metadata(&recipe),
+        metadata: header::metadata(&recipe, &merge, args.provenance)?,
         ..MergeTarget::new(&output)
     };
+    if let Some(rank) = args.out_adapter {
+        return crate::out_adapter::write(args, rank, &recipe, merge, &target, quiet);
+    }
     let volume = merge.volume();
     let bar = Bytes::new(quiet, volume.written);
     let progress = |done: u64| {
@@ -76,12 +93,13 @@ pub(crate) fn verify(
 ) -> Result<(), Failure> {
     let folder = recipe.parent().map(Path::to_owned);
     let recipe = read(recipe, how)?;
-    let models = open(&recipe, folder.as_deref())?;
+    let (models, _) = open(&recipe, folder.as_deref())?;
     let plan = plan(&recipe, &models, how)?;
     let merged = open_safetensors(model).map_err(|error| Failure::of(error.blame(), error))?;
     let merge = Merge::new(&plan, &models).with_seed(how.seed);
     let found = merge.verify(&merged).map_err(|error| failed(error, model))?;
-    if found.is_empty() {
+    let wrong = header::claims(&recipe, &merge, merged.metadata())?;
+    if found.is_empty() && wrong.is_empty() {
         if !quiet {
             let tensors = count(plan.tensors.len(), "tensor");
             console::print(&format!("PASS: the recipe gives the same {tensors}\n"))?;
@@ -89,6 +107,7 @@ pub(crate) fn verify(
         return Ok(());
     }
     let mut text = "FAIL: the recipe gives another model\n".to_owned();
+    wrong.iter().for_each(|said| text += &format!("  {}\n", line(said)));
     for difference in &found {
         let said = match difference {
             TensorDifference::Missing(name) => format!("{name}: missing"),
@@ -138,7 +157,7 @@ fn what(args: &MergeArgs) -> Result<(Recipe, Option<PathBuf>, Option<PathBuf>), 
         }
         Failure::of(error.blame(), error)
     })?;
-    Ok((recipe, None, args.output.clone()))
+    Ok((matched(recipe, &args.how), None, args.output.clone()))
 }
 
 /// The flag that says what a key of a recipe says; for a model the model.
@@ -168,11 +187,25 @@ fn read(path: &Path, how: &HowArgs) -> Result<Recipe, Failure> {
         .map_err(|error| Failure::from(error).within(format!("cannot read {}", name())))?;
     let recipe = Recipe::from_yaml(&text);
     let recipe = recipe.map_err(|error| Failure::of(error.blame(), error).within(name()))?;
+    let recipe = matched(recipe, how);
     Ok(if how.precise { recipe.precise() } else { recipe })
 }
 
+/// The recipe with the rule for vocabularies that a flag says.
+fn matched(recipe: Recipe, how: &HowArgs) -> Recipe {
+    match how.vocab.as_deref() {
+        Some("base") => recipe.with_vocabulary(VocabularyRule::Base),
+        Some("union") => recipe.with_vocabulary(VocabularyRule::Union),
+        Some(_) => recipe.with_vocabulary(VocabularyRule::Error),
+        None => recipe,
+    }
+}
+
+/// Models with what was done about their vocabularies.
+type Opened = (Vec<OpenModel>, Option<AlignedVocabulary>);
+
 /// Opens the models. A path of a recipe that is not found from here is looked for beside it.
-fn open(recipe: &Recipe, folder: Option<&Path>) -> Result<Vec<OpenModel>, Failure> {
+fn open(recipe: &Recipe, folder: Option<&Path>) -> Result<Opened, Failure> {
     let found = |path: &String| match folder.map(|folder| folder.join(path)) {
         Some(beside) if !Path::new(path).exists() && beside.exists() => {
             beside.to_string_lossy().into_owned()
@@ -190,7 +223,13 @@ fn open(recipe: &Recipe, folder: Option<&Path>) -> Result<Vec<OpenModel>, Failur
         let model = ModelRef { path, adapter: model.adapter.as_ref().map(found) };
         OpenModel::open(&model).map_err(|error| Failure::of(error.blame(), error))
     };
-    recipe.models().iter().map(open).collect()
+    let named = recipe.models();
+    let mut models = named.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+    let base = recipe.base().and_then(|base| named.iter().position(|model| model == base));
+    let vocabulary = align_vocabularies(&mut models, base.unwrap_or(0), recipe.vocabulary());
+    let vocabulary =
+        vocabulary.map_err(|error| Failure::of(error.blame(), error).within("--vocab"))?;
+    Ok((models, vocabulary))
 }
 
 fn plan(recipe: &Recipe, models: &[OpenModel], how: &HowArgs) -> Result<MergePlan, Failure> {
@@ -200,109 +239,32 @@ fn plan(recipe: &Recipe, models: &[OpenModel], how: &HowArgs) -> Result<MergePla
         _ => MissingTensors::Error,
     };
     let tensors: Vec<_> = models.iter().map(|model| model.shapes().to_vec()).collect();
-    recipe.plan(&tensors, missing).map_err(|error| Failure::of(error.blame(), error))
+    let choices = PlanChoices { missing, integers: how.integers.unwrap_or_default() };
+    recipe.plan(&tensors, choices).map_err(|error| Failure::of(error.blame(), error))
 }
 
-fn failed(error: MergeError, output: &Path) -> Failure {
+pub(crate) fn failed(error: MergeError, output: &Path) -> Failure {
     match error {
         MergeError::Write(WriteError::Exists(_)) => Failure::exists(output, "file or folder"),
         error => Failure::of(error.blame(), error),
     }
 }
 
-/// What the headers of the result say.
-fn metadata(recipe: &Recipe) -> BTreeMap<String, String> {
-    [
-        // Libraries that load models look for this.
-        ("format".to_owned(), "pt".to_owned()),
-        ("espalier_recipe".to_owned(), recipe.hash().to_string()),
-        ("espalier_strategy".to_owned(), recipe.method().name.to_owned()),
-    ]
-    .into()
-}
+/// What a merge holds at once, if nothing else is said.
+const MEMORY: u64 = 300_000_000;
 
-/// How often tensors are made in each way.
-fn kinds(plan: &MergePlan) -> BTreeMap<String, usize> {
-    let mut kinds = BTreeMap::new();
-    for tensor in &plan.tensors {
-        let kind = match &tensor.step {
-            TensorStep::Copy { .. } => "copied, the same in all models".to_owned(),
-            TensorStep::Merge(step) => {
-                let shared = step.shared.iter().map(|(key, value)| format!("{key}={value}"));
-                let own = step.inputs.iter().map(|input| {
-                    let own = input.parameters.iter().map(|(key, value)| format!("{key}={value}"));
-                    own.collect::<Vec<_>>().join(" ")
-                });
-                let (shared, own): (Vec<_>, Vec<_>) = (shared.collect(), own.collect());
-                let own = match own.iter().all(String::is_empty) {
-                    true => count(own.len(), "input"),
-                    false => format!("inputs [{}]", own.join("; ")),
-                };
-                let shared = shared.join(" ");
-                let work = format!("{:?}", step.work).to_lowercase();
-                format!("{} {shared} {own}, in {work}, to {}", step.method, step.out)
-            }
-        };
-        *kinds.entry(kind.replace("  ", " ")).or_insert(0) += 1;
+/// Refuses a merge that needs more memory than it may have, or warns of it.
+fn check_memory(args: &MergeArgs, need: &MemoryNeed) -> Result<(), Failure> {
+    if need.bytes <= args.memory.unwrap_or(MEMORY) {
+        return Ok(());
     }
-    kinds
-}
-
-fn table(recipe: &Recipe, merge: &Merge<'_>, plan: &MergePlan) -> String {
-    let volume = merge.volume();
-    let mut text = format!("strategy  {}\n", recipe.method().name);
-    for (place, model) in plan.models.iter().enumerate() {
-        let base = if plan.base == Some(place) { " (base)" } else { "" };
-        let adapter = model.adapter.as_ref().map(|path| format!("+{path}")).unwrap_or_default();
-        text += &format!("model     {}{adapter}{base}\n", line(&model.path));
+    let said = format!("the buffers of this merge need {}", merge_plan::needs(need));
+    if args.memory.is_none() {
+        console::complain(&format!("note: {said}"));
+        return Ok(());
     }
-    text += &format!("read      {}\n", size(volume.read));
-    text +=
-        &format!("write     {} in {}\n", size(volume.written), count(plan.tensors.len(), "tensor"));
-    for (kind, number) in kinds(plan) {
-        text += &format!("{number:7} × {}\n", line(&kind));
-    }
-    text
-}
-
-fn json(recipe: &Recipe, merge: &Merge<'_>, plan: &MergePlan) -> Result<String, Failure> {
-    let volume = merge.volume();
-    let model =
-        |model: &ModelRef| serde_json::json!({ "path": model.path, "adapter": model.adapter });
-    let tensors = plan.tensors.iter().zip(merge.shapes()).map(|(tensor, shape)| {
-        let (method, shared, inputs) = match &tensor.step {
-            TensorStep::Copy { from, others } => {
-                let inputs = std::iter::once(from).chain(others);
-                let inputs = inputs
-                    .map(|input| serde_json::json!({ "model": input.model, "tensor": input.name }));
-                (None, None, inputs.collect::<Vec<_>>())
-            }
-            TensorStep::Merge(step) => {
-                let inputs = step.inputs.iter().map(|input| {
-                    serde_json::json!({
-                        "model": input.tensor.model,
-                        "tensor": input.tensor.name,
-                        "parameters": input.parameters,
-                    })
-                });
-                (Some(step.method), Some(&step.shared), inputs.collect())
-            }
-        };
-        serde_json::json!({
-            "name": tensor.name, "shape": tensor.shape, "dtype": shape.dtype.name(),
-            "strategy": method, "parameters": shared, "inputs": inputs,
-        })
-    });
-    let value = serde_json::json!({
-        "recipe": recipe.hash().to_string(),
-        "strategy": recipe.method().name,
-        "models": plan.models.iter().map(model).collect::<Vec<_>>(),
-        "base": plan.base,
-        "read_bytes": volume.read,
-        "written_bytes": volume.written,
-        "tensors": tensors.collect::<Vec<_>>(),
-    });
-    Ok(serde_json::to_string_pretty(&value).map_err(Failure::environment)? + "\n")
+    let few = if need.whole { "" } else { ", or take fewer --threads" };
+    Err(Failure::usage(format!("--memory: {said}; allow {} bytes{few}", need.bytes)))
 }
 
 fn done_json(recipe: &Recipe, plan: &MergePlan, output: &Path, written: u64) -> String {
@@ -317,6 +279,6 @@ fn done_json(recipe: &Recipe, plan: &MergePlan, output: &Path, written: u64) -> 
     format!("{value:#}\n")
 }
 
-fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     indicatif::HumanBytes(bytes).to_string()
 }

@@ -5,9 +5,10 @@
 //! With `use_rslora` the factor is α / √r (Kalajdzievski 2023, arXiv 2312.03732); `rank_pattern`
 //! and `alpha_pattern` replace r and α for the modules whose names end with one of their keys. B A
 //! is summed in f32, over the rank in order; adding it to W rounds once, to the type of W, so that
-//! a model with an adapter is the model that merging the adapter into its file would give.
+//! a model with an adapter is the model that merging the adapter into its file would give. Tensors
+//! of `modules_to_save` replace the model's, rounded to their type.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, io, path::Path};
 
 use espalier_identity::Digest;
 use espalier_tensor::{
@@ -22,6 +23,9 @@ use crate::error::MergeError;
 pub(crate) struct Adapter {
     /// By the name of the tensor that each is added to.
     updates: BTreeMap<String, Update>,
+    /// By the name of the tensor that each replaces, its place among those of the file.
+    saved: BTreeMap<String, usize>,
+    model: SafetensorsModel,
     /// Of all that it adds.
     digest: Digest,
 }
@@ -55,11 +59,18 @@ struct Config {
     rank_pattern: BTreeMap<String, u32>,
     #[serde(default)]
     alpha_pattern: BTreeMap<String, f64>,
+    #[serde(default)]
+    modules_to_save: Option<Vec<String>>,
 }
 
+/// The two files of an adapter.
+pub(crate) const CONFIG: &str = "adapter_config.json";
+pub(crate) const MATRICES: &str = "adapter_model.safetensors";
+/// What names of tensors begin with.
+pub(crate) const PREFIX: &str = "base_model.model.";
 /// Most bytes of a configuration.
 const MAX_CONFIG: u64 = 1 << 20;
-/// Most elements of all matrices of an adapter together: it is held in memory.
+/// Most elements of all low-rank matrices of an adapter together: they are held in memory.
 const MAX_ELEMENTS: u64 = 1 << 31;
 
 impl Adapter {
@@ -69,22 +80,32 @@ impl Adapter {
         find: impl Fn(&str) -> Option<&'m TensorShape>,
     ) -> Result<Self, MergeError> {
         let refuse = |problem: String| MergeError::Adapter { path: folder.to_owned(), problem };
-        let path = folder.join("adapter_config.json");
+        let path = folder.join(CONFIG);
         let text = espalier_file::read_text(&path, MAX_CONFIG)
             .map_err(|error| refuse(format!("adapter_config.json: {error}")))?;
         let config: Config = serde_json::from_str(&text)
             .map_err(|error| refuse(format!("adapter_config.json: {error}")))?;
         config.check().map_err(refuse)?;
-        let model = open_safetensors(folder.join("adapter_model.safetensors"))?;
-        let elements: u64 = model.manifest_shapes().float_elements();
-        if elements > MAX_ELEMENTS {
-            return Err(refuse(format!("{elements} elements are too many to hold in memory")));
-        }
+        let model = open_safetensors(folder.join(MATRICES))?;
         let mut sides: BTreeMap<String, [Option<usize>; 2]> = BTreeMap::new();
+        let mut saved = BTreeMap::new();
+        let mut elements = 0_u64;
         for (index, shape) in model.shapes().iter().enumerate() {
             let name = &shape.name;
-            let (module, side) = side_of(name)
-                .ok_or_else(|| refuse(format!("tensor `{name}` is not a low-rank matrix")))?;
+            let Some((module, side)) = side_of(name) else {
+                let target = config
+                    .saves(name)
+                    .ok_or_else(|| refuse(format!("tensor `{name}` is not a low-rank matrix")))?;
+                fits(shape, target, &find).map_err(refuse)?;
+                if saved.insert(target.to_owned(), index).is_some() {
+                    return Err(refuse(format!("tensor `{name}` is there under two names")));
+                }
+                continue;
+            };
+            elements = elements.saturating_add(shape.shape.iter().product());
+            if elements > MAX_ELEMENTS {
+                return Err(refuse(format!("{elements} elements are too many to hold in memory")));
+            }
             let place = &mut sides.entry(module).or_default()[side];
             if place.replace(index).is_some() {
                 return Err(refuse(format!("tensor `{name}` is there under two names")));
@@ -100,11 +121,24 @@ impl Adapter {
             let name = format!("{module}.weight");
             let shape = find(&name)
                 .ok_or_else(|| refuse(format!("the model has no tensor `{name}` to add to")))?;
+            if saved.contains_key(&name) {
+                return Err(refuse(format!("tensor `{name}` is both saved and added to")));
+            }
             let read = |index: usize| read(&model, index, &mut hasher);
             let update = Update::new(&config, &module, &model, [a, b], shape, read);
             updates.insert(name, update.map_err(refuse)?);
         }
-        Ok(Self { updates, digest: hasher.finish() })
+        for (name, &index) in &saved {
+            hasher.update(name.as_bytes());
+            hash(&model, index, &mut hasher).map_err(refuse)?;
+        }
+        Ok(Self { updates, saved, model, digest: hasher.finish() })
+    }
+
+    /// The bytes of its matrices, which are in memory.
+    pub(crate) fn bytes(&self) -> u64 {
+        let elements = |update: &Update| update.a.len() + update.b.len();
+        4 * self.updates.values().map(elements).sum::<usize>() as u64
     }
 
     /// A digest of its configuration and its matrices.
@@ -112,11 +146,27 @@ impl Adapter {
         self.digest
     }
 
-    /// Adds to bytes of a tensor that begin at its byte `start`.
-    pub(crate) fn add_to(&self, shape: &TensorShape, start: u64, bytes: &mut [u8]) {
-        let Some(update) = self.updates.get(&shape.name) else { return };
+    /// Adds to bytes of a tensor that begin at its byte `start`, or replaces them.
+    pub(crate) fn add_to(
+        &self,
+        shape: &TensorShape,
+        start: u64,
+        bytes: &mut [u8],
+    ) -> io::Result<()> {
         let size = shape.dtype.size();
         let mut values = vec![0.0; bytes.len() / size];
+        if let Some(&index) = self.saved.get(&shape.name) {
+            let dtype = self.model.shapes()[index].dtype;
+            if dtype == shape.dtype {
+                return self.model.read_at(index, start, bytes);
+            }
+            let mut stored = vec![0; values.len() * dtype.size()];
+            self.model.read_at(index, start / size as u64 * dtype.size() as u64, &mut stored)?;
+            read_f64(dtype, &stored, &mut values);
+            write_f64(shape.dtype, &values, bytes);
+            return Ok(());
+        }
+        let Some(update) = self.updates.get(&shape.name) else { return Ok(()) };
         read_f64(shape.dtype, bytes, &mut values);
         let columns = update.a.len() / update.rank;
         let mut element = start as usize / size;
@@ -129,7 +179,37 @@ impl Adapter {
             rest = after;
         }
         write_f64(shape.dtype, &values, bytes);
+        Ok(())
     }
+}
+
+/// Refuses what cannot replace the model's tensor of this name.
+fn fits<'m>(
+    shape: &TensorShape,
+    name: &str,
+    find: impl Fn(&str) -> Option<&'m TensorShape>,
+) -> Result<(), String> {
+    let ours = find(name).ok_or_else(|| format!("the model has no tensor `{name}` to replace"))?;
+    let alike = ours.dtype == shape.dtype || ours.dtype.is_float() && shape.dtype.is_float();
+    if ours.shape == shape.shape && alike {
+        return Ok(());
+    }
+    let (dtype, there) = (shape.dtype, &shape.shape);
+    Err(format!("tensor `{name}` is {dtype} {there:?} and {} {:?}", ours.dtype, ours.shape))
+}
+
+/// Puts the bytes of a tensor into the digest.
+fn hash(model: &SafetensorsModel, index: usize, hasher: &mut ContentHasher) -> Result<(), String> {
+    const PIECE: usize = 1 << 20;
+    let TensorShape { dtype, shape, .. } = &model.shapes()[index];
+    let bytes = shape.iter().product::<u64>() as usize * dtype.size();
+    let mut buffer = vec![0; PIECE.min(bytes)];
+    for start in (0..bytes).step_by(PIECE) {
+        let piece = &mut buffer[..PIECE.min(bytes - start)];
+        model.read_at(index, start as u64, piece).map_err(|error| error.to_string())?;
+        hasher.update(piece);
+    }
+    Ok(())
 }
 
 /// The elements of a matrix, which go into the digest.
@@ -170,6 +250,18 @@ impl Config {
         Ok(())
     }
 
+    /// The tensor of the model that a tensor of this name replaces, if its module is one of those
+    /// that are saved.
+    fn saves<'n>(&self, name: &'n str) -> Option<&'n str> {
+        let name = name.strip_prefix(PREFIX).unwrap_or(name);
+        let (module, _) = name.rsplit_once('.')?;
+        let ends = |saved: &String| {
+            let rest = module.strip_suffix(saved.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        };
+        self.modules_to_save.iter().flatten().any(ends).then_some(name)
+    }
+
     /// The factor of a module, whose matrices have this rank.
     fn factor(&self, module: &str, rank: usize) -> Result<f32, String> {
         let wanted = of_module(&self.rank_pattern, module).copied().unwrap_or(self.r);
@@ -193,7 +285,7 @@ fn of_module<'p, V>(pattern: &'p BTreeMap<String, V>, module: &str) -> Option<&'
 
 /// The module of a low-rank matrix, and whether it is A (0) or B (1).
 fn side_of(name: &str) -> Option<(String, usize)> {
-    let name = name.strip_prefix("base_model.model.").unwrap_or(name);
+    let name = name.strip_prefix(PREFIX).unwrap_or(name);
     let name = name.strip_suffix(".weight")?;
     ["lora_A", "lora_B"].iter().enumerate().find_map(|(side, mark)| {
         let stem = name.strip_suffix(".default").unwrap_or(name);

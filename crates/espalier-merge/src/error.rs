@@ -7,6 +7,8 @@ use espalier_file::WriteError;
 use espalier_resolve::methods::MethodError;
 use espalier_tensor::TensorError;
 
+use crate::{out_adapter_error::OutAdapterError, vocabulary_error::VocabularyError};
+
 /// Model files cannot be merged. Nothing that looks finished is left behind.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -30,6 +32,12 @@ pub enum MergeError {
         /// Why not.
         source: io::Error,
     },
+    /// The vocabularies of the models cannot be brought together.
+    #[error(transparent)]
+    Vocabulary(#[from] VocabularyError),
+    /// The result cannot be an adapter.
+    #[error(transparent)]
+    OutAdapter(#[from] OutAdapterError),
     /// A file or folder of the result cannot be read, written or renamed.
     #[error("cannot {action} {}", path.display())]
     Io {
@@ -103,6 +111,8 @@ impl MergeError {
             Self::Tensor(error) => error.blame(),
             Self::Method(error) => error.blame(),
             Self::Write(error) => error.blame(),
+            Self::OutAdapter(error) => error.blame(),
+            Self::Vocabulary(error) => error.blame(),
             Self::Io { .. } | Self::Changed { .. } | Self::Busy { .. } => Blame::Environment,
             Self::Read { .. } | Self::IsInput { .. } | Self::Foreign { .. } => Blame::Caller,
             Self::Integers { .. } | Self::Adapter { .. } => Blame::Peer,
@@ -118,6 +128,8 @@ impl MergeError {
             Self::Method(error) => error.code(),
             Self::Write(error) => error.code(),
             Self::Read { .. } => "merge-not-read",
+            Self::OutAdapter(error) => error.code(),
+            Self::Vocabulary(error) => error.code(),
             Self::Io { .. } => "merge-io",
             Self::IsInput { .. } => "merge-is-input",
             Self::Foreign { .. } => "merge-foreign",

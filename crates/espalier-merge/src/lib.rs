@@ -7,22 +7,36 @@
 
 mod adapter;
 mod error;
+mod extend;
 mod folder;
+mod growing;
 mod layout;
 mod merge;
 mod models;
+mod need;
 mod others;
+mod out_adapter;
+mod out_adapter_error;
+mod provenance;
 mod replace;
 mod target;
+mod tokens;
 mod verify;
+mod vocabulary;
+mod vocabulary_error;
 mod write;
 
 pub use crate::{
     error::MergeError,
     merge::{Merge, Volume},
     models::OpenModel,
+    need::MemoryNeed,
+    out_adapter::{AdapterForm, AdapterMatrix, WrittenAdapter},
+    out_adapter_error::OutAdapterError,
     target::MergeTarget,
     verify::TensorDifference,
+    vocabulary::{AlignedVocabulary, align_vocabularies},
+    vocabulary_error::VocabularyError,
 };
 
 // What the example and most callers need besides this crate.

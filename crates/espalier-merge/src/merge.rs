@@ -17,12 +17,14 @@ use crate::{
     error::MergeError,
     models::{OpenModel, source},
     target::MergeTarget,
+    vocabulary::AlignedVocabulary,
 };
 
 /// A plan with the models that it reads.
 pub struct Merge<'a> {
     pub(crate) plan: &'a MergePlan,
     pub(crate) models: &'a [OpenModel],
+    pub(crate) vocabulary: Option<&'a AlignedVocabulary>,
     seed: Digest,
     progress: Progress<'a>,
 }
@@ -49,7 +51,16 @@ impl<'a> Merge<'a> {
     #[must_use]
     pub fn new(plan: &'a MergePlan, models: &'a [OpenModel]) -> Self {
         assert_eq!(plan.models.len(), models.len(), "a model for each that the plan names");
-        Self { plan, models, seed: Digest::ZERO, progress: &|_| ControlFlow::Continue(()) }
+        let progress: Progress<'a> = &|_| ControlFlow::Continue(());
+        Self { plan, models, vocabulary: None, seed: Digest::ZERO, progress }
+    }
+
+    /// What [`align_vocabularies`](crate::align_vocabularies) gave for these models: the result
+    /// gets a tokenizer of its tokens.
+    #[must_use]
+    pub fn with_vocabulary(mut self, vocabulary: Option<&'a AlignedVocabulary>) -> Self {
+        self.vocabulary = vocabulary;
+        self
     }
 
     /// The seed of random masks.
@@ -84,7 +95,7 @@ impl<'a> Merge<'a> {
         self.plan.tensors.iter().map(shape).collect()
     }
 
-    fn out_dtype(&self, tensor: &TensorPlan) -> Dtype {
+    pub(crate) fn out_dtype(&self, tensor: &TensorPlan) -> Dtype {
         match &tensor.step {
             TensorStep::Copy { from, .. } => source(self.models, from).1,
             TensorStep::Merge(step) => step.out,
@@ -111,6 +122,19 @@ impl<'a> Merge<'a> {
         volume
     }
 
+    /// The bytes of a tensor of the result.
+    pub(crate) fn bytes_of(&self, tensor: &TensorPlan) -> u64 {
+        tensor.shape.iter().product::<u64>() * self.out_dtype(tensor).size() as u64
+    }
+
+    /// Tells how many bytes of the result are done.
+    pub(crate) fn report(&self, done: u64) -> Result<(), MergeError> {
+        match (self.progress)(done) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(MergeError::Stopped),
+        }
+    }
+
     /// Merges some tensors into a file that has not got its name yet.
     pub(crate) fn write_shard(
         &self,
@@ -128,11 +152,10 @@ impl<'a> Merge<'a> {
             let sink = |start: u64, bytes: &[u8]| {
                 writer.write_at(index, start, bytes).map_err(io::Error::other)?;
                 let done = done.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-                if (self.progress)(done + bytes.len() as u64).is_break() {
+                self.report(done + bytes.len() as u64).map_err(|_| {
                     stopped.store(true, Ordering::Relaxed);
-                    return Err(io::ErrorKind::Interrupted.into());
-                }
-                Ok(())
+                    io::ErrorKind::Interrupted.into()
+                })
             };
             let merged = self.run(&self.plan.tensors[tensor], &sink);
             if stopped.load(Ordering::Relaxed) {

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     io,
     path::{Path, PathBuf},
+    sync::Arc,
     time::SystemTime,
 };
 
@@ -12,17 +13,55 @@ use espalier_recipe::{ModelRef, TensorRef};
 use espalier_resolve::methods::RowSource;
 use espalier_tensor::{Dtype, SafetensorsModel, TensorShape, open_safetensors};
 
-use crate::{adapter::Adapter, error::MergeError};
+use crate::{adapter::Adapter, error::MergeError, vocabulary::AlignedRows};
 
 /// A model whose headers have been read and checked.
 #[derive(Debug)]
 pub struct OpenModel {
     reference: ModelRef,
-    model: SafetensorsModel,
-    adapter: Option<Adapter>,
+    files: Arc<ModelFiles>,
+    /// As the merge sees them: with the rows of tokens that they have there.
+    shapes: Vec<TensorShape>,
+    /// Tensors whose rows stand in another order.
+    aligned: BTreeMap<usize, AlignedRows>,
     /// Places of tensors by their names.
     places: BTreeMap<String, usize>,
     stamps: Vec<(u64, Option<SystemTime>)>,
+}
+
+/// The files of a model and its adapter.
+#[derive(Debug)]
+pub(crate) struct ModelFiles {
+    model: SafetensorsModel,
+    adapter: Option<Adapter>,
+}
+
+impl ModelFiles {
+    /// As in the model's file.
+    pub(crate) fn shapes(&self) -> &[TensorShape] {
+        self.model.shapes()
+    }
+
+    /// The bytes of a row of a tensor; 1 if it has none.
+    pub(crate) fn row_bytes(&self, index: usize) -> u64 {
+        let TensorShape { dtype, shape, .. } = &self.model.shapes()[index];
+        let elements: u64 = shape.iter().skip(1).product();
+        (elements * dtype.size() as u64).max(1)
+    }
+
+    /// Reads bytes of a tensor without what the adapter adds.
+    pub(crate) fn read_stored(&self, index: usize, start: u64, out: &mut [u8]) -> io::Result<()> {
+        self.model.read_at(index, start, out)
+    }
+
+    /// Reads bytes of a tensor, with what the adapter adds.
+    pub(crate) fn read(&self, index: usize, start: u64, out: &mut [u8]) -> io::Result<()> {
+        self.read_stored(index, start, out)?;
+        match &self.adapter {
+            Some(adapter) => adapter.add_to(&self.model.shapes()[index], start, out),
+            None => Ok(()),
+        }
+    }
 }
 
 impl OpenModel {
@@ -36,7 +75,7 @@ impl OpenModel {
         let names = model.shapes().iter().map(|shape| shape.name.clone());
         let places: BTreeMap<String, usize> =
             names.enumerate().map(|(place, name)| (name, place)).collect();
-        let shapes = model.shapes();
+        let shapes = model.shapes().to_vec();
         let adapter = match &reference.adapter {
             None => None,
             Some(path) => Some(Adapter::open(Path::new(path), |name: &str| {
@@ -45,7 +84,9 @@ impl OpenModel {
         };
         let stamps =
             model.stamps().map_err(MergeError::read("read the state of", &reference.path))?;
-        Ok(Self { reference: reference.clone(), model, adapter, places, stamps })
+        let files = Arc::new(ModelFiles { model, adapter });
+        let (reference, aligned) = (reference.clone(), BTreeMap::new());
+        Ok(Self { reference, files, shapes, aligned, places, stamps })
     }
 
     /// What the recipe calls it.
@@ -57,7 +98,24 @@ impl OpenModel {
     /// Name, element type and shape of every tensor, ascending by name.
     #[must_use]
     pub fn shapes(&self) -> &[TensorShape] {
-        self.model.shapes()
+        &self.shapes
+    }
+
+    /// The same as they are in its file.
+    pub(crate) fn stored_shapes(&self) -> &[TensorShape] {
+        self.files.shapes()
+    }
+
+    pub(crate) fn files(&self) -> Arc<ModelFiles> {
+        Arc::clone(&self.files)
+    }
+
+    /// Puts the rows of a tensor into another order.
+    pub(crate) fn align(&mut self, index: usize, rows: AlignedRows) {
+        if let Some(count) = self.shapes[index].shape.first_mut() {
+            *count = rows.count();
+        }
+        self.aligned.insert(index, rows);
     }
 
     /// The folder whose other files (tokenizer, configuration) belong to the model.
@@ -72,15 +130,24 @@ impl OpenModel {
         Some(if beside.as_os_str().is_empty() { ".".into() } else { beside.to_owned() })
     }
 
+    /// The place of a tensor among [`OpenModel::shapes`].
+    pub(crate) fn position(&self, name: &str) -> Option<usize> {
+        self.places.get(name).copied()
+    }
+
     /// The paths of its files: the model and its adapter.
     pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
         let ModelRef { path, adapter } = &self.reference;
         core::iter::once(path).chain(adapter).map(Path::new)
     }
 
-    /// A digest of its adapter, which is in memory.
+    pub(crate) fn adapter(&self) -> Option<&Adapter> {
+        self.files.adapter.as_ref()
+    }
+
+    /// A digest of its adapter.
     pub(crate) fn adapter_digest(&self) -> Option<Digest> {
-        self.adapter.as_ref().map(Adapter::digest)
+        self.adapter().map(Adapter::digest)
     }
 
     /// Size and time of change of its files when it was opened.
@@ -90,7 +157,7 @@ impl OpenModel {
 
     /// Whether its files are as they were when it was opened.
     pub(crate) fn check_unchanged(&self) -> Result<(), MergeError> {
-        match self.model.stamps() {
+        match self.files.model.stamps() {
             Ok(stamps) if stamps == self.stamps => Ok(()),
             _ => Err(MergeError::Changed { model: self.reference.path.clone() }),
         }
@@ -99,7 +166,7 @@ impl OpenModel {
     /// A tensor to read from.
     fn tensor(&self, name: &str) -> Option<(TensorSource<'_>, Dtype)> {
         let index = *self.places.get(name)?;
-        let dtype = self.model.shapes()[index].dtype;
+        let dtype = self.shapes[index].dtype;
         Some((TensorSource { model: self, index }, dtype))
     }
 }
@@ -113,12 +180,11 @@ pub(crate) struct TensorSource<'a> {
 
 impl RowSource for TensorSource<'_> {
     fn read(&self, start: u64, out: &mut [u8]) -> io::Result<()> {
-        self.model.model.read_at(self.index, start, out)?;
-        if let Some(adapter) = &self.model.adapter {
-            let shape = &self.model.model.shapes()[self.index];
-            adapter.add_to(shape, start, out);
+        let files = &self.model.files;
+        match self.model.aligned.get(&self.index) {
+            Some(rows) => rows.read(files, self.index, start, out),
+            None => files.read(self.index, start, out),
         }
-        Ok(())
     }
 }
 

@@ -32,6 +32,8 @@ const TENSORS: [&str; 12] = [
 const DEPTH: usize = 3;
 /// What says which type and how many layers a model has.
 const CONFIG: &str = "config.json";
+/// What it calls the number of rows of tokens.
+const VOCABULARY: &str = "vocab_size";
 /// Most bytes of it.
 const MAX_CONFIG: u64 = 1 << 24;
 
@@ -82,11 +84,13 @@ pub(crate) fn copy(names: &[PathBuf], from: &Path, to: &Path) -> Result<(), Merg
     Ok(())
 }
 
-/// Makes `config.json` say the element type and the number of layers that the model has.
+/// Makes `config.json` say the element type and the numbers of layers and of rows of tokens that
+/// the model has.
 pub(crate) fn correct_config(
     folder: &Path,
     shapes: &[TensorShape],
     layers: Option<usize>,
+    rows: Option<u64>,
 ) -> Result<(), MergeError> {
     let path = folder.join(CONFIG);
     let Ok(text) = espalier_file::read_text(&path, MAX_CONFIG) else { return Ok(()) };
@@ -102,8 +106,26 @@ pub(crate) fn correct_config(
             }
         }
     }
+    if let Some(rows) = rows {
+        let sizes = ["text_config", "llm_config", "language_config"];
+        for part in sizes {
+            if let Some(size) = config.get_mut(part).and_then(|part| part.get_mut(VOCABULARY)) {
+                *size = rows.into();
+            }
+        }
+        if let Some(size) = config.get_mut(VOCABULARY) {
+            *size = rows.into();
+        }
+    }
     let text = format!("{:#}\n", Value::Object(config));
     Ok(espalier_file::write(path, text.as_bytes(), true)?)
+}
+
+/// What `config.json` says that the model is.
+pub(crate) fn model_type(folder: &Path) -> Option<String> {
+    let text = espalier_file::read_text(folder.join(CONFIG), MAX_CONFIG).ok()?;
+    let config: Value = serde_json::from_str(&text).ok()?;
+    Some(config.get("model_type")?.as_str()?.to_owned())
 }
 
 /// The type of most elements that are floating-point numbers.

@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicU64;
 
 use crate::{
     error::MergeError, folder, merge::Merge, models::OpenModel, others::others, replace,
-    target::MergeTarget,
+    target::MergeTarget, vocabulary_error::VocabularyError,
 };
 
 impl Merge<'_> {
@@ -19,6 +19,10 @@ impl Merge<'_> {
         let model = self.models.get(self.plan.base.unwrap_or(0));
         let base = model.filter(|_| !target.is_file()).and_then(OpenModel::folder);
         let names = base.as_deref().map_or(Ok(Vec::new()), others)?;
+        let new = self.vocabulary.is_some_and(|vocabulary| !vocabulary.new.is_empty());
+        if new && target.is_file() {
+            return Err(VocabularyError::File.into());
+        }
         replace::check(target, self.models, &names)?;
         match target.is_file() {
             true => {

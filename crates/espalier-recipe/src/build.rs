@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use espalier_tensor::TensorShape;
 
 use crate::{
-    builder::{Builder, MissingTensors},
+    builder::{Builder, IntegerTensors, MissingTensors, PlanChoices},
     layers::{LayerLists, MAX_LAYERS, Position, depth},
     output_tensor::OutputTensor,
     plan::MergePlan,
@@ -26,8 +26,9 @@ impl Recipe {
     pub fn plan(
         &self,
         tensors: &[Vec<TensorShape>],
-        missing: MissingTensors,
+        choices: impl Into<PlanChoices>,
     ) -> Result<MergePlan, PlanError> {
+        let PlanChoices { missing, integers } = choices.into();
         let models = self.models();
         if models.len() != tensors.len() {
             let (models, given) = (models.len(), tensors.len());
@@ -36,12 +37,22 @@ impl Recipe {
         if missing == MissingTensors::Base && self.base.is_none() {
             return Err(PlanError::MissingWithoutBase);
         }
+        match integers {
+            IntegerTensors::Base if self.base.is_none() => {
+                return Err(PlanError::IntegersWithoutBase);
+            }
+            IntegerTensors::Model(model) if model >= models.len() => {
+                let models = models.len();
+                return Err(PlanError::IntegersOfNobody { model, models });
+            }
+            _ => {}
+        }
         let index = models.iter().enumerate().map(|(index, model)| (model, index)).collect();
         let by_name = tensors
             .iter()
             .map(|list| list.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect());
         let tensors = by_name.collect();
-        let builder = Builder { recipe: self, models: &models, index, tensors, missing };
+        let builder = Builder { recipe: self, models: &models, index, tensors, missing, integers };
         builder.plan()
     }
 }

@@ -19,6 +19,34 @@ pub enum MissingTensors {
     Base,
 }
 
+/// Whose integers and truth values a merged model has: counters, masks, positions. They are never
+/// averaged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum IntegerTensors {
+    /// All models have to have the same.
+    #[default]
+    Same,
+    /// The base's.
+    Base,
+    /// Those of the model at this place of [`Recipe::models`].
+    Model(usize),
+}
+
+/// What a plan needs to know besides the recipe.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PlanChoices {
+    /// What is done about tensors that a model lacks.
+    pub missing: MissingTensors,
+    /// Whose integers are taken.
+    pub integers: IntegerTensors,
+}
+
+impl From<MissingTensors> for PlanChoices {
+    fn from(missing: MissingTensors) -> Self {
+        Self { missing, ..Self::default() }
+    }
+}
+
 /// The recipe with its models' tensors by name.
 #[derive(Debug)]
 pub(crate) struct Builder<'a> {
@@ -27,4 +55,5 @@ pub(crate) struct Builder<'a> {
     pub(crate) index: BTreeMap<&'a ModelRef, usize>,
     pub(crate) tensors: Vec<BTreeMap<&'a str, &'a TensorShape>>,
     pub(crate) missing: MissingTensors,
+    pub(crate) integers: IntegerTensors,
 }

@@ -7,7 +7,7 @@ use crate::{
     field::{Entries, Field, Unsupported},
     parameter::{self, Parameters, Scope},
     plan::ModelRef,
-    recipe::{Form, Module, Recipe, Slice, Source},
+    recipe::{Form, Module, Recipe, Slice, Source, VocabularyRule},
     words, yaml,
 };
 
@@ -25,7 +25,7 @@ const TOP: &[&str] = &[
 ];
 
 const NOT_AT_TOP: &[Unsupported] = &[
-    ("tokenizer", "vocabularies are not merged; `tokenizer_source: base` copies the base's files"),
+    ("tokenizer", "say `tokenizer_source: base` or `union`; tokens have no sources of their own"),
     ("input_model_parameters", "give parameters of a model where the model is listed"),
     ("chat_template", "files next to the weights are copied as they are"),
 ];
@@ -35,8 +35,8 @@ const NOT_IN_MODEL: &[Unsupported] = &[
     ("revision", "revisions are of models on a hub; give the folder of a model"),
 ];
 
-const TOKENIZER: &str = "vocabularies are not merged; only `base` is possible, and it copies the \
-                         base's files";
+const TOKENIZER: &str = "it may be `base`, the path of the base model, or `union`; the order of \
+                         tokens is always the base's";
 
 impl Recipe {
     /// Reads a recipe from YAML text. It means what it means to the tools that have this YAML:
@@ -54,12 +54,8 @@ impl Recipe {
             let read = |field: &Field<'_>| words::dtype(field.text()?, || field.place());
             top.get(key).map(read).transpose()
         };
-        // The tokenizer is the base's, whether the recipe says so or not.
-        if let Some(field) = top.get("tokenizer_source")
-            && field.text()? != "base"
-        {
-            return Err(RecipeError::Unsupported { place: field.place(), reason: TOKENIZER });
-        }
+        let base = top.get("base_model").map(read_model).transpose()?;
+        let vocabulary = top.get("tokenizer_source").map(|field| vocabulary(field, base.as_ref()));
         let modules = match (top.get("models"), top.get("slices"), top.get("modules")) {
             (Some(models), None, None) => {
                 vec![Module::default_of(Form::Whole, vec![listed(models, method)?])]
@@ -72,15 +68,26 @@ impl Recipe {
         };
         Self {
             method,
-            base: top.get("base_model").map(read_model).transpose()?,
+            base,
             parameters: parameters(&top, method, Scope::All)?,
             modules,
             dtype: dtype("dtype")?,
             out_dtype: dtype("out_dtype")?,
             precise: false,
             as_base: false,
+            vocabulary: vocabulary.transpose()?.unwrap_or_default(),
         }
         .checked()
+    }
+}
+
+/// What a source of the tokenizer means: `base` or the base's path, or `union`.
+fn vocabulary(field: &Field<'_>, base: Option<&ModelRef>) -> Result<VocabularyRule, RecipeError> {
+    let of_base = |text: &str| base.is_some_and(|base| base.path == text);
+    match field.text()? {
+        "union" => Ok(VocabularyRule::Union),
+        text if text == "base" || of_base(text) => Ok(VocabularyRule::Base),
+        _ => Err(RecipeError::Unsupported { place: field.place(), reason: TOKENIZER }),
     }
 }
 

@@ -100,18 +100,29 @@ fn numbered(name: &str) -> impl Iterator<Item = (&str, u64, &str)> {
     })
 }
 
-fn is_embedding(name: &str) -> bool {
+/// Whether a tensor is of an embedding, by its name.
+#[must_use]
+pub fn is_embedding(name: &str) -> bool {
     name.split('.').any(|segment| segment.contains("embed") || EMBEDDINGS.contains(&segment))
 }
 
 /// Whether it is a head that a model may lack.
-pub(crate) fn is_head(name: &str) -> bool {
+#[must_use]
+pub fn is_head(name: &str) -> bool {
     ends_with(name, &[HEAD])
 }
 
 /// Whether its rows are those of the tokens.
 pub(crate) fn is_of_tokens(name: &str) -> bool {
     ends_with(name, TOKENS)
+}
+
+/// Whether a tensor has a row, or an element, for each token: embeddings of tokens and heads.
+#[must_use]
+pub fn has_rows_of_tokens(name: &str) -> bool {
+    let bias = name.rsplit_once('.').filter(|(_, last)| *last == "bias");
+    let of_head = |module: &str| module.rsplit('.').next() == Some(HEAD);
+    is_head(name) || is_of_tokens(name) || bias.is_some_and(|(module, _)| of_head(module))
 }
 
 /// Whether it is the weight of a part with one of these names.

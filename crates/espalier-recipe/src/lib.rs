@@ -44,12 +44,12 @@ mod recipe;
 mod words;
 mod yaml;
 
-pub use builder::MissingTensors;
+pub use builder::{IntegerTensors, MissingTensors, PlanChoices};
 pub use error::{RecipeError, RecipePlace};
-pub use layers::MAX_LAYERS;
+pub use layers::{MAX_LAYERS, has_rows_of_tokens, is_embedding, is_head};
 pub use plan::{InputPlan, MergePlan, MergeStep, ModelRef, TensorPlan, TensorRef, TensorStep};
 pub use plan_error::PlanError;
-pub use recipe::Recipe;
+pub use recipe::{Recipe, VocabularyRule};
 pub use yaml::{MAX_DEPTH, MAX_NODES, MAX_TEXT};
 
 // What the examples and most callers need besides this crate.

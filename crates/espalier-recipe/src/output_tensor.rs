@@ -9,7 +9,7 @@ use espalier_resolve::{
 use espalier_tensor::{Dtype, TensorShape};
 
 use crate::{
-    builder::{Builder, MissingTensors},
+    builder::{Builder, IntegerTensors, MissingTensors},
     layers::{is_head, is_of_tokens},
     parameter::look_up,
     plan::{InputPlan, MergeStep, TensorPlan, TensorRef, TensorStep},
@@ -63,8 +63,19 @@ impl Builder<'_> {
         let step = if first.tensor.dtype.is_float() {
             TensorStep::Merge(self.merge(&wanted, found)?)
         } else {
-            let others = found[1..].iter().map(Found::reference).collect();
-            TensorStep::Copy { from: first.reference(), others }
+            let wanted = match self.integers {
+                IntegerTensors::Same => None,
+                IntegerTensors::Base => self.recipe.base.as_ref().map(|base| self.index[base]),
+                IntegerTensors::Model(model) => Some(model),
+            };
+            match found.iter().find(|found| Some(found.model) == wanted) {
+                Some(chosen) => TensorStep::Copy { from: chosen.reference(), others: Vec::new() },
+                // Where nobody is chosen, or who is chosen has none.
+                None => {
+                    let others = found[1..].iter().map(Found::reference).collect();
+                    TensorStep::Copy { from: first.reference(), others }
+                }
+            }
         };
         Ok(Some(TensorPlan { name: wanted.name, shape, step }))
     }
@@ -240,10 +251,21 @@ impl Builder<'_> {
     }
 }
 
-/// Whether a tensor holds what a layer measured of its data, as batch normalisation does, and not
-/// what was learnt: the mean of two is a fair guess, and a sign or a difference says nothing.
+/// Names of tensors of floats that nothing learns: what a layer measured of its data, and constants
+/// that some files carry along.
+const BUFFERS: [&str; 6] = [
+    "running_mean",
+    "running_var",
+    "num_batches_tracked",
+    "position_ids",
+    "inv_freq",
+    "masked_bias",
+];
+
+/// Whether a tensor holds what was not learnt: the mean of two is a fair guess, and a sign or a
+/// difference says nothing.
 fn is_buffer(name: &str) -> bool {
-    matches!(name.rsplit('.').next(), Some("running_mean" | "running_var"))
+    name.rsplit('.').next().is_some_and(|last| BUFFERS.contains(&last))
 }
 
 /// Buffers are averaged by the weights of the inputs, if the method has weights, or else taken from

@@ -38,6 +38,17 @@ pub enum PlanError {
     /// Missing tensors are to be taken from the base, and the recipe has no base.
     #[error("missing tensors are to be taken from the base model, but the recipe has none")]
     MissingWithoutBase,
+    /// Integers are to be the base's, and the recipe has no base.
+    #[error("integers are to be taken from the base model, and the recipe has none")]
+    IntegersWithoutBase,
+    /// Integers are to be those of a model that is not there.
+    #[error("integers are to be those of model {}, and there are {models}", .model + 1)]
+    IntegersOfNobody {
+        /// Its place, from zero.
+        model: usize,
+        /// How many models there are.
+        models: usize,
+    },
     /// Two models differ in the shape of a tensor.
     #[error(
         "tensor `{tensor}` is {:?} in {} and {:?} in {}{}", .shapes[0], .models[0], .shapes[1],
@@ -170,6 +181,8 @@ impl PlanError {
             Self::Empty => "plan-empty",
             Self::Missing { .. } => "plan-missing",
             Self::MissingWithoutBase => "plan-missing-without-base",
+            Self::IntegersWithoutBase => "plan-integers-without-base",
+            Self::IntegersOfNobody { .. } => "plan-integers-of-nobody",
             Self::Shape { .. } => "plan-shape",
             Self::Dtype { .. } => "plan-dtype",
             Self::LayerRange { .. } => "plan-layer-range",
@@ -194,7 +207,8 @@ fn about_vocabulary(vocabulary: bool) -> &'static str {
     match vocabulary {
         true => {
             ": their vocabularies have different sizes, and rows of one token in one model may be \
-             another token's in the other; they are never cut or padded"
+             another token's in the other; they are never cut or padded, but matched by token with \
+             `tokenizer_source: base` or `union` (--vocab)"
         }
         false => "",
     }

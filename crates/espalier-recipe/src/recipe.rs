@@ -33,6 +33,19 @@ pub struct Recipe {
     pub(crate) precise: bool,
     /// Whether merged tensors have the base's element type if nothing else is said.
     pub(crate) as_base: bool,
+    pub(crate) vocabulary: VocabularyRule,
+}
+
+/// What to do about models whose rows of tokens belong to different tokens.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub enum VocabularyRule {
+    /// Take row by row, and refuse other numbers of rows.
+    #[default]
+    Error,
+    /// Match rows by token; the result has the base's tokens.
+    Base,
+    /// Match rows by token; the result has the tokens of all models.
+    Union,
 }
 
 /// Tensors that are merged in one way.
@@ -132,6 +145,7 @@ impl Recipe {
             out_dtype: dtype_of("out_dtype", out_dtype)?,
             precise: true,
             as_base: true,
+            vocabulary: VocabularyRule::Error,
         }
         .checked()
     }
@@ -143,10 +157,28 @@ impl Recipe {
         Self { precise: true, ..self }
     }
 
+    /// The same recipe with another rule for vocabularies.
+    #[must_use]
+    pub fn with_vocabulary(self, vocabulary: VocabularyRule) -> Self {
+        Self { vocabulary, ..self }
+    }
+
+    /// What is done about different vocabularies.
+    #[must_use]
+    pub fn vocabulary(&self) -> VocabularyRule {
+        self.vocabulary
+    }
+
     /// The method.
     #[must_use]
     pub fn method(&self) -> &'static MethodInfo {
         self.method
+    }
+
+    /// The model that the others were fine-tuned from, if the recipe names one.
+    #[must_use]
+    pub fn base(&self) -> Option<&ModelRef> {
+        self.base.as_ref()
     }
 
     /// The models that are read, each once, in the order in which the recipe names them; a base
@@ -162,9 +194,24 @@ impl Recipe {
     /// A digest of what the recipe means, whatever its spelling.
     #[must_use]
     pub fn hash(&self) -> Digest {
-        let Self { method, base, parameters, modules, dtype, out_dtype, precise, as_base } = self;
+        let Self {
+            method,
+            base,
+            parameters,
+            modules,
+            dtype,
+            out_dtype,
+            precise,
+            as_base,
+            vocabulary,
+        } = self;
         let types = (dtype, out_dtype, precise, as_base);
-        HASH.hash_of(&(method.name, base, parameters, modules, types)).0
+        let said = (method.name, base, parameters, modules, types);
+        match vocabulary {
+            // So that recipes that say nothing of it keep their digest.
+            VocabularyRule::Error => HASH.hash_of(&said).0,
+            vocabulary => HASH.hash_of(&(said, vocabulary)).0,
+        }
     }
 
     /// The recipe, if each slice has the inputs that the method needs.

@@ -82,7 +82,9 @@ pub use crate::{
 pub mod methods {
     pub use crate::{
         list::{find_method, methods},
-        recipes::{Base, Job, MethodError, MethodInfo, Row, RowSource, Sink, Working},
+        recipes::{
+            Base, Job, LowRank, MethodError, MethodInfo, Row, RowSource, Sink, Working, low_rank,
+        },
     };
 }
 

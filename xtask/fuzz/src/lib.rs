@@ -17,6 +17,7 @@ mod args;
 mod files;
 #[cfg(feature = "simulator")]
 mod maelstrom;
+mod merging;
 mod replica;
 mod samples;
 mod sets;
@@ -117,6 +118,18 @@ pub const TARGETS: &[Target] = &[
         about: "merge recipes in YAML, and plans by those that are valid",
         check: files::recipes,
         seeds: samples::recipes,
+    },
+    Target {
+        name: "adapters",
+        about: "the two files of a low-rank adapter",
+        check: merging::adapters,
+        seeds: merging::sample_adapters,
+    },
+    Target {
+        name: "tokenizers",
+        about: "tokenizers of every kind, and rows of tokens matched by them",
+        check: merging::tokenizers,
+        seeds: merging::sample_tokenizers,
     },
     #[cfg(feature = "simulator")]
     Target {

@@ -2,6 +2,7 @@
 
 use super::parameter;
 use clap::{Args, ValueHint};
+use espalier::recipe::IntegerTensors;
 use std::path::PathBuf;
 
 /// `merge`: which models, how and where to.
@@ -13,6 +14,8 @@ use std::path::PathBuf;
       the same with TIES, and with a weight for each model
   espalier merge --strategy slerp --param t=0.3 a b -o merged.safetensors
       one file instead of a folder
+  espalier merge --strategy ties --base base a b --out-adapter 32 -o adapter
+      what the merge adds to the base, as a LoRA adapter of rank 32
   espalier merge recipe.yaml merged
       the YAML that model mergers use
   espalier merge recipe.yaml merged --dry-run
@@ -49,6 +52,19 @@ pub(crate) struct MergeArgs {
     /// Most bytes of a shard, such as 5GB or 500MB
     #[arg(long, value_name = "SIZE", default_value = "5GB", value_parser = bytes)]
     pub(crate) shard_size: u64,
+    /// Write a LoRA adapter of this rank for the base, as PEFT has them, and not a whole model
+    #[arg(long, value_name = "RANK", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) out_adapter: Option<u32>,
+    /// Keep changed embeddings, norms and biases whole in the adapter, and do not refuse them
+    #[arg(long)]
+    pub(crate) save_modules: bool,
+    /// Most bytes of buffers, such as 500MB; what needs more is refused [default: 300MB, of which
+    /// more is only warned]
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    pub(crate) memory: Option<u64>,
+    /// Say in the header which contents were merged; reads all models once more
+    #[arg(long)]
+    pub(crate) provenance: bool,
     /// Show the plan and write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -70,6 +86,14 @@ pub(crate) struct HowArgs {
     #[arg(long, value_name = "WHAT", default_value = MISSING)]
     #[arg(value_parser = ["error", "intersection", "base"])]
     pub(crate) missing: String,
+    /// Whose tokens the result has, where models have different ones: error takes row by row and
+    /// refuses other numbers of rows [default: error, or what the recipe says]
+    #[arg(long, value_name = "WHOSE", value_parser = ["error", "base", "union"])]
+    pub(crate) vocab: Option<String>,
+    /// Whose integers are taken: those of the base, or of the model with this number; error refuses
+    /// those that differ [default: error]
+    #[arg(long, value_name = "WHOSE", value_parser = integers)]
+    pub(crate) integers: Option<IntegerTensors>,
     /// Seed of the strategies that drop elements at random
     #[arg(long, value_name = "N", default_value_t = SEED)]
     pub(crate) seed: u64,
@@ -78,13 +102,22 @@ pub(crate) struct HowArgs {
 impl HowArgs {
     /// These flags as they are written, where they are not as they are by default.
     pub(crate) fn flags(&self) -> String {
-        let Self { precise, missing, seed } = self;
+        let Self { precise, missing, vocab, integers, seed } = self;
         let mut flags = String::new();
         if *precise {
             flags += " --precise";
         }
         if missing != MISSING {
             flags += &format!(" --missing {missing}");
+        }
+        if let Some(vocab) = vocab {
+            flags += &format!(" --vocab {vocab}");
+        }
+        match integers {
+            None => {}
+            Some(IntegerTensors::Same) => flags += " --integers error",
+            Some(IntegerTensors::Base) => flags += " --integers base",
+            Some(IntegerTensors::Model(place)) => flags += &format!(" --integers {}", place + 1),
         }
         if *seed != SEED {
             flags += &format!(" --seed {seed}");
@@ -106,6 +139,17 @@ pub(crate) struct StrategiesArgs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+fn integers(text: &str) -> Result<IntegerTensors, String> {
+    match text {
+        "error" => Ok(IntegerTensors::Same),
+        "base" => Ok(IntegerTensors::Base),
+        number => match number.parse::<usize>().ok().and_then(|number| number.checked_sub(1)) {
+            Some(place) => Ok(IntegerTensors::Model(place)),
+            None => Err("must be error, base, or the number of a model, from 1".to_owned()),
+        },
+    }
 }
 
 fn bytes(text: &str) -> Result<u64, String> {

@@ -40,8 +40,22 @@ const QUIET: &[&str] = &["quiet"];
 /// For commands that only print.
 const QUIET_JSON: Need = Need { flag: "quiet", one_of: &["json"] };
 /// What a merge heeds, with a recipe or without.
-const MERGE: &[&str] =
-    &["paths", "output", "missing", "seed", "shard_size", "dry_run", "json", "force"];
+const MERGE: &[&str] = &[
+    "paths",
+    "output",
+    "missing",
+    "vocab",
+    "integers",
+    "memory",
+    "provenance",
+    "seed",
+    "shard_size",
+    "out_adapter",
+    "save_modules",
+    "dry_run",
+    "json",
+    "force",
+];
 /// The flags that describe a run, except its seed.
 const RUN: &[&str] = &[
     "nodes",
@@ -165,7 +179,7 @@ pub(crate) const RULES: &[Rules] = &[
         command: "verify",
         modes: &[
             by("evidence", &[&["quiet"]]),
-            by("recipe", &[GLOBAL, &["report", "precise", "missing", "seed"]]),
+            by("recipe", &[GLOBAL, &["report", "precise", "missing", "vocab", "integers", "seed"]]),
             by("report", &[GLOBAL, MEMORY]),
         ],
         needs: &[],
@@ -177,8 +191,8 @@ pub(crate) const RULES: &[Rules] = &[
             by("strategy", &[GLOBAL, MERGE, &["base", "parameters", "weights", "dtype"]]),
             only(&[GLOBAL, MERGE, &["precise"]]),
         ],
-        needs: &[],
-        apart: &[],
+        needs: &[Need { flag: "save_modules", one_of: &["out_adapter"] }],
+        apart: &[("out_adapter", "shard_size")],
     },
     Rules {
         command: "strategies",

@@ -12,6 +12,7 @@ mod limits;
 mod lines;
 mod maelstrom;
 mod merge;
+mod merge_more;
 mod names;
 mod output;
 mod refusals;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 impl Place {
     /// A folder with a model of two tensors, and what belongs to it.
-    fn checkpoint(&self, name: &str, values: &[f32]) {
+    pub(crate) fn checkpoint(&self, name: &str, values: &[f32]) {
         let folder = self.path().join(name);
         fs::create_dir(&folder).unwrap();
         let tensors = [("w", &[values.len() as u64][..], values), ("z", &[1], &values[..1])];
@@ -21,18 +21,18 @@ impl Place {
         fs::write(folder.join("tokenizer.json"), name).unwrap();
     }
 
-    fn values(&self, name: &str) -> Vec<f32> {
+    pub(crate) fn values(&self, name: &str) -> Vec<f32> {
         let model = open_safetensors(self.path().join(name)).unwrap().into_model().unwrap();
         model.values_f32("w").unwrap()
     }
 
-    fn text(&self, name: &str) -> String {
+    pub(crate) fn text(&self, name: &str) -> String {
         fs::read_to_string(self.path().join(name)).unwrap()
     }
 }
 
 /// A base and two fine-tuned models.
-fn checkpoints() -> Place {
+pub(crate) fn checkpoints() -> Place {
     let place = Place::new();
     place.checkpoint("base", &[1.0, 1.0, 1.0]);
     place.checkpoint("a", &[2.0, 1.0, 0.0]);
@@ -40,7 +40,7 @@ fn checkpoints() -> Place {
     place
 }
 
-const RECIPE: &str = "merge_method: task_arithmetic
+pub(crate) const RECIPE: &str = "merge_method: task_arithmetic
 base_model: base
 models:
   - model: a

@@ -142,3 +142,41 @@ fn one_matrix_has_one_name() {
     let error = ready(folder.path(), RECIPE).err().expect("refused");
     assert!(error.contains("two names"), "{error}");
 }
+
+/// Modules that an adapter has whole take the place of the model's, in the model's type.
+#[test]
+fn saved_modules_replace_those_of_the_model() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    models(path, r#"{"r": 1, "lora_alpha": 1, "modules_to_save": ["n", "e"]}"#);
+    let adapter = path.join("adapter/adapter_model.safetensors");
+    let [one, two] = [("m.q.lora_A.weight", [1, 2]), ("m.q.lora_B.weight", [3, 1])];
+    let saved = |name: &str, shape: &[u64], values: &[f32]| {
+        fs::remove_file(&adapter).expect("removed");
+        let tensors: [(&str, &[u64], &[f32]); 3] =
+            [(one.0, &one.1, &[1.0; 2]), (two.0, &two.1, &[1.0; 3]), (name, shape, values)];
+        model(&adapter, &tensors);
+    };
+    let bytes = |values: &[f32]| values.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<_>>();
+    let half = [0x3c00_u16, 0x4000].iter().flat_map(|x| x.to_le_bytes()).collect();
+    let tensors = vec![
+        ("m.q.weight".to_owned(), Dtype::F32, vec![3, 2], bytes(&[0.0; 6])),
+        ("m.n.weight".to_owned(), Dtype::F16, vec![2], half),
+    ];
+    let base = Model::from_tensors(tensors).expect("a model");
+    write_safetensors(&base, &BTreeMap::new(), path.join("base.safetensors"), true).expect("it");
+    // 0.1 is not a number of f16.
+    saved("base_model.model.m.n.weight", &[2], &[0.1, 5.0]);
+    let merged = ready(path, RECIPE).expect("a plan").merged(path);
+    assert_eq!(merged.values_f32("m.n.weight"), Some(vec![0.099_975_586, 5.0]));
+    assert_eq!(merged.values_f32("m.q.weight"), Some(vec![1.0; 6]));
+    for (name, shape, said) in [
+        ("m.n.weight", [1].as_slice(), "tensor `m.n.weight` is f32 [1] and f16 [2]"),
+        ("m.e.weight", &[1], "the model has no tensor `m.e.weight` to replace"),
+        ("m.other.weight", &[1], "tensor `m.other.weight` is not a low-rank matrix"),
+    ] {
+        saved(name, shape, &[1.0]);
+        let error = ready(path, RECIPE).err().expect("refused");
+        assert!(error.contains(said), "{error}");
+    }
+}

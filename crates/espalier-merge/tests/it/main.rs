@@ -5,3 +5,5 @@ mod common;
 mod elsewhere;
 mod folders;
 mod hostile;
+mod out_adapter;
+mod vocabularies;

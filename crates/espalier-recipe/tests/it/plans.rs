@@ -4,7 +4,10 @@ use crate::models::{
     inputs, model, names, of_type, plan, recipe, step, tensor, tensor_plan, try_plan, without,
 };
 use espalier_recipe::methods::Working;
-use espalier_recipe::{MissingTensors, ModelRef, PlanError, TensorRef, TensorStep};
+use espalier_recipe::{
+    IntegerTensors, MissingTensors, ModelRef, PlanChoices, PlanError, Recipe, TensorRef,
+    TensorStep, VocabularyRule,
+};
 use espalier_tensor::Dtype;
 
 const TWO: &str = "
@@ -180,6 +183,22 @@ fn a_base_that_no_slice_needs_is_none_of_its_inputs() {
     let plan = plan(text, &[model(1), model(1)]);
     assert_eq!(plan.base, Some(1));
     assert_eq!(inputs(&plan, "norm"), ["a:model.norm scale=1"]);
+}
+
+#[test]
+fn the_source_of_the_tokenizer_says_whose_tokens_the_result_has() {
+    let rule = |line: &str| {
+        let text = format!("{{merge_method: linear, base_model: x, models: [{{model: x}}]{line}}}");
+        let recipe = Recipe::from_yaml(&text).expect("valid");
+        (recipe.vocabulary(), recipe.hash())
+    };
+    let (none, plain) = rule("");
+    assert_eq!(none, VocabularyRule::Error);
+    let (base, hash) = rule(", tokenizer_source: base");
+    assert_eq!((base, rule(", tokenizer_source: x")), (VocabularyRule::Base, (base, hash)));
+    let (union, other) = rule(", tokenizer_source: union");
+    assert_eq!(union, VocabularyRule::Union);
+    assert!(hash != plain && other != plain && hash != other, "what is merged differs");
 }
 
 #[test]
@@ -404,4 +423,48 @@ fn what_a_layer_measured_is_averaged_or_the_bases() {
     let stock = plan(&text("model_stock", "{}"), &all);
     assert_eq!(step(&stock, "running_var").method, "passthrough");
     assert_eq!(inputs(&stock, "running_var"), ["base:norm.running_var scale=1"]);
+}
+
+#[test]
+fn integers_are_the_same_in_all_models_or_those_of_one() {
+    let counted = |name: &str, dtype: Dtype| vec![tensor(name, dtype, &[2])];
+    let text = "{merge_method: linear, base_model: x, parameters: {weight: 1}, \
+                models: [{model: a}, {model: b}, {model: x}]}";
+    let models = [(); 3].map(|()| counted("n.num_batches_tracked", Dtype::I64));
+    let by = |integers| {
+        let choices = PlanChoices { integers, ..PlanChoices::default() };
+        recipe(text).plan(&models, choices).map(|plan| plan.tensors[0].step.clone())
+    };
+    let of = |model: usize| TensorRef { model, name: "n.num_batches_tracked".to_owned() };
+    let copy = |from: usize, others: &[usize]| {
+        Ok(TensorStep::Copy { from: of(from), others: others.iter().map(|&at| of(at)).collect() })
+    };
+    assert_eq!(by(IntegerTensors::Same), copy(0, &[1, 2]));
+    assert_eq!(by(IntegerTensors::Base), copy(2, &[]));
+    assert_eq!(by(IntegerTensors::Model(1)), copy(1, &[]));
+    let nobody = by(IntegerTensors::Model(3)).expect_err("three models");
+    assert_eq!(nobody.to_string(), "integers are to be those of model 4, and there are 3");
+    let choices = PlanChoices { integers: IntegerTensors::Base, ..PlanChoices::default() };
+    let error = recipe(TWO).plan(&[model(1), model(1)], choices).expect_err("no base");
+    assert_eq!(error, PlanError::IntegersWithoutBase);
+}
+
+#[test]
+fn floats_that_nothing_learns_are_averaged_or_the_bases() {
+    for name in ["l.running_var", "l.num_batches_tracked", "position_ids", "rotary.inv_freq"] {
+        let models = [(); 3].map(|()| vec![tensor(name, Dtype::F32, &[2])]);
+        let method = |method: &str, parameters: &str| {
+            let text = format!(
+                "{{merge_method: {method}, base_model: x, parameters: {parameters}, \
+                 models: [{{model: a}}, {{model: b}}]}}"
+            );
+            let plan = recipe(&text).plan(&models, MissingTensors::Error).expect("fits");
+            let TensorStep::Merge(step) = &plan.tensors[0].step else { panic!("{name}") };
+            let inputs: Vec<usize> = step.inputs.iter().map(|input| input.tensor.model).collect();
+            (step.method, inputs)
+        };
+        let expected = ("weight-average", vec![0, 1]);
+        assert_eq!(method("ties", "{weight: 1, density: 0.2}"), expected, "{name}");
+        assert_eq!(method("model_stock", "{}"), ("passthrough", vec![2]), "{name}");
+    }
 }

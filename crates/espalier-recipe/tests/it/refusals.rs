@@ -61,13 +61,13 @@ fn what_others_have() {
     for (line, wanted) in [
         (
             "tokenizer: {source: union}",
-            "`tokenizer` (line 2) is not supported: vocabularies are not merged; \
-             `tokenizer_source: base` copies the base's files",
+            "`tokenizer` (line 2) is not supported: say `tokenizer_source: base` or `union`; \
+             tokens have no sources of their own",
         ),
         (
-            "tokenizer_source: union",
-            "`tokenizer_source` (line 2) is not supported: vocabularies are not merged; only \
-             `base` is possible, and it copies the base's files",
+            "tokenizer_source: other",
+            "`tokenizer_source` (line 2) is not supported: it may be `base`, the path of the base \
+             model, or `union`; the order of tokens is always the base's",
         ),
         (
             "chat_template: auto",
@@ -254,7 +254,8 @@ fn models_that_do_not_fit() {
         &[model(1), with("model.embed_tokens.weight", &[9, 4])],
         "tensor `model.embed_tokens.weight` is [8, 4] in a and [9, 4] in b: their vocabularies \
          have different sizes, and rows of one token in one model may be another token's in the \
-         other; they are never cut or padded",
+         other; they are never cut or padded, but matched by token with `tokenizer_source: base` \
+         or `union` (--vocab)",
     );
     unfit(TWO, &[model(1)], "the recipe has 2 models, but tensors of 1 were given");
     unfit(TWO, &[vec![], vec![]], "no tensor is left to merge");

@@ -18,6 +18,7 @@ mod info;
 mod interpolation;
 mod job;
 mod means;
+mod memory;
 mod nearswap;
 pub(crate) mod negmerge;
 pub(crate) mod ram;
@@ -43,4 +44,5 @@ pub(crate) use self::{
 pub use self::{
     info::{Base, MethodInfo},
     job::{Job, MethodError, Row, RowSource, Sink, Working},
+    spectral::{LowRank, low_rank},
 };

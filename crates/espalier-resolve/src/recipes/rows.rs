@@ -13,7 +13,7 @@ use super::{
 use crate::real::Real;
 
 /// Elements in a piece: what all inputs have of it stays in the second-level cache.
-const PIECE: usize = 1 << 15;
+pub(super) const PIECE: usize = 1 << 15;
 
 /// The inputs and the base of a tensor.
 pub(crate) struct Rows<'a, A> {

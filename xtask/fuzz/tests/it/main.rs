@@ -1,4 +1,7 @@
 //! Every target on generated samples, on damaged ones, and on what was found once.
+//!
+//! `ESPALIER_MUTATIONS=1000000 cargo test --release -p espalier-fuzz mutations -- --nocapture`
+//! tries so many damaged files of those that a merge reads, the same ones each time.
 
 #![expect(clippy::print_stdout, reason = "a failed test shows which input it was")]
 
@@ -8,6 +11,7 @@ use espalier_testkit::fixture_path;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
@@ -74,6 +78,85 @@ fn damaged(bytes: &[u8], dice: &mut u64) -> Vec<u8> {
         if let Some(byte) = bytes.get_mut(at) {
             *byte = below(256) as u8;
         }
+    }
+    bytes
+}
+
+/// The targets for files that a merge reads.
+const FILES: [&str; 5] = ["safetensors", "shards", "recipes", "adapters", "tokenizers"];
+/// The environment variable that says how many damaged files are tried, and how many are by
+/// default.
+const MUTATIONS: (&str, usize) = ("ESPALIER_MUTATIONS", 1_000);
+/// Longer than any of them may take.
+const SOON: Duration = Duration::from_secs(10);
+
+#[test]
+fn mutations_of_files_that_a_merge_reads() {
+    let wanted = std::env::var(MUTATIONS.0).ok();
+    let wanted = wanted.map_or(MUTATIONS.1, |text| text.parse().expect("a number"));
+    let begin = Instant::now();
+    for name in FILES {
+        let target = espalier_fuzz::target(name).expect("a target");
+        let seeds: Vec<_> =
+            (target.seeds)().into_iter().chain(corpus(target).into_iter().map(|c| c.1)).collect();
+        let mut dice = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut longest = Duration::ZERO;
+        for number in 0..wanted / FILES.len() {
+            let seed = &seeds[number % seeds.len()];
+            let other = &seeds[(number / seeds.len()) % seeds.len()];
+            let input = mutated(seed, other, &mut dice);
+            let start = Instant::now();
+            let check = std::panic::catch_unwind(|| (target.check)(&input));
+            longest = longest.max(start.elapsed());
+            assert!(check.is_ok(), "{name} {number}: {input:?}");
+            assert!(longest < SOON, "{name} {number} took {longest:?}: {input:?}");
+        }
+        println!("{name}: {} files, the slowest {longest:?}", wanted / FILES.len());
+    }
+    println!("{wanted} files in {:?}", begin.elapsed());
+}
+
+/// The bytes with some parts repeated, removed, replaced by those of another input, or by numbers
+/// and signs that mean something.
+fn mutated(bytes: &[u8], other: &[u8], dice: &mut u64) -> Vec<u8> {
+    const WORDS: [&str; 16] = [
+        "18446744073709551615",
+        "4294967295",
+        "-1",
+        "0",
+        "1e999",
+        "{",
+        "}",
+        "[",
+        "]",
+        "\"",
+        ",",
+        ":",
+        "null",
+        "\u{ff}",
+        "\n",
+        "../",
+    ];
+    let mut bytes = damaged(bytes, dice);
+    let mut below = |limit: usize| {
+        *dice ^= *dice << 13;
+        *dice ^= *dice >> 7;
+        *dice ^= *dice << 17;
+        (*dice % limit.max(1) as u64) as usize
+    };
+    for _ in 0..below(4) {
+        let start = below(bytes.len() + 1);
+        let end = (start + below(12)).min(bytes.len());
+        let with: Vec<u8> = match below(4) {
+            0 => Vec::new(),
+            1 => bytes[start..end].repeat(2 + below(3)),
+            2 => {
+                let from = below(other.len() + 1);
+                other[from..(from + below(24)).min(other.len())].to_vec()
+            }
+            _ => WORDS[below(WORDS.len())].as_bytes().to_vec(),
+        };
+        bytes.splice(start..end, with);
     }
     bytes
 }

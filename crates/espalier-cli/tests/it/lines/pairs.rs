@@ -52,7 +52,7 @@ fn every_flag_beside_every_other_has_an_effect_or_is_refused() {
         };
         // Some flags say something only next to another.
         let by = ["byzantine", "replay", "scenario", "fixed", "json", "clock", "shell", "workload"];
-        let by = by.iter().chain(&["report", "evidence", "model", "recipe"]);
+        let by = by.iter().chain(&["report", "evidence", "model", "recipe", "out_adapter"]);
         let beside = by.filter_map(|id| flags.iter().find(|flag| flag.get_id() == *id));
         // And some have to be there.
         let required: Vec<&Arg> = flags.iter().filter(|flag| flag.is_required_set()).collect();

@@ -17,6 +17,7 @@
 mod info;
 mod iso;
 mod knots;
+mod low_rank;
 mod matrix;
 mod star;
 mod svd;
@@ -44,6 +45,11 @@ use super::{
 use crate::real::Real;
 
 pub(crate) use self::info::{COMMON, ETA, ISO_C, ISO_CTS, KNOTS, STAR, TSV_M};
+pub use self::low_rank::{LowRank, low_rank};
+
+/// The names of all methods here.
+pub(super) const DECOMPOSING: [&str; 5] =
+    [ISO_C.name, ISO_CTS.name, KNOTS.name, STAR.name, TSV_M.name];
 
 /// What a method makes of the differences of a matrix.
 trait Spectral: Debug + Send + Sync + 'static {
