@@ -6,8 +6,10 @@
 //! several shards that was interrupted goes on where it stopped.
 
 mod adapter;
+mod aligned;
 mod error;
 mod extend;
+mod files;
 mod folder;
 mod growing;
 mod layout;

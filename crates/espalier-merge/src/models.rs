@@ -11,9 +11,9 @@ use std::{
 use espalier_identity::Digest;
 use espalier_recipe::{ModelRef, TensorRef};
 use espalier_resolve::methods::RowSource;
-use espalier_tensor::{Dtype, SafetensorsModel, TensorShape, open_safetensors};
+use espalier_tensor::{Dtype, TensorShape, open_safetensors};
 
-use crate::{adapter::Adapter, error::MergeError, vocabulary::AlignedRows};
+use crate::{adapter::Adapter, aligned::AlignedRows, error::MergeError, files::ModelFiles};
 
 /// A model whose headers have been read and checked.
 #[derive(Debug)]
@@ -27,41 +27,6 @@ pub struct OpenModel {
     /// Places of tensors by their names.
     places: BTreeMap<String, usize>,
     stamps: Vec<(u64, Option<SystemTime>)>,
-}
-
-/// The files of a model and its adapter.
-#[derive(Debug)]
-pub(crate) struct ModelFiles {
-    model: SafetensorsModel,
-    adapter: Option<Adapter>,
-}
-
-impl ModelFiles {
-    /// As in the model's file.
-    pub(crate) fn shapes(&self) -> &[TensorShape] {
-        self.model.shapes()
-    }
-
-    /// The bytes of a row of a tensor; 1 if it has none.
-    pub(crate) fn row_bytes(&self, index: usize) -> u64 {
-        let TensorShape { dtype, shape, .. } = &self.model.shapes()[index];
-        let elements: u64 = shape.iter().skip(1).product();
-        (elements * dtype.size() as u64).max(1)
-    }
-
-    /// Reads bytes of a tensor without what the adapter adds.
-    pub(crate) fn read_stored(&self, index: usize, start: u64, out: &mut [u8]) -> io::Result<()> {
-        self.model.read_at(index, start, out)
-    }
-
-    /// Reads bytes of a tensor, with what the adapter adds.
-    pub(crate) fn read(&self, index: usize, start: u64, out: &mut [u8]) -> io::Result<()> {
-        self.read_stored(index, start, out)?;
-        match &self.adapter {
-            Some(adapter) => adapter.add_to(&self.model.shapes()[index], start, out),
-            None => Ok(()),
-        }
-    }
 }
 
 impl OpenModel {

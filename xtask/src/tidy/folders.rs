@@ -51,12 +51,17 @@ const CRATES: &[Layered] = &[
     Layered {
         src: "crates/espalier-merge/src/",
         layers: &[
-            &["error", "target", "layout"],
+            &["target", "layout", "out_adapter_error", "vocabulary_error"],
+            &["error"],
             &["adapter", "others"],
-            &["models"],
-            &["merge", "replace"],
-            &["folder", "verify"],
-            &["write"],
+            &["files"],
+            &["aligned"],
+            &["models", "tokens"],
+            &["vocabulary"],
+            &["extend", "merge", "replace"],
+            &["growing", "provenance", "verify"],
+            &["folder", "out_adapter"],
+            &["need", "write"],
         ],
     },
     Layered {

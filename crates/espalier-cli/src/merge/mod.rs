@@ -1,10 +1,13 @@
 //! `espalier merge`, and `espalier verify MODEL --recipe RECIPE`.
 
+mod adapter;
+mod header;
+mod plan;
+
 use crate::args::{HowArgs, MergeArgs};
 use crate::console::{self, Bytes};
 use crate::escape::line;
 use crate::failure::Failure;
-use crate::{merge_header as header, merge_plan};
 use espalier::file::{self, WriteError, count};
 use espalier::merge::{
     AlignedVocabulary, MemoryNeed, Merge, MergeError, MergeTarget, OpenModel, TensorDifference,
@@ -29,13 +32,13 @@ pub(crate) fn run(args: &MergeArgs, quiet: bool) -> Result<(), Failure> {
     check_memory(args, &need)?;
     if let Some(rank) = args.out_adapter {
         let path = output.as_deref().unwrap_or(Path::new("adapter"));
-        crate::out_adapter::check(&merge, &MergeTarget::new(path), rank)?;
+        adapter::check(&merge, &MergeTarget::new(path), rank)?;
     }
     if args.dry_run {
         let text = if args.json {
-            merge_plan::json(args, &recipe, &merge, &plan, &need)?
+            plan::json(args, &recipe, &merge, &plan, &need)?
         } else {
-            merge_plan::table(args, &recipe, &merge, &plan, &need)
+            plan::table(args, &recipe, &merge, &plan, &need)
         };
         return match args.json {
             true => console::print_json(&text),
@@ -52,7 +55,7 @@ pub(crate) fn run(args: &MergeArgs, quiet: bool) -> Result<(), Failure> {
         ..MergeTarget::new(&output)
     };
     if let Some(rank) = args.out_adapter {
-        return crate::out_adapter::write(args, rank, &recipe, merge, &target, quiet);
+        return adapter::write(args, rank, &recipe, merge, &target, quiet);
     }
     let volume = merge.volume();
     let bar = Bytes::new(quiet, volume.written);
@@ -258,7 +261,7 @@ fn check_memory(args: &MergeArgs, need: &MemoryNeed) -> Result<(), Failure> {
     if need.bytes <= args.memory.unwrap_or(MEMORY) {
         return Ok(());
     }
-    let said = format!("the buffers of this merge need {}", merge_plan::needs(need));
+    let said = format!("the buffers of this merge need {}", plan::needs(need));
     if args.memory.is_none() {
         console::complain(&format!("note: {said}"));
         return Ok(());

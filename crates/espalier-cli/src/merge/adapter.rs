@@ -1,10 +1,10 @@
 //! `espalier merge --out-adapter`.
 
-use crate::Failure;
+use super::{failed, size};
 use crate::args::MergeArgs;
 use crate::console::{self, Bytes};
 use crate::escape::line;
-use crate::merge::{failed, size};
+use crate::failure::Failure;
 use espalier::file::count;
 use espalier::merge::{
     AdapterForm, Merge, MergeError, MergeTarget, OutAdapterError, WrittenAdapter,

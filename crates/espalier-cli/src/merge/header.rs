@@ -1,6 +1,6 @@
 //! What the header of a merged file says of how it was made.
 
-use crate::Failure;
+use crate::failure::Failure;
 use espalier::merge::Merge;
 use espalier::recipe::Recipe;
 use std::collections::BTreeMap;

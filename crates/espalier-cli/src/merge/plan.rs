@@ -1,9 +1,9 @@
 //! What `espalier merge --dry-run` shows.
 
-use crate::Failure;
+use super::size;
 use crate::args::MergeArgs;
 use crate::escape::line;
-use crate::merge::size;
+use crate::failure::Failure;
 use espalier::file::count;
 use espalier::merge::{MemoryNeed, Merge};
 use espalier::recipe::{MergePlan, ModelRef, Recipe, TensorStep};
