@@ -101,7 +101,7 @@ fn bodies_that_are_wrong_are_refused_by_name() {
         (r#"{"config": {"topology": "rink"}}"#, "bad-json", "topology"),
         (r#"{"config": {"topology": "file:/etc/passwd"}}"#, "bad-config", "topology"),
         (r#"{"config": {"model": "/etc/passwd"}}"#, "bad-config", "model"),
-        (r#"{"config": {"strategy": "tiess"}}"#, "strategy-unknown", "strategy"),
+        (r#"{"config": {"strategy": "tiess"}}"#, "config-field", "strategy"),
         (r#"{"config": {"attack": ["sign-flip", "x"]}}"#, "bad-json", "attack[1]"),
         (r#"{"config": {"nodez": 3}}"#, "bad-json", "nodez"),
     ];
