@@ -6,12 +6,14 @@
 //! several shards that was interrupted goes on where it stopped.
 
 mod adapter;
+mod aligned_rows;
 mod error;
 mod extend;
 mod folder;
 mod growing;
 mod layout;
 mod merge;
+mod model_files;
 mod models;
 mod need;
 mod others;

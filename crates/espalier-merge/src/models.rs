@@ -11,9 +11,11 @@ use std::{
 use espalier_identity::Digest;
 use espalier_recipe::{ModelRef, TensorRef};
 use espalier_resolve::methods::RowSource;
-use espalier_tensor::{Dtype, SafetensorsModel, TensorShape, open_safetensors};
+use espalier_tensor::{Dtype, TensorShape, open_safetensors};
 
-use crate::{adapter::Adapter, error::MergeError, vocabulary::AlignedRows};
+use crate::{
+    adapter::Adapter, aligned_rows::AlignedRows, error::MergeError, model_files::ModelFiles,
+};
 
 /// A model whose headers have been read and checked.
 #[derive(Debug)]
@@ -27,41 +29,6 @@ pub struct OpenModel {
     /// Places of tensors by their names.
     places: BTreeMap<String, usize>,
     stamps: Vec<(u64, Option<SystemTime>)>,
-}
-
-/// The files of a model and its adapter.
-#[derive(Debug)]
-pub(crate) struct ModelFiles {
-    model: SafetensorsModel,
-    adapter: Option<Adapter>,
-}
-
-impl ModelFiles {
-    /// As in the model's file.
-    pub(crate) fn shapes(&self) -> &[TensorShape] {
-        self.model.shapes()
-    }
-
-    /// The bytes of a row of a tensor; 1 if it has none.
-    pub(crate) fn row_bytes(&self, index: usize) -> u64 {
-        let TensorShape { dtype, shape, .. } = &self.model.shapes()[index];
-        let elements: u64 = shape.iter().skip(1).product();
-        (elements * dtype.size() as u64).max(1)
-    }
-
-    /// Reads bytes of a tensor without what the adapter adds.
-    pub(crate) fn read_stored(&self, index: usize, start: u64, out: &mut [u8]) -> io::Result<()> {
-        self.model.read_at(index, start, out)
-    }
-
-    /// Reads bytes of a tensor, with what the adapter adds.
-    pub(crate) fn read(&self, index: usize, start: u64, out: &mut [u8]) -> io::Result<()> {
-        self.read_stored(index, start, out)?;
-        match &self.adapter {
-            Some(adapter) => adapter.add_to(&self.model.shapes()[index], start, out),
-            None => Ok(()),
-        }
-    }
 }
 
 impl OpenModel {
@@ -84,7 +51,7 @@ impl OpenModel {
         };
         let stamps =
             model.stamps().map_err(MergeError::io("read the state of", &reference.path))?;
-        let files = Arc::new(ModelFiles { model, adapter });
+        let files = Arc::new(ModelFiles::new(model, adapter));
         let (reference, aligned) = (reference.clone(), BTreeMap::new());
         Ok(Self { reference, files, shapes, aligned, places, stamps })
     }
@@ -142,7 +109,7 @@ impl OpenModel {
     }
 
     pub(crate) fn adapter(&self) -> Option<&Adapter> {
-        self.files.adapter.as_ref()
+        self.files.adapter()
     }
 
     /// A digest of its adapter.
@@ -157,7 +124,7 @@ impl OpenModel {
 
     /// Whether its files are as they were when it was opened.
     pub(crate) fn check_unchanged(&self) -> Result<(), MergeError> {
-        match self.files.model.stamps() {
+        match self.files.stamps() {
             Ok(stamps) if stamps == self.stamps => Ok(()),
             _ => Err(MergeError::Changed { model: self.reference.path.clone() }),
         }

@@ -3,11 +3,7 @@
 use espalier_identity::{Digest, Domain};
 use espalier_tensor::{ContentHasher, Manifest, TensorMeta, TensorShape};
 
-use crate::{
-    error::MergeError,
-    merge::Merge,
-    models::{ModelFiles, OpenModel},
-};
+use crate::{error::MergeError, merge::Merge, model_files::ModelFiles, models::OpenModel};
 
 /// Of a model with an adapter.
 static WITH_ADAPTER: Domain = Domain::new("espalier merge model with adapter v1");

@@ -11,23 +11,21 @@
 //!
 //! What is merged then are these rows, by the method of the recipe, as all others.
 
-use std::{collections::BTreeSet, io, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc};
 
 use espalier_identity::Digest;
 use espalier_recipe::{VocabularyRule, has_rows_of_tokens, is_head};
-use espalier_tensor::{ContentHasher, TensorShape, read_f64, write_f64};
+use espalier_tensor::{ContentHasher, TensorShape};
 
 use crate::{
-    models::{ModelFiles, OpenModel},
+    aligned_rows::{AlignedRows, Donor, NONE},
+    models::OpenModel,
     tokens::{Kind, TOKENIZER, Tokens, clip},
     vocabulary_error::VocabularyError,
 };
 
 /// Most rows of tokens.
 const MAX_ROWS: u64 = 1 << 24;
-/// The place of a row that is not there.
-const NONE: u32 = u32::MAX;
-
 /// The tokens of a merged model.
 #[derive(Debug)]
 pub struct AlignedVocabulary {
@@ -47,23 +45,6 @@ pub(crate) struct NewToken {
     /// Whether it is special, if it is matched in the text as it is; otherwise it is an entry of
     /// the list of words.
     pub(crate) added: Option<bool>,
-}
-
-/// The rows of a tensor in another order than its file has.
-#[derive(Debug)]
-pub(crate) struct AlignedRows {
-    /// For each row its place in the file, or [`NONE`].
-    rows: Arc<Vec<u32>>,
-    /// Those that rows come from that are not there, in the order of the models.
-    donors: Arc<Vec<Donor>>,
-}
-
-/// A tensor of another model with its rows.
-#[derive(Debug)]
-struct Donor {
-    files: Arc<ModelFiles>,
-    index: usize,
-    rows: Arc<Vec<u32>>,
 }
 
 /// Brings the rows of tokens of all models into one order. Without a rule nothing is done, and
@@ -316,78 +297,4 @@ fn align(
         (model, index, AlignedRows { rows, donors }, identity)
     }));
     Ok(())
-}
-
-impl AlignedRows {
-    /// The number of rows.
-    pub(crate) fn count(&self) -> u64 {
-        self.rows.len() as u64
-    }
-
-    /// Reads bytes from `start` on, of tensor `index` in these files.
-    pub(crate) fn read(
-        &self,
-        files: &ModelFiles,
-        index: usize,
-        start: u64,
-        mut out: &mut [u8],
-    ) -> io::Result<()> {
-        let width = files.row_bytes(index);
-        let mut at = start;
-        while !out.is_empty() {
-            // A row without bytes has nothing to read.
-            let (row, within) = ((at / width) as usize, at % width);
-            let own = self.rows.get(row).copied().ok_or(io::ErrorKind::UnexpectedEof)?;
-            let mut len = (width - within).min(out.len() as u64);
-            if own != NONE {
-                // As many rows as stand one after the other in the file, too.
-                let mut next = row + 1;
-                while len < out.len() as u64
-                    && self.rows.get(next).is_some_and(|&place| {
-                        place != NONE && u64::from(place) == u64::from(own) + (next - row) as u64
-                    })
-                {
-                    len = (len + width).min(out.len() as u64);
-                    next += 1;
-                }
-            }
-            let (part, rest) = out.split_at_mut(len as usize);
-            match own {
-                NONE => self.mean(files, index, row, within, part)?,
-                own => files.read(index, u64::from(own) * width + within, part)?,
-            }
-            at += len;
-            out = rest;
-        }
-        Ok(())
-    }
-
-    /// The mean over the donors that have a row, in the type of the tensor that lacks it.
-    fn mean(
-        &self,
-        files: &ModelFiles,
-        index: usize,
-        row: usize,
-        within: u64,
-        out: &mut [u8],
-    ) -> io::Result<()> {
-        let dtype = files.shapes()[index].dtype;
-        let count = out.len() / dtype.size();
-        let first = within / dtype.size() as u64;
-        let (mut sum, mut values) = (vec![0.0; count], vec![0.0; count]);
-        let mut bytes = Vec::new();
-        let mut voices = 0.0;
-        for donor in self.donors.iter().filter(|donor| donor.rows[row] != NONE) {
-            let dtype = donor.files.shapes()[donor.index].dtype;
-            bytes.resize(count * dtype.size(), 0);
-            let start = u64::from(donor.rows[row]) * donor.files.row_bytes(donor.index);
-            donor.files.read(donor.index, start + first * dtype.size() as u64, &mut bytes)?;
-            read_f64(dtype, &bytes, &mut values);
-            sum.iter_mut().zip(&values).for_each(|(sum, value)| *sum += value);
-            voices += 1.0;
-        }
-        sum.iter_mut().for_each(|sum| *sum /= voices);
-        write_f64(dtype, &sum, out);
-        Ok(())
-    }
 }

@@ -31,12 +31,17 @@ const CRATES: &[Layered] = &[
     Layered {
         src: "crates/espalier-merge/src/",
         layers: &[
-            &["error", "target", "layout"],
+            &["out_adapter_error", "vocabulary_error", "target", "layout"],
+            &["error", "tokens"],
             &["adapter", "others"],
+            &["model_files"],
+            &["aligned_rows"],
             &["models"],
-            &["merge", "replace"],
-            &["folder", "verify"],
-            &["write"],
+            &["vocabulary", "replace"],
+            &["merge", "extend"],
+            &["growing", "verify", "provenance"],
+            &["folder", "out_adapter"],
+            &["write", "need"],
         ],
     },
     Layered {
