@@ -82,6 +82,9 @@ const TRANSPOSED: [&str; 4] = ["gpt2", "openai-gpt", "imagegpt", "decision_trans
 /// Where the error of a finished matrix stands in its file.
 const ERROR: &str = "error";
 
+/// Takes the place of the first element of a piece, the differences and the merged elements.
+type Take<'a> = &'a (dyn Fn(usize, &[f64], &[f64]) + Sync);
+
 /// Where each tensor that changed goes.
 struct Places {
     /// Indices of matrices.
@@ -261,7 +264,7 @@ impl Merge<'_> {
         &self,
         base: &OpenModel,
         tensor: &TensorPlan,
-        take: &(dyn Fn(usize, &[f64], &[f64]) + Sync),
+        take: Take<'_>,
     ) -> Result<(), MergeError> {
         let mut wide = tensor.clone();
         if let TensorStep::Merge(step) = &mut wide.step {

@@ -234,7 +234,6 @@ fn memory_stays_within_what_is_said() {
             std::thread::sleep(std::time::Duration::from_millis(1));
         }
         assert!(child.wait().unwrap().success(), "{flags}");
-        println!("{flags}: {most} held, {need} said");
         assert!(most > 0 && most < need + PROGRAM, "{flags}: {most} held, {need} said");
         assert!(need < most_need, "{flags}: {need}");
     }
