@@ -101,6 +101,65 @@ pub fn on_widest<R>(work: impl FnOnce() -> R) -> R {
     SimdLevel::best().run(work)
 }
 
+/// Functions compiled for every [`SimdLevel`], of which a call runs the widest that the processor
+/// has. Unlike in a closure for [`on_widest`], arguments stay arguments here: the compiler knows
+/// that slices do not overlap, without which it gives up on many of them at once.
+///
+/// After the name come generic parameters, in brackets, and their names alone.
+///
+/// ```
+/// espalier_tensor::widest! {
+///     /// out + c x
+///     fn add_scaled[T: Copy + std::ops::AddAssign + std::ops::Mul<Output = T>][T](
+///         c: T,
+///         x: &[T],
+///         out: &mut [T],
+///     ) {
+///         out.iter_mut().zip(x).for_each(|(out, &x)| *out += c * x);
+///     }
+/// }
+/// let mut out = [1.0; 3];
+/// add_scaled(2.0, &[1.0, 2.0, 3.0], &mut out);
+/// assert_eq!(out, [3.0, 5.0, 7.0]);
+/// ```
+#[macro_export]
+macro_rules! widest {
+    ($(
+        $(#[$meta:meta])*
+        $vis:vis fn $name:ident[$($generics:tt)*][$($names:ident),*](
+            $($arg:ident: $type:ty),* $(,)?
+        ) $body:block
+    )*) => {$(
+        $(#[$meta])*
+        $vis fn $name<$($generics)*>($($arg: $type),*) {
+            #[inline(always)]
+            fn every<$($generics)*>($($arg: $type),*) $body
+
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2")]
+            fn avx2<$($generics)*>($($arg: $type),*) {
+                every::<$($names),*>($($arg),*);
+            }
+
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl")]
+            fn avx512<$($generics)*>($($arg: $type),*) {
+                every::<$($names),*>($($arg),*);
+            }
+
+            match $crate::SimdLevel::best() {
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: the best level is one that the processor has.
+                $crate::SimdLevel::Avx2 => unsafe { avx2::<$($names),*>($($arg),*) },
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: as above.
+                $crate::SimdLevel::Avx512 => unsafe { avx512::<$($names),*>($($arg),*) },
+                _ => every::<$($names),*>($($arg),*),
+            }
+        }
+    )*};
+}
+
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     #[target_feature(enable = "avx2")]

@@ -1,5 +1,7 @@
 //! Sums of weighted inputs, left to right, several inputs in one pass over the output.
 
+use espalier_tensor::widest;
+
 use super::tensor::Tensor;
 use crate::real::{Load, Real};
 
@@ -124,40 +126,38 @@ impl<W: Fn(usize) -> usize> At<'_, W> {
     }
 }
 
-fn fold<T: Real, E: Load<T>, const K: usize, const DELTA: bool, const FIRST: bool>(
-    rows: [&[E]; K],
-    c: [T; K],
-    base: &[T],
-    out: &mut [T],
-) {
-    // One length for all lets the compiler drop every bounds check and vectorise.
-    let n = out.len();
-    let rows = rows.map(|row| &row[..n]);
-    let base = if DELTA { &base[..n] } else { base };
-    for j in 0..n {
-        let term = |k: usize| {
-            let x = rows[k][j].load();
-            c[k] * if DELTA { x - base[j] } else { x }
-        };
-        let mut sum = if FIRST { term(0) } else { out[j] + term(0) };
-        for k in 1..K {
-            sum += term(k);
+widest! {
+    fn fold[T: Real, E: Load<T>, const K: usize, const DELTA: bool, const FIRST: bool][
+        T, E, K, DELTA, FIRST
+    ](rows: [&[E]; K], c: [T; K], base: &[T], out: &mut [T]) {
+        // One length for all lets the compiler drop every bounds check and vectorise.
+        let n = out.len();
+        let rows = rows.map(|row| &row[..n]);
+        let base = if DELTA { &base[..n] } else { base };
+        for j in 0..n {
+            let term = |k: usize| {
+                let x = rows[k][j].load();
+                c[k] * if DELTA { x - base[j] } else { x }
+            };
+            let mut sum = if FIRST { term(0) } else { out[j] + term(0) };
+            for k in 1..K {
+                sum += term(k);
+            }
+            out[j] = sum;
         }
-        out[j] = sum;
     }
-}
 
-/// out + c · x. Not inlined, because only an argument is known to be the one way to its memory.
-#[inline(never)]
-pub(crate) fn add_scaled<T: Real>(c: T, x: &[T], out: &mut [T]) {
-    for (sum, &x) in out.iter_mut().zip(x) {
-        *sum += c * x;
+    /// out + c · x.
+    pub(crate) fn add_scaled[T: Real][T](c: T, x: &[T], out: &mut [T]) {
+        for (sum, &x) in out.iter_mut().zip(x) {
+            *sum += c * x;
+        }
     }
-}
 
-/// b + λ · out.
-pub(crate) fn add_base<T: Real>(base: &[T], lambda: T, out: &mut [T]) {
-    for (value, &b) in out.iter_mut().zip(base) {
-        *value = b + lambda * *value;
+    /// b + λ · out.
+    pub(crate) fn add_base[T: Real][T](base: &[T], lambda: T, out: &mut [T]) {
+        for (value, &b) in out.iter_mut().zip(base) {
+            *value = b + lambda * *value;
+        }
     }
 }

@@ -1,10 +1,12 @@
 //! The order of the inputs in every coordinate.
 
+use espalier_tensor::widest;
+
 use super::tensor::Scratch;
 use crate::real::Real;
 
 /// Coordinates that are ranked together.
-const LANES: usize = 8;
+const LANES: usize = 16;
 /// Up to this many inputs, comparing all pairs in all lanes at once beats sorting.
 const PAIRS: usize = 48;
 /// Coordinates of a tile, for few and for many inputs.
@@ -73,32 +75,32 @@ pub(crate) fn pick<T: Real>(ranked: &Ranked<'_, T>, wanted: i32, out: &mut [T]) 
     }
 }
 
-/// Not inlined, because only an argument is known to be the one way to its memory.
-#[inline(never)]
-fn pick_from<T: Real>(values: &[T], ranks: &[i32], wanted: i32, out: &mut [T]) {
-    let n = out.len();
-    let (values, ranks) = (&values[..n], &ranks[..n]);
-    for j in 0..n {
-        out[j] = T::select(ranks[j] == wanted, values[j], out[j]);
-    }
-}
-
-/// Every input starts with as many before it as there are; each pair in the wrong order swaps
-/// one rank.
-fn rank_by_pairs<K: Copy + Ord>(keys: &[[K; LANES]], ranks: &mut [[i32; LANES]]) {
-    for (start, rank) in ranks.iter_mut().enumerate() {
-        *rank = [start as i32; LANES];
-    }
-    for i in 0..keys.len() {
-        let (mine, mut rank) = (keys[i], ranks[i]);
-        for (other, other_rank) in keys[i + 1..].iter().zip(&mut ranks[i + 1..]) {
-            for lane in 0..LANES {
-                let swapped = i32::from(mine[lane] > other[lane]);
-                rank[lane] += swapped;
-                other_rank[lane] -= swapped;
-            }
+widest! {
+    fn pick_from[T: Real][T](values: &[T], ranks: &[i32], wanted: i32, out: &mut [T]) {
+        let n = out.len();
+        let (values, ranks) = (&values[..n], &ranks[..n]);
+        for j in 0..n {
+            out[j] = T::select(ranks[j] == wanted, values[j], out[j]);
         }
-        ranks[i] = rank;
+    }
+
+    /// Every input starts with as many before it as there are; each pair in the wrong order swaps
+    /// one rank.
+    fn rank_by_pairs[K: Copy + Ord][K](keys: &[[K; LANES]], ranks: &mut [[i32; LANES]]) {
+        for (start, rank) in ranks.iter_mut().enumerate() {
+            *rank = [start as i32; LANES];
+        }
+        for i in 0..keys.len() {
+            let (mine, mut rank) = (keys[i], ranks[i]);
+            for (other, other_rank) in keys[i + 1..].iter().zip(&mut ranks[i + 1..]) {
+                for lane in 0..LANES {
+                    let swapped = i32::from(mine[lane] > other[lane]);
+                    rank[lane] += swapped;
+                    other_rank[lane] -= swapped;
+                }
+            }
+            ranks[i] = rank;
+        }
     }
 }
 
@@ -124,7 +126,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn both_ways_agree(keys in prop::collection::vec(prop::array::uniform8(-3_i32..3), 1..70)) {
+        fn both_ways_agree(keys in prop::collection::vec(prop::array::uniform16(-3_i32..3), 1..70)) {
             let mut pairs = vec![[0; LANES]; keys.len()];
             let mut sorted = pairs.clone();
             rank_by_pairs(&keys, &mut pairs);

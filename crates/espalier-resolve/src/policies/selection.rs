@@ -6,13 +6,15 @@
 //! inside. Should the sample mislead (it can only cost time), digits are counted instead, as in
 //! radix sort, in a few passes and constant memory.
 
+use espalier_tensor::widest;
+
 use super::{
     cache::Key,
     tensor::{PIECE, Tensor},
 };
 use crate::{
     real::{Load, Real},
-    threshold::Threshold,
+    threshold::{SIFTED, Sifted, Threshold, sift},
 };
 
 /// What is kept of a difference, and how large it is.
@@ -34,9 +36,7 @@ const SMALL: usize = 1 << 15;
 const SAMPLE: usize = 1 << 14;
 const RUN: usize = 8;
 /// Elements looked at together.
-const TILE: usize = 1024;
-/// Elements tested together for lying inside a bracket.
-const GROUP: usize = 8;
+const TILE: usize = SIFTED;
 
 impl Tensor<'_> {
     pub(crate) fn selection_key<T: Real>(&self, input: usize, keep: usize) -> Option<Key> {
@@ -113,9 +113,11 @@ impl<T: Real> Magnitudes<T> {
     }
 }
 
-fn fill<T: Real, E: Load<T>>(row: &[E], base: &[T], out: &mut [T::Key]) {
-    for ((out, x), &b) in out.iter_mut().zip(row).zip(base) {
-        *out = (x.load() - b).magnitude();
+widest! {
+    fn fill[T: Real, E: Load<T>][T, E](row: &[E], base: &[T], out: &mut [T::Key]) {
+        for ((out, x), &b) in out.iter_mut().zip(row).zip(base) {
+            *out = (x.load() - b).magnitude();
+        }
     }
 }
 
@@ -162,29 +164,12 @@ impl<T: Real> Search<T> {
             }
             return;
         }
-        let (groups, rest) = magnitudes.as_chunks::<GROUP>();
-        let mut above = 0;
-        for group in groups {
-            let mut any = 0;
-            for &m in group {
-                above += i32::from(m > high);
-                any |= i32::from((m >= low) & (m <= high));
-            }
-            if any != 0 {
-                self.collect(group);
-            }
-        }
-        self.above += above as usize + rest.iter().filter(|&&m| m > high).count();
-        self.collect(rest);
-    }
-
-    fn collect(&mut self, magnitudes: &[T::Key]) {
-        for &m in magnitudes {
-            if (m >= self.low) & (m <= self.high) {
-                self.inside += 1;
-                self.candidates.push(m.min(T::NAN_MAGNITUDE));
-            }
-        }
+        let (mut sifted, mut found) = (Sifted::default(), [T::Key::default(); TILE]);
+        sift(magnitudes, low, high, &mut found[..magnitudes.len()], &mut sifted);
+        self.above += sifted.above;
+        self.inside += sifted.inside;
+        let found = &found[..sifted.inside];
+        self.candidates.extend(found.iter().map(|&m| m.min(T::NAN_MAGNITUDE)));
     }
 
     fn finish(mut self, tensor: &Tensor<'_>, keep: usize) -> Trimmed {

@@ -4,6 +4,8 @@
 //! Of n elements `ties` keeps the ⌊ρ n⌋ of largest magnitude, of equal magnitudes those of lower
 //! index; if that is none and ρ is above zero, the largest one; and all with ρ ≥ 1.
 
+use espalier_tensor::widest;
+
 use super::{
     arith::Arith,
     deltas::{Sparsify, or_zero},
@@ -45,11 +47,12 @@ impl Sparsify for Largest {
     }
 }
 
-/// Sets to zero what is smaller than `limit`.
-#[inline(never)]
-fn drop_below<T: Real>(values: &mut [T], limit: T) {
-    for value in values {
-        *value = or_zero(value.abs() >= limit, *value);
+widest! {
+    /// Sets to zero what is smaller than `limit`.
+    fn drop_below[T: Real][T](values: &mut [T], limit: T) {
+        for value in values {
+            *value = or_zero(value.abs() >= limit, *value);
+        }
     }
 }
 

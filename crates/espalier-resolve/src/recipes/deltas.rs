@@ -14,6 +14,8 @@
 
 use core::fmt::Debug;
 
+use espalier_tensor::widest;
+
 use super::{
     arith::Arith,
     formula::Formula,
@@ -134,20 +136,27 @@ impl<S: Sparsify> Formula for Deltas<S> {
     }
 }
 
-#[inline(never)]
-fn subtract<A: Arith>(row: &[A::T], base: &[A::T], out: &mut [A::T]) {
-    for ((out, &x), &b) in out.iter_mut().zip(row).zip(base) {
-        *out = A::round(x - b);
+widest! {
+    fn subtract[A: Arith][A](row: &[A::T], base: &[A::T], out: &mut [A::T]) {
+        for ((out, &x), &b) in out.iter_mut().zip(row).zip(base) {
+            *out = A::round(x - b);
+        }
+    }
+
+    fn add[A: Arith][A](weight: A::T, differences: &[A::T], out: &mut [A::T]) {
+        for (sum, &d) in out.iter_mut().zip(differences) {
+            *sum += A::round(weight * d);
+        }
+    }
+
+    fn finish[A: Arith][A](base: &[A::T], lambda: A::T, out: &mut [A::T]) {
+        for (value, &b) in out.iter_mut().zip(base) {
+            *value = A::round(b + A::round(*value * lambda));
+        }
     }
 }
 
-#[inline(never)]
-fn add<A: Arith>(weight: A::T, differences: &[A::T], out: &mut [A::T]) {
-    for (sum, &d) in out.iter_mut().zip(differences) {
-        *sum += A::round(weight * d);
-    }
-}
-
+#[inline(always)]
 fn divisor<A: Arith>(sum: A::T) -> A::T {
     let sum = A::round(sum);
     A::T::select(sum.abs() < A::T::of(NO_WEIGHT), A::T::ONE, sum)
@@ -160,13 +169,6 @@ fn divide<A: Arith>(weights: Option<A::T>, out: &mut [A::T]) {
     };
     let sum = divisor::<A>(sum);
     out.iter_mut().for_each(|value| *value = A::round(A::round(*value) / sum));
-}
-
-#[inline(never)]
-fn finish<A: Arith>(base: &[A::T], lambda: A::T, out: &mut [A::T]) {
-    for (value, &b) in out.iter_mut().zip(base) {
-        *value = A::round(b + A::round(*value * lambda));
-    }
 }
 
 /// Sums over the inputs of a tile, each a left fold in their order. What is elected follows from
@@ -195,35 +197,63 @@ impl<T: Real> Votes<T> {
     }
 
     fn cast<A: Arith<T = T>>(&mut self, weight: T, differences: &[T]) {
-        // One length for all lets the compiler drop every bounds check and vectorise.
-        let n = differences.len();
-        let (up, up_weight) = (&mut self.up[..n], &mut self.up_weight[..n]);
-        let (down, down_weight) = (&mut self.down[..n], &mut self.down_weight[..n]);
-        let sum = &mut self.sum[..n];
-        for j in 0..n {
-            let p = A::round(weight * differences[j]);
-            let (is_up, is_down) = (p > T::ZERO, p < T::ZERO);
-            sum[j] += p;
-            up[j] += T::select(is_up, p, T::ZERO);
-            up_weight[j] += T::select(is_up, weight, T::ZERO);
-            down[j] += T::select(is_down, p, T::ZERO);
-            down_weight[j] += T::select(is_down, weight, T::ZERO);
-        }
+        let Self { sum, up, up_weight, down, down_weight } = self;
+        cast::<A>(weight, differences, sum, up, up_weight, down, down_weight);
     }
 
     fn count<A: Arith<T = T>>(&self, normalize: bool, out: &mut [T]) {
+        let Self { sum, up, up_weight, down, down_weight } = self;
+        count::<A>(normalize, sum, up, up_weight, down, down_weight, out);
+    }
+}
+
+widest! {
+    fn cast[A: Arith][A](
+        weight: A::T,
+        differences: &[A::T],
+        sum: &mut [A::T],
+        up: &mut [A::T],
+        up_weight: &mut [A::T],
+        down: &mut [A::T],
+        down_weight: &mut [A::T],
+    ) {
+        // One length for all lets the compiler drop every bounds check and vectorise.
+        let n = differences.len();
+        let (up, up_weight) = (&mut up[..n], &mut up_weight[..n]);
+        let (down, down_weight) = (&mut down[..n], &mut down_weight[..n]);
+        let sum = &mut sum[..n];
+        for j in 0..n {
+            let p = A::round(weight * differences[j]);
+            let (is_up, is_down) = (p > A::T::ZERO, p < A::T::ZERO);
+            sum[j] += p;
+            up[j] += A::T::select(is_up, p, A::T::ZERO);
+            up_weight[j] += A::T::select(is_up, weight, A::T::ZERO);
+            down[j] += A::T::select(is_down, p, A::T::ZERO);
+            down_weight[j] += A::T::select(is_down, weight, A::T::ZERO);
+        }
+    }
+
+    fn count[A: Arith][A](
+        normalize: bool,
+        sum: &[A::T],
+        up: &[A::T],
+        up_weight: &[A::T],
+        down: &[A::T],
+        down_weight: &[A::T],
+        out: &mut [A::T],
+    ) {
         let n = out.len();
-        let (up, up_weight) = (&self.up[..n], &self.up_weight[..n]);
-        let (down, down_weight) = (&self.down[..n], &self.down_weight[..n]);
-        let sum = &self.sum[..n];
+        let (up, up_weight) = (&up[..n], &up_weight[..n]);
+        let (down, down_weight) = (&down[..n], &down_weight[..n]);
+        let sum = &sum[..n];
         for j in 0..n {
             let all = A::round(sum[j]);
-            let is_down = all < T::ZERO;
-            let total = A::round(T::select(is_down, down[j], up[j]));
+            let is_down = all < A::T::ZERO;
+            let total = A::round(A::T::select(is_down, down[j], up[j]));
             // A sum that is not a number has no sign.
-            let total = T::select(all.is_finite(), total, all);
-            let weight = divisor::<A>(T::select(is_down, down_weight[j], up_weight[j]));
-            out[j] = T::select(normalize, A::round(total / weight), total);
+            let total = A::T::select(all.is_finite(), total, all);
+            let weight = divisor::<A>(A::T::select(is_down, down_weight[j], up_weight[j]));
+            out[j] = A::T::select(normalize, A::round(total / weight), total);
         }
     }
 }

@@ -3,6 +3,8 @@
 //!
 //! Sums are in f64 with a fixed layout: eight lanes for each run of elements, runs in their order.
 
+use espalier_tensor::widest;
+
 use super::{
     arith::Arith,
     job::MethodError,
@@ -172,10 +174,18 @@ pub(crate) fn vector<A: Arith>(
     input: usize,
     differences: bool,
 ) -> Vec<A::T> {
-    let row = piece.row(input);
-    match differences {
-        true => row.iter().zip(piece.base()).map(|(&x, &b)| A::round(x - b)).collect(),
-        false => row.to_vec(),
+    let mut out = piece.row(input).to_vec();
+    if differences {
+        take_away::<A>(piece.base(), &mut out);
+    }
+    out
+}
+
+widest! {
+    fn take_away[A: Arith][A](base: &[A::T], out: &mut [A::T]) {
+        for (out, &b) in out.iter_mut().zip(base) {
+            *out = A::round(*out - b);
+        }
     }
 }
 

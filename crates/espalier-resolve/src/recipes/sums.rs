@@ -5,6 +5,8 @@
 //! is rounded once. If the weights sum to zero, dividing by them is not finite, which is an error
 //! of the merge.
 
+use espalier_tensor::widest;
+
 use super::{
     arith::Arith,
     formula::Formula,
@@ -25,11 +27,12 @@ pub(crate) fn add_all<T: Real>(factors: &[T], piece: &Piece<'_, T>, out: &mut [T
     }
 }
 
-/// out + c x. Not inlined, because only an argument is known to be the one way to its memory.
-#[inline(never)]
-fn add<T: Real>(factor: T, row: &[T], out: &mut [T]) {
-    for (sum, &x) in out.iter_mut().zip(row) {
-        *sum += factor * x;
+widest! {
+    /// out + c x
+    fn add[T: Real][T](factor: T, row: &[T], out: &mut [T]) {
+        for (sum, &x) in out.iter_mut().zip(row) {
+            *sum += factor * x;
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 //! zeros where nothing was trained, cost no memory. Should the sample mislead, which can only cost
 //! time, digits are counted instead, as in radix sort.
 
+use espalier_tensor::widest;
 use rayon::prelude::*;
 
 use super::{
@@ -14,7 +15,10 @@ use super::{
     job::MethodError,
     rows::{Lent, Piece, Pool, RowBuffers, Rows},
 };
-use crate::{real::Real, threshold::Threshold};
+use crate::{
+    real::Real,
+    threshold::{SIFTED, Sifted, Threshold, sift},
+};
 
 /// `keep` elements of the difference of an input from the base.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +32,6 @@ const SAMPLE: usize = 1 << 15;
 const RUN: usize = 128;
 /// Up to this many elements everything is collected.
 const SMALL: usize = 1 << 16;
-/// Magnitudes tested together for lying inside a bracket.
-const GROUP: usize = 8;
 
 /// What is measured at each element of a piece, of an input: magnitudes are compared.
 type Measure<'m, T> = &'m (dyn Fn(&Piece<'_, T>, usize) -> Vec<T> + Sync);
@@ -133,20 +135,17 @@ fn within<K: Copy + Ord>(
     (rank <= on_low).then_some((low, rank))
 }
 
-impl<K: Copy + Ord> Part<K> {
+impl<K: Copy + Ord + Default> Part<K> {
     fn of(magnitudes: &[K], (low, high): (K, K)) -> Self {
         let mut part = Self { above: 0, high: 0, inside: Vec::new(), low: 0 };
-        for group in magnitudes.chunks(GROUP) {
-            let mut any = 0;
-            for &m in group {
-                part.above += usize::from(m > high);
-                any |= i32::from((m >= low) & (m <= high));
-            }
-            if any != 0 {
-                part.high += group.iter().filter(|&&m| m == high).count();
-                part.inside.extend(group.iter().filter(|&&m| (m > low) & (m < high)));
-                part.low += group.iter().filter(|&&m| (m == low) & (m < high)).count();
-            }
+        let (mut sifted, mut found) = (Sifted::default(), [K::default(); SIFTED]);
+        for magnitudes in magnitudes.chunks(SIFTED) {
+            sift(magnitudes, low, high, &mut found[..magnitudes.len()], &mut sifted);
+            part.above += sifted.above;
+            let found = &found[..sifted.inside];
+            part.high += found.iter().filter(|&&m| m == high).count();
+            part.inside.extend(found.iter().filter(|&&m| (m > low) & (m < high)));
+            part.low += found.iter().filter(|&&m| (m == low) & (m < high)).count();
         }
         part
     }
@@ -175,7 +174,17 @@ fn magnitudes<A: Arith>(
     measure: Measure<'_, A::T>,
 ) -> Vec<Key<A>> {
     let values = measure(piece, input);
-    values.into_iter().map(|value| value.magnitude().min(A::T::NAN_MAGNITUDE)).collect()
+    let mut out = vec![Key::<A>::default(); values.len()];
+    fill_magnitudes(&values, &mut out);
+    out
+}
+
+widest! {
+    fn fill_magnitudes[T: Real][T](values: &[T], out: &mut [T::Key]) {
+        for (out, value) in out.iter_mut().zip(values) {
+            *out = value.magnitude().min(T::NAN_MAGNITUDE);
+        }
+    }
 }
 
 /// For each of `wanted` two magnitudes between which the one that is looked for very probably is.

@@ -2,6 +2,8 @@
 
 use core::fmt::Debug;
 
+use espalier_tensor::widest;
+
 use super::{
     Steps,
     products::Combination,
@@ -202,13 +204,13 @@ fn fold<'v, T: Real>(
     }
 }
 
-/// Not inlined, because only an argument is known to be the one way to its memory.
-#[inline(never)]
-fn add_four<T: Real>(c: [T; 4], x: [&[T]; 4], out: &mut [T]) {
-    let n = out.len();
-    let x = x.map(|row| &row[..n]);
-    for j in 0..n {
-        let sum = out[j] + c[0] * x[0][j] + c[1] * x[1][j];
-        out[j] = sum + c[2] * x[2][j] + c[3] * x[3][j];
+widest! {
+    fn add_four[T: Real][T](c: [T; 4], x: [&[T]; 4], out: &mut [T]) {
+        let n = out.len();
+        let x = x.map(|row| &row[..n]);
+        for j in 0..n {
+            let sum = out[j] + c[0] * x[0][j] + c[1] * x[1][j];
+            out[j] = sum + c[2] * x[2][j] + c[3] * x[3][j];
+        }
     }
 }

@@ -13,6 +13,8 @@
 
 use std::sync::{Arc, OnceLock};
 
+use espalier_tensor::widest;
+
 use super::LAMBDA;
 use crate::{
     parameters::{ParameterInfo, ParameterRange},
@@ -232,40 +234,82 @@ impl<'s, T: Real> Votes<'s, T> {
         limits: [T; K],
         start: usize,
     ) {
+        let n = base.len();
+        let of = start..start + n;
+        cast(
+            rows.map(|row| &row[..n]),
+            base,
+            weights,
+            limits,
+            &mut self.sum[of.clone()],
+            &mut self.up[of.clone()],
+            &mut self.up_weight[of.clone()],
+            &mut self.down[of.clone()],
+            &mut self.down_weight[of],
+        );
+    }
+
+    fn count(&self, base: &[T], lambda: T, out: &mut [T]) {
+        count(self.sum, self.up, self.up_weight, self.down, self.down_weight, base, lambda, out);
+    }
+}
+
+widest! {
+    /// See [`Votes::cast`].
+    #[expect(clippy::too_many_arguments, reason = "slices that are known not to overlap")]
+    fn cast[T: Real, E: Load<T>, const K: usize][T, E, K](
+        rows: [&[E]; K],
+        base: &[T],
+        weights: [T; K],
+        limits: [T; K],
+        sum: &mut [T],
+        up: &mut [T],
+        up_weight: &mut [T],
+        down: &mut [T],
+        down_weight: &mut [T],
+    ) {
         // One length for all lets the compiler drop every bounds check and vectorise.
         let n = base.len();
         let rows = rows.map(|row| &row[..n]);
-        let sum = &mut self.sum[start..][..n];
-        let up = &mut self.up[start..][..n];
-        let up_weight = &mut self.up_weight[start..][..n];
-        let down = &mut self.down[start..][..n];
-        let down_weight = &mut self.down_weight[start..][..n];
+        let (sum, up, up_weight) = (&mut sum[..n], &mut up[..n], &mut up_weight[..n]);
+        let (down, down_weight) = (&mut down[..n], &mut down_weight[..n]);
         for j in 0..n {
             for k in 0..K {
                 let difference = rows[k][j].load() - base[j];
-                let kept = difference.abs() >= limits[k];
-                let difference = if kept { difference } else { T::ZERO };
+                let difference =
+                    T::select(difference.abs() >= limits[k], difference, T::ZERO);
                 let vote = weights[k] * difference;
                 sum[j] += vote;
-                up[j] += if vote > T::ZERO { vote } else { T::ZERO };
-                up_weight[j] += if difference > T::ZERO { weights[k] } else { T::ZERO };
-                down[j] += if vote < T::ZERO { vote } else { T::ZERO };
-                down_weight[j] += if difference < T::ZERO { weights[k] } else { T::ZERO };
+                up[j] += T::select(vote > T::ZERO, vote, T::ZERO);
+                up_weight[j] += T::select(difference > T::ZERO, weights[k], T::ZERO);
+                down[j] += T::select(vote < T::ZERO, vote, T::ZERO);
+                down_weight[j] += T::select(difference < T::ZERO, weights[k], T::ZERO);
             }
         }
     }
 
-    fn count(&self, base: &[T], lambda: T, out: &mut [T]) {
+    /// Writes what the elected sign comes to.
+    #[expect(clippy::too_many_arguments, reason = "slices that are known not to overlap")]
+    fn count[T: Real][T](
+        sum: &[T],
+        up: &[T],
+        up_weight: &[T],
+        down: &[T],
+        down_weight: &[T],
+        base: &[T],
+        lambda: T,
+        out: &mut [T],
+    ) {
         let n = out.len();
-        let (sum, base) = (&self.sum[..n], &base[..n]);
-        let (up, up_weight) = (&self.up[..n], &self.up_weight[..n]);
-        let (down, down_weight) = (&self.down[..n], &self.down_weight[..n]);
+        let (sum, base) = (&sum[..n], &base[..n]);
+        let (up, up_weight) = (&up[..n], &up_weight[..n]);
+        let (down, down_weight) = (&down[..n], &down_weight[..n]);
         for j in 0..n {
             let is_up = sum[j] > T::ZERO;
             let is_down = (sum[j] < T::ZERO) | (!is_up & (-down[j] > up[j]));
-            let total = if is_down { down[j] } else { up[j] };
-            let weight = if is_down { down_weight[j] } else { up_weight[j] };
-            let mean = if weight > T::ZERO { total / weight } else { T::ZERO };
+            let total = T::select(is_down, down[j], up[j]);
+            let weight = T::select(is_down, down_weight[j], up_weight[j]);
+            let mean = T::select(weight > T::ZERO, total / weight, T::ZERO);
             out[j] = base[j] + lambda * mean;
         }
     }

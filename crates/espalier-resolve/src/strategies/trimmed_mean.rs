@@ -10,6 +10,8 @@
 
 use std::sync::Arc;
 
+use espalier_tensor::widest;
+
 use crate::{
     parameters::{ParameterInfo, ParameterRange},
     policies::{
@@ -84,22 +86,22 @@ impl ColumnRule for TrimmedMean {
     }
 }
 
-/// Adds w x and w where the rank lies between the bounds. Not inlined, because only an argument
-/// is known to be the one way to its memory.
-#[inline(never)]
-fn add_kept<T: Real>(
-    values: &[T],
-    ranks: &[i32],
-    weight: T,
-    (first, last): (i32, i32),
-    sums: &mut [T],
-    totals: &mut [T],
-) {
-    let n = sums.len();
-    let (values, ranks, totals) = (&values[..n], &ranks[..n], &mut totals[..n]);
-    for j in 0..n {
-        let kept = (ranks[j] >= first) & (ranks[j] <= last);
-        sums[j] += T::select(kept, weight * values[j], -T::ZERO);
-        totals[j] += T::select(kept, weight, T::ZERO);
+widest! {
+    /// Adds w x and w where the rank lies between the bounds.
+    fn add_kept[T: Real][T](
+        values: &[T],
+        ranks: &[i32],
+        weight: T,
+        bounds: (i32, i32),
+        sums: &mut [T],
+        totals: &mut [T],
+    ) {
+        let n = sums.len();
+        let (values, ranks, totals) = (&values[..n], &ranks[..n], &mut totals[..n]);
+        for j in 0..n {
+            let kept = (ranks[j] >= bounds.0) & (ranks[j] <= bounds.1);
+            sums[j] += T::select(kept, weight * values[j], -T::ZERO);
+            totals[j] += T::select(kept, weight, T::ZERO);
+        }
     }
 }
