@@ -127,7 +127,7 @@ fn a_state_merges_by_the_formula_of_a_recipe() {
     let said = place.ok(&["state", "resolve", "team", "-o", "merged.safetensors"]);
     assert!(said.starts_with("merged 2 of 2 contributions by iso-c into merged"), "{said}");
     let merged = open_safetensors(place.path().join("merged.safetensors")).unwrap();
-    let values = merged.values_f32("w").unwrap();
+    let values = merged.into_model().unwrap().values_f32("w").unwrap();
     for (value, expected) in values.iter().zip([3.0, 1.0, 1.0, 3.0]) {
         assert!((value - expected).abs() < 1e-5, "{values:?}");
     }
