@@ -120,7 +120,10 @@ fn a_state_merges_by_the_formula_of_a_recipe() {
         write_safetensors(&model, &Default::default(), file, true).unwrap();
     }
     let said = place.fails(2, &["state", "init", "team", "--strategy", "nearswap"]);
-    assert!(said.contains("`nearswap` works in recipes only: it takes one input"), "{said}");
+    assert!(
+        said.contains("--strategy: `nearswap` works in recipes only: it takes one input"),
+        "{said}"
+    );
     place.ok(&["state", "init", "team", "--strategy", "iso-c", "--base", "base.safetensors"]);
     place.add("team", "ada", "ada");
     place.add("team", "bob", "bob");
