@@ -70,7 +70,9 @@ fn policy_of(args: &InitArgs, base: Option<&Model>) -> Result<Policy, Failure> {
     };
     let policy = Policy::new(spec).map_err(|error| {
         let flag = match &error {
-            PolicyError::Strategy(StrategyError::Unknown { .. }) => "--strategy",
+            PolicyError::Strategy(
+                StrategyError::Unknown { .. } | StrategyError::Elsewhere { .. },
+            ) => "--strategy",
             PolicyError::Strategy(_) => "--param",
             _ => "--member",
         };

@@ -120,15 +120,17 @@ fn a_state_merges_by_the_formula_of_a_recipe() {
         write_safetensors(&model, &Default::default(), file, true).unwrap();
     }
     let said = place.fails(2, &["state", "init", "team", "--strategy", "nearswap"]);
-    assert!(said.contains("`nearswap` works in recipes only: it takes one input"), "{said}");
+    assert!(
+        said.contains("--strategy: `nearswap` works in recipes only: it takes one input"),
+        "{said}"
+    );
     place.ok(&["state", "init", "team", "--strategy", "iso-c", "--base", "base.safetensors"]);
     place.add("team", "ada", "ada");
     place.add("team", "bob", "bob");
     let said = place.ok(&["state", "resolve", "team", "-o", "merged.safetensors"]);
     assert!(said.starts_with("merged 2 of 2 contributions by iso-c into merged"), "{said}");
-    let merged = open_safetensors(place.path().join("merged.safetensors"));
-    let merged = merged.unwrap().into_model().unwrap();
-    let values = merged.values_f32("w").unwrap();
+    let merged = open_safetensors(place.path().join("merged.safetensors")).unwrap();
+    let values = merged.into_model().unwrap().values_f32("w").unwrap();
     for (value, expected) in values.iter().zip([3.0, 1.0, 1.0, 3.0]) {
         assert!((value - expected).abs() < 1e-5, "{values:?}");
     }

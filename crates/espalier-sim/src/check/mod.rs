@@ -185,6 +185,7 @@ fn check_strategy(config: &Config) -> Result<(), SimError> {
             let names: Vec<_> = registry().map(|info| info.name).collect();
             Err(field("strategy", format!("{error}; there are {}", names.join(", "))))
         }
+        Err(error @ StrategyError::Elsewhere { .. }) => Err(field("strategy", error.to_string())),
         Err(error) => Err(field("parameters", error.to_string())),
     }
 }
