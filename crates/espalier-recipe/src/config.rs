@@ -55,7 +55,8 @@ impl Recipe {
             top.get(key).map(read).transpose()
         };
         let base = top.get("base_model").map(read_model).transpose()?;
-        let vocabulary = top.get("tokenizer_source").map(|field| vocabulary(field, base.as_ref()));
+        let source = |field: &Field<'_>| vocabulary(field, base.as_ref());
+        let vocabulary = top.get("tokenizer_source").map(source).transpose()?.unwrap_or_default();
         let modules = match (top.get("models"), top.get("slices"), top.get("modules")) {
             (Some(models), None, None) => {
                 vec![Module::default_of(Form::Whole, vec![listed(models, method)?])]
@@ -75,7 +76,7 @@ impl Recipe {
             out_dtype: dtype("out_dtype")?,
             precise: false,
             as_base: false,
-            vocabulary: vocabulary.transpose()?.unwrap_or_default(),
+            vocabulary,
         }
         .checked()
     }
