@@ -11,62 +11,64 @@ use crate::{
     dtype::Dtype,
     float8::{e4m3_to_f32, e5m2_to_f32, f32_to_e4m3, f32_to_e5m2},
     float16::{bf16_to_f32, f16_to_f32, f32_to_bf16, f32_to_f16},
-    simd::on_widest,
+    widest,
 };
 
-/// Reads little-endian elements as f32. f16, bf16, the 8-bit types and small integers are exact;
-/// f64 and wide integers are rounded once (and f64 beyond the range becomes infinite). For `Bool`,
-/// any byte but zero is 1.
-///
-/// # Panics
-/// If `bytes` is not `out.len()` elements long.
-pub fn read_f32(dtype: Dtype, bytes: &[u8], out: &mut [f32]) {
-    on_widest(|| read(dtype, bytes, out));
-}
+widest! {
+    /// Reads little-endian elements as f32. f16, bf16, the 8-bit types and small integers are exact;
+    /// f64 and wide integers are rounded once (and f64 beyond the range becomes infinite). For `Bool`,
+    /// any byte but zero is 1.
+    ///
+    /// # Panics
+    /// If `bytes` is not `out.len()` elements long.
+    pub fn read_f32[][](dtype: Dtype, bytes: &[u8], out: &mut [f32]) {
+        read(dtype, bytes, out);
+    }
 
-/// Reads little-endian elements as f64. Exact for all but 64-bit integers, which are rounded
-/// once.
-///
-/// # Panics
-/// If `bytes` is not `out.len()` elements long.
-pub fn read_f64(dtype: Dtype, bytes: &[u8], out: &mut [f64]) {
-    on_widest(|| read(dtype, bytes, out));
-}
+    /// Reads little-endian elements as f64. Exact for all but 64-bit integers, which are rounded
+    /// once.
+    ///
+    /// # Panics
+    /// If `bytes` is not `out.len()` elements long.
+    pub fn read_f64[][](dtype: Dtype, bytes: &[u8], out: &mut [f64]) {
+        read(dtype, bytes, out);
+    }
 
-/// Writes f32 values as little-endian elements, rounding once. Values beyond the range of f16,
-/// bf16 or E5M2 become infinite, as IEEE 754 says; E4M3 has no infinities, and they become NaN.
-/// Integers are rounded to nearest even and clamped to their range, NaN to zero.
-///
-/// # Panics
-/// If `out` is not `values.len()` elements long.
-pub fn write_f32(dtype: Dtype, values: &[f32], out: &mut [u8]) {
-    check(dtype, out.len(), values.len());
-    on_widest(|| match dtype {
-        Dtype::F64 => write(values, out, |v| quiet_f64(f64::from(v)).to_le_bytes()),
-        Dtype::F32 => write(values, out, |v| quiet_f32(v).to_le_bytes()),
-        Dtype::F16 => write(values, out, |v| f32_to_f16(v).to_le_bytes()),
-        Dtype::Bf16 => write(values, out, |v| f32_to_bf16(v).to_le_bytes()),
-        Dtype::F8E4M3 => write(values, out, |v| [f32_to_e4m3(v)]),
-        Dtype::F8E5M2 => write(values, out, |v| [f32_to_e5m2(v)]),
-        _ => write_integers(dtype, values, out),
-    });
-}
+    /// Writes f32 values as little-endian elements, rounding once. Values beyond the range of f16,
+    /// bf16 or E5M2 become infinite, as IEEE 754 says; E4M3 has no infinities, and they become NaN.
+    /// Integers are rounded to nearest even and clamped to their range, NaN to zero.
+    ///
+    /// # Panics
+    /// If `out` is not `values.len()` elements long.
+    pub fn write_f32[][](dtype: Dtype, values: &[f32], out: &mut [u8]) {
+        check(dtype, out.len(), values.len());
+        match dtype {
+            Dtype::F64 => write(values, out, |v| quiet_f64(f64::from(v)).to_le_bytes()),
+            Dtype::F32 => write(values, out, |v| quiet_f32(v).to_le_bytes()),
+            Dtype::F16 => write(values, out, |v| f32_to_f16(v).to_le_bytes()),
+            Dtype::Bf16 => write(values, out, |v| f32_to_bf16(v).to_le_bytes()),
+            Dtype::F8E4M3 => write(values, out, |v| [f32_to_e4m3(v)]),
+            Dtype::F8E5M2 => write(values, out, |v| [f32_to_e5m2(v)]),
+            _ => write_integers(dtype, values, out),
+        }
+    }
 
-/// As [`write_f32`], from f64: still one rounding, also to f32 and the narrower types.
-///
-/// # Panics
-/// If `out` is not `values.len()` elements long.
-pub fn write_f64(dtype: Dtype, values: &[f64], out: &mut [u8]) {
-    check(dtype, out.len(), values.len());
-    on_widest(|| match dtype {
-        Dtype::F64 => write(values, out, |v| quiet_f64(v).to_le_bytes()),
-        Dtype::F32 => write(values, out, |v| quiet_f32(v as f32).to_le_bytes()),
-        Dtype::F16 => write(values, out, |v| f32_to_f16(round_to_odd(v)).to_le_bytes()),
-        Dtype::Bf16 => write(values, out, |v| f32_to_bf16(round_to_odd(v)).to_le_bytes()),
-        Dtype::F8E4M3 => write(values, out, |v| [f32_to_e4m3(round_to_odd(v))]),
-        Dtype::F8E5M2 => write(values, out, |v| [f32_to_e5m2(round_to_odd(v))]),
-        _ => write_integers(dtype, values, out),
-    });
+    /// As [`write_f32`], from f64: still one rounding, also to f32 and the narrower types.
+    ///
+    /// # Panics
+    /// If `out` is not `values.len()` elements long.
+    pub fn write_f64[][](dtype: Dtype, values: &[f64], out: &mut [u8]) {
+        check(dtype, out.len(), values.len());
+        match dtype {
+            Dtype::F64 => write(values, out, |v| quiet_f64(v).to_le_bytes()),
+            Dtype::F32 => write(values, out, |v| quiet_f32(v as f32).to_le_bytes()),
+            Dtype::F16 => write(values, out, |v| f32_to_f16(round_to_odd(v)).to_le_bytes()),
+            Dtype::Bf16 => write(values, out, |v| f32_to_bf16(round_to_odd(v)).to_le_bytes()),
+            Dtype::F8E4M3 => write(values, out, |v| [f32_to_e4m3(round_to_odd(v))]),
+            Dtype::F8E5M2 => write(values, out, |v| [f32_to_e5m2(round_to_odd(v))]),
+            _ => write_integers(dtype, values, out),
+        }
+    }
 }
 
 /// f32 or f64, as far as reading and integer output go.
@@ -143,6 +145,7 @@ fn write<T: Copy, const N: usize>(values: &[T], out: &mut [u8], convert: impl Fn
     }
 }
 
+#[inline(always)]
 fn write_integers<T: Float>(dtype: Dtype, values: &[T], out: &mut [u8]) {
     let whole = |v: T| {
         let v: f64 = v.into();

@@ -6,7 +6,7 @@
 //!   memory-mapped; hostile files give typed errors.
 //! * [`read_f32`], [`write_f32`] and their f64 twins: conversions that are exact or rounded once.
 //! * [`kernels`]: reductions with a fixed layout. [`random`]: random elements by counter.
-//! * [`on_widest`]: loops on the widest vector registers there are, with the same bits.
+//! * [`widest!`]: loops on the widest vector registers there are, with the same bits.
 //!
 //! Same input, same bits: on one thread or many, on any processor. This crate knows no merging
 //! method, no weights, no peers and no network.
@@ -65,7 +65,7 @@ pub use crate::{
         write_safetensors,
     },
     schema::{Mismatch, Schema, Side, TensorShape, schema_mismatch},
-    simd::{SimdLevel, on_widest},
+    simd::SimdLevel,
     store::Store,
 };
 

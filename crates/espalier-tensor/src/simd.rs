@@ -5,8 +5,6 @@
 //! reductions have a fixed layout, and a compiler that is told of AVX2 or AVX-512 still never
 //! contracts a multiplication and an addition into one operation.
 
-#![expect(unsafe_code, reason = "functions with target features are unsafe to call from others")]
-
 use core::sync::atomic::{AtomicU8, Ordering};
 
 /// The widest level in use.
@@ -71,39 +69,10 @@ impl SimdLevel {
             _ => false,
         }
     }
-
-    /// Runs `work`, of which everything that the compiler inlines into the closure uses these
-    /// instructions. Where the processor lacks them, it runs with those that every one has.
-    ///
-    /// ```
-    /// use espalier_tensor::SimdLevel;
-    /// let (a, mut sum) = ([1.0_f32; 100], [0.5_f32; 100]);
-    /// SimdLevel::best().run(|| sum.iter_mut().zip(&a).for_each(|(sum, a)| *sum += a));
-    /// assert_eq!(sum, [1.5; 100]);
-    /// ```
-    #[inline]
-    pub fn run<R>(self, work: impl FnOnce() -> R) -> R {
-        match self {
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: the processor has the features, which was just asked.
-            Self::Avx2 if self.is_available() => unsafe { x86::avx2(work) },
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: as above.
-            Self::Avx512 if self.is_available() => unsafe { x86::avx512(work) },
-            _ => work(),
-        }
-    }
-}
-
-/// Runs `work` on the widest registers that this processor has: see [`SimdLevel::run`].
-#[inline]
-pub fn on_widest<R>(work: impl FnOnce() -> R) -> R {
-    SimdLevel::best().run(work)
 }
 
 /// Functions compiled for every [`SimdLevel`], of which a call runs the widest that the processor
-/// has. Unlike in a closure for [`on_widest`], arguments stay arguments here: the compiler knows
-/// that slices do not overlap, without which it gives up on many of them at once.
+/// has. What they call has to be inlined (`#[inline(always)]`) to be compiled so.
 ///
 /// After the name come generic parameters, in brackets, and their names alone.
 ///
@@ -131,6 +100,7 @@ macro_rules! widest {
         ) $body:block
     )*) => {$(
         $(#[$meta])*
+        #[allow(unsafe_code, reason = "a function with target features is called")]
         $vis fn $name<$($generics)*>($($arg: $type),*) {
             #[inline(always)]
             fn every<$($generics)*>($($arg: $type),*) $body
@@ -160,29 +130,23 @@ macro_rules! widest {
     )*};
 }
 
-#[cfg(target_arch = "x86_64")]
-mod x86 {
-    #[target_feature(enable = "avx2")]
-    pub(super) fn avx2<R>(work: impl FnOnce() -> R) -> R {
-        work()
-    }
-
-    #[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl")]
-    pub(super) fn avx512<R>(work: impl FnOnce() -> R) -> R {
-        work()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    widest! {
+        fn mix[][](x: &[f32], out: &mut [f32]) {
+            out.iter_mut().zip(x).for_each(|(out, x)| *out = *out * 0.1 + x * 1.1);
+        }
+    }
 
     #[test]
     fn every_level_has_the_same_bits() {
         let x: Vec<f32> = (0..1003_u32).map(|i| (i * 7919 % 1009) as f32 / 97.0 - 5.0).collect();
         let at = |level: SimdLevel| {
+            level.limit();
             let mut out = vec![1.0_f32; x.len()];
-            level.run(|| out.iter_mut().zip(&x).for_each(|(out, x)| *out = *out * 0.1 + x * 1.1));
+            mix(&x, &mut out);
             out.into_iter().map(f32::to_bits).collect::<Vec<_>>()
         };
         let levels: Vec<_> = SimdLevel::ALL.into_iter().map(at).collect();

@@ -6,15 +6,13 @@
 //! inside. Should the sample mislead (it can only cost time), digits are counted instead, as in
 //! radix sort, in a few passes and constant memory.
 
-use espalier_tensor::widest;
-
 use super::{
     cache::Key,
     tensor::{PIECE, Tensor},
 };
 use crate::{
-    real::{Load, Real},
-    threshold::{SIFTED, Sifted, Threshold, sift},
+    real::Real,
+    threshold::{SIFTED, Sifted, Threshold, sift_differences},
 };
 
 /// What is kept of a difference, and how large it is.
@@ -67,58 +65,21 @@ pub(crate) fn thresholds<T: Real>(
     let search = |&input: &usize| Search::<T>::new(tensor, input, keep, sample.as_deref());
     let mut searches: Vec<_> = inputs.iter().map(search).collect();
     // Block by block and not input by input, so that the base is read once.
-    let mut buffers = Magnitudes::<T>::new();
+    let mut buffers = [vec![T::ZERO; TILE], vec![T::ZERO; TILE]];
+    let mut sifted = Sifted::default();
     for piece in tensor.pieces() {
         for start in piece.clone().step_by(TILE) {
-            let len = TILE.min(piece.end - start);
-            tensor.read_base(start, &mut buffers.base[..len]);
+            let [base, row] = &mut buffers;
+            let base = &mut base[..TILE.min(piece.end - start)];
+            tensor.read_base(start, base);
             for search in &mut searches {
-                search.look_at(buffers.magnitudes(tensor, search.input, start, len));
+                search.sift(tensor, start, base, row, &mut sifted);
+                search.take(&sifted);
             }
         }
         tensor.release(piece);
     }
     searches.into_iter().map(|search| search.finish(tensor, keep)).collect()
-}
-
-struct Magnitudes<T: Real> {
-    base: Vec<T>,
-    row: Vec<T>,
-    magnitudes: Vec<T::Key>,
-}
-
-impl<T: Real> Magnitudes<T> {
-    fn new() -> Self {
-        let values = || vec![T::ZERO; TILE];
-        Self { base: values(), row: values(), magnitudes: vec![T::Key::default(); TILE] }
-    }
-
-    /// The magnitudes of an input's differences from what `base` holds.
-    fn magnitudes(
-        &mut self,
-        tensor: &Tensor<'_>,
-        input: usize,
-        start: usize,
-        len: usize,
-    ) -> &[T::Key] {
-        let (base, out) = (&self.base[..len], &mut self.magnitudes[..len]);
-        if tensor.in_place::<T>() {
-            fill::<T, T::Raw>(T::raw(tensor.bytes(input, start..start + len)), base, out);
-        } else {
-            let row = &mut self.row[..len];
-            tensor.read(input, start, row);
-            fill::<T, T>(row, base, out);
-        }
-        out
-    }
-}
-
-widest! {
-    fn fill[T: Real, E: Load<T>][T, E](row: &[E], base: &[T], out: &mut [T::Key]) {
-        for ((out, x), &b) in out.iter_mut().zip(row).zip(base) {
-            *out = (x.load() - b).magnitude();
-        }
-    }
 }
 
 /// The search in one input.
@@ -153,23 +114,34 @@ impl<T: Real> Search<T> {
         Self { input, low, high, above: 0, inside: 0, largest, candidates: Vec::new(), limit }
     }
 
-    fn look_at(&mut self, magnitudes: &[T::Key]) {
+    /// Sifts the differences from `base`, which starts at element `start`.
+    fn sift(
+        &self,
+        tensor: &Tensor<'_>,
+        start: usize,
+        base: &[T],
+        row: &mut [T],
+        sifted: &mut Sifted<T::Key>,
+    ) {
         let (low, high) = (self.low, self.high);
-        self.largest = magnitudes.iter().fold(self.largest, |largest, &m| largest.max(m));
-        if self.candidates.len() >= self.limit {
-            // Only counting: a single magnitude, or too many to collect.
-            for &m in magnitudes {
-                self.above += usize::from(m > high);
-                self.inside += usize::from((m >= low) & (m <= high));
-            }
-            return;
+        if tensor.in_place::<T>() {
+            let row = T::raw(tensor.bytes(self.input, start..start + base.len()));
+            sift_differences::<T, T::Raw>(row, base, low, high, sifted);
+        } else {
+            let row = &mut row[..base.len()];
+            tensor.read(self.input, start, row);
+            sift_differences::<T, T>(row, base, low, high, sifted);
         }
-        let (mut sifted, mut found) = (Sifted::default(), [T::Key::default(); TILE]);
-        sift(magnitudes, low, high, &mut found[..magnitudes.len()], &mut sifted);
+    }
+
+    fn take(&mut self, sifted: &Sifted<T::Key>) {
+        self.largest = self.largest.max(sifted.largest);
         self.above += sifted.above;
         self.inside += sifted.inside;
-        let found = &found[..sifted.inside];
-        self.candidates.extend(found.iter().map(|&m| m.min(T::NAN_MAGNITUDE)));
+        // A single magnitude is only counted, and so are too many.
+        if self.candidates.len() < self.limit {
+            self.candidates.extend(sifted.found());
+        }
     }
 
     fn finish(mut self, tensor: &Tensor<'_>, keep: usize) -> Trimmed {
@@ -304,13 +276,18 @@ fn each_tile<T: Real>(
     input: usize,
     mut each: impl FnMut(usize, &[T::Key]) -> bool,
 ) {
-    let mut buffers = Magnitudes::<T>::new();
+    let (mut base, mut row) = (vec![T::ZERO; TILE], vec![T::ZERO; TILE]);
+    let mut magnitudes = Vec::with_capacity(TILE);
     for piece in tensor.pieces() {
         let mut go_on = true;
         for start in piece.clone().step_by(TILE) {
             let len = TILE.min(piece.end - start);
-            tensor.read_base(start, &mut buffers.base[..len]);
-            go_on = go_on && each(start, buffers.magnitudes(tensor, input, start, len));
+            let (base, row) = (&mut base[..len], &mut row[..len]);
+            tensor.read_base(start, base);
+            tensor.read(input, start, row);
+            magnitudes.clear();
+            magnitudes.extend(row.iter().zip(&*base).map(|(&x, &b)| (x - b).magnitude()));
+            go_on = go_on && each(start, &magnitudes);
         }
         tensor.release(piece);
         if !go_on {

@@ -6,7 +6,6 @@
 //! zeros where nothing was trained, cost no memory. Should the sample mislead, which can only cost
 //! time, digits are counted instead, as in radix sort.
 
-use espalier_tensor::widest;
 use rayon::prelude::*;
 
 use super::{
@@ -87,7 +86,7 @@ pub(crate) fn ranked<A: Arith>(
         let mut measured = (usize::MAX, Vec::new());
         let of = |(wanted, bracket): (&Wanted, &Bracket<A>)| {
             if measured.0 != wanted.input {
-                measured = (wanted.input, magnitudes::<A>(&piece, wanted.input, measure));
+                measured = (wanted.input, measure(&piece, wanted.input));
             }
             Part::of(&measured.1, *bracket)
         };
@@ -136,16 +135,16 @@ fn within<K: Copy + Ord>(
 }
 
 impl<K: Copy + Ord + Default> Part<K> {
-    fn of(magnitudes: &[K], (low, high): (K, K)) -> Self {
+    fn of<T: Real<Key = K>>(values: &[T], (low, high): (K, K)) -> Self {
         let mut part = Self { above: 0, high: 0, inside: Vec::new(), low: 0 };
-        let (mut sifted, mut found) = (Sifted::default(), [K::default(); SIFTED]);
-        for magnitudes in magnitudes.chunks(SIFTED) {
-            sift(magnitudes, low, high, &mut found[..magnitudes.len()], &mut sifted);
+        let mut sifted = Sifted::default();
+        for values in values.chunks(SIFTED) {
+            sift(values, low, high, &mut sifted);
             part.above += sifted.above;
-            let found = &found[..sifted.inside];
-            part.high += found.iter().filter(|&&m| m == high).count();
-            part.inside.extend(found.iter().filter(|&&m| (m > low) & (m < high)));
-            part.low += found.iter().filter(|&&m| (m == low) & (m < high)).count();
+            let found = || sifted.found().iter();
+            part.high += found().filter(|&&m| m == high).count();
+            part.inside.extend(found().filter(|&&m| (m > low) & (m < high)));
+            part.low += found().filter(|&&m| (m == low) & (m < high)).count();
         }
         part
     }
@@ -174,17 +173,7 @@ fn magnitudes<A: Arith>(
     measure: Measure<'_, A::T>,
 ) -> Vec<Key<A>> {
     let values = measure(piece, input);
-    let mut out = vec![Key::<A>::default(); values.len()];
-    fill_magnitudes(&values, &mut out);
-    out
-}
-
-widest! {
-    fn fill_magnitudes[T: Real][T](values: &[T], out: &mut [T::Key]) {
-        for (out, value) in out.iter_mut().zip(values) {
-            *out = value.magnitude().min(T::NAN_MAGNITUDE);
-        }
-    }
+    values.into_iter().map(|value| value.magnitude().min(A::T::NAN_MAGNITUDE)).collect()
 }
 
 /// For each of `wanted` two magnitudes between which the one that is looked for very probably is.

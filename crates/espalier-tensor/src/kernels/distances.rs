@@ -9,7 +9,7 @@
 use super::models::{Rows, pieces};
 use super::pairwise::in_tiles;
 use super::{BlockSum, squared_difference};
-use crate::{model::Model, simd::on_widest};
+use crate::{model::Model, widest};
 use core::ops::Range;
 use rayon::prelude::*;
 
@@ -144,7 +144,7 @@ impl Job<'_> {
                 in_tiles(None, spans, &[], &mut tiles, |rows| {
                     let (a, b) = rows.split_at(left);
                     let b = if same { a } else { b };
-                    on_widest(|| compare(a, b, width, &mut sums));
+                    compare(a, b, width, &mut sums);
                 });
             });
             for (i, sums) in sums.chunks(right.max(1)).enumerate() {
@@ -155,16 +155,22 @@ impl Job<'_> {
     }
 }
 
-/// Adds the terms of a tile: of each of `a` with the first of `b`, as many as `width` says.
-#[inline(always)]
-fn compare(a: &[&[f64]], b: &[&[f64]], width: impl Fn(usize) -> usize, sums: &mut [BlockSum]) {
-    for start in (0..b.len()).step_by(NEAR) {
-        for (i, x) in a.iter().enumerate() {
-            let end = (start + NEAR).min(width(i));
-            let near = b.get(start..end).unwrap_or_default();
-            let sums = sums[i * b.len()..].iter_mut().skip(start);
-            for (y, sum) in near.iter().zip(sums) {
-                sum.push(x, y, squared_difference);
+widest! {
+    /// Adds the terms of a tile: of each of `a` with the first of `b`, as many as `width` says.
+    fn compare[W: Fn(usize) -> usize][W](
+        a: &[&[f64]],
+        b: &[&[f64]],
+        width: W,
+        sums: &mut [BlockSum],
+    ) {
+        for start in (0..b.len()).step_by(NEAR) {
+            for (i, x) in a.iter().enumerate() {
+                let end = (start + NEAR).min(width(i));
+                let near = b.get(start..end).unwrap_or_default();
+                let sums = sums[i * b.len()..].iter_mut().skip(start);
+                for (y, sum) in near.iter().zip(sums) {
+                    sum.push(x, y, squared_difference);
+                }
             }
         }
     }

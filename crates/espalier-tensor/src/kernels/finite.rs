@@ -1,6 +1,6 @@
 //! Looking for elements that are not numbers.
 
-use crate::{dtype::Dtype, simd::on_widest};
+use crate::{dtype::Dtype, widest};
 
 /// Whether every element is finite; integers always are.
 ///
@@ -29,17 +29,28 @@ pub fn all_finite(dtype: Dtype, bytes: &[u8]) -> Result<(), usize> {
 }
 
 /// A chunk is first tested without leaving early, which vectorises.
-fn search<const N: usize>(bytes: &[u8], bad: impl Fn([u8; N]) -> bool) -> Result<(), usize> {
+fn search<const N: usize>(bytes: &[u8], bad: impl Fn([u8; N]) -> bool + Copy) -> Result<(), usize> {
     const CHUNK: usize = 1024;
     let elements = bytes.as_chunks::<N>().0;
     for (number, chunk) in elements.chunks(CHUNK).enumerate() {
-        let any = on_widest(|| chunk.iter().fold(0_u32, |any, &raw| any | u32::from(bad(raw))));
-        if any != 0 {
+        let mut any = false;
+        has_any(chunk, bad, &mut any);
+        if any {
             let within = chunk.iter().position(|&raw| bad(raw)).unwrap_or_default();
             return Err(CHUNK * number + within);
         }
     }
     Ok(())
+}
+
+widest! {
+    fn has_any[F: Fn([u8; N]) -> bool, const N: usize][F, N](
+        chunk: &[[u8; N]],
+        bad: F,
+        any: &mut bool,
+    ) {
+        *any = chunk.iter().fold(0_u32, |any, &raw| any | u32::from(bad(raw))) != 0;
+    }
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ pub use finite::all_finite;
 pub use models::squared_distance_blocks;
 pub use pairwise::{Gram, gram};
 
-use crate::simd::on_widest;
+use crate::widest;
 
 /// Elements per block.
 pub const BLOCK: usize = 4096;
@@ -90,8 +90,20 @@ fn squared_difference(x: f64, y: f64) -> f64 {
 fn reduce<T: Widen>(a: &[T], b: &[T], term: impl Fn(f64, f64) -> f64 + Copy) -> f64 {
     assert_eq!(a.len(), b.len(), "both sides of a reduction have the same length");
     let mut sum = BlockSum::default();
-    on_widest(|| sum.push(a, b, term));
+    add_terms(&mut sum, a, b, term);
     sum.total()
+}
+
+widest! {
+    /// [`BlockSum::push`]
+    fn add_terms[A: Widen, B: Widen, F: Fn(f64, f64) -> f64 + Copy][A, B, F](
+        sum: &mut BlockSum,
+        a: &[A],
+        b: &[B],
+        term: F,
+    ) {
+        sum.push(a, b, term);
+    }
 }
 
 /// An element that widens to f64 exactly. Raw little-endian bytes are elements too, so that

@@ -2,8 +2,8 @@
 
 use core::ops::Range;
 
-use super::{BlockSum, squared_difference};
-use crate::{convert, dtype::Dtype, model::Model, simd::on_widest};
+use super::{BlockSum, add_terms, squared_difference};
+use crate::{convert, dtype::Dtype, model::Model};
 
 /// Elements converted at a time where a type cannot be read in place: f64 scratch that stays in
 /// the first-level cache.
@@ -37,7 +37,7 @@ pub fn squared_distance_blocks(a: &Model, b: &Model, parts: usize) -> Vec<f64> {
         .map(|piece| {
             let mut sum = BlockSum::default();
             rows.spans(piece, |spans| {
-                on_widest(|| push_pair(&mut sum, spans[0], spans[1], &mut tiles));
+                push_pair(&mut sum, spans[0], spans[1], &mut tiles);
             });
             sum.total()
         })
@@ -47,14 +47,13 @@ pub fn squared_distance_blocks(a: &Model, b: &Model, parts: usize) -> Vec<f64> {
 /// Consecutive elements of one tensor.
 pub(super) type Span<'a> = (Dtype, &'a [u8]);
 
-#[inline(always)]
 fn push_pair(sum: &mut BlockSum, a: Span<'_>, b: Span<'_>, tiles: &mut [[f64; TILE]; 2]) {
     match (a.0, b.0) {
         (Dtype::F32, Dtype::F32) => {
-            sum.push(a.1.as_chunks::<4>().0, b.1.as_chunks::<4>().0, squared_difference);
+            add_terms(sum, a.1.as_chunks::<4>().0, b.1.as_chunks::<4>().0, squared_difference);
         }
         (Dtype::F64, Dtype::F64) => {
-            sum.push(a.1.as_chunks::<8>().0, b.1.as_chunks::<8>().0, squared_difference);
+            add_terms(sum, a.1.as_chunks::<8>().0, b.1.as_chunks::<8>().0, squared_difference);
         }
         _ => {
             let chunks = |span: Span<'_>| TILE * span.0.size();
@@ -63,7 +62,7 @@ fn push_pair(sum: &mut BlockSum, a: Span<'_>, b: Span<'_>, tiles: &mut [[f64; TI
                 let [left, right] = tiles;
                 convert::read_f64(a.0, x, &mut left[..count]);
                 convert::read_f64(b.0, y, &mut right[..count]);
-                sum.push(&left[..count], &right[..count], squared_difference);
+                add_terms(sum, &left[..count], &right[..count], squared_difference);
             }
         }
     }

@@ -1,9 +1,9 @@
 //! Inner products of all pairs at once: every input is read and widened once instead of once per
 //! pair.
 
-use super::BlockSum;
 use super::models::{Span, TILE};
-use crate::{convert, dtype::Dtype, simd::on_widest};
+use super::{BlockSum, add_terms};
+use crate::{convert, dtype::Dtype};
 
 /// The inner products of all pairs of rows, each row with itself included.
 ///
@@ -80,14 +80,12 @@ impl Gram {
         assert!(equal, "all rows of a Gram matrix have the same number of elements");
         let sums = &mut self.sums;
         in_tiles(origin, rows, &self.factors, &mut self.tiles, |rows| {
-            on_widest(|| {
-                let mut sums = sums.iter_mut();
-                for (i, a) in rows.iter().enumerate() {
-                    for (b, sum) in rows[..=i].iter().zip(&mut sums) {
-                        sum.push(a, b, |x, y| x * y);
-                    }
+            let mut sums = sums.iter_mut();
+            for (i, a) in rows.iter().enumerate() {
+                for (b, sum) in rows[..=i].iter().zip(&mut sums) {
+                    add_terms(sum, a, b, |x, y| x * y);
                 }
-            });
+            }
         });
     }
 
