@@ -7,8 +7,6 @@ use crate::real::{Load, Real};
 
 /// The most elements that are sifted at once.
 pub(crate) const SIFTED: usize = 1024;
-/// Magnitudes compared together.
-const LANES: usize = 16;
 /// Magnitudes tested together for lying inside the bracket, which few do.
 const GROUP: usize = 8;
 
@@ -23,11 +21,13 @@ pub(crate) struct Sifted<K> {
     pub(crate) largest: K,
     /// Those inside come first.
     found: [K; SIFTED],
+    all: [K; SIFTED],
 }
 
 impl<K: Copy + Default> Default for Sifted<K> {
     fn default() -> Self {
-        Self { above: 0, inside: 0, largest: K::default(), found: [K::default(); SIFTED] }
+        let none = [K::default(); SIFTED];
+        Self { above: 0, inside: 0, largest: K::default(), found: none, all: none }
     }
 }
 
@@ -48,16 +48,11 @@ widest! {
         high: T::Key,
         out: &mut Sifted<T::Key>,
     ) {
-        let mut sieve = Sieve::new(low, high);
-        let ((rows, row), (bases, base)) = (row.as_chunks::<LANES>(), base.as_chunks::<LANES>());
-        for (x, b) in rows.iter().zip(bases) {
-            let of = |lane: usize| (x[lane].load() - b[lane]).magnitude();
-            sieve.add(core::array::from_fn(|lane| of(lane).min(T::NAN_MAGNITUDE)), out);
+        let all = &mut out.all[..row.len()];
+        for ((m, x), &b) in all.iter_mut().zip(row).zip(base) {
+            *m = (x.load() - b).magnitude().min(T::NAN_MAGNITUDE);
         }
-        for (x, &b) in row.iter().zip(base) {
-            sieve.add_one((x.load() - b).magnitude().min(T::NAN_MAGNITUDE), out);
-        }
-        sieve.finish(out);
+        pick_out(row.len(), low, high, out);
     }
 
     /// The same for values as they are.
@@ -67,70 +62,34 @@ widest! {
         high: T::Key,
         out: &mut Sifted<T::Key>,
     ) {
-        let mut sieve = Sieve::new(low, high);
-        let (chunks, rest) = values.as_chunks::<LANES>();
-        for x in chunks {
-            let of = |lane: usize| x[lane].magnitude().min(T::NAN_MAGNITUDE);
-            sieve.add(core::array::from_fn(of), out);
+        for (m, x) in out.all.iter_mut().zip(values) {
+            *m = x.magnitude().min(T::NAN_MAGNITUDE);
         }
-        for x in rest {
-            sieve.add_one(x.magnitude().min(T::NAN_MAGNITUDE), out);
-        }
-        sieve.finish(out);
+        pick_out(values.len(), low, high, out);
     }
 }
 
-/// Counters of a sifting under way, a lane each.
-struct Sieve<K> {
-    low: K,
-    high: K,
-    above: [i32; LANES],
-    largest: [K; LANES],
-    inside: usize,
-}
-
-impl<K: Copy + Ord + Default> Sieve<K> {
-    #[inline(always)]
-    fn new(low: K, high: K) -> Self {
-        Self { low, high, above: [0; LANES], largest: [K::default(); LANES], inside: 0 }
+/// Sifts the first `count` of all.
+#[inline(always)]
+fn pick_out<K: Copy + Ord + Default>(count: usize, low: K, high: K, out: &mut Sifted<K>) {
+    let Sifted { all, found, .. } = out;
+    let all = &all[..count];
+    let (mut above, mut largest) = (0_i32, K::default());
+    for &m in all {
+        above += i32::from(m > high);
+        largest = if m > largest { m } else { largest };
     }
-
-    #[inline(always)]
-    fn add(&mut self, magnitudes: [K; LANES], out: &mut Sifted<K>) {
-        let mut inside = [0; LANES];
-        for lane in 0..LANES {
-            let m = magnitudes[lane];
-            self.above[lane] += i32::from(m > self.high);
-            self.largest[lane] = self.largest[lane].max(m);
-            inside[lane] = i32::from((m >= self.low) & (m <= self.high));
-        }
-        let groups = magnitudes.as_chunks::<GROUP>().0;
-        for (group, inside) in groups.iter().zip(inside.as_chunks::<GROUP>().0) {
-            if inside.iter().fold(0, |any, inside| any | inside) != 0 {
-                for (&m, &inside) in group.iter().zip(inside) {
-                    out.found[self.inside] = m;
-                    self.inside += inside as usize;
-                }
+    let mut inside = 0;
+    for group in all.chunks(GROUP) {
+        let is_inside = |m: K| (m >= low) & (m <= high);
+        if group.iter().fold(0, |any, &m| any | i32::from(is_inside(m))) != 0 {
+            for &m in group {
+                found[inside] = m;
+                inside += usize::from(is_inside(m));
             }
         }
     }
-
-    #[inline(always)]
-    fn add_one(&mut self, m: K, out: &mut Sifted<K>) {
-        self.above[0] += i32::from(m > self.high);
-        self.largest[0] = self.largest[0].max(m);
-        if (m >= self.low) & (m <= self.high) {
-            out.found[self.inside] = m;
-            self.inside += 1;
-        }
-    }
-
-    #[inline(always)]
-    fn finish(self, out: &mut Sifted<K>) {
-        out.above = self.above.iter().sum::<i32>() as usize;
-        out.largest = self.largest.into_iter().fold(K::default(), K::max);
-        out.inside = self.inside;
-    }
+    (out.above, out.inside, out.largest) = (above as usize, inside, largest);
 }
 
 /// The smallest element that is kept.
