@@ -7,7 +7,7 @@ use crate::{
     field::{Entries, Field, Unsupported},
     parameter::{self, Parameters, Scope},
     plan::ModelRef,
-    recipe::{Form, Module, Recipe, Slice, Source, VocabularyRule},
+    recipe::{Form, Module, Recipe, Rounding, Slice, Source, VocabularyRule},
     words, yaml,
 };
 
@@ -74,7 +74,7 @@ impl Recipe {
             modules,
             dtype: dtype("dtype")?,
             out_dtype: dtype("out_dtype")?,
-            precise: false,
+            rounding: Rounding::EachStep,
             as_base: false,
             vocabulary,
         }

@@ -14,7 +14,7 @@ use crate::{
     parameter::look_up,
     plan::{InputPlan, MergeStep, TensorPlan, TensorRef, TensorStep},
     plan_error::PlanError,
-    recipe::{Module, Slice, Source},
+    recipe::{Module, Rounding, Slice, Source},
 };
 
 /// A tensor that the output should have.
@@ -170,9 +170,12 @@ impl Builder<'_> {
         let as_base = of_base.filter(|_| recipe.as_base).map(|base| base.tensor.dtype);
         let work = match recipe.dtype {
             Some(Dtype::F64) => Working::F64,
-            _ if recipe.precise && promoted == Dtype::F64 => Working::F64,
-            _ if recipe.precise => Working::F32,
-            dtype => working(dtype.unwrap_or(promoted)),
+            dtype => match recipe.rounding {
+                Rounding::OnceFromF64 => Working::F64,
+                Rounding::Once if promoted == Dtype::F64 => Working::F64,
+                Rounding::Once => Working::F32,
+                Rounding::EachStep => working(dtype.unwrap_or(promoted)),
+            },
         };
         let out = recipe.out_dtype.or(recipe.dtype).or(as_base).unwrap_or(promoted);
 

@@ -30,10 +30,21 @@ pub struct Recipe {
     pub(crate) modules: Vec<Module>,
     pub(crate) dtype: Option<Dtype>,
     pub(crate) out_dtype: Option<Dtype>,
-    pub(crate) precise: bool,
+    pub(crate) rounding: Rounding,
     /// Whether merged tensors have the base's element type if nothing else is said.
     pub(crate) as_base: bool,
     pub(crate) vocabulary: VocabularyRule,
+}
+
+/// How a merge computes, and when it rounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) enum Rounding {
+    /// To the working type after every step, as other mergers do.
+    EachStep,
+    /// Once, at the end; in f32, or f64 if an input is.
+    Once,
+    /// Once, at the end, in f64.
+    OnceFromF64,
 }
 
 /// What to do about models whose rows of tokens belong to different tokens.
@@ -143,7 +154,7 @@ impl Recipe {
             modules: vec![Module::default_of(Form::Whole, vec![slice])],
             dtype: dtype_of("dtype", dtype)?,
             out_dtype: dtype_of("out_dtype", out_dtype)?,
-            precise: true,
+            rounding: Rounding::Once,
             as_base: true,
             vocabulary: VocabularyRule::Error,
         }
@@ -154,7 +165,15 @@ impl Recipe {
     /// one rounding at the end.
     #[must_use]
     pub fn precise(self) -> Self {
-        Self { precise: true, ..self }
+        Self { rounding: Rounding::Once, ..self }
+    }
+
+    /// The same recipe computed in f64, with one rounding at the end. Sums of a few f32 or 16-bit
+    /// values are exact or nearly so there: the order of the models then rarely matters, and the
+    /// result has the bits of a state whose policy says `accumulate=f64`.
+    #[must_use]
+    pub fn in_f64(self) -> Self {
+        Self { rounding: Rounding::OnceFromF64, ..self }
     }
 
     /// The same recipe with another rule for vocabularies.
@@ -201,11 +220,11 @@ impl Recipe {
             modules,
             dtype,
             out_dtype,
-            precise,
+            rounding,
             as_base,
             vocabulary,
         } = self;
-        let types = (dtype, out_dtype, precise, as_base);
+        let types = (dtype, out_dtype, rounding, as_base);
         let said = (method.name, base, parameters, modules, types);
         match vocabulary {
             // So that recipes that say nothing of it keep their digest.

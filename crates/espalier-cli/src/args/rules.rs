@@ -188,7 +188,10 @@ pub(crate) const RULES: &[Rules] = &[
     Rules {
         command: "merge",
         modes: &[
-            by("strategy", &[GLOBAL, MERGE, &["base", "parameters", "weights", "dtype"]]),
+            by(
+                "strategy",
+                &[GLOBAL, MERGE, &["precise", "base", "parameters", "weights", "dtype"]],
+            ),
             only(&[GLOBAL, MERGE, &["precise"]]),
         ],
         needs: &[Need { flag: "save_modules", one_of: &["out_adapter"] }],

@@ -14,6 +14,7 @@ use espalier::merge::{
     align_vocabularies,
 };
 use espalier::recipe::{MergePlan, MissingTensors, ModelRef, PlanChoices, Recipe, VocabularyRule};
+use espalier::resolve::methods::Base;
 use espalier::tensor::open_safetensors;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -74,7 +75,7 @@ pub(crate) fn run(args: &MergeArgs, quiet: bool) -> Result<(), Failure> {
     }
     let mut text = format!(
         "{} by {}: {} of {} written to {} in {seconds:.1} s\n",
-        count(plan.models.len(), "model"),
+        count(merged(&recipe, &plan), "model"),
         recipe.method().name,
         count(plan.tensors.len(), "tensor"),
         size(volume.written),
@@ -160,7 +161,14 @@ fn what(args: &MergeArgs) -> Result<(Recipe, Option<PathBuf>, Option<PathBuf>), 
         }
         Failure::of(error.blame(), error)
     })?;
+    let recipe = if args.how.precise { recipe.in_f64() } else { recipe };
     Ok((matched(recipe, &args.how), None, args.output.clone()))
+}
+
+/// The number of models that are merged, without the base of which others are differences.
+fn merged(recipe: &Recipe, plan: &MergePlan) -> usize {
+    let is_input = matches!(recipe.method().base, Base::Input | Base::First);
+    plan.models.len() - usize::from(!is_input && recipe.base().is_some())
 }
 
 /// The flag that says what a key of a recipe says; for a model the model.

@@ -13,6 +13,7 @@ mod lines;
 mod maelstrom;
 mod merge;
 mod merge_more;
+mod merge_state;
 mod names;
 mod output;
 mod refusals;
