@@ -17,7 +17,7 @@ pub enum VocabularyError {
         /// Why not.
         source: ReadError,
     },
-    /// A tokenizer's file is not what it should be.
+    /// A tokenizer file is malformed.
     #[error("{}: {problem}", path.display())]
     Format {
         /// The file.
@@ -56,7 +56,7 @@ pub enum VocabularyError {
         /// The model.
         model: String,
     },
-    /// There are more rows than may be.
+    /// There are more rows of tokens than the limit.
     #[error("{rows} rows of tokens are more than {most}")]
     TooManyRows {
         /// How many there are, or would be.

@@ -33,7 +33,7 @@ pub enum NodeInput {
     PeerUp(PeerId),
     /// A peer cannot be reached any more.
     PeerDown(PeerId),
-    /// The time of [`NodeOutput::WakeAt`] has come, or any other moment.
+    /// The time of [`NodeOutput::WakeAt`] has come. Extra ticks are harmless.
     Tick,
     /// The driver wants something done.
     Command(Command),
@@ -54,8 +54,8 @@ pub enum Command {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum NodeOutput {
-    /// Write these operations to durable storage, then say [`NodeInput::Persisted`]. Several may be
-    /// written at once; the highest number stands for all of them.
+    /// Write these operations to durable storage, then pass [`NodeInput::Persisted`]. Several may
+    /// be written at once; the highest number stands for all of them.
     Persist {
         /// Counts from 1.
         number: u64,
@@ -67,7 +67,7 @@ pub enum NodeOutput {
     /// Give the node a [`NodeInput::Tick`] at this time. A later instruction replaces an earlier
     /// one.
     WakeAt(Duration),
-    /// Nothing to do; for logs, screens and tests.
+    /// Informational; requires no action.
     Tell(NodeEvent),
 }
 

@@ -1,6 +1,6 @@
 //! Inclusion proofs that need nothing but the root.
 
-use crate::map::{bit_of, branch_hash, leaf_hash};
+use crate::hash::{bit_of, branch_hash, leaf_hash};
 use espalier_blame::Blame;
 use espalier_identity::Digest;
 use serde::{Deserialize, Serialize};

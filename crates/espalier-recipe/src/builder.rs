@@ -19,8 +19,8 @@ pub enum MissingTensors {
     Base,
 }
 
-/// Whose integers and truth values a merged model has: counters, masks, positions. They are never
-/// averaged.
+/// Which model integer and boolean tensors are taken from: counters, masks, positions. They are
+/// never averaged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum IntegerTensors {
     /// All models have to have the same.

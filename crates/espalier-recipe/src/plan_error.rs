@@ -39,10 +39,10 @@ pub enum PlanError {
     #[error("missing tensors are to be taken from the base model, but the recipe has none")]
     MissingWithoutBase,
     /// Integers are to be the base's, and the recipe has no base.
-    #[error("integers are to be taken from the base model, and the recipe has none")]
+    #[error("integers are to be taken from the base model, but the recipe has none")]
     IntegersWithoutBase,
     /// Integers are to be those of a model that is not there.
-    #[error("integers are to be those of model {}, and there are {models}", .model + 1)]
+    #[error("integers were to come from model {}, but there are only {models} models", .model + 1)]
     IntegersOfNobody {
         /// Its place, from zero.
         model: usize,
@@ -149,7 +149,7 @@ pub enum PlanError {
         /// What is wrong.
         error: Box<StrategyError>,
     },
-    /// Too few models have a tensor that not all need to have.
+    /// Too few models have an optional tensor.
     #[error("tensor `{tensor}`: `{method}` merges {}, but {found} have it", of_inputs(*.wanted))]
     FewInputs {
         /// The tensor.

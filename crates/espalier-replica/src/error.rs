@@ -6,7 +6,7 @@ use espalier_blame::Blame;
 use espalier_identity::{Digest, PeerId};
 use espalier_lattice::Dot;
 
-/// Why a state does not take operations in.
+/// Why operations cannot be applied to a state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ApplyError {

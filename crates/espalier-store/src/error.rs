@@ -14,7 +14,7 @@ pub enum StoreError {
     #[error("{} is not a state: it has no file `policy`", .0.display())]
     NotAState(PathBuf),
     /// There is a state in the folder already.
-    #[error("{} holds a state already", .0.display())]
+    #[error("{} already contains a state", .0.display())]
     Taken(PathBuf),
     /// The policy cannot be read.
     #[error("cannot read {}: {source}", .path.display())]
@@ -58,7 +58,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// Something that is not a file has the name of one.
-    #[error("{} is not a file; remove it, a file of the state belongs there", .0.display())]
+    #[error("{} is not a regular file, but a file of the state has this name; remove it", .0.display())]
     NotAFile(PathBuf),
     /// A file cannot be written.
     #[error(transparent)]
@@ -76,9 +76,7 @@ impl StoreError {
             | Self::OtherBase
             | Self::NoBase => Blame::Caller,
             Self::Policy { source, .. } => source.blame(),
-            Self::Read { source: ReadError::Io(_), .. } | Self::List { .. } | Self::NotAFile(_) => {
-                Blame::Environment
-            }
+            Self::List { .. } | Self::NotAFile(_) => Blame::Environment,
             Self::Read { source, .. } => source.blame(),
             Self::Write(error) => error.blame(),
         }
@@ -112,8 +110,8 @@ pub enum KeyError {
     /// The record of another key stands where that of a new one would.
     #[error("{} is the record of another key; move it away or name another file", .0.display())]
     RecordExists(PathBuf),
-    /// The system has no randomness.
-    #[error("the system gives no random bytes: {0}")]
+    /// The system's random source failed.
+    #[error("the system's random source failed: {0}")]
     Random(getrandom::Error),
     /// The key file cannot be opened, locked or read.
     #[error("cannot read the key {}: {source}", .path.display())]

@@ -207,7 +207,8 @@ fn matched(recipe: Recipe, how: &HowArgs) -> Recipe {
 /// Models with what was done about their vocabularies.
 type Opened = (Vec<OpenModel>, Option<AlignedVocabulary>);
 
-/// Opens the models. A path of a recipe that is not found from here is looked for beside it.
+/// Opens the models. Paths that do not exist relative to the working directory are resolved
+/// relative to the recipe.
 fn open(recipe: &Recipe, folder: Option<&Path>) -> Result<Opened, Failure> {
     let found = |path: &String| match folder.map(|folder| folder.join(path)) {
         Some(beside) if !Path::new(path).exists() && beside.exists() => {

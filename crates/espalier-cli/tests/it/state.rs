@@ -427,7 +427,7 @@ fn what_cannot_be_is_refused_with_what_would_be_right() {
         [&["state", "add", "team", "ada.safetensors", "--key", "ada.key"], more].concat()
     };
     for (arguments, part) in [
-        (vec!["state", "init", "team"], "team holds a state already"),
+        (vec!["state", "init", "team"], "team already contains a state"),
         (vec!["state", "init", "x", "--strategy", "medain"], "did you mean `median`?"),
         (vec!["state", "init", "x", "--param", "f=1"], "--param: "),
         (vec!["state", "init", "x", "--param", "buffers=mean", "--param", "buffers=mean"], "twice"),

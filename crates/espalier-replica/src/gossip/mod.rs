@@ -386,10 +386,10 @@ impl Replica {
         Ok(self.state.since(&before))
     }
 
-    /// Forgets everything about a peer that is only remembered to spare it and this replica bytes:
-    /// how far it is, what it asked for, what was asked of it, and its operations that wait for
-    /// tensors or for the admission of their authors. Whoever is left brings them again. For a peer
-    /// that has gone; one that comes back is met like a new one.
+    /// Drops bookkeeping about a peer that only saves traffic: how far it is, what it asked for,
+    /// what was asked of it, and its operations that wait for tensors or for the admission of their
+    /// authors. Whoever is left brings them again. For a peer that has gone; one that comes back is
+    /// met like a new one.
     ///
     /// What authors signed is not forgotten: neither operations nor faults found in them, nor what
     /// of this tick's budget an author has spent.

@@ -163,8 +163,7 @@ impl<'a> Plan<'a> {
     /// As [`Plan::run_tensor`], into a buffer that may be used again: getting fresh memory from
     /// the system costs as much as averaging a few models.
     ///
-    /// # Errors
-    /// As there; the buffer then holds anything.
+    /// As there; the contents of the buffer are then unspecified.
     ///
     /// # Panics
     /// If there is no such tensor.

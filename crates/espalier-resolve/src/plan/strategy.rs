@@ -87,8 +87,7 @@ impl Strategy {
         self.needs_base() || self.inner.reads_base()
     }
 
-    /// Whether tensors of integers have to be the same in all models: so it is with
-    /// `buffers = error`, and otherwise they may differ, as they are merged.
+    /// Whether integer tensors must be identical in all models: true with `buffers = error`.
     #[must_use]
     pub fn compares_integers(&self) -> bool {
         self.buffers() == IntegerRule::Error

@@ -8,7 +8,7 @@ use crate::parameters::{ParameterInfo, ParameterRange, StrategyError, Values};
 /// What a method does with a base model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Base {
-    /// It is an input as all others; one that is not listed comes last.
+    /// It is an input like any other; unlisted, it comes last.
     Input,
     /// It is the first input, wherever it is listed.
     First,

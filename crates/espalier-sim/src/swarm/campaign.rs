@@ -57,8 +57,8 @@ pub struct Judged {
     pub liars: Vec<u32>,
 }
 
-/// Runs a configuration before all checkers, up to the first violation. That it does not run, that
-/// a node cannot do its duty, and that code panics are violations too.
+/// Runs a configuration before all checkers, up to the first violation. A configuration that is
+/// refused, a node that cannot act, and a panic also count as violations.
 ///
 /// The result depends on the configuration alone.
 #[must_use]

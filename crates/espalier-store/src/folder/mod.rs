@@ -117,7 +117,7 @@ impl Folder {
         &self.policy
     }
 
-    /// Keeps an operation; true if it was not here, or not whole.
+    /// Stores an operation; returns true if it was missing or damaged.
     ///
     /// # Errors
     /// [`StoreError`].

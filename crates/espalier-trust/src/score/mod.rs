@@ -9,7 +9,9 @@ mod split;
 mod tridiagonal;
 mod verdict;
 
-use crate::{Geometry, NEUTRAL, Q16};
+use crate::attestation::NEUTRAL;
+use crate::fixed::Q16;
+use crate::geometry::Geometry;
 use espalier_identity::{Digest, PeerId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
