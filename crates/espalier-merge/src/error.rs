@@ -32,6 +32,16 @@ pub enum MergeError {
         /// Why not.
         source: io::Error,
     },
+    /// A tensor of a model cannot be read.
+    #[error("tensor `{tensor}` of {model} cannot be read")]
+    ReadTensor {
+        /// The tensor.
+        tensor: String,
+        /// The model.
+        model: String,
+        /// Why not.
+        source: io::Error,
+    },
     /// The vocabularies of the models cannot be brought together.
     #[error(transparent)]
     Vocabulary(#[from] VocabularyError),
@@ -75,14 +85,20 @@ pub enum MergeError {
         path: PathBuf,
     },
     /// Tensors of integers differ between models; they have to be the same.
-    #[error("tensor `{tensor}` holds integers that differ between {first} and {second}")]
+    #[error(
+        "tensor `{tensor}` holds integers that differ between models: element {element} is {} in \
+         {} and {} in {}",
+        first.1, first.0, second.1, second.0
+    )]
     Integers {
         /// The tensor.
         tensor: String,
-        /// A model.
-        first: String,
-        /// Another.
-        second: String,
+        /// The first element that differs, from 0, in row-major order.
+        element: u64,
+        /// A model and its value there.
+        first: (String, i128),
+        /// Another, and its value there.
+        second: (String, i128),
     },
     /// A model was changed while it was read.
     #[error("{model} was changed while it was read; run the merge again")]
@@ -113,7 +129,10 @@ impl MergeError {
             Self::Write(error) => error.blame(),
             Self::OutAdapter(error) => error.blame(),
             Self::Vocabulary(error) => error.blame(),
-            Self::Io { .. } | Self::Changed { .. } | Self::Busy { .. } => Blame::Environment,
+            Self::ReadTensor { .. }
+            | Self::Io { .. }
+            | Self::Changed { .. }
+            | Self::Busy { .. } => Blame::Environment,
             Self::Read { .. } | Self::IsInput { .. } | Self::Foreign { .. } => Blame::Caller,
             Self::Integers { .. } | Self::Adapter { .. } => Blame::Peer,
             Self::Stopped => Blame::Nobody,
@@ -128,6 +147,7 @@ impl MergeError {
             Self::Method(error) => error.code(),
             Self::Write(error) => error.code(),
             Self::Read { .. } => "merge-not-read",
+            Self::ReadTensor { .. } => "merge-tensor-not-read",
             Self::OutAdapter(error) => error.code(),
             Self::Vocabulary(error) => error.code(),
             Self::Io { .. } => "merge-io",

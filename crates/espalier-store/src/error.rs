@@ -25,7 +25,7 @@ pub enum StoreError {
         source: ReadError,
     },
     /// The policy is damaged, or not of a state.
-    #[error("{} is not a policy: {source}", .path.display())]
+    #[error("{}: {source}", .path.display())]
     Policy {
         /// The file.
         path: PathBuf,

@@ -250,6 +250,10 @@ fn plan(recipe: &Recipe, models: &[OpenModel], how: &HowArgs) -> Result<MergePla
 pub(crate) fn failed(error: MergeError, output: &Path) -> Failure {
     match error {
         MergeError::Write(WriteError::Exists(_)) => Failure::exists(output, "file or folder"),
+        error @ MergeError::Integers { .. } => {
+            let hint = "`--integers base` or `--integers N` says whose are taken";
+            Failure::of(error.blame(), anyhow::anyhow!("{error}; {hint}"))
+        }
         error => Failure::of(error.blame(), error),
     }
 }

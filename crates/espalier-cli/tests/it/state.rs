@@ -299,7 +299,7 @@ fn damaged_files_are_passed_over_and_named() {
         &fs::read(place.path().join("team/policy")).unwrap()[..20],
     )
     .unwrap();
-    assert!(place.fails(2, &["state", "show", "copy"]).contains("copy/policy is not a policy"));
+    assert!(place.fails(2, &["state", "show", "copy"]).contains("copy/policy: not a policy"));
 }
 
 #[test]

@@ -129,7 +129,7 @@ pub enum PolicyError {
     #[error("a roster holds at most {MAX_ROSTER} keys")]
     Roster,
     /// The bytes are not the canonical encoding of a policy.
-    #[error("not the encoding of a policy: {0}")]
+    #[error("not a policy: {0}")]
     Encoding(#[from] CanonicalError),
     /// The bytes decode, but not to a policy in its canonical form.
     #[error("the policy is not in its canonical form: sorted roster, every parameter spelt out")]

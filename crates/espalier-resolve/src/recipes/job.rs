@@ -123,10 +123,12 @@ pub enum MethodError {
         base: bool,
     },
     /// An input cannot be read.
-    #[error("tensor `{tensor}` cannot be read")]
+    #[error("tensor `{tensor}` of input {input} cannot be read")]
     Read {
         /// The tensor.
         tensor: String,
+        /// The place of the input, from 0; the base comes after the last.
+        input: usize,
         /// Why.
         source: io::Error,
     },
