@@ -58,7 +58,10 @@ pub enum StoreError {
         source: io::Error,
     },
     /// Something that is not a file has the name of one.
-    #[error("{} is not a regular file, but a file of the state has this name; remove it", .0.display())]
+    #[error(
+        "{} is not a regular file, but a file of the state has this name; remove it",
+        .0.display()
+    )]
     NotAFile(PathBuf),
     /// A file cannot be written.
     #[error(transparent)]

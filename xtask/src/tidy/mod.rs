@@ -86,6 +86,11 @@ const CHECKS: &[Check] = &[
         violations: |workspace| tables::tables(&workspace.files),
     },
     Check {
+        name: "glossary",
+        rule: "docs/GLOSSARY.md is sorted and has each term once",
+        violations: |workspace| documents::glossary(&workspace.files),
+    },
+    Check {
         name: "code-map",
         rule: "docs/ARCHITECTURE.md names the crates there are",
         violations: |workspace| documents::code_map(&workspace.files, &workspace.members),

@@ -246,7 +246,7 @@ impl Replica {
             admitted.append(self.commit(rest));
             return Received { admitted, ..Received::default() };
         }
-        // Where nobody is to be asked they are under way too.
+        // Where nobody is to be asked they are in flight too.
         let contents = self.in_flight.ask(&missing);
         self.wait(Waiting { from, ops: rest, missing });
         let effects = ask.then(|| fetch(from, contents)).flatten().into_iter().collect();

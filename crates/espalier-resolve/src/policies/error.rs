@@ -74,8 +74,8 @@ pub enum ResolveError {
     },
     /// An input, or the base, is infinite or not a number.
     #[error(
-        "tensor `{tensor}`: element {element} cannot be merged: an input or the base is infinite or \
-         NaN there"
+        "tensor `{tensor}`: element {element} cannot be merged: an input or the base is infinite \
+         or NaN there"
     )]
     NotFinite {
         /// The tensor.

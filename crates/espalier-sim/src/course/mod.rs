@@ -134,13 +134,13 @@ impl<'a, P: Stage> Course<'a, P> {
         Ok(course)
     }
 
-    /// Whether nothing is under way and nobody is to come back.
+    /// Whether nothing is in flight and nobody is to come back.
     pub(crate) fn is_quiet(&self) -> bool {
         self.engine.is_quiet() && self.is_whole()
     }
 
     /// Whether a run that is to stop when it has converged may stop after this round, in which
-    /// there were so many distinct states. In virtual time something is under way at almost every
+    /// there were so many distinct states. In virtual time something is in flight at almost every
     /// moment: there it is asked that the states were equal one round before, too.
     pub(crate) fn may_end(&mut self, round: u32, distinct: u32) -> bool {
         self.equal = if distinct <= 1 { self.equal + 1 } else { 0 };

@@ -92,7 +92,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) audited: u64,
     /// Bytes that the network has carried so far.
     pub(crate) carried: u64,
-    /// Whether nothing is under way.
+    /// Whether nothing is in flight.
     pub(crate) quiet: bool,
 }
 

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 /// From whom, to whom, and the message's fingerprint.
 type Mail = (usize, usize, u64);
 
-/// The messages under way, and sums.
+/// The messages in flight, and sums.
 #[derive(Debug, Default)]
 pub(crate) struct Traffic {
     under_way: BTreeMap<Mail, usize>,
@@ -100,7 +100,7 @@ impl Traffic {
     }
 
     fn end(&self, scene: &Scene<'_>) -> Verdict {
-        claim!(scene.quiet, "messages are under way without end");
+        claim!(scene.quiet, "messages are in flight without end");
         let left: usize = self.under_way.values().sum();
         claim!(left == 0, "messages were sent and neither heard nor lost: {left}");
         claim!(
