@@ -3,7 +3,7 @@
 /// How alike two names must be, from 0 to 1.
 const NEAR: f64 = 0.75;
 
-/// One letter in so many may be wrong, missing or too much, and one in any case.
+/// For each this many letters one may be wrong, missing or too much; one in any case.
 const LETTERS_TO_AN_ERROR: usize = 3;
 
 /// The most characters that are compared: comparing is quadratic, and names may come from anywhere.

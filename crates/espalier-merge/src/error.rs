@@ -25,11 +25,11 @@ pub enum MergeError {
     /// A file or folder that comes with a model cannot be read.
     #[error("cannot {action} {}", path.display())]
     Read {
-        /// What was tried.
+        /// The action.
         action: &'static str,
-        /// Where.
+        /// The path.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
     /// A tensor of a model cannot be read.
@@ -39,7 +39,7 @@ pub enum MergeError {
         tensor: String,
         /// The model.
         model: String,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
     /// The vocabularies of the models cannot be brought together.
@@ -51,11 +51,11 @@ pub enum MergeError {
     /// A file or folder of the result cannot be read, written or renamed.
     #[error("cannot {action} {}", path.display())]
     Io {
-        /// What was tried.
+        /// The action.
         action: &'static str,
-        /// Where.
+        /// The path.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
     /// The result would replace a model that is read.
@@ -111,7 +111,7 @@ pub enum MergeError {
     Adapter {
         /// The adapter.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
     /// The caller asked to stop.

@@ -14,7 +14,7 @@ pub enum VocabularyError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: ReadError,
     },
     /// A tokenizer file is malformed.
@@ -22,7 +22,7 @@ pub enum VocabularyError {
     Format {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
     /// A tokenizer's file gives a token two ids.
@@ -59,7 +59,7 @@ pub enum VocabularyError {
     /// There are more rows of tokens than the limit.
     #[error("{rows} rows of tokens are more than {most}")]
     TooManyRows {
-        /// How many there are, or would be.
+        /// The number of rows.
         rows: u64,
         /// The limit.
         most: u64,
@@ -82,7 +82,7 @@ pub enum VocabularyError {
         model: String,
         /// The token.
         token: String,
-        /// Why not.
+        /// The reason.
         reason: &'static str,
     },
     /// The result has new tokens, and a file has no place for a tokenizer.

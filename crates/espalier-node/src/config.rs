@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Who decides when an exchange begins.
+/// The side that decides when an exchange begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum NodeSchedule {
     /// The node: it sends news at once and asks every peer from time to time.
@@ -28,9 +28,9 @@ pub enum NodeTensors {
 /// effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NodeConfig {
-    /// Who decides when an exchange begins.
+    /// The side that decides when an exchange begins.
     pub schedule: NodeSchedule,
-    /// How large tensors get here.
+    /// The way in which large tensors get here.
     pub tensors: NodeTensors,
     /// How long a tick is. In a tick at most one exchange begins over each link, and receive
     /// budgets are refilled once. If it is zero, every input `Tick` begins one.

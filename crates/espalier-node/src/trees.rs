@@ -105,7 +105,7 @@ pub enum TreesOutput {
     Wake {
         /// After how long.
         after: Duration,
-        /// What the time is for.
+        /// The timer that ends then.
         timer: TreesTimer,
     },
 }

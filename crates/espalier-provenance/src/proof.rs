@@ -27,7 +27,7 @@ pub struct InclusionProof {
     pub path: Vec<ProofStep>,
 }
 
-/// Why a proof proves nothing. The fault of whoever supplied it.
+/// Why a proof proves nothing. The fault of its sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProofError {

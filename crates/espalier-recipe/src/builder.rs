@@ -35,9 +35,9 @@ pub enum IntegerTensors {
 /// What a plan needs to know besides the recipe.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PlanChoices {
-    /// What is done about tensors that a model lacks.
+    /// The rule for tensors that a model lacks.
     pub missing: MissingTensors,
-    /// Whose integers are taken.
+    /// The model whose integers are taken.
     pub integers: IntegerTensors,
 }
 

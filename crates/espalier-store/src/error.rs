@@ -10,7 +10,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// There is no state in the folder, or none yet.
+    /// The folder is not a state, or not yet.
     #[error("{} is not a state: it has no file `policy`", .0.display())]
     NotAState(PathBuf),
     /// There is a state in the folder already.
@@ -29,7 +29,7 @@ pub enum StoreError {
     Policy {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         source: PolicyError,
     },
     /// States with different policies do not merge.
@@ -145,7 +145,7 @@ pub enum KeyError {
     Record {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         reason: String,
     },
     /// The folder lacks operations that the key has signed. Signing on would be equivocation.

@@ -93,7 +93,7 @@ impl KeyFile {
     }
 
     /// Whether the key has signed for states with other policies than this folder's. Operations do
-    /// not name their policy: whoever copies them from one of these folders to another shows two
+    /// not name their policy: anyone who copies them from one of these folders to another shows two
     /// with one number, which convicts.
     #[must_use]
     pub fn signs_elsewhere(&self, folder: &Folder) -> bool {

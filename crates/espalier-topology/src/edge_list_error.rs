@@ -5,7 +5,7 @@ use espalier_file::{EmptyField, count};
 use std::fmt;
 use thiserror::Error;
 
-/// A fault in an edge list, and where. The fault of whoever wrote the list.
+/// A fault in an edge list, and where. The fault of its author.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub struct EdgeListError {
     /// The line, from 1 (0 when the whole file is at fault).

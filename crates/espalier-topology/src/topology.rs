@@ -99,7 +99,7 @@ pub enum ParseTopologyError {
         nearest: Option<&'static str>,
     },
     /// The wrong number of parameters after the name.
-    #[error("topology {text:?} has {}; write it as {form}", count(*given, "parameter"))]
+    #[error("topology `{text}` has {}; write it as {form}", count(*given, "parameter"))]
     Parameters {
         /// What was given.
         text: String,
@@ -109,7 +109,7 @@ pub enum ParseTopologyError {
         form: &'static str,
     },
     /// A parameter is not a number, or out of range.
-    #[error("{form}: {parameter} is {value:?}, but must be {wants}")]
+    #[error("{form}: {parameter} is `{value}`, but must be {wants}")]
     Value {
         /// The form being parsed.
         form: &'static str,

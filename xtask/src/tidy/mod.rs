@@ -76,6 +76,11 @@ const CHECKS: &[Check] = &[
         violations: |workspace| sources::words(&workspace.files),
     },
     Check {
+        name: "phrases",
+        rule: "documentation names numbers, and says `is not a`, not `is no`",
+        violations: |workspace| sources::phrases(&workspace.files),
+    },
+    Check {
         name: "links",
         rule: "relative links in documents lead somewhere",
         violations: |workspace| documents::links(&workspace.files),

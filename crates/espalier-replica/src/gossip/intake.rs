@@ -59,7 +59,7 @@ fn fetch(from: PeerId, contents: Vec<Digest>) -> Option<Effect> {
 }
 
 impl Replica {
-    /// Notes that tensors are here now, hashes verified by whoever moved them, and takes in the
+    /// Notes that tensors are here now, with hashes that the caller has verified, and takes in the
     /// operations that waited for them.
     pub fn tensors_stored(&mut self, contents: &[Digest]) -> Received {
         self.held.extend(contents);

@@ -27,7 +27,7 @@ pub enum ResolveError {
         /// Its weight.
         weight: f64,
     },
-    /// Two models differ in layout: the fault of whoever contributed the odd one.
+    /// Two models differ in layout: the fault of the author of the odd one.
     #[error("contribution {id} (the second model) does not fit {with} (the first): {mismatch}")]
     Mismatch {
         /// The contribution that does not fit.

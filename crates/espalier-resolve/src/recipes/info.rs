@@ -22,7 +22,7 @@ pub enum Base {
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct MethodInfo {
-    /// Its name.
+    /// The method's name.
     pub name: &'static str,
     /// Other names it answers to; that of recipes comes first.
     pub aliases: &'static [&'static str],

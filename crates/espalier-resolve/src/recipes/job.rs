@@ -117,7 +117,7 @@ pub enum MethodError {
         tensor: String,
         /// The method.
         method: &'static str,
-        /// How many there are.
+        /// The number of inputs.
         inputs: usize,
         /// Whether there is a base.
         base: bool,
@@ -129,7 +129,7 @@ pub enum MethodError {
         tensor: String,
         /// The place of the input, from 0; the base comes after the last.
         input: usize,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
     /// The result cannot be written.
@@ -137,7 +137,7 @@ pub enum MethodError {
     Write {
         /// The tensor.
         tensor: String,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
     /// An element of the result is infinite or not a number.

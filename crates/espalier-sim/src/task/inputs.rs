@@ -118,6 +118,7 @@ pub(crate) fn notes(task: &Task) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use espalier_tensor::Dtype;
 
     fn f64s(values: &[f64]) -> Model {
         let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
