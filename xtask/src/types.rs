@@ -183,7 +183,12 @@ fn answers(body: &[Stmt]) -> Answers {
     let mut answers = Answers::new();
     for arm in &arms.arms {
         let said = if arm.guard.is_some() { Answer::Unclear } else { word(&arm.body) };
-        answers.extend(variants(&arm.pat).into_iter().map(|variant| (variant, said.clone())));
+        for variant in variants(&arm.pat) {
+            let known = answers.entry(variant).or_insert_with(|| said.clone());
+            if *known != said {
+                *known = Answer::Unclear;
+            }
+        }
     }
     answers
 }

@@ -8,7 +8,7 @@ use crate::outputs::Outputs;
 use anyhow::{Context as _, anyhow};
 use espalier::file::{self, count};
 use espalier::sim::{
-    Config, Coverage, Family, Judged, MAX_REGRESSION_LEN, Regression, Tally, judge, run_swarm,
+    Config, Coverage, Family, Judged, MAX_REGRESSION_LEN, Regression, SwarmTally, judge, run_swarm,
     shrink,
 };
 use std::collections::BTreeSet;
@@ -74,7 +74,7 @@ pub(crate) fn fixed(args: &SwarmArgs) -> Result<Option<Config>, Failure> {
 
 /// Makes what was found small, the first of each checker, writes it down, and says how to see it
 /// again.
-fn report(tally: &Tally, out: &Path) -> Result<(), Failure> {
+fn report(tally: &SwarmTally, out: &Path) -> Result<(), Failure> {
     for failure in &tally.failures {
         console::complain(&format!("seed {}: {}", failure.seed, failure.violation));
     }

@@ -145,8 +145,8 @@ pub fn same(a: impl AsRef<Path>, b: impl AsRef<Path>) -> bool {
 }
 
 /// The first two of `paths` that cannot both be written: they lead to one file, or one is a folder
-/// of the other. Whatever takes any number of writers, such as `/dev/null`, is never in the way.
-/// A path that leads nowhere is passed over; opening it will tell.
+/// of the other. What takes any number of writers, such as `/dev/null`, never clashes. Paths that
+/// cannot be resolved are skipped; opening them reports the error.
 #[must_use]
 pub fn clash(paths: &[&Path]) -> Option<(usize, usize)> {
     let known: Vec<_> = paths.iter().map(|path| identity(path)).collect();

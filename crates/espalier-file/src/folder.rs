@@ -37,12 +37,12 @@ pub fn make_folder(folder: &Path) -> Result<(), WriteError> {
     made.map_err(WriteError::io(folder))
 }
 
-/// Gives `new` the name `old`, and returns where what had that name is now. Where the system can
-/// exchange two names, there is no time at which nothing has it.
+/// Renames `new` to `old` and returns where the former `old` is now. Atomic where the system can
+/// swap names.
 ///
 /// # Errors
 /// [`WriteError::Io`].
-pub fn exchange(new: &Path, old: &Path) -> Result<PathBuf, WriteError> {
+pub fn swap(new: &Path, old: &Path) -> Result<PathBuf, WriteError> {
     #[cfg(target_os = "linux")]
     {
         use rustix::fs::{CWD, RenameFlags, renameat_with};

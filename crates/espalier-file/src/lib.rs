@@ -46,7 +46,7 @@ mod write_error;
 
 pub use count::count;
 pub use destination::{Destination, clash, same};
-pub use folder::{check_folder, exchange, make_folder, sync_folder};
+pub use folder::{check_folder, make_folder, swap, sync_folder};
 pub use output::{Output, check, finish_all};
 pub use pending::{discard_pending, try_discard_pending};
 pub use text::{EmptyField, ReadError, fields, is_utf16, lines, read, read_text, text_of};

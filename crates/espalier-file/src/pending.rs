@@ -42,8 +42,9 @@ pub fn discard_pending() {
     discard(PENDING.lock().unwrap_or_else(PoisonError::into_inner));
 }
 
-/// The same for a process that has no memory left: it waits for a second at most, as the thread
-/// that would be waited for may be this one, or may wait for memory. Whether it was done.
+/// Like [`discard_pending`], but for a process that has no memory left: it waits for a second at
+/// most, as the thread that would be waited for may be this one, or may wait for memory. Returns
+/// whether the files were removed.
 #[must_use]
 pub fn try_discard_pending() -> bool {
     for _ in 0..100 {

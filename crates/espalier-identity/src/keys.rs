@@ -1,6 +1,6 @@
 //! Ed25519 keys and signatures over digests.
 
-use crate::Digest;
+use crate::digest::Digest;
 use crate::hex::hex_newtype;
 use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
 use espalier_blame::Blame;

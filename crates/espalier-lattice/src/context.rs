@@ -1,7 +1,7 @@
 //! Causal contexts: any sets of dots, as ranges.
 
-use crate::Join;
 use crate::dot::{Dot, Exhausted};
+use crate::join::Join;
 use crate::vector::VersionVector;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};

@@ -1,7 +1,7 @@
 //! Version vectors: downward-closed sets of dots.
 
-use crate::Join;
 use crate::dot::{Dot, check_seq};
+use crate::join::Join;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;

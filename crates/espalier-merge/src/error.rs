@@ -25,11 +25,21 @@ pub enum MergeError {
     /// A file or folder that comes with a model cannot be read.
     #[error("cannot {action} {}", path.display())]
     Read {
-        /// What was tried.
+        /// The action.
         action: &'static str,
-        /// Where.
+        /// The path.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
+        source: io::Error,
+    },
+    /// A tensor of a model cannot be read.
+    #[error("tensor `{tensor}` of {model} cannot be read")]
+    ReadTensor {
+        /// The tensor.
+        tensor: String,
+        /// The model.
+        model: String,
+        /// The reason.
         source: io::Error,
     },
     /// The vocabularies of the models cannot be brought together.
@@ -41,11 +51,11 @@ pub enum MergeError {
     /// A file or folder of the result cannot be read, written or renamed.
     #[error("cannot {action} {}", path.display())]
     Io {
-        /// What was tried.
+        /// The action.
         action: &'static str,
-        /// Where.
+        /// The path.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
     /// The result would replace a model that is read.
@@ -75,14 +85,20 @@ pub enum MergeError {
         path: PathBuf,
     },
     /// Tensors of integers differ between models; they have to be the same.
-    #[error("tensor `{tensor}` holds integers that differ between {first} and {second}")]
+    #[error(
+        "tensor `{tensor}` holds integers that differ between models: element {element} is {} in \
+         {} and {} in {}",
+        first.1, first.0, second.1, second.0
+    )]
     Integers {
         /// The tensor.
         tensor: String,
-        /// A model.
-        first: String,
-        /// Another.
-        second: String,
+        /// The first element that differs, from 0, in row-major order.
+        element: u64,
+        /// A model and its value there.
+        first: (String, i128),
+        /// Another, and its value there.
+        second: (String, i128),
     },
     /// A model was changed while it was read.
     #[error("{model} was changed while it was read; run the merge again")]
@@ -95,7 +111,7 @@ pub enum MergeError {
     Adapter {
         /// The adapter.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
     /// The caller asked to stop.
@@ -113,7 +129,10 @@ impl MergeError {
             Self::Write(error) => error.blame(),
             Self::OutAdapter(error) => error.blame(),
             Self::Vocabulary(error) => error.blame(),
-            Self::Io { .. } | Self::Changed { .. } | Self::Busy { .. } => Blame::Environment,
+            Self::ReadTensor { .. }
+            | Self::Io { .. }
+            | Self::Changed { .. }
+            | Self::Busy { .. } => Blame::Environment,
             Self::Read { .. } | Self::IsInput { .. } | Self::Foreign { .. } => Blame::Caller,
             Self::Integers { .. } | Self::Adapter { .. } => Blame::Peer,
             Self::Stopped => Blame::Nobody,
@@ -128,6 +147,7 @@ impl MergeError {
             Self::Method(error) => error.code(),
             Self::Write(error) => error.code(),
             Self::Read { .. } => "merge-not-read",
+            Self::ReadTensor { .. } => "merge-tensor-not-read",
             Self::OutAdapter(error) => error.code(),
             Self::Vocabulary(error) => error.code(),
             Self::Io { .. } => "merge-io",

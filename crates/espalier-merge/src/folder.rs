@@ -9,11 +9,11 @@ use std::{
 use espalier_tensor::TensorShape;
 
 use crate::{
+    copied_files::{copy, correct_config},
     error::MergeError,
-    growing::Growing,
     layout::{INDEX, bytes, shards},
     merge::Merge,
-    others::{copy, correct_config},
+    resume::Growing,
     target::MergeTarget,
 };
 

@@ -7,21 +7,21 @@
 
 mod adapter;
 mod aligned;
+mod copied_files;
 mod error;
-mod extend;
 mod files;
 mod folder;
-mod growing;
 mod layout;
+mod memory;
 mod merge;
 mod models;
-mod need;
-mod others;
 mod out_adapter;
 mod out_adapter_error;
 mod provenance;
 mod replace;
+mod resume;
 mod target;
+mod tokenizer;
 mod tokens;
 mod verify;
 mod vocabulary;
@@ -30,9 +30,9 @@ mod write;
 
 pub use crate::{
     error::MergeError,
+    memory::MemoryNeed,
     merge::{Merge, Volume},
     models::OpenModel,
-    need::MemoryNeed,
     out_adapter::{AdapterForm, AdapterMatrix, WrittenAdapter},
     out_adapter_error::OutAdapterError,
     target::MergeTarget,

@@ -203,7 +203,20 @@ impl<'a> Merge<'a> {
             out: step.out,
             seed: self.seed,
         };
-        Ok(job.run(sink)?)
+        job.run(sink).map_err(|error| match error {
+            MethodError::Read { tensor, input, source } => {
+                let model =
+                    step.inputs.get(input).map(|input| &input.tensor).or(step.base.as_ref());
+                let model = model.map(|tensor| self.path(tensor)).unwrap_or_default();
+                MergeError::ReadTensor { tensor, model, source }
+            }
+            error => error.into(),
+        })
+    }
+
+    /// The model that a tensor is of.
+    fn path(&self, tensor: &TensorRef) -> String {
+        self.plan.models[tensor.model].path.clone()
     }
 
     /// Copies a tensor that has to be the same in all models.
@@ -218,21 +231,28 @@ impl<'a> Merge<'a> {
         let (first, dtype) = source(self.models, from);
         let bytes = tensor.shape.iter().product::<u64>() * dtype.size() as u64;
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-        let failed = |source| MethodError::Read { tensor: tensor.name.clone(), source };
+        let failed = |of: &TensorRef| {
+            let (tensor, model) = (tensor.name.clone(), self.path(of));
+            |source| MergeError::ReadTensor { tensor, model, source }
+        };
         let mut start = 0;
         while start < bytes {
             let len = PIECE.min(bytes - start) as usize;
             ours.resize(len, 0);
             theirs.resize(len, 0);
-            first.read(start, &mut ours).map_err(failed)?;
+            first.read(start, &mut ours).map_err(failed(from))?;
             for other in others {
-                source(self.models, other).0.read(start, &mut theirs).map_err(failed)?;
-                if ours != theirs {
-                    let path = |tensor: &TensorRef| self.plan.models[tensor.model].path.clone();
+                source(self.models, other).0.read(start, &mut theirs).map_err(failed(other))?;
+                if let Some(byte) = ours.iter().zip(&theirs).position(|(a, b)| a != b) {
+                    let size = dtype.size();
+                    let element = byte / size;
+                    let value =
+                        |bytes: &[u8]| dtype.integer(&bytes[element * size..(element + 1) * size]);
                     return Err(MergeError::Integers {
                         tensor: tensor.name.clone(),
-                        first: path(from),
-                        second: path(other),
+                        element: start / size as u64 + element as u64,
+                        first: (self.path(from), value(&ours)),
+                        second: (self.path(other), value(&theirs)),
                     });
                 }
             }

@@ -33,14 +33,14 @@ use serde::Serialize;
 
 use crate::{
     adapter::{CONFIG, MATRICES, PREFIX},
+    copied_files::model_type,
     error::MergeError,
-    growing::Growing,
     layout::bytes,
     merge::Merge,
     models::OpenModel,
-    others::model_type,
     out_adapter_error::OutAdapterError,
     replace,
+    resume::Growing,
     target::MergeTarget,
 };
 
@@ -49,7 +49,7 @@ use crate::{
 pub struct AdapterForm {
     /// The rank of its matrices. A matrix with a shorter side has that as its rank.
     pub rank: u32,
-    /// Whether modules that changed and are no matrices are kept whole. Otherwise they are refused.
+    /// Store changed modules that are not matrices whole; if false, refuse them.
     pub save_modules: bool,
 }
 

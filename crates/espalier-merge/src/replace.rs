@@ -9,7 +9,7 @@ use espalier_file::WriteError;
 
 use crate::{error::MergeError, layout, models::OpenModel, target::MergeTarget};
 
-/// Whether nothing is there, or an empty folder.
+/// Whether the target does not exist, or is an empty folder.
 pub(crate) fn is_free(path: &Path) -> Result<bool, MergeError> {
     match fs::read_dir(path) {
         Ok(mut entries) => Ok(entries.next().is_none()),

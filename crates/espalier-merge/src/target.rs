@@ -12,7 +12,7 @@ pub struct MergeTarget {
     pub path: PathBuf,
     /// Whether it may replace an earlier result; see [`Merge::write`](crate::Merge::write).
     pub force: bool,
-    /// Most bytes of tensors in a shard of a folder; a larger tensor has one of its own.
+    /// Maximum tensor bytes per shard; a larger tensor gets its own shard.
     pub shard_size: u64,
     /// Free text of the headers.
     pub metadata: BTreeMap<String, String>,

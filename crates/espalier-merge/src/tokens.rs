@@ -38,7 +38,7 @@ pub(crate) struct Tokens {
 /// How text is cut into tokens that were not added.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Whole words, or the longest piece that is in the list: the list is all there is to it.
+    /// Whole words, or the longest piece that is in the list: the list fully defines the tokenizer.
     WordLevel,
     WordPiece,
     /// By merges, scores or something unknown, which a longer list does not have.

@@ -48,9 +48,9 @@ pub(crate) struct NewToken {
     pub(crate) added: Option<bool>,
 }
 
-/// Brings the rows of tokens of all models into one order. Without a rule nothing is done, and
-/// nothing is either where all models have their rows in that order. A model whose folder has no
-/// tokenizer counts as one with the base's tokens if it has as many rows.
+/// Brings the rows of tokens of all models into one order. Does nothing if the recipe has no rule,
+/// or if all rows are already in that order. A model whose folder has no tokenizer counts as one
+/// with the base's tokens if it has as many rows.
 ///
 /// # Errors
 /// [`VocabularyError`].

@@ -14,15 +14,15 @@ pub enum VocabularyError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: ReadError,
     },
-    /// A tokenizer's file is not what it should be.
+    /// A tokenizer file is malformed.
     #[error("{}: {problem}", path.display())]
     Format {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
     /// A tokenizer's file gives a token two ids.
@@ -56,10 +56,10 @@ pub enum VocabularyError {
         /// The model.
         model: String,
     },
-    /// There are more rows than may be.
+    /// There are more rows of tokens than the limit.
     #[error("{rows} rows of tokens are more than {most}")]
     TooManyRows {
-        /// How many there are, or would be.
+        /// The number of rows.
         rows: u64,
         /// The limit.
         most: u64,
@@ -82,7 +82,7 @@ pub enum VocabularyError {
         model: String,
         /// The token.
         token: String,
-        /// Why not.
+        /// The reason.
         reason: &'static str,
     },
     /// The result has new tokens, and a file has no place for a tokenizer.

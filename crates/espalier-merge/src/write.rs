@@ -3,17 +3,16 @@
 use std::sync::atomic::AtomicU64;
 
 use crate::{
-    error::MergeError, folder, merge::Merge, models::OpenModel, others::others, replace,
+    copied_files::others, error::MergeError, folder, merge::Merge, models::OpenModel, replace,
     target::MergeTarget, vocabulary_error::VocabularyError,
 };
 
 impl Merge<'_> {
     /// Merges into a file or a folder.
     ///
-    /// # Errors
-    /// [`MergeError`]; then nothing that looks finished is left, and what was there before is as
-    /// it was. Also with [`MergeTarget::force`] nothing is replaced but files that the new model
-    /// has too, and none of the models that are read.
+    /// # Errors [`MergeError`]; then nothing that looks finished is left, and what was there before
+    /// is as it was. Even with [`MergeTarget::force`], only files that the new model also has are
+    /// replaced, and never an input model.
     pub fn write(&self, target: &MergeTarget) -> Result<(), MergeError> {
         // The base's, or the first model's where there is none.
         let model = self.models.get(self.plan.base.unwrap_or(0));

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-/// Who decides when an exchange begins.
+/// The side that decides when an exchange begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum NodeSchedule {
-    /// The node: news go out at once, and every peer is asked now and then.
+    /// The node: it sends news at once and asks every peer from time to time.
     #[default]
     Own,
     /// The driver, by [`Command::Exchange`](crate::Command::Exchange). The node only answers.
@@ -28,18 +28,18 @@ pub enum NodeTensors {
 /// effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NodeConfig {
-    /// Who decides when an exchange begins.
+    /// The side that decides when an exchange begins.
     pub schedule: NodeSchedule,
-    /// How large tensors get here.
+    /// The way in which large tensors get here.
     pub tensors: NodeTensors,
-    /// How long a tick is. In a tick at most one exchange begins over each link, and the budgets
-    /// for what others send are filled again once. If it is zero, every input `Tick` begins one.
+    /// How long a tick is. In a tick at most one exchange begins over each link, and receive
+    /// budgets are refilled once. If it is zero, every input `Tick` begins one.
     pub tick: Duration,
     /// The most exchanges that a node begins in a tick.
     pub fanout: usize,
     /// The number of ticks after which an unanswered exchange is given up.
     pub patience: u32,
-    /// The number of ticks after which one peer is asked, whatever is known of it.
+    /// Every `probe` ticks one peer is asked, whether or not it is known to differ.
     pub probe: u32,
     /// The longest pause, in ticks, before a silent peer is asked again. Pauses double, from one
     /// tick, and vary by up to a half from peer to peer.

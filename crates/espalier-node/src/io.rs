@@ -20,12 +20,12 @@ pub enum NodeInput {
     Tensors {
         /// The peer whose key the transport has checked.
         from: PeerId,
-        /// What the peer signed about them.
+        /// The envelope that the peer signed about them.
         envelope: Envelope,
         /// The address and the bytes of each tensor.
         tensors: Vec<(Digest, Content)>,
     },
-    /// Tensors are in the driver's store now. Whoever moved them has checked their hashes.
+    /// Tensors are in the driver's store now. The driver has checked their hashes.
     TensorsStored(Vec<Digest>),
     /// Everything up to and including the [`NodeOutput::Persist`] with this number is durable.
     Persisted(u64),
@@ -33,7 +33,7 @@ pub enum NodeInput {
     PeerUp(PeerId),
     /// A peer cannot be reached any more.
     PeerDown(PeerId),
-    /// The time of [`NodeOutput::WakeAt`] has come, or any other moment.
+    /// The time of [`NodeOutput::WakeAt`] has come. Extra ticks are harmless.
     Tick,
     /// The driver wants something done.
     Command(Command),
@@ -54,20 +54,20 @@ pub enum Command {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum NodeOutput {
-    /// Write these operations to durable storage, then say [`NodeInput::Persisted`]. Several may be
-    /// written at once; the highest number stands for all of them.
+    /// Write these operations to durable storage, then pass [`NodeInput::Persisted`]. Several may
+    /// be written at once; the highest number stands for all of them.
     Persist {
         /// Counts from 1.
         number: u64,
         /// New operations, each of them verified.
         ops: Delta,
     },
-    /// Send a frame or tensors that are here, or fetch tensors that are not. All of it may fail.
+    /// Send a frame or stored tensors, or fetch missing tensors. All of it may fail.
     Effect(Effect),
     /// Give the node a [`NodeInput::Tick`] at this time. A later instruction replaces an earlier
     /// one.
     WakeAt(Duration),
-    /// Nothing to do; for logs, screens and tests.
+    /// Informational; requires no action.
     Tell(NodeEvent),
 }
 
@@ -79,7 +79,7 @@ pub enum NodeEvent {
     Refused {
         /// The peer.
         from: PeerId,
-        /// What was wrong with them.
+        /// The reason.
         error: ReceiveError,
     },
     /// A peer holds the same operations as this node.

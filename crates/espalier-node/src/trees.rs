@@ -40,10 +40,10 @@ pub struct TreesConfig {
     /// How long a node waits before it announces what it signed before it joined. The tree forms
     /// meanwhile, so this should be longer than messages take, and differ from node to node.
     pub settle: Duration,
-    /// How long a node that nobody has let in waits before it asks again, and how long a peer that
-    /// messages do not reach is kept.
+    /// How long a node that is not in the trees yet waits before it asks again, and how long an
+    /// unreachable peer is kept.
     pub retry: Duration,
-    /// The node's last own operation that was announced already, in an earlier life.
+    /// The node's last own operation that was announced before a restart.
     pub announced: u64,
 }
 
@@ -105,7 +105,7 @@ pub enum TreesOutput {
     Wake {
         /// After how long.
         after: Duration,
-        /// What the time is for.
+        /// The timer that ends then.
         timer: TreesTimer,
     },
 }

@@ -50,7 +50,8 @@ pub use espalier_lattice as lattice;
 
 use dots::Dots;
 use espalier_lattice::{CausalContext, Dot, Exhausted, InvalidSeq, Join};
-use serde::Serialize;
+use serde::de::{Deserializer, Error as _};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
@@ -72,6 +73,25 @@ pub struct OrSet<A: Ord + Clone, E: Ord + Clone> {
 impl<A: Ord + Clone, E: Ord + Clone> Default for OrSet<A, E> {
     fn default() -> Self {
         Self { live: BTreeMap::new(), context: CausalContext::default(), dots: BTreeMap::new() }
+    }
+}
+
+impl<'de, A, E> Deserialize<'de> for OrSet<A, E>
+where
+    A: Ord + Clone + Deserialize<'de>,
+    E: Ord + Clone + Deserialize<'de>,
+{
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let read::Parts { live, context } = read::Parts::<A, E>::deserialize(deserializer)?;
+        if !live.keys().all(|dot| context.contains(dot)) {
+            return Err(D::Error::custom("a live dot of a set is not in its context"));
+        }
+        let mut set = Self { context, ..Self::default() };
+        for (dot, element) in &live {
+            set.index(dot.clone(), element.clone());
+        }
+        set.live = live;
+        Ok(set)
     }
 }
 

@@ -1,6 +1,5 @@
 //! Reading and writing sets: what is not the encoding of a set is refused.
 
-use crate::OrSet;
 use espalier_lattice::{CausalContext, Dot};
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
@@ -22,29 +21,10 @@ pub(crate) fn write_live<A: Serialize, E: Serialize, S: Serializer>(
 #[serde(bound(
     deserialize = "A: Ord + Clone + Deserialize<'de>, E: Ord + Clone + Deserialize<'de>"
 ))]
-struct Parts<A: Ord + Clone, E: Ord + Clone> {
+pub(crate) struct Parts<A: Ord + Clone, E: Ord + Clone> {
     #[serde(deserialize_with = "read_live")]
-    live: BTreeMap<Dot<A>, E>,
-    context: CausalContext<A>,
-}
-
-impl<'de, A, E> Deserialize<'de> for OrSet<A, E>
-where
-    A: Ord + Clone + Deserialize<'de>,
-    E: Ord + Clone + Deserialize<'de>,
-{
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Parts { live, context } = Parts::<A, E>::deserialize(deserializer)?;
-        if !live.keys().all(|dot| context.contains(dot)) {
-            return Err(D::Error::custom("a live dot of a set is not in its context"));
-        }
-        let mut set = Self { context, ..Self::default() };
-        for (dot, element) in &live {
-            set.index(dot.clone(), element.clone());
-        }
-        set.live = live;
-        Ok(set)
-    }
+    pub(crate) live: BTreeMap<Dot<A>, E>,
+    pub(crate) context: CausalContext<A>,
 }
 
 fn read_live<'de, A, E, D>(deserializer: D) -> Result<BTreeMap<Dot<A>, E>, D::Error>

@@ -7,76 +7,14 @@
 //! scripts put them into the document as text. Such a file opens without a network.
 
 mod live;
+mod parts;
 
+use parts::{COMMON_STYLE, GRID_STYLE, GRID_VIEWS, RUN_STYLE, RUN_VIEWS, fill, strict};
 use std::io::{self, Write};
 
 pub use live::{LIVE, Live};
 
 const SHELL: &str = include_str!("html/common/shell.html");
-const COMMON_STYLE: &str = include_str!("html/common/page.css");
-
-/// Scripts that know nothing of what a page shows. In the order in which they must run: every file
-/// may use what stands before it.
-const COMMON: [&str; 5] = [
-    include_str!("html/common/dom.js"),
-    include_str!("html/common/parts.js"),
-    include_str!("html/common/tables.js"),
-    include_str!("html/common/charts.js"),
-    include_str!("html/common/sections.js"),
-];
-
-/// The sections of a run, each with how to read it.
-const RUN_SECTIONS: &str = include_str!("html/report/page.html");
-
-/// Styles of those sections.
-const RUN_STYLE: &str = include_str!("html/report/page.css");
-
-/// A run and its views, which a report and the live page share; in the order in which they must
-/// run.
-const RUN_VIEWS: &[&str] = &[
-    include_str!("html/report/run.js"),
-    include_str!("html/report/data.js"),
-    include_str!("html/report/rounds.js"),
-    include_str!("html/report/header.js"),
-    include_str!("html/report/convergence.js"),
-    include_str!("html/report/states.js"),
-    include_str!("html/report/accuracy.js"),
-    include_str!("html/report/wire.js"),
-    include_str!("html/report/trust.js"),
-    include_str!("html/report/audit.js"),
-    include_str!("html/report/evidence.js"),
-    include_str!("html/report/trace.js"),
-    include_str!("html/report/clock.js"),
-    include_str!("html/report/places.js"),
-    include_str!("html/report/drawing.js"),
-    include_str!("html/report/scene.js"),
-    include_str!("html/report/inspector.js"),
-    include_str!("html/report/player.js"),
-    include_str!("html/report/network.js"),
-    include_str!("html/report/blake3.js"),
-    include_str!("html/report/inclusion.js"),
-    include_str!("html/report/proof.js"),
-    include_str!("html/report/sections.js"),
-    include_str!("html/report/views.js"),
-];
-
-/// The sections of a grid of attacks, and their styles.
-const GRID_SECTIONS: &str = include_str!("html/grid/page.html");
-const GRID_STYLE: &str = include_str!("html/grid/page.css");
-
-/// The views of a grid: one function, of which the first file is the beginning and the last the
-/// end.
-const GRID_VIEWS: &[&str] = &[
-    include_str!("html/grid/begin.js"),
-    include_str!("html/grid/data.js"),
-    include_str!("html/grid/setting.js"),
-    include_str!("html/grid/header.js"),
-    include_str!("html/grid/heat.js"),
-    include_str!("html/grid/lines.js"),
-    include_str!("html/grid/trust.js"),
-    include_str!("html/grid/cells.js"),
-    include_str!("html/grid/end.js"),
-];
 
 /// One kind of page: what is fixed about it.
 #[derive(Debug, Clone, Copy)]
@@ -196,12 +134,6 @@ impl Template {
     }
 }
 
-/// The common scripts and then these as one, which leaves nothing behind for others to use.
-fn strict(scripts: impl Iterator<Item = &'static str>) -> String {
-    let scripts: String = COMMON.into_iter().chain(scripts).collect();
-    format!("(() => {{\n'use strict';\n{scripts}}})();\n")
-}
-
 /// The library that draws the charts, about 1.3 MB: the distribution of plotly.js 3.0.1 with
 /// Cartesian charts alone, as published on npm (`plotly.js-cartesian-dist-min`), with its licence
 /// next to it.
@@ -218,22 +150,6 @@ pub fn data_of(html: &str) -> Option<(&str, &str)> {
     let (element, _) = rest.split_once("</script>")?;
     let (attributes, data) = element.split_once('>')?;
     Some((data, attributes))
-}
-
-/// Puts each text in the place of its marker. The markers stand in the template in the order of
-/// `texts`, and what is put in is never searched for markers.
-fn fill(template: &str, texts: &[(&str, &str)]) -> String {
-    let size: usize = texts.iter().map(|(_, text)| text.len()).sum();
-    let mut page = String::with_capacity(template.len() + size);
-    let mut rest = template;
-    for (marker, text) in texts {
-        let (before, after) = rest.split_once(marker).unwrap_or((rest, ""));
-        page.push_str(before);
-        page.push_str(text);
-        rest = after;
-    }
-    page.push_str(rest);
-    page
 }
 
 /// Takes JSON and writes it so that it can stand in a script. JSON has `<` only inside strings,

@@ -1,7 +1,7 @@
 //! The page that a server sends: the views of a run, and controls that start one. Unlike a report
 //! it is three files, so that a policy can forbid every script that stands in the markup.
 
-use super::{
+use crate::parts::{
     COMMON_STYLE, GRID_SECTIONS, GRID_STYLE, GRID_VIEWS, RUN_SECTIONS, RUN_STYLE, RUN_VIEWS, fill,
     strict,
 };

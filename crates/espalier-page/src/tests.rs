@@ -1,6 +1,7 @@
 //! What must hold for every page.
 
 use super::*;
+use crate::parts::RUN_SECTIONS;
 
 /// A name that tries to leave the place where it stands as data.
 const HOSTILE: &str = "</script><script>alert(1)</script><!-- {{plotly}} \"&";

@@ -25,7 +25,7 @@ pub struct ContentProof {
     pub siblings: Vec<Digest>,
 }
 
-/// Why a content proof proves nothing. The fault of whoever supplied it.
+/// Why a content proof proves nothing. The fault of its sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ContentProofError {

@@ -24,6 +24,7 @@
 //! ```
 
 mod content;
+mod hash;
 mod map;
 mod proof;
 

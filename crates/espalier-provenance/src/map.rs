@@ -4,25 +4,10 @@
 //! insertions and removals shows in the root. Keys are hashes, so paths have about log2 n steps; a
 //! peer that grinds keys with long common prefixes can make its own paths longer, at most 256.
 
+use crate::hash::{bit_of, branch_hash, leaf_hash};
 use crate::proof::{InclusionProof, ProofStep};
-use espalier_identity::{Digest, Domain};
+use espalier_identity::Digest;
 use std::sync::Arc;
-
-static LEAF: Domain = Domain::new("espalier merkle leaf v1");
-static BRANCH: Domain = Domain::new("espalier merkle branch v1");
-
-pub(crate) fn leaf_hash(key: &Digest, value: &Digest) -> Digest {
-    LEAF.fields().digest(key).digest(value).finish()
-}
-
-pub(crate) fn branch_hash(bit: u8, left: &Digest, right: &Digest) -> Digest {
-    BRANCH.fields().number(u64::from(bit)).digest(left).digest(right).finish()
-}
-
-/// Bit `index` of a key, most significant first.
-pub(crate) fn bit_of(key: &Digest, index: u8) -> bool {
-    key.as_bytes()[usize::from(index / 8)] & (0x80 >> (index % 8)) != 0
-}
 
 /// The first bit in which two keys differ.
 fn first_difference(a: &Digest, b: &Digest) -> Option<u8> {

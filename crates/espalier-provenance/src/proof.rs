@@ -1,6 +1,6 @@
 //! Inclusion proofs that need nothing but the root.
 
-use crate::map::{bit_of, branch_hash, leaf_hash};
+use crate::hash::{bit_of, branch_hash, leaf_hash};
 use espalier_blame::Blame;
 use espalier_identity::Digest;
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,7 @@ pub struct InclusionProof {
     pub path: Vec<ProofStep>,
 }
 
-/// Why a proof proves nothing. The fault of whoever supplied it.
+/// Why a proof proves nothing. The fault of its sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProofError {

@@ -19,8 +19,8 @@ pub enum MissingTensors {
     Base,
 }
 
-/// Whose integers and truth values a merged model has: counters, masks, positions. They are never
-/// averaged.
+/// Which model integer and boolean tensors are taken from: counters, masks, positions. They are
+/// never averaged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum IntegerTensors {
     /// All models have to have the same.
@@ -35,9 +35,9 @@ pub enum IntegerTensors {
 /// What a plan needs to know besides the recipe.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PlanChoices {
-    /// What is done about tensors that a model lacks.
+    /// The rule for tensors that a model lacks.
     pub missing: MissingTensors,
-    /// Whose integers are taken.
+    /// The model whose integers are taken.
     pub integers: IntegerTensors,
 }
 

@@ -41,7 +41,7 @@ const TOKENIZER: &str = "it may be `base`, the path of the base model, or `union
 impl Recipe {
     /// Reads a recipe from YAML text. It means what it means to the tools that have this YAML:
     /// `dtype` is the type of the arithmetic and of the output, unless `out_dtype` is the output's.
-    /// What they have and Espalier has not is refused by name, and so is what neither has.
+    /// Keys that they support and Espalier does not, and unknown keys, are refused by name.
     ///
     /// # Errors
     /// [`RecipeError`], with the line that is wrong.

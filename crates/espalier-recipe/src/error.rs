@@ -37,13 +37,13 @@ pub enum RecipeError {
         line: usize,
         /// The column, from 1.
         column: usize,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
     /// The text is larger than a recipe may be.
     #[error("the recipe has more than {limit} {what}, aliases replaced")]
     TooLarge {
-        /// What there is too much of.
+        /// The items of which there are too many.
         what: &'static str,
         /// How much there may be.
         limit: usize,
@@ -51,9 +51,9 @@ pub enum RecipeError {
     /// A value is of the wrong kind, such as a list in place of a text.
     #[error("{place} must be {wanted}, not {found}")]
     Kind {
-        /// Where.
+        /// The place in the recipe.
         place: RecipePlace,
-        /// What should be there.
+        /// The kind that is expected.
         wanted: &'static str,
         /// What is there.
         found: &'static str,
@@ -79,15 +79,15 @@ pub enum RecipeError {
     /// A part of model mergers' YAML that Espalier does not support.
     #[error("{place} is not supported: {reason}")]
     Unsupported {
-        /// Where.
+        /// The place in the recipe.
         place: RecipePlace,
-        /// What to do instead.
+        /// The alternative.
         reason: &'static str,
     },
     /// Exactly one of these keys has to be given.
     #[error("{place} needs exactly one of {keys}")]
     OneOf {
-        /// Where.
+        /// The place in the recipe.
         place: RecipePlace,
         /// The keys.
         keys: &'static str,
@@ -95,19 +95,19 @@ pub enum RecipeError {
     /// A value is out of its range.
     #[error("{place} is `{value}`, but must be {wanted}")]
     Value {
-        /// Where.
+        /// The place in the recipe.
         place: RecipePlace,
         /// What is there.
         value: String,
-        /// What may be there.
+        /// The values that are allowed.
         wanted: String,
     },
     /// A method or one of its parameters is unknown, or a value is out of its range.
     #[error("{place}: {error}")]
     Method {
-        /// Where.
+        /// The place in the recipe.
         place: RecipePlace,
-        /// What is wrong.
+        /// The problem.
         error: Box<StrategyError>,
     },
     /// A parameter that all models share is given for one of them.
@@ -115,7 +115,7 @@ pub enum RecipeError {
         "{place}: `{parameter}` of `{method}` is shared by all models and cannot be set for one"
     )]
     NotPerModel {
-        /// Where.
+        /// The place in the recipe.
         place: RecipePlace,
         /// The parameter.
         parameter: &'static str,
@@ -153,7 +153,7 @@ pub enum RecipeError {
         method: &'static str,
         /// How many it merges, at least and at most.
         wanted: (usize, usize),
-        /// How many there are.
+        /// The number of inputs.
         found: usize,
     },
     /// Sources of one slice have different numbers of layers.

@@ -31,7 +31,7 @@ pub struct ModelRef {
 /// A tensor of the output.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TensorPlan {
-    /// Its name.
+    /// The tensor's name.
     pub name: String,
     /// Sizes of its dimensions.
     pub shape: Vec<u64>,

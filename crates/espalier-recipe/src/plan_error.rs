@@ -39,14 +39,14 @@ pub enum PlanError {
     #[error("missing tensors are to be taken from the base model, but the recipe has none")]
     MissingWithoutBase,
     /// Integers are to be the base's, and the recipe has no base.
-    #[error("integers are to be taken from the base model, and the recipe has none")]
+    #[error("integers are to be taken from the base model, but the recipe has none")]
     IntegersWithoutBase,
     /// Integers are to be those of a model that is not there.
-    #[error("integers are to be those of model {}, and there are {models}", .model + 1)]
+    #[error("integers were to come from model {}, but there are only {models} models", .model + 1)]
     IntegersOfNobody {
-        /// Its place, from zero.
+        /// The place of the model, from zero.
         model: usize,
-        /// How many models there are.
+        /// The number of models.
         models: usize,
     },
     /// Two models differ in the shape of a tensor.
@@ -128,7 +128,7 @@ pub enum PlanError {
         method: &'static str,
         /// The base.
         base: ModelRef,
-        /// What it lacks.
+        /// The missing parameter.
         parameter: &'static str,
     },
     /// A parameter of one tensor is missing or out of its range.
@@ -138,7 +138,7 @@ pub enum PlanError {
         tensor: String,
         /// The input.
         model: ModelRef,
-        /// What is wrong.
+        /// The problem.
         error: Box<StrategyError>,
     },
     /// A parameter that all inputs of a tensor share is missing or out of its range.
@@ -146,10 +146,10 @@ pub enum PlanError {
     Shared {
         /// The tensor of the output.
         tensor: String,
-        /// What is wrong.
+        /// The problem.
         error: Box<StrategyError>,
     },
-    /// Too few models have a tensor that not all need to have.
+    /// Too few models have an optional tensor.
     #[error("tensor `{tensor}`: `{method}` merges {}, but {found} have it", of_inputs(*.wanted))]
     FewInputs {
         /// The tensor.
@@ -158,7 +158,7 @@ pub enum PlanError {
         method: &'static str,
         /// How many it merges, at least and at most.
         wanted: (usize, usize),
-        /// How many there are.
+        /// The number of inputs.
         found: usize,
     },
 }

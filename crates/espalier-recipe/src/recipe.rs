@@ -182,7 +182,7 @@ impl Recipe {
         Self { vocabulary, ..self }
     }
 
-    /// What is done about different vocabularies.
+    /// The rule for different vocabularies.
     #[must_use]
     pub fn vocabulary(&self) -> VocabularyRule {
         self.vocabulary
@@ -257,7 +257,7 @@ impl Module {
 
 impl Slice {
     /// A base that is not listed is the last input where all tensors are taken as they are. Where
-    /// layers are stacked it has to be listed, or is no input if the method needs none.
+    /// layers are stacked it has to be listed, or is not an input if the method needs none.
     fn check(
         &mut self,
         form: Form,

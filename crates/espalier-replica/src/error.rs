@@ -5,8 +5,9 @@ use crate::signed::policy::PolicyError;
 use espalier_blame::Blame;
 use espalier_identity::{Digest, PeerId};
 use espalier_lattice::Dot;
+use espalier_tensor::Mismatch;
 
-/// Why a state does not take operations in.
+/// Why operations cannot be applied to a state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ApplyError {
@@ -17,7 +18,7 @@ pub enum ApplyError {
         author: PeerId,
         /// Its number in the author's chain.
         seq: u64,
-        /// What is wrong with it.
+        /// The problem.
         source: OpError,
     },
     /// The author is not on the roster.
@@ -33,7 +34,7 @@ pub enum ApplyError {
         author: PeerId,
         /// The number of the operation that came.
         seq: u64,
-        /// The number of the author's last operation that is here; 0 if there is none.
+        /// The number of the author's last known operation; 0 if none is known.
         have: u64,
     },
     /// States of different federations do not merge.
@@ -108,8 +109,18 @@ pub enum ChangeError {
         root: Digest,
     },
     /// An element is not a finite number, or too large for any bound.
-    #[error("the model has a value that is not finite, or is 2^128 or more in magnitude")]
-    Magnitude,
+    #[error(
+        "element {element} of tensor `{tensor}` is {value:e}; it must be finite and less than \
+         2^128 in magnitude"
+    )]
+    Magnitude {
+        /// The tensor.
+        tensor: String,
+        /// The first such element, from 0, in row-major order.
+        element: usize,
+        /// Its value.
+        value: f64,
+    },
     /// The peer has contributed nothing that is visible.
     #[error("{subject} has no visible contribution to measure")]
     NothingToMeasure {
@@ -117,8 +128,8 @@ pub enum ChangeError {
         subject: PeerId,
     },
     /// The model's tensors differ from those that the federation merges.
-    #[error("the model's tensors do not have the federation's names, types and shapes")]
-    Schema,
+    #[error("the model does not have the federation's schema: {}", schemas(.0))]
+    Schema(Box<OtherSchema>),
     /// Only the author of a contribution can retract it.
     #[error("operation {seq} of {author} cannot be retracted by {by}: only its author may")]
     NotYours {
@@ -140,6 +151,24 @@ pub enum ChangeError {
     Op(#[from] OpError),
 }
 
+/// Two schemas that should be one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherSchema {
+    /// The hash of the schema that the policy names.
+    pub expected: Digest,
+    /// The hash of the model's schema.
+    pub found: Digest,
+    /// The first difference from a model of the expected schema, if the state has one.
+    pub mismatch: Option<Mismatch>,
+}
+
+fn schemas(other: &OtherSchema) -> String {
+    match &other.mismatch {
+        Some(mismatch) => mismatch.to_string(),
+        None => format!("expected schema {}, found {}", other.expected, other.found),
+    }
+}
+
 impl ChangeError {
     /// Who has to act on this error.
     #[must_use]
@@ -156,9 +185,9 @@ impl ChangeError {
             Self::Weight => "change-weight",
             Self::Illegal { .. } => "change-field",
             Self::Copy { .. } => "change-copy",
-            Self::Magnitude => "change-magnitude",
+            Self::Magnitude { .. } => "change-magnitude",
             Self::NothingToMeasure { .. } => "nothing-to-measure",
-            Self::Schema => "change-schema",
+            Self::Schema(_) => "change-schema",
             Self::NotYours { .. } => "retract-not-yours",
             Self::NotLive(_) => "retract-not-live",
             Self::NoFault(error) => error.code(),
@@ -167,7 +196,7 @@ impl ChangeError {
     }
 }
 
-/// Input that does not decode to a state. Whoever wrote it is at fault.
+/// Input that does not decode to a state. Its author is at fault.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
@@ -186,10 +215,17 @@ pub enum DecodeError {
     /// The operations in it are refused.
     #[error(transparent)]
     Apply(#[from] ApplyError),
-    /// A tensor's bytes do not hash to the address under which they are listed, or no live
-    /// contribution names that address.
-    #[error("tensor bytes do not hash to their address {0}, or nothing needs them")]
-    Content(Digest),
+    /// A tensor's bytes do not hash to the address under which they are listed.
+    #[error("the tensor listed under {address} has the hash {found}")]
+    Content {
+        /// The address.
+        address: Digest,
+        /// The hash of the bytes.
+        found: Digest,
+    },
+    /// No live contribution names the address of a tensor.
+    #[error("no live contribution needs the tensor {0}")]
+    Unneeded(Digest),
     /// An operation is listed twice, out of order, or without a place in the state.
     #[error("operation {0} is listed where it cannot be")]
     Unplaced(OpId),
@@ -211,7 +247,8 @@ impl DecodeError {
             Self::Frame(error) => error.code(),
             Self::Policy(error) => error.code(),
             Self::Apply(error) => error.code(),
-            Self::Content(_) => "state-content",
+            Self::Content { .. } => "state-content",
+            Self::Unneeded(_) => "state-content-unneeded",
             Self::Unplaced(_) => "state-operation",
         }
     }

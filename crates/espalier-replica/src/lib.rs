@@ -53,7 +53,7 @@ mod wire;
 
 pub use arena::Shelf;
 pub use arena::entry::Entry;
-pub use error::{ApplyError, ChangeError, DecodeError};
+pub use error::{ApplyError, ChangeError, DecodeError, OtherSchema};
 pub use gossip::Replica;
 pub use gossip::budget::BUDGET;
 pub use gossip::effect::{Effect, ExchangeMode, ReceiveError, Received};

@@ -28,7 +28,7 @@ pub enum Mutant {
     ShortMemory,
     /// Of forks only one side is written down.
     OneSidedFork,
-    /// What has not all of its past here is named as seen.
+    /// Operations whose ancestors are missing are named as seen.
     BlindDeps,
     /// Logical time stands still.
     StoppedClock,

@@ -100,8 +100,8 @@ pub use report::{
 };
 pub use run::progress::Progress;
 pub use swarm::{
-    Coverage, Failure, Judged, MAX_REGRESSION_LEN, Regression, Shrunk, Tally, Violation, judge,
-    judge_by, run_swarm, shrink, swarm_config,
+    Coverage, Failure, Judged, MAX_REGRESSION_LEN, Regression, Shrunk, SwarmTally, Violation,
+    judge, judge_by, run_swarm, shrink, swarm_config,
 };
 pub use task::nodes_of_folder;
 pub use text::ParseError;

@@ -10,11 +10,11 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// There is no state in the folder, or none yet.
+    /// The folder is not a state, or not yet.
     #[error("{} is not a state: it has no file `policy`", .0.display())]
     NotAState(PathBuf),
     /// There is a state in the folder already.
-    #[error("{} holds a state already", .0.display())]
+    #[error("{} already contains a state", .0.display())]
     Taken(PathBuf),
     /// The policy cannot be read.
     #[error("cannot read {}: {source}", .path.display())]
@@ -25,11 +25,11 @@ pub enum StoreError {
         source: ReadError,
     },
     /// The policy is damaged, or not of a state.
-    #[error("{} is not a policy: {source}", .path.display())]
+    #[error("{}: {source}", .path.display())]
     Policy {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         source: PolicyError,
     },
     /// States with different policies do not merge.
@@ -58,7 +58,10 @@ pub enum StoreError {
         source: io::Error,
     },
     /// Something that is not a file has the name of one.
-    #[error("{} is not a file; remove it, a file of the state belongs there", .0.display())]
+    #[error(
+        "{} is not a regular file, but a file of the state has this name; remove it",
+        .0.display()
+    )]
     NotAFile(PathBuf),
     /// A file cannot be written.
     #[error(transparent)]
@@ -76,9 +79,7 @@ impl StoreError {
             | Self::OtherBase
             | Self::NoBase => Blame::Caller,
             Self::Policy { source, .. } => source.blame(),
-            Self::Read { source: ReadError::Io(_), .. } | Self::List { .. } | Self::NotAFile(_) => {
-                Blame::Environment
-            }
+            Self::List { .. } | Self::NotAFile(_) => Blame::Environment,
             Self::Read { source, .. } => source.blame(),
             Self::Write(error) => error.blame(),
         }
@@ -112,8 +113,8 @@ pub enum KeyError {
     /// The record of another key stands where that of a new one would.
     #[error("{} is the record of another key; move it away or name another file", .0.display())]
     RecordExists(PathBuf),
-    /// The system has no randomness.
-    #[error("the system gives no random bytes: {0}")]
+    /// The system's random source failed.
+    #[error("the system's random source failed: {0}")]
     Random(getrandom::Error),
     /// The key file cannot be opened, locked or read.
     #[error("cannot read the key {}: {source}", .path.display())]
@@ -144,7 +145,7 @@ pub enum KeyError {
     Record {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         reason: String,
     },
     /// The folder lacks operations that the key has signed. Signing on would be equivocation.

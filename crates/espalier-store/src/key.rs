@@ -71,8 +71,8 @@ impl KeyFile {
         Ok(read(path.as_ref())?.1.peer_id())
     }
 
-    /// Opens a key to sign with it. If another process does at this moment, waits for it to end.
-    /// Open the key before you load the state: what the other process signed has to be in it.
+    /// Opens a key for signing. Waits while another process is signing with it. Open the key before
+    /// you load the state: what the other process signed has to be in it.
     ///
     /// # Errors
     /// [`KeyError`].
@@ -93,7 +93,7 @@ impl KeyFile {
     }
 
     /// Whether the key has signed for states with other policies than this folder's. Operations do
-    /// not name their policy: whoever copies them from one of these folders to another shows two
+    /// not name their policy: anyone who copies them from one of these folders to another shows two
     /// with one number, which convicts.
     #[must_use]
     pub fn signs_elsewhere(&self, folder: &Folder) -> bool {

@@ -15,7 +15,7 @@ use crate::mapped::FileMap;
 /// How much of a mapped file hashing keeps in memory, in bytes.
 const PIECE: usize = 4 << 20;
 
-/// Shorter files are read: a system has only so many maps.
+/// Shorter files are read: the number of maps of a system is limited.
 const FEW: u64 = 64 << 10;
 
 /// The bytes of a tensor: on the heap or in a read-only memory map, shared and never changed.

@@ -108,6 +108,19 @@ impl Dtype {
         matches!(self, Self::F64 | Self::F32 | Self::F16 | Self::Bf16 | Self::F8E4M3 | Self::F8E5M2)
     }
 
+    /// The value of an element that is an integer, little-endian; of a truth value its byte.
+    ///
+    /// # Panics
+    /// If there are more bytes than 16.
+    #[must_use]
+    pub fn integer(self, bytes: &[u8]) -> i128 {
+        let signed = matches!(self, Self::I8 | Self::I16 | Self::I32 | Self::I64);
+        let negative = signed && bytes.last().is_some_and(|byte| *byte >= 0x80);
+        let mut whole = [if negative { 0xff } else { 0 }; 16];
+        whole[..bytes.len()].copy_from_slice(bytes);
+        i128::from_le_bytes(whole)
+    }
+
     /// The name in lower case, as in the text form.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -183,6 +196,15 @@ impl TryFrom<FileDtype> for Dtype {
 mod tests {
     use super::*;
     use espalier_identity::canonical;
+
+    #[test]
+    fn integers_are_read_as_what_they_are() {
+        assert_eq!(Dtype::I64.integer(&(-3_i64).to_le_bytes()), -3);
+        assert_eq!(Dtype::U64.integer(&u64::MAX.to_le_bytes()), u64::MAX.into());
+        assert_eq!(Dtype::I8.integer(&[0x80]), -128);
+        assert_eq!(Dtype::U8.integer(&[0x80]), 128);
+        assert_eq!(Dtype::Bool.integer(&[1]), 1);
+    }
 
     #[test]
     fn text_binary_and_file_forms_agree() {

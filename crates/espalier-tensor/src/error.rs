@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TensorError {
-    /// The manifest is malformed: the fault of whoever wrote it.
+    /// The manifest is malformed: the fault of its author.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     /// The content of a tensor is not in the store and must be fetched first.
@@ -45,9 +45,9 @@ pub enum TensorError {
         actual: u64,
     },
     /// The operating system refused to read.
-    #[error("could not {action} {}: {source}", .path.display())]
+    #[error("cannot {action} {}: {source}", .path.display())]
     Read {
-        /// What was tried.
+        /// The action.
         action: &'static str,
         /// The file.
         path: PathBuf,
@@ -62,7 +62,7 @@ pub enum TensorError {
     Format {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         problem: FormatError,
     },
     /// The caller of a writer gave more or fewer bytes than it announced.

@@ -75,7 +75,7 @@ fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<Vec<TensorMeta
     bounded::list::<_, _, { usize::MAX }>(deserializer).map(Arc::new)
 }
 
-/// What is wrong with a manifest: the fault of whoever wrote it. Nothing is changed.
+/// What is wrong with a manifest: the fault of its author. Nothing is changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ManifestError {

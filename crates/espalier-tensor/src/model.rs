@@ -72,10 +72,9 @@ impl Model {
 
     /// The model that `manifest` describes, with its bytes from `store`.
     ///
-    /// # Errors
-    /// [`TensorError::Manifest`] if the manifest is malformed, [`TensorError::Missing`] naming
-    /// the first content that is not in the store, [`TensorError::Length`] if a content does not
-    /// have the length of its shape: the fault of whoever signed the manifest.
+    /// # Errors [`TensorError::Manifest`] if the manifest is malformed, [`TensorError::Missing`]
+    /// naming the first content that is not in the store, [`TensorError::Length`] if a content does
+    /// not have the length of its shape: the fault of the author of the manifest.
     pub fn load(manifest: &Manifest, store: &Store) -> Result<Self, TensorError> {
         manifest.check()?;
         let mut contents = Vec::with_capacity(manifest.tensors().len());
@@ -131,7 +130,7 @@ impl Model {
     /// The bytes of tensor `index`, in manifest order.
     ///
     /// # Panics
-    /// If there is no such tensor.
+    /// If the tensor does not exist.
     #[must_use]
     pub fn content(&self, index: usize) -> &Content {
         &self.contents[index]
@@ -140,7 +139,7 @@ impl Model {
     /// Name, element type, shape and digest of tensor `index`.
     ///
     /// # Panics
-    /// If there is no such tensor.
+    /// If the tensor does not exist.
     #[must_use]
     pub fn meta(&self, index: usize) -> &TensorMeta {
         &self.manifest.tensors()[index]

@@ -14,7 +14,7 @@ use crate::{
 /// A tensor's layout: what a file's header says about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TensorShape {
-    /// Its name.
+    /// The tensor's name.
     pub name: String,
     /// Its element type.
     pub dtype: Dtype,

@@ -44,8 +44,8 @@ impl SimdLevel {
         Self::ALL.into_iter().rev().find(fits).unwrap_or(Self::Baseline)
     }
 
-    /// From now on, [`SimdLevel::best`] is at most this level, in the whole process. Results stay
-    /// the same, which is what it is there to check.
+    /// From now on, [`SimdLevel::best`] is at most this level, in the whole process. Results do not
+    /// change; this exists to test that.
     pub fn limit(self) {
         LIMIT.store(self as u8, Ordering::Relaxed);
     }

@@ -33,13 +33,13 @@ impl Store {
         digest
     }
 
-    /// The content with this digest, if it is here. O(log n).
+    /// The content with this digest, if it is stored. O(log n).
     #[must_use]
     pub fn get(&self, digest: &Digest) -> Option<Content> {
         self.read().get(digest).cloned()
     }
 
-    /// Whether content with this digest is here.
+    /// Whether content with this digest is stored.
     #[must_use]
     pub fn contains(&self, digest: &Digest) -> bool {
         self.read().contains_key(digest)
@@ -51,7 +51,7 @@ impl Store {
         self.read().len()
     }
 
-    /// Whether nothing is here.
+    /// Whether it is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.read().is_empty()

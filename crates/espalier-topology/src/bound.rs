@@ -45,7 +45,9 @@
 
 use serde::Serialize;
 
-use crate::{Network, Order, spectral_gap};
+use crate::network::Network;
+use crate::schedule::Order;
+use crate::spectral::spectral_gap;
 
 /// The probability with which a run may take longer than [`Bounds::upper`].
 pub const FAILURE: f64 = 0.01;

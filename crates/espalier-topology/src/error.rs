@@ -3,10 +3,10 @@
 use espalier_blame::Blame;
 use thiserror::Error;
 
-use crate::EdgeListError;
+use crate::edge_list_error::EdgeListError;
 
 /// A network or partition that cannot be built, or an edge list that cannot be read. The fault of
-/// the caller, or of whoever wrote an edge list; nothing was changed.
+/// the caller, or of the author of an edge list; nothing was changed.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum TopologyError {

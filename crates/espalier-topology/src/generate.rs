@@ -1,9 +1,13 @@
 //! The generators: from a topology, a number of nodes and a seed to a connected network.
 
 use crate::draw::Draw;
-use crate::network::{check_nodes, unreached};
+use crate::edge_list::open_edge_list;
+use crate::error::TopologyError;
+use crate::limits::MAX_EDGES;
+use crate::network::{Network, check_nodes, unreached};
+use crate::regular;
 use crate::rows::Rows;
-use crate::{MAX_EDGES, Network, Topology, TopologyError, open_edge_list, regular};
+use crate::topology::Topology;
 
 /// How often a random graph is drawn before it is given up as not connected.
 const DRAWS: u32 = 64;
@@ -13,7 +17,23 @@ const CHORD: f64 = 0.45;
 
 type Edges = Vec<(u32, u32)>;
 
-pub(crate) fn build(t: &Topology, nodes: usize, seed: u64) -> Result<Network, TopologyError> {
+impl Topology {
+    /// Draws the network: connected, on nodes `0..nodes`, the same for the same arguments.
+    ///
+    /// Cost: time and memory in proportion to nodes + edges (for `random`, to nodes²); nothing
+    /// per edge for `complete`.
+    ///
+    /// # Errors
+    ///
+    /// [`TopologyError`] if this topology does not exist with that many nodes, is larger than
+    /// [`crate::MAX_NODES`] or [`crate::MAX_EDGES`], could not be drawn connected, or its file
+    /// cannot be used. Each says which value would work.
+    pub fn build(&self, nodes: usize, seed: u64) -> Result<Network, TopologyError> {
+        build(self, nodes, seed)
+    }
+}
+
+fn build(t: &Topology, nodes: usize, seed: u64) -> Result<Network, TopologyError> {
     check_nodes(nodes)?;
     let text = t.to_string();
     let mut draw = Draw::new(seed, nodes, &text);

@@ -29,8 +29,10 @@
 mod bound;
 mod draw;
 mod edge_list;
+mod edge_list_error;
 mod error;
 mod generate;
+mod limits;
 mod network;
 mod partition;
 mod regular;
@@ -40,11 +42,11 @@ mod spectral;
 mod topology;
 
 pub use bound::{Bounds, FAILURE, round_bound};
-pub use edge_list::{
-    EdgeListError, EdgeListProblem, MAX_FILE_BYTES, open_edge_list, parse_edge_list, read_edge_list,
-};
+pub use edge_list::{MAX_FILE_BYTES, open_edge_list, parse_edge_list, read_edge_list};
+pub use edge_list_error::{EdgeListError, EdgeListProblem};
 pub use error::TopologyError;
-pub use network::{MAX_EDGES, MAX_NODES, Neighbours, Network};
+pub use limits::{MAX_EDGES, MAX_NODES};
+pub use network::{Neighbours, Network};
 pub use partition::{Partition, assign_parts};
 pub use schedule::{Order, ParseNameError, RoundPlan, Schedule, scheduled_round};
 pub use spectral::{EXACT_NODES, SpectralGap, spectral_gap};

@@ -4,13 +4,11 @@ use petgraph::graph::UnGraph;
 use petgraph::unionfind::UnionFind;
 use rand::Rng;
 
-use crate::{EdgeListError, EdgeListProblem, TopologyError, draw};
-
-/// The most nodes a network may have: 2^24.
-pub const MAX_NODES: usize = 1 << 24;
-
-/// The most edges a network stores: 2^25 (256 MiB). `complete` stores none and has no such limit.
-pub const MAX_EDGES: u64 = 1 << 25;
+use crate::draw;
+use crate::edge_list::Collected;
+use crate::edge_list_error::{EdgeListError, EdgeListProblem};
+use crate::error::TopologyError;
+use crate::limits::{MAX_EDGES, MAX_NODES};
 
 /// A connected, undirected graph on nodes `0..nodes()`, without loops or parallel edges.
 ///
@@ -57,7 +55,7 @@ impl Network {
         edges: impl IntoIterator<Item = (usize, usize)>,
     ) -> Result<Self, TopologyError> {
         check_nodes(nodes)?;
-        let mut list = crate::edge_list::Collected::new(nodes);
+        let mut list = Collected::new(nodes);
         for (place, (a, b)) in edges.into_iter().enumerate() {
             list.push(a as u64, b as u64, place + 1)?;
         }

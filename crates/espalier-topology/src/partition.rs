@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::TopologyError;
 use crate::draw::Draw;
+use crate::error::TopologyError;
 
 /// A split of the nodes into a number of parts of nearly equal size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

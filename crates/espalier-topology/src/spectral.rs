@@ -3,7 +3,7 @@
 use nalgebra::DMatrix;
 use serde::Serialize;
 
-use crate::Network;
+use crate::network::Network;
 
 /// Up to this many nodes the gap comes from a full eigenvalue decomposition.
 pub const EXACT_NODES: usize = 512;

@@ -9,8 +9,6 @@ use thiserror::Error;
 
 use espalier_file::count;
 
-use crate::{Network, TopologyError, generate};
-
 /// Every form [`Topology`] parses, in the order help texts list them.
 pub const FORMS: [&str; 12] = [
     "random",
@@ -101,7 +99,7 @@ pub enum ParseTopologyError {
         nearest: Option<&'static str>,
     },
     /// The wrong number of parameters after the name.
-    #[error("topology {text:?} has {}; write it as {form}", count(*given, "parameter"))]
+    #[error("topology `{text}` has {}; write it as {form}", count(*given, "parameter"))]
     Parameters {
         /// What was given.
         text: String,
@@ -111,7 +109,7 @@ pub enum ParseTopologyError {
         form: &'static str,
     },
     /// A parameter is not a number, or out of range.
-    #[error("{form}: {parameter} is {value:?}, but must be {wants}")]
+    #[error("{form}: {parameter} is `{value}`, but must be {wants}")]
     Value {
         /// The form being parsed.
         form: &'static str,
@@ -146,22 +144,6 @@ fn suggestion(nearest: Option<&str>) -> String {
     match nearest {
         Some(_) => did_you_mean(nearest),
         None => format!("; the topologies are {}", FORMS.join(", ")),
-    }
-}
-
-impl Topology {
-    /// Draws the network: connected, on nodes `0..nodes`, the same for the same arguments.
-    ///
-    /// Cost: time and memory in proportion to nodes + edges (for `random`, to nodes²); nothing
-    /// per edge for `complete`.
-    ///
-    /// # Errors
-    ///
-    /// [`TopologyError`] if this topology does not exist with that many nodes, is larger than
-    /// [`crate::MAX_NODES`] or [`crate::MAX_EDGES`], could not be drawn connected, or its file
-    /// cannot be used. Each says which value would work.
-    pub fn build(&self, nodes: usize, seed: u64) -> Result<Network, TopologyError> {
-        generate::build(self, nodes, seed)
     }
 }
 

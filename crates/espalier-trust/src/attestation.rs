@@ -1,6 +1,6 @@
 //! Measurements of peers by peers.
 
-use crate::Q16;
+use crate::fixed::Q16;
 use espalier_identity::{Digest, PeerId};
 use espalier_lattice::Join;
 use serde::de::{Deserializer, Error as _};

@@ -1,6 +1,6 @@
 //! The causal trust clock: a version vector that knows of forks, times a set of convictions.
 
-use crate::FaultKind;
+use crate::evidence::FaultKind;
 use espalier_identity::PeerId;
 use espalier_lattice::Join;
 use serde::{Deserialize, Serialize};

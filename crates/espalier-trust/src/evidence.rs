@@ -69,8 +69,8 @@ impl std::fmt::Display for FaultKind {
     }
 }
 
-/// A proof of a fault. Whoever makes one into evidence has verified it, from itself alone: the
-/// verdict may not depend on when or where it is looked at.
+/// A proof of a fault. The caller has verified one before it makes it into evidence, from itself
+/// alone: the verdict may not depend on when or where it is looked at.
 pub trait Record: Clone {
     /// The author who is convicted.
     fn accused(&self) -> PeerId;

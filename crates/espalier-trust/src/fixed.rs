@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A multiple of 2⁻¹⁶. What is above 1 can be written and read, as it can be signed: it is judged
-/// where it is used.
+/// A multiple of 2⁻¹⁶. Values above 1 decode, because peers can sign them; they are checked where
+/// used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Q16(u32);

@@ -145,7 +145,7 @@ impl Geometry {
     /// The squared distance of two points over all coordinates.
     ///
     /// # Panics
-    /// If there is no such point.
+    /// If the point does not exist.
     #[must_use]
     pub fn squared(&self, a: usize, b: usize) -> f64 {
         self.layers[0][a].squared[b]
@@ -154,7 +154,7 @@ impl Geometry {
     /// The squared distance of two points over each block: what [`Geometry::push`] was told.
     ///
     /// # Panics
-    /// If there is no such point.
+    /// If the point does not exist.
     pub fn parts(&self, a: usize, b: usize) -> impl Iterator<Item = f64> {
         let blocks = if self.layers.len() > 1 { &self.layers[1..] } else { &self.layers[..] };
         blocks.iter().map(move |layer| layer[a].squared[b])
@@ -170,7 +170,7 @@ impl Geometry {
     }
 
     /// The squared radius of the smallest ball around point `centre` that holds `h` of a bag of
-    /// points, each of which is there `count` times; infinite if there are fewer.
+    /// points, each of which is present `count` times; infinite if there are fewer.
     pub(crate) fn radius(&self, layer: usize, centre: usize, count: &[u32], h: usize) -> f64 {
         let row = &self.layers[layer][centre];
         let mut inside = 0;

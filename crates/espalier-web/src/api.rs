@@ -4,7 +4,9 @@ use crate::app::App;
 use crate::error::Problem;
 use crate::lab::Lab;
 use crate::run::Run;
-use crate::{assets, door, info, labs, presets, runs, uploads, works};
+use crate::{
+    assets, info, lab_requests, middleware, presets, run_requests, uploads, work_requests,
+};
 use axum::Router;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::from_fn_with_state;
@@ -21,22 +23,22 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/openapi.json", get(openapi))
         .route("/info", get(info::show))
         .route("/presets", get(presets::list))
-        .route("/runs", get(works::list::<Run>).post(runs::start))
-        .route("/runs/{id}", get(works::show::<Run>).delete(works::remove::<Run>))
-        .route("/runs/{id}/events", get(works::events::<Run>))
-        .route("/runs/{id}/audit", get(runs::audit))
-        .route("/runs/{id}/audit.csv", get(runs::audit_table))
-        .route("/runs/{id}/audit.json", get(runs::audit_json))
-        .route("/runs/{id}/trace", get(runs::trace))
-        .route("/runs/{id}/evidence", get(runs::evidence))
-        .route("/runs/{id}/nodes/{name}", get(runs::node))
-        .route("/runs/{id}/nodes/{name}/proof", get(runs::proof))
-        .route("/runs/{id}/report.json", get(runs::report_json))
-        .route("/runs/{id}/report.html", get(runs::report_page))
-        .route("/labs", get(works::list::<Lab>).post(labs::start))
-        .route("/labs/{id}", get(works::show::<Lab>).delete(works::remove::<Lab>))
-        .route("/labs/{id}/events", get(works::events::<Lab>))
-        .route("/labs/{id}/report.html", get(labs::page))
+        .route("/runs", get(work_requests::list::<Run>).post(run_requests::start))
+        .route("/runs/{id}", get(work_requests::show::<Run>).delete(work_requests::remove::<Run>))
+        .route("/runs/{id}/events", get(work_requests::events::<Run>))
+        .route("/runs/{id}/audit", get(run_requests::audit))
+        .route("/runs/{id}/audit.csv", get(run_requests::audit_table))
+        .route("/runs/{id}/audit.json", get(run_requests::audit_json))
+        .route("/runs/{id}/trace", get(run_requests::trace))
+        .route("/runs/{id}/evidence", get(run_requests::evidence))
+        .route("/runs/{id}/nodes/{name}", get(run_requests::node))
+        .route("/runs/{id}/nodes/{name}/proof", get(run_requests::proof))
+        .route("/runs/{id}/report.json", get(run_requests::report_json))
+        .route("/runs/{id}/report.html", get(run_requests::report_page))
+        .route("/labs", get(work_requests::list::<Lab>).post(lab_requests::start))
+        .route("/labs/{id}", get(work_requests::show::<Lab>).delete(work_requests::remove::<Lab>))
+        .route("/labs/{id}/events", get(work_requests::events::<Lab>))
+        .route("/labs/{id}/report.html", get(lab_requests::page))
         .route("/models", get(uploads::list).post(uploads::add))
         .route("/models/{id}", delete(uploads::remove));
     Router::new()
@@ -45,7 +47,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .nest("/api/v1", api)
         .fallback(nothing)
         .method_not_allowed_fallback(not_so)
-        .layer(from_fn_with_state(app.clone(), door::stand))
+        .layer(from_fn_with_state(app.clone(), middleware::stand))
         .with_state(app)
 }
 

@@ -1,8 +1,8 @@
 //! What all requests share.
 
+use crate::access::Guard;
 use crate::board::Board;
 use crate::error::Problem;
-use crate::guard::Guard;
 use crate::limits::Limits;
 use crate::log::{Log, last_seen, stream_from};
 use crate::models::Models;

@@ -7,29 +7,29 @@
 //! A run belongs to the server, not to who looks at it: its events are kept once, serialised, and
 //! every viewer reads the same bytes as fast as it can. How a page looks is not known here.
 
-mod admit;
+mod access;
+mod admission;
 mod api;
 mod app;
 mod assets;
 mod board;
-mod door;
 mod error;
 mod events;
-mod guard;
 mod info;
 mod lab;
-mod labs;
+mod lab_requests;
 mod limits;
 mod log;
+mod middleware;
 mod models;
 mod presets;
 mod request;
 mod run;
-mod runs;
+mod run_requests;
 mod server;
 mod uploads;
 mod work;
-mod works;
+mod work_requests;
 
 pub use api::OPENAPI;
 

@@ -87,7 +87,7 @@ fn all() -> [Value; 8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admit::admit;
+    use crate::admission::admit;
     use crate::limits::Limits;
     use espalier::sim::Config;
 

@@ -137,7 +137,7 @@ pub(crate) async fn json_body<T: DeserializeOwned>(
     Ok(value)
 }
 
-/// What is wrong, without where: a form has no lines. A text that is no JSON keeps its place.
+/// What is wrong, without where: a form has no lines. A text that is not JSON keeps its place.
 fn plain(error: &serde_json::Error) -> String {
     let text = error.to_string();
     if !error.is_data() {

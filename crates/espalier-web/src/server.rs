@@ -1,9 +1,9 @@
 //! Binding, accepting and stopping.
 
+use crate::access::Guard;
 use crate::api::router;
 use crate::app::App;
 use crate::assets;
-use crate::guard::Guard;
 use crate::limits::Limits;
 use espalier_blame::Blame;
 use hyper::server::conn::http1;

@@ -1,5 +1,5 @@
 //! An exchange protocol of one's own, next to those of Espalier: nodes send each other the
-//! identifiers of what they hold, shortened to so many bytes. `docs/PROTOCOLS.md` explains it.
+//! identifiers of what they hold, shortened to so many bytes. `docs/OWN_PROTOCOL.md` explains it.
 //!
 //! `cargo run --release -p espalier --features sim --example own_protocol`
 

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const CODE_MAP: &str = "docs/ARCHITECTURE.md";
 
+const GLOSSARY: &str = "docs/GLOSSARY.md";
+
 /// Relative links in documents of the top level and below `docs/` whose file or heading does not
 /// exist.
 pub(super) fn links(files: &[File]) -> Vec<String> {
@@ -26,6 +28,23 @@ pub(super) fn links(files: &[File]) -> Vec<String> {
         }
     }
     violations
+}
+
+/// Terms of the glossary that do not come after the one before them, whatever their case.
+pub(super) fn glossary(files: &[File]) -> Vec<String> {
+    let text = files.iter().find(|file| file.path == GLOSSARY).and_then(|file| file.text.as_ref());
+    let rows = text.map_or("", String::as_str).lines().enumerate();
+    let terms = rows.filter_map(|(line, row)| {
+        let (term, _) = row.strip_prefix("| ")?.split_once(" |")?;
+        Some((line + 1, term.to_lowercase()))
+    });
+    // The first row is the head of the table.
+    let terms: Vec<_> = terms.skip(1).collect();
+    let wrong = terms.windows(2).filter(|pair| pair[0].1 >= pair[1].1);
+    let said = |pair: &[(usize, String)]| {
+        format!("{GLOSSARY}:{}: `{}` comes after `{}`", pair[1].0, pair[1].1, pair[0].1)
+    };
+    wrong.map(said).collect()
 }
 
 /// All files and the folders they are in.
@@ -216,6 +235,18 @@ mod tests {
             ("crates/x/src/lib.rs", "//! X."),
             ("README.md", "# Top\n"),
         ]))
+    }
+
+    #[test]
+    fn the_glossary_is_sorted_whatever_the_case() {
+        let check = |rows: &str| {
+            let text = format!("# Glossary\n\n| Term | Meaning |\n|---|---|\n{rows}");
+            glossary(&files(&[("docs/GLOSSARY.md", &text)]))
+        };
+        assert!(check("| arena | x |\n| Byzantine | x |\n| cell | x |\n").is_empty());
+        let wrong = ["docs/GLOSSARY.md:6: `arena` comes after `cell`"];
+        assert_eq!(check("| cell | x |\n| arena | x |\n"), wrong);
+        assert_eq!(check("| cell | x |\n| cell | y |\n").len(), 1, "a term twice");
     }
 
     #[test]

@@ -141,6 +141,12 @@ impl XError {
         assert_eq!(found(&unclear).len(), 1, "{:?}", found(&unclear));
         assert_eq!(found(&GOOD.replace("x-two", "x_two")).len(), 1);
         assert_eq!(found(&GOOD.replace("x-two", "x-empty")).len(), 1);
+        let guarded = GOOD.replace(
+            "            Self::Inner(error) => error.blame(),",
+            "            Self::Inner(Inner::A) => Blame::Nobody,\n            \
+             Self::Inner(error) => error.blame(),",
+        );
+        assert!(found(&guarded)[0].contains("has a blame that is neither"), "two blames");
     }
 
     #[test]

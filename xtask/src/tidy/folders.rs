@@ -15,6 +15,39 @@ struct Layered {
 
 const CRATES: &[Layered] = &[
     Layered {
+        src: "crates/espalier-identity/src/",
+        layers: &[&["bounded", "canonical", "hex"], &["digest"], &["keys"]],
+    },
+    Layered {
+        src: "crates/espalier-lattice/src/",
+        layers: &[&["dot", "join"], &["vector"], &["context"]],
+    },
+    Layered { src: "crates/espalier-orset/src/", layers: &[&["dots", "read"]] },
+    Layered { src: "crates/espalier-page/src/", layers: &[&["parts"], &["live"]] },
+    Layered {
+        src: "crates/espalier-provenance/src/",
+        layers: &[&["content", "hash"], &["proof"], &["map"]],
+    },
+    Layered {
+        src: "crates/espalier-reconcile/src/",
+        layers: &[&["salt"], &["symbol", "walk"], &["encoder"], &["decoder"]],
+    },
+    Layered {
+        src: "crates/espalier-topology/src/",
+        layers: &[
+            &["draw", "edge_list_error", "limits", "rows"],
+            &["error", "regular"],
+            &["edge_list"],
+            &["network", "topology"],
+            &["generate", "partition", "schedule", "spectral"],
+            &["bound"],
+        ],
+    },
+    Layered {
+        src: "crates/espalier-trust/src/",
+        layers: &[&["evidence", "fixed", "geometry"], &["attestation", "clock"], &["score"]],
+    },
+    Layered {
         src: "crates/espalier-file/src/",
         layers: &[
             &["count", "destination", "pending", "text", "write_error"],
@@ -53,15 +86,15 @@ const CRATES: &[Layered] = &[
         layers: &[
             &["target", "layout", "out_adapter_error", "vocabulary_error"],
             &["error"],
-            &["adapter", "others"],
+            &["adapter", "copied_files"],
             &["files"],
             &["aligned"],
             &["models", "tokens"],
             &["vocabulary"],
-            &["extend", "merge", "replace"],
-            &["growing", "provenance", "verify"],
+            &["tokenizer", "merge", "replace"],
+            &["resume", "provenance", "verify"],
             &["folder", "out_adapter"],
-            &["need", "write"],
+            &["memory", "write"],
         ],
     },
     Layered {
@@ -115,14 +148,22 @@ const CRATES: &[Layered] = &[
         src: "crates/espalier-web/src/",
         layers: &[
             &["error", "limits"],
-            &["guard", "log", "models", "presets", "request"],
+            &["access", "log", "models", "presets", "request"],
             &["work"],
             &["events"],
             &["run"],
-            &["admit", "lab"],
+            &["admission", "lab"],
             &["board"],
             &["app"],
-            &["assets", "door", "info", "labs", "runs", "uploads", "works"],
+            &[
+                "assets",
+                "middleware",
+                "info",
+                "lab_requests",
+                "run_requests",
+                "uploads",
+                "work_requests",
+            ],
             &["api"],
             &["server"],
         ],

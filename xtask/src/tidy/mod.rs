@@ -76,6 +76,11 @@ const CHECKS: &[Check] = &[
         violations: |workspace| sources::words(&workspace.files),
     },
     Check {
+        name: "phrases",
+        rule: "documentation names numbers, and says `is not a`, not `is no`",
+        violations: |workspace| sources::phrases(&workspace.files),
+    },
+    Check {
         name: "links",
         rule: "relative links in documents lead somewhere",
         violations: |workspace| documents::links(&workspace.files),
@@ -84,6 +89,11 @@ const CHECKS: &[Check] = &[
         name: "tables",
         rule: "tables in documents are shown as tables",
         violations: |workspace| tables::tables(&workspace.files),
+    },
+    Check {
+        name: "glossary",
+        rule: "docs/GLOSSARY.md is sorted and has each term once",
+        violations: |workspace| documents::glossary(&workspace.files),
     },
     Check {
         name: "code-map",

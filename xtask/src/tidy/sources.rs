@@ -82,6 +82,40 @@ pub(super) fn words(files: &[File]) -> Vec<String> {
     violations
 }
 
+/// Turns of phrase in the documentation of crates that make a reader guess: "so many" for a number
+/// that has a name, and "is no such thing" for "is not such a thing".
+pub(super) fn phrases(files: &[File]) -> Vec<String> {
+    let mut violations = Vec::new();
+    let inside = |path: &str| path.starts_with("crates/") && path.contains("/src/");
+    for (path, text) in rust(files).filter(|(path, _)| inside(path)) {
+        for (index, line) in text.lines().enumerate() {
+            let Some(said) = line.trim_start().strip_prefix("///") else { continue };
+            let words: Vec<_> = said.split_whitespace().collect();
+            let place = format!("{path}:{}", index + 1);
+            violations.extend(unclear(&words).map(|phrase| format!("{place} says `{phrase}`")));
+        }
+    }
+    violations
+}
+
+/// What may follow "is no": a comparison.
+const COMPARED: [&str; 6] = ["longer", "more", "less", "greater", "worse", "better"];
+
+fn unclear<'a>(words: &'a [&'a str]) -> impl Iterator<Item = String> + 'a {
+    let places = words.windows(2).enumerate().filter(|(place, pair)| {
+        let before = place.checked_sub(1).map_or("", |before| words[before]);
+        let after = words.get(place + 2).map_or("", |word| word.trim_end_matches(['.', ',', ';']));
+        match pair {
+            ["so", "many"] => after != "that",
+            ["is" | "are", "no"] => {
+                !before.to_ascii_lowercase().ends_with("there") && !COMPARED.contains(&after)
+            }
+            _ => false,
+        }
+    });
+    places.map(|(_, pair)| pair.join(" "))
+}
+
 /// Whether `word` stands in `line`; one that begins or ends with a letter only as a whole word,
 /// since encoded bytes may spell anything.
 pub(super) fn contains(line: &str, word: &str) -> bool {
@@ -100,6 +134,27 @@ mod tests {
 
     fn file(path: &str, text: &str) -> Vec<File> {
         vec![File { path: path.to_owned(), text: Some(text.to_owned()) }]
+    }
+
+    #[test]
+    fn phrases_that_make_a_reader_guess_are_violations() {
+        let check = |text: &str| phrases(&file("crates/x/src/a.rs", text));
+        for wrong in
+            ["/// On so many threads.", "    /// What is no float.", "/// They are no matrices."]
+        {
+            assert_eq!(check(wrong).len(), 1, "{wrong}");
+        }
+        for fine in [
+            "/// If there is no base.",
+            "/// There are no tensors.",
+            "/// It is no longer live.",
+            "/// So that it is no greater.",
+            "/// It has so many that they do not fit.",
+            "// on so many threads",
+        ] {
+            assert!(check(fine).is_empty(), "{fine}");
+        }
+        assert!(phrases(&file("crates/x/tests/a.rs", "/// On so many threads.")).is_empty());
     }
 
     #[test]

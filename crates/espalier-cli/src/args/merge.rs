@@ -49,17 +49,17 @@ pub(crate) struct MergeArgs {
     pub(crate) dtype: Option<String>,
     #[command(flatten)]
     pub(crate) how: HowArgs,
-    /// Most bytes of a shard, such as 5GB or 500MB
+    /// Maximum shard size, such as 5GB
     #[arg(long, value_name = "SIZE", default_value = "5GB", value_parser = bytes)]
     pub(crate) shard_size: u64,
-    /// Write a LoRA adapter of this rank for the base, as PEFT has them, and not a whole model
+    /// Write a LoRA adapter of this rank (PEFT layout) instead of a whole model
     #[arg(long, value_name = "RANK", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) out_adapter: Option<u32>,
-    /// Keep changed embeddings, norms and biases whole in the adapter, and do not refuse them
+    /// Store changed embeddings, norms and biases whole in the adapter instead of refusing the
+    /// merge
     #[arg(long)]
     pub(crate) save_modules: bool,
-    /// Most bytes of buffers, such as 500MB; what needs more is refused [default: 300MB, of which
-    /// more is only warned]
+    /// Refuse a merge whose buffers need more than this, such as 500MB [default: warn above 300MB]
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     pub(crate) memory: Option<u64>,
     /// Say in the header which contents were merged; reads all models once more
@@ -87,8 +87,8 @@ pub(crate) struct HowArgs {
     #[arg(long, value_name = "WHAT", default_value = MISSING)]
     #[arg(value_parser = ["error", "intersection", "base"])]
     pub(crate) missing: String,
-    /// Whose tokens the result has, where models have different ones: error takes row by row and
-    /// refuses other numbers of rows [default: error, or what the recipe says]
+    /// Which vocabulary the result has: of the base, or the union; error merges row by row and
+    /// refuses different sizes [default: error, or what the recipe says]
     #[arg(long, value_name = "WHOSE", value_parser = ["error", "base", "union"])]
     pub(crate) vocab: Option<String>,
     /// Whose integers are taken: those of the base, or of the model with this number; error refuses

@@ -92,7 +92,7 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Make a signing key, or show its public half
     Key(KeyArgs),
-    /// Keep a state in a folder: contribute, merge, look, and resolve to a model
+    /// Keep a state in a folder: contribute, merge, inspect it, and write the merged model
     State(StateArgs),
     /// Check that this machine computes the specified values bit for bit
     Selfcheck,

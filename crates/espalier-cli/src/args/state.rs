@@ -24,7 +24,7 @@ pub(crate) enum StateCommand {
     Retract(RetractArgs),
     /// Take from other folders what this one lacks; copying the files does the same
     Merge(StateMergeArgs),
-    /// Print what is in the state, and what of it is merged
+    /// Show the contributions, and which of them are merged
     Show(ShowArgs),
     /// Write the merged model
     Resolve(ResolveArgs),

@@ -2,7 +2,7 @@
 
 use super::element::{Elements, canonical, model};
 use super::message::{Cargo, Gossip, Refusal, line};
-use super::node::Output;
+use super::output::Output;
 use espalier::identity::{Digest, Domain, Keypair, PeerId};
 use espalier::node::{self, NodeEvent, NodeInput};
 use espalier::replica::{

@@ -96,7 +96,7 @@ pub(super) enum Refusal {
     /// A second name.
     #[error("the node was already initialised, as {name}, with another name or other nodes")]
     Named {
-        /// Its name.
+        /// The node's name.
         name: String,
     },
 }

@@ -11,6 +11,7 @@ mod lines;
 mod member;
 mod message;
 mod node;
+mod output;
 #[cfg(test)]
 mod tests;
 
@@ -18,7 +19,8 @@ use crate::args::MaelstromArgs;
 use crate::console;
 use crate::failure::Failure;
 use lines::Lines;
-use node::{Node, Output};
+use node::Node;
+use output::Output;
 use std::io::{BufReader, Write as _};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};

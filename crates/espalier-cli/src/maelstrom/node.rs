@@ -3,6 +3,7 @@
 
 use super::member::Member;
 use super::message::{Fields, GOSSIP, Gossip, Incoming, Refusal, body, line};
+use super::output::Output;
 use crate::args::Workload;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,15 +23,6 @@ impl Workload {
             Self::GSet => "init, add, read",
         }
     }
-}
-
-/// What a node says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Output {
-    /// A message, for standard output.
-    Line(String),
-    /// What is wrong with something that came in, for standard error.
-    Complaint(String),
 }
 
 /// The state machine.

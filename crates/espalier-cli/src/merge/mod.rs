@@ -215,7 +215,8 @@ fn matched(recipe: Recipe, how: &HowArgs) -> Recipe {
 /// Models with what was done about their vocabularies.
 type Opened = (Vec<OpenModel>, Option<AlignedVocabulary>);
 
-/// Opens the models. A path of a recipe that is not found from here is looked for beside it.
+/// Opens the models. Paths that do not exist relative to the working directory are resolved
+/// relative to the recipe.
 fn open(recipe: &Recipe, folder: Option<&Path>) -> Result<Opened, Failure> {
     let found = |path: &String| match folder.map(|folder| folder.join(path)) {
         Some(beside) if !Path::new(path).exists() && beside.exists() => {
@@ -257,6 +258,10 @@ fn plan(recipe: &Recipe, models: &[OpenModel], how: &HowArgs) -> Result<MergePla
 pub(crate) fn failed(error: MergeError, output: &Path) -> Failure {
     match error {
         MergeError::Write(WriteError::Exists(_)) => Failure::exists(output, "file or folder"),
+        error @ MergeError::Integers { .. } => {
+            let hint = "`--integers base` or `--integers N` says whose are taken";
+            Failure::of(error.blame(), anyhow::anyhow!("{error}; {hint}"))
+        }
         error => Failure::of(error.blame(), error),
     }
 }

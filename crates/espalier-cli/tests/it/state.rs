@@ -299,7 +299,7 @@ fn damaged_files_are_passed_over_and_named() {
         &fs::read(place.path().join("team/policy")).unwrap()[..20],
     )
     .unwrap();
-    assert!(place.fails(2, &["state", "show", "copy"]).contains("copy/policy is not a policy"));
+    assert!(place.fails(2, &["state", "show", "copy"]).contains("copy/policy: not a policy"));
 }
 
 #[test]
@@ -427,7 +427,7 @@ fn what_cannot_be_is_refused_with_what_would_be_right() {
         [&["state", "add", "team", "ada.safetensors", "--key", "ada.key"], more].concat()
     };
     for (arguments, part) in [
-        (vec!["state", "init", "team"], "team holds a state already"),
+        (vec!["state", "init", "team"], "team already contains a state"),
         (vec!["state", "init", "x", "--strategy", "medain"], "did you mean `median`?"),
         (vec!["state", "init", "x", "--param", "f=1"], "--param: "),
         (vec!["state", "init", "x", "--param", "buffers=mean", "--param", "buffers=mean"], "twice"),

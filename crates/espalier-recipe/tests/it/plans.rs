@@ -443,7 +443,10 @@ fn integers_are_the_same_in_all_models_or_those_of_one() {
     assert_eq!(by(IntegerTensors::Base), copy(2, &[]));
     assert_eq!(by(IntegerTensors::Model(1)), copy(1, &[]));
     let nobody = by(IntegerTensors::Model(3)).expect_err("three models");
-    assert_eq!(nobody.to_string(), "integers are to be those of model 4, and there are 3");
+    assert_eq!(
+        nobody.to_string(),
+        "integers were to come from model 4, but there are only 3 models"
+    );
     let choices = PlanChoices { integers: IntegerTensors::Base, ..PlanChoices::default() };
     let error = recipe(TWO).plan(&[model(1), model(1)], choices).expect_err("no base");
     assert_eq!(error, PlanError::IntegersWithoutBase);

@@ -30,7 +30,7 @@ impl Replica {
     ///
     /// Tensors are not inside, however small: over a tree that forms a frame comes several times.
     ///
-    /// Whoever gets such a frame by whatever way hands it to [`Replica::receive`] as from the peer
+    /// A driver that gets such a frame in any way hands it to [`Replica::receive`] as from the peer
     /// that passed it on, and asks that peer for the tensors. One signature for each frame.
     #[must_use]
     pub fn announcements(&self, after: u64, max_len: usize) -> Vec<Vec<u8>> {

@@ -26,11 +26,9 @@ const MAX_VISITS: usize = 4096;
 const MAX_UNDECIDED: usize = 16;
 
 impl Replica {
-    /// Signs and publishes the faults found since the last time. Returns the operations that made,
-    /// which other replicas need.
+    /// Signs and publishes the faults found since the last time. Returns the new operations.
     ///
-    /// Apart from receiving, because whoever drives a replica must make an own sequence number
-    /// durable before the operation that bears it leaves the machine.
+    /// Separate from receiving, because the driver must first make the sequence number durable.
     pub fn publish(&mut self) -> Delta {
         self.look_for_copies();
         let mut published = Delta::default();

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// From how many beginnings of ticks on something is overdue: the second one ends a whole tick.
 const OVERDUE: u8 = 2;
 
-/// From how many peers operations may be under way.
+/// From how many peers operations may be in flight.
 const MAX_PULLS: usize = 64;
 
 /// How many ticks have begun since something was asked for.
@@ -23,7 +23,7 @@ pub(crate) struct InFlight {
 }
 
 impl InFlight {
-    /// What of this is to be asked for now; it is under way from here on.
+    /// What of this is to be asked for now; it is in flight from here on.
     pub(crate) fn ask(&mut self, missing: &BTreeSet<Digest>) -> Vec<Digest> {
         let due: Vec<_> = missing.iter().copied().filter(|content| self.is_due(content)).collect();
         due.iter().for_each(|content| {

@@ -59,7 +59,7 @@ fn fetch(from: PeerId, contents: Vec<Digest>) -> Option<Effect> {
 }
 
 impl Replica {
-    /// Notes that tensors are here now, hashes verified by whoever moved them, and takes in the
+    /// Notes that tensors are here now, with hashes that the caller has verified, and takes in the
     /// operations that waited for them.
     pub fn tensors_stored(&mut self, contents: &[Digest]) -> Received {
         self.held.extend(contents);
@@ -84,8 +84,8 @@ impl Replica {
         received
     }
 
-    /// Takes tensors as they came over a link: of each the address under which it came, and its
-    /// bytes, which are hashed here. Those that operations wait for are kept.
+    /// Takes in received tensors as (address, bytes); verifies each hash. Those that operations
+    /// wait for are kept.
     ///
     /// # Errors
     /// [`ReceiveError::Content`] if bytes are not those of their address; nothing is kept then. If
@@ -121,10 +121,9 @@ impl Replica {
         self.in_flight.tick(|content| needed.contains(content));
     }
 
-    /// Says that nothing this replica has asked for until now is under way any more: what has not
-    /// come is asked for again at the next occasion. Without it a replica waits for one to two
-    /// ticks. For drivers that know, such as one in which every exchange is over before the next
-    /// begins.
+    /// Marks all outstanding requests as lost, so that they are repeated at the next opportunity.
+    /// Without it a replica waits for one to two ticks. For drivers that know, such as one in which
+    /// every exchange is over before the next begins.
     pub fn lapse(&mut self) {
         self.in_flight.lapse();
     }
@@ -247,7 +246,7 @@ impl Replica {
             admitted.append(self.commit(rest));
             return Received { admitted, ..Received::default() };
         }
-        // Where nobody is to be asked they are under way too.
+        // Where nobody is to be asked they are in flight too.
         let contents = self.in_flight.ask(&missing);
         self.wait(Waiting { from, ops: rest, missing });
         let effects = ask.then(|| fetch(from, contents)).flatten().into_iter().collect();

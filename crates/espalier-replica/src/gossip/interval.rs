@@ -32,7 +32,7 @@
 use crate::counting;
 use crate::error::ApplyError;
 use crate::gossip::effect::{Effect, ReceiveError, Received, send};
-use crate::gossip::links::{Acked, Intervals, Pending};
+use crate::gossip::interval_peers::{Acked, Intervals, Pending};
 use crate::gossip::{MAX_BATCH_LEN, Replica};
 use crate::wire::message::{Interval, Message, Point, Pull, Reply};
 use crate::wire::packed_batch::PackedBatch;

@@ -33,7 +33,7 @@ pub(crate) mod findings;
 pub(crate) mod in_flight;
 pub(crate) mod intake;
 pub(crate) mod interval;
-pub(crate) mod links;
+pub(crate) mod interval_peers;
 pub(crate) mod log;
 pub(crate) mod repair;
 pub(crate) mod sealing;
@@ -48,7 +48,7 @@ use crate::gossip::comparisons::Comparisons;
 use crate::gossip::effect::{Effect, ExchangeMode, ReceiveError, Received, bounded, provide, send};
 use crate::gossip::eviction::Dead;
 use crate::gossip::in_flight::InFlight;
-use crate::gossip::links::Intervals;
+use crate::gossip::interval_peers::Intervals;
 use crate::gossip::strangers::Strangers;
 use crate::gossip::suspects::Findings;
 use crate::gossip::waiting::Waiting;
@@ -103,7 +103,7 @@ pub struct Replica {
 }
 
 impl Replica {
-    /// A replica with this state, all of whose tensors are here.
+    /// A replica with this state, all of whose tensors are present.
     #[must_use]
     pub fn new(key: Keypair, state: MergeState, exchange: ExchangeMode) -> Self {
         let held = state.live_contents().collect();
@@ -386,10 +386,10 @@ impl Replica {
         Ok(self.state.since(&before))
     }
 
-    /// Forgets everything about a peer that is only remembered to spare it and this replica bytes:
-    /// how far it is, what it asked for, what was asked of it, and its operations that wait for
-    /// tensors or for the admission of their authors. Whoever is left brings them again. For a peer
-    /// that has gone; one that comes back is met like a new one.
+    /// Drops bookkeeping about a peer that only saves traffic: how far it is, what it asked for,
+    /// what was asked of it, and its operations that wait for tensors or for the admission of their
+    /// authors. The remaining peers bring them again. For a peer that has gone; one that comes back
+    /// is met like a new one.
     ///
     /// What authors signed is not forgotten: neither operations nor faults found in them, nor what
     /// of this tick's budget an author has spent.

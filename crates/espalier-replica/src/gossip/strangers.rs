@@ -45,8 +45,7 @@ impl Strangers {
         self.0.retain(|kept| kept.from != *peer);
     }
 
-    /// Drops the oldest for which `of` is true until no more than so many are left, and so many
-    /// bytes.
+    /// Drops the oldest for which `of` is true until at most `most` are left, and `limit` bytes.
     fn shrink(&mut self, most: usize, limit: usize, of: impl Fn(&Kept) -> bool) {
         let (mut count, mut len) = (0, 0);
         for kept in self.0.iter().filter(|kept| of(kept)) {

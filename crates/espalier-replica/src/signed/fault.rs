@@ -109,7 +109,7 @@ pub enum Fault {
     },
 }
 
-/// Why a record proves nothing. Whoever supplied it is at fault.
+/// Why a record proves nothing. Its sender is at fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FaultError {

@@ -160,18 +160,24 @@ pub enum Body {
 }
 
 impl Body {
-    /// Whether everybody can read it: nothing that is longer in memory than in bytes is longer than
-    /// readers allow.
-    fn is_readable(&self) -> bool {
-        match self {
+    /// What it has more of than everybody can read, and the most that may be: nothing that is
+    /// longer in memory than in bytes is longer than readers allow.
+    fn excess(&self) -> Option<(&'static str, usize)> {
+        let (count, what, limit) = match self {
+            Self::Contribute(c) if c.replaces.len() > MAX_READ_TARGETS => {
+                (c.replaces.len(), "replaced dots", MAX_READ_TARGETS)
+            }
             Self::Contribute(c) => {
                 let ranks = c.manifest.tensors().iter().map(|meta| meta.shape.len());
-                c.replaces.len() <= MAX_READ_TARGETS && ranks.max().is_none_or(|r| r <= MAX_RANK)
+                (ranks.max().unwrap_or(0), "dimensions of a tensor", MAX_RANK)
             }
-            Self::Retract { targets } => targets.len() <= MAX_READ_TARGETS,
-            Self::Evidence(Fault::Copy { path, .. }) => path.len() <= MAX_READ_PATH,
-            Self::Evidence(_) | Self::Attest { .. } | Self::Vote { .. } => true,
-        }
+            Self::Retract { targets } => (targets.len(), "retracted dots", MAX_READ_TARGETS),
+            Self::Evidence(Fault::Copy { path, .. }) => {
+                (path.len(), "steps of a path", MAX_READ_PATH)
+            }
+            Self::Evidence(_) | Self::Attest { .. } | Self::Vote { .. } => return None,
+        };
+        (count > limit).then_some((what, limit))
     }
 }
 
@@ -236,7 +242,7 @@ pub struct SignedOp {
     pub signature: Signature,
 }
 
-/// Why bytes or a signed operation are refused. Always the fault of whoever sent them; nothing was
+/// Why bytes or a signed operation are refused. Always the fault of the sender; nothing was
 /// changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -260,12 +266,13 @@ pub enum OpError {
         seq: u64,
     },
     /// A list in an operation is longer than its limit.
-    #[error(
-        "an operation names at most {MAX_READ_TARGETS} dots and sizes of {MAX_RANK} dimensions, \
-         and \
-         a path in it has at most {MAX_READ_PATH} steps"
-    )]
-    Unreadable,
+    #[error("an operation has more than {limit} {what}")]
+    Unreadable {
+        /// The elements of the list.
+        what: &'static str,
+        /// The limit.
+        limit: usize,
+    },
     /// An operation names too many heads, or not in strictly ascending order.
     #[error("an operation names at most {MAX_DEPS} heads, in strictly ascending order")]
     Deps,
@@ -276,7 +283,7 @@ impl OpError {
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
-            Self::TooLong { .. } | Self::Chain { .. } | Self::Unreadable | Self::Deps => {
+            Self::TooLong { .. } | Self::Chain { .. } | Self::Unreadable { .. } | Self::Deps => {
                 Blame::Peer
             }
             Self::Encoding(error) => error.blame(),
@@ -292,7 +299,7 @@ impl OpError {
             Self::Encoding(error) => error.code(),
             Self::Signature(error) => error.code(),
             Self::Chain { .. } => "operation-chain",
-            Self::Unreadable => "operation-lists",
+            Self::Unreadable { .. } => "operation-lists",
             Self::Deps => "operation-heads",
         }
     }
@@ -343,8 +350,8 @@ impl SignedOp {
         if len > MAX_OP_LEN - room {
             return Err(OpError::TooLong { len });
         }
-        if !op.body.is_readable() {
-            return Err(OpError::Unreadable);
+        if let Some((what, limit)) = op.body.excess() {
+            return Err(OpError::Unreadable { what, limit });
         }
         if !op.dot().is_valid() || op.prev.is_none() != (op.seq == 1) {
             return Err(OpError::Chain { seq: op.seq });

@@ -5,7 +5,7 @@ use espalier_identity::canonical::{self, CanonicalError};
 use espalier_identity::{Digest, Domain, PeerId, bounded};
 use espalier_resolve::{Strategy, StrategyError};
 use espalier_tensor::Model;
-use espalier_trust::{Constants, MAX_HISTORY, Profile};
+use espalier_trust::{Constants, Profile};
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
@@ -111,25 +111,31 @@ fn read_parameters<'de, D: Deserializer<'de>>(
     deserializer.deserialize_map(Few)
 }
 
-/// Why a policy is not valid. Whoever wrote it is at fault.
+/// Why a policy is not valid. Its author is at fault.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicyError {
     /// The strategy or its parameters are not valid.
     #[error(transparent)]
     Strategy(#[from] StrategyError),
-    /// The constants of the trust score are out of order.
-    #[error(
-        "the trust constants must satisfy 1 <= c1 < c2 < 1000, block and divisor at least 1, \
-         split and gap from 1/64 to 1000, at most 100 percent and 64 splits, 1 to {MAX_HISTORY} \
-         rounds of history"
-    )]
-    Constants,
+    /// A constant of the trust score is out of order.
+    #[error("the trust constant `{field}` is {value}; it must be {wants}")]
+    Constants {
+        /// The constant.
+        field: &'static str,
+        /// Its value.
+        value: u32,
+        /// What it has to be.
+        wants: &'static str,
+    },
     /// The roster has too many keys.
-    #[error("a roster holds at most {MAX_ROSTER} keys")]
-    Roster,
+    #[error("the roster has {keys} keys; it may have at most {MAX_ROSTER}")]
+    Roster {
+        /// The number of keys.
+        keys: usize,
+    },
     /// The bytes are not the canonical encoding of a policy.
-    #[error("not the encoding of a policy: {0}")]
+    #[error("not a policy: {0}")]
     Encoding(#[from] CanonicalError),
     /// The bytes decode, but not to a policy in its canonical form.
     #[error("the policy is not in its canonical form: sorted roster, every parameter spelt out")]
@@ -142,7 +148,7 @@ impl PolicyError {
     pub fn blame(&self) -> Blame {
         match self {
             Self::Strategy(error) => error.blame(),
-            Self::Constants | Self::Roster => Blame::Caller,
+            Self::Constants { .. } | Self::Roster { .. } => Blame::Caller,
             Self::Encoding(error) => error.blame(),
             Self::Form => Blame::Peer,
         }
@@ -153,8 +159,8 @@ impl PolicyError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Strategy(error) => error.code(),
-            Self::Constants => "policy-constants",
-            Self::Roster => "policy-roster",
+            Self::Constants { .. } => "policy-constants",
+            Self::Roster { .. } => "policy-roster",
             Self::Encoding(error) => error.code(),
             Self::Form => "policy-form",
         }
@@ -190,11 +196,11 @@ impl Policy {
         let strategy = Strategy::new(&spec.strategy, &spec.parameters)?;
         spec.strategy = strategy.name().to_owned();
         spec.parameters = strategy.parameters().clone();
-        if !spec.constants.are_sound() {
-            return Err(PolicyError::Constants);
+        if let Some((field, value, wants)) = spec.constants.out_of_order() {
+            return Err(PolicyError::Constants { field, value, wants });
         }
         if spec.roster.len() > MAX_ROSTER {
-            return Err(PolicyError::Roster);
+            return Err(PolicyError::Roster { keys: spec.roster.len() });
         }
         spec.roster.sort_unstable();
         spec.roster.dedup();

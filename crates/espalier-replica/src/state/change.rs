@@ -1,7 +1,7 @@
 //! Local changes: the next operation of an author.
 
 use crate::arena::ancestors::{Search, search};
-use crate::error::ChangeError;
+use crate::error::{ChangeError, OtherSchema};
 use crate::signed::bound::Bound;
 use crate::signed::fault::{Fault, Judged};
 use crate::signed::legal;
@@ -9,7 +9,7 @@ use crate::signed::op::{Body, Contribution, MAX_DEPS, Op, OpId, Weight};
 use crate::state::{Delta, MergeState};
 use espalier_identity::{Digest, Keypair, PeerId};
 use espalier_lattice::Dot;
-use espalier_tensor::Model;
+use espalier_tensor::{Manifest, Model, read_f64, schema_mismatch};
 use espalier_trust::{Dimension, Q16, Record as _};
 use std::cell::Cell;
 
@@ -55,8 +55,10 @@ impl MergeState {
     pub fn add(&mut self, key: &Keypair, draft: Draft) -> Result<Delta, ChangeError> {
         let weight = Weight::new(draft.weight).ok_or(ChangeError::Weight)?;
         let manifest = draft.model.manifest.clone();
-        if self.policy().spec().schema.is_some_and(|schema| schema != manifest.schema()) {
-            return Err(ChangeError::Schema);
+        if let Some(expected) = self.policy().spec().schema
+            && expected != manifest.schema()
+        {
+            return Err(self.other_schema(expected, &manifest));
         }
         let author = key.peer_id();
         let base = draft.base.or(self.policy().spec().base);
@@ -65,7 +67,7 @@ impl MergeState {
             return Err(ChangeError::Copy { root });
         }
         let magnitude = self.arena().magnitude(&draft.model);
-        let bound = Bound::covering(magnitude).ok_or(ChangeError::Magnitude)?;
+        let bound = Bound::covering(magnitude).ok_or_else(|| self.beyond_all(&draft.model))?;
         let (name, round) = (draft.name, draft.round);
         let history = u64::from(self.policy().spec().constants.history);
         // What the score still averages over stays live.
@@ -80,6 +82,27 @@ impl MergeState {
         let delta = self.publish(key, Body::Contribute(body))?;
         self.arena().put_model(draft.model);
         Ok(delta)
+    }
+
+    /// How a model differs from those that the federation merges, as far as this state knows one.
+    fn other_schema(&self, expected: Digest, manifest: &Manifest) -> ChangeError {
+        let manifests = self.view().visible().values().filter_map(|entry| entry.contribution());
+        let known = manifests.map(|(it, _)| &it.manifest).find(|known| known.schema() == expected);
+        let mismatch = known.and_then(|known| schema_mismatch(known, manifest));
+        let found = manifest.schema();
+        ChangeError::Schema(Box::new(OtherSchema { expected, found, mismatch }))
+    }
+
+    /// The first element that no bound covers.
+    fn beyond_all(&self, model: &Model) -> ChangeError {
+        let (place, element) = self.arena().first_beyond(model, Bound::MAX).unwrap_or_default();
+        let Some((meta, content)) = model.tensors().nth(place) else {
+            return ChangeError::Magnitude { tensor: String::new(), element, value: f64::NAN };
+        };
+        let size = meta.dtype.size();
+        let mut value = [0.0];
+        read_f64(meta.dtype, &content[element * size..(element + 1) * size], &mut value);
+        ChangeError::Magnitude { tensor: meta.name.clone(), element, value: value[0] }
     }
 
     /// Whether somebody else contributed the tensors with this root as far as this state knows, or

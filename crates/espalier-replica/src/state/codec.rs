@@ -231,11 +231,11 @@ impl MergeState {
         bytes: impl FnOnce() -> Vec<u8>,
     ) -> Result<(), DecodeError> {
         if !live.contains(&digest) {
-            return Err(DecodeError::Content(digest));
+            return Err(DecodeError::Unneeded(digest));
         }
         let content = Content::from(bytes());
         if content.digest() != digest {
-            return Err(DecodeError::Content(digest));
+            return Err(DecodeError::Content { address: digest, found: content.digest() });
         }
         self.arena().store().put(content);
         Ok(())

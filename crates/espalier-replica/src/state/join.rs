@@ -5,8 +5,7 @@ use crate::counting::reach::Reach;
 use crate::error::ApplyError;
 use crate::signed::policy::Policy;
 use crate::state::MergeState;
-use crate::state::arena::Arena;
-use crate::state::federation::Federation;
+use crate::state::arena::{Arena, Federation};
 use std::sync::Arc;
 
 impl MergeState {

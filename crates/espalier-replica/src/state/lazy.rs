@@ -7,8 +7,7 @@
 
 use crate::arena::bits::Bits;
 use crate::arena::entry::Entry;
-use crate::state::arena::Arena;
-use crate::state::federation::Federation;
+use crate::state::arena::{Arena, Federation};
 use crate::state::views::{Built, lock};
 use crate::view::View;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};

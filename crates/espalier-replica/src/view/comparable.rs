@@ -15,8 +15,8 @@ use espalier_trust::majority;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Why contributions cannot be compared yet. Nobody's fault, as nobody knows whose: no majority of
-/// the roster has contributed alike. Nobody is isolated for it, and nothing is merged.
+/// Why contributions cannot be compared yet. Nobody is to blame: without a majority it is unknown
+/// who deviates. Nobody is isolated for it, and nothing is merged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Incomparable {

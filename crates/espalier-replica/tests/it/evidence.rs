@@ -249,7 +249,7 @@ fn no_honest_author_convicts_itself_by_training_that_diverges() {
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         let mut state = MergeState::new(policy(0));
         let refused = state.add(&key(0), espalier_replica::Draft::new("diverged", model(bad, 0.0)));
-        assert!(matches!(refused, Err(ChangeError::Magnitude)), "{bad}");
+        assert!(matches!(refused, Err(ChangeError::Magnitude { .. })), "{bad}");
         assert_eq!(state.op_count(), 0);
     }
 }

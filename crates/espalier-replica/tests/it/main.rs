@@ -23,6 +23,7 @@ mod overlap;
 mod pack;
 mod provenance;
 mod recovery;
+mod refusals;
 mod relays;
 mod removal;
 mod repair;

@@ -99,7 +99,7 @@ fn while_operations_are_under_way_others_send_theirs_without_tensors() {
     let second = answer(&mut node, address(2), &hello);
     assert!(!is_bare(&first) && is_bare(&second));
     let again = answer(&mut node, address(1), &hello);
-    assert!(is_bare(&again), "the other one is under way");
+    assert!(is_bare(&again), "the other one is in flight");
     let with_tensors = answer(&mut one, address(3), &first);
     let bare = answer(&mut other, address(3), &second);
     assert_eq!((counting::inside_len(&with_tensors), counting::inside_len(&bare)), (8, 0));
@@ -109,7 +109,7 @@ fn while_operations_are_under_way_others_send_theirs_without_tensors() {
     let received = node.receive(address(2), &bare).expect("in order");
     assert_eq!((received.admitted.len(), fetches(&received.effects)), (0, 0), "all is here");
     let hello = frames(&replica(key(0), 4, ExchangeMode::Delta).start(address(3))).remove(0);
-    assert!(!is_bare(&answer(&mut node, address(1), &hello)), "nothing is under way");
+    assert!(!is_bare(&answer(&mut node, address(1), &hello)), "nothing is in flight");
     node.tick();
     assert!(is_bare(&answer(&mut node, address(2), &hello)));
     node.tick();

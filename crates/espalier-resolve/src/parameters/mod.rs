@@ -120,7 +120,7 @@ impl fmt::Display for ParameterRange {
 /// A parameter of a strategy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ParameterInfo {
-    /// Its name.
+    /// The parameter's name.
     pub name: &'static str,
     /// What it is when it is not given, in canonical spelling.
     pub default: &'static str,

@@ -153,7 +153,7 @@ impl<'a> Plan<'a> {
     /// [`ResolveError::Overflow`] or [`ResolveError::NotFinite`], of the first such element.
     ///
     /// # Panics
-    /// If there is no such tensor.
+    /// If the tensor does not exist.
     pub fn run_tensor(&self, tensor: usize) -> Result<Vec<u8>, ResolveError> {
         let mut out = Vec::new();
         self.run_tensor_into(tensor, &mut out)?;
@@ -163,11 +163,10 @@ impl<'a> Plan<'a> {
     /// As [`Plan::run_tensor`], into a buffer that may be used again: getting fresh memory from
     /// the system costs as much as averaging a few models.
     ///
-    /// # Errors
-    /// As there; the buffer then holds anything.
+    /// As there; the contents of the buffer are then unspecified.
     ///
     /// # Panics
-    /// If there is no such tensor.
+    /// If the tensor does not exist.
     pub fn run_tensor_into(&self, tensor: usize, out: &mut Vec<u8>) -> Result<(), ResolveError> {
         let t = self.tensor(tensor);
         if let Some(content) = self.passed_on(&t) {
@@ -188,7 +187,7 @@ impl<'a> Plan<'a> {
     /// first such element; then the pieces before it have been handed over.
     ///
     /// # Panics
-    /// If there is no such tensor.
+    /// If the tensor does not exist.
     pub fn stream_tensor<E: From<ResolveError>>(
         &self,
         tensor: usize,

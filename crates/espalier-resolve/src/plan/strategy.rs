@@ -80,15 +80,14 @@ impl Strategy {
     }
 
     /// Whether a base changes the result: of those that need one, and of robust strategies where
-    /// norms matter, which take zero if there is none. Whoever merges for others must then not
-    /// leave out a base that others have.
+    /// norms matter, which take zero if there is none. A caller that merges for others must then
+    /// not leave out a base that others have.
     #[must_use]
     pub fn uses_base(&self) -> bool {
         self.needs_base() || self.inner.reads_base()
     }
 
-    /// Whether tensors of integers have to be the same in all models: so it is with
-    /// `buffers = error`, and otherwise they may differ, as they are merged.
+    /// Whether integer tensors must be identical in all models: true with `buffers = error`.
     #[must_use]
     pub fn compares_integers(&self) -> bool {
         self.buffers() == IntegerRule::Error

@@ -9,7 +9,7 @@ use std::{
 use espalier_identity::Digest;
 use espalier_tensor::Dtype;
 
-use super::selection::Trimmed;
+use crate::threshold::Threshold;
 
 /// Remembers which elements of a contribution are its largest, so that a resolve after a new
 /// contribution selects in the new one only.
@@ -30,6 +30,19 @@ pub(crate) struct Key {
     /// Whether differences are taken in f64.
     pub(crate) wide: bool,
     pub(crate) keep: usize,
+}
+
+/// What is kept of a difference, and how large it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Trimmed {
+    pub(crate) threshold: Threshold,
+    /// The largest magnitude, if any was looked at; otherwise zero.
+    pub(crate) largest: i64,
+}
+
+impl Trimmed {
+    /// Keeps everything.
+    pub(crate) const ALL: Self = Self { threshold: Threshold::ALL, largest: 0 };
 }
 
 impl SelectionCache {

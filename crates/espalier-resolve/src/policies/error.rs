@@ -27,7 +27,7 @@ pub enum ResolveError {
         /// Its weight.
         weight: f64,
     },
-    /// Two models differ in layout: the fault of whoever contributed the odd one.
+    /// Two models differ in layout: the fault of the author of the odd one.
     #[error("contribution {id} (the second model) does not fit {with} (the first): {mismatch}")]
     Mismatch {
         /// The contribution that does not fit.
@@ -74,8 +74,8 @@ pub enum ResolveError {
     },
     /// An input, or the base, is infinite or not a number.
     #[error(
-        "tensor `{tensor}`: there is no merged element {element}, as an input or the base is \
-         infinite or not a number there"
+        "tensor `{tensor}`: element {element} cannot be merged: an input or the base is infinite \
+         or NaN there"
     )]
     NotFinite {
         /// The tensor.

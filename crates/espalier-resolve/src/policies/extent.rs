@@ -6,12 +6,10 @@
 
 use espalier_tensor::{Dtype, kernels};
 
-use super::tensor::{BLOCK, Tensor};
+use super::tensor::{BLOCK, SHRINK, Tensor};
 use crate::real::Real;
 
-/// The factor of inputs and base where a merge is computed again.
-pub(crate) const SHRINK: f64 = f64::from_bits((1023 - 256) << 52);
-/// Its inverse.
+/// The inverse of [`SHRINK`].
 const GROW: f64 = f64::from_bits((1023 + 256) << 52);
 /// A result that exceeds the largest f64 by no more than this share is that number: it is what
 /// the arithmetic rounded.

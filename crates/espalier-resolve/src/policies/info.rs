@@ -9,7 +9,7 @@ use crate::parameters::{ParameterInfo, Values};
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct StrategyInfo {
-    /// Its name.
+    /// The strategy's name.
     pub name: &'static str,
     /// Other names it answers to.
     pub aliases: &'static [&'static str],

@@ -39,7 +39,7 @@ pub enum Note {
         /// The name or value that was asked for.
         asked: String,
     },
-    /// An iteration was ended before its result stood still.
+    /// An iteration was stopped before it converged.
     StillMoving {
         /// What was sought.
         what: String,

@@ -126,7 +126,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn both_ways_agree(keys in prop::collection::vec(prop::array::uniform16(-3_i32..3), 1..70)) {
+        fn both_ways_agree(
+            keys in prop::collection::vec(prop::array::uniform16(-3_i32..3), 1..70),
+        ) {
             let mut pairs = vec![[0; LANES]; keys.len()];
             let mut sorted = pairs.clone();
             rank_by_pairs(&keys, &mut pairs);

@@ -7,26 +7,13 @@
 //! radix sort, in a few passes and constant memory.
 
 use super::{
-    cache::Key,
+    cache::{Key, Trimmed},
     tensor::{PIECE, Tensor},
 };
 use crate::{
     real::Real,
     threshold::{SIFTED, Sifted, Threshold, sift_differences},
 };
-
-/// What is kept of a difference, and how large it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Trimmed {
-    pub(crate) threshold: Threshold,
-    /// The largest magnitude, if any was looked at; otherwise zero.
-    pub(crate) largest: i64,
-}
-
-impl Trimmed {
-    /// Keeps everything.
-    pub(crate) const ALL: Self = Self { threshold: Threshold::ALL, largest: 0 };
-}
 
 /// Up to this many elements, everything is collected.
 const SMALL: usize = 1 << 15;

@@ -5,8 +5,11 @@ use core::ops::Range;
 use espalier_identity::Digest;
 use espalier_tensor::{Content, Dtype, Model};
 
-use super::{Input, extent::SHRINK};
+use super::Input;
 use crate::{real::Real, recipes::rows::RowBuffers};
+
+/// The factor of inputs and base where a merge is computed again.
+pub(crate) const SHRINK: f64 = f64::from_bits((1023 - 256) << 52);
 
 /// The longest range that is merged at once: what stays in the first-level cache.
 pub(crate) const BLOCK: usize = espalier_tensor::kernels::BLOCK;

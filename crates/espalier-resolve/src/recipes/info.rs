@@ -8,7 +8,7 @@ use crate::parameters::{ParameterInfo, ParameterRange, StrategyError, Values};
 /// What a method does with a base model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Base {
-    /// It is an input as all others; one that is not listed comes last.
+    /// It is an input like any other; unlisted, it comes last.
     Input,
     /// It is the first input, wherever it is listed.
     First,
@@ -22,7 +22,7 @@ pub enum Base {
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct MethodInfo {
-    /// Its name.
+    /// The method's name.
     pub name: &'static str,
     /// Other names it answers to; that of recipes comes first.
     pub aliases: &'static [&'static str],

@@ -117,17 +117,19 @@ pub enum MethodError {
         tensor: String,
         /// The method.
         method: &'static str,
-        /// How many there are.
+        /// The number of inputs.
         inputs: usize,
         /// Whether there is a base.
         base: bool,
     },
     /// An input cannot be read.
-    #[error("tensor `{tensor}` cannot be read")]
+    #[error("tensor `{tensor}` of input {input} cannot be read")]
     Read {
         /// The tensor.
         tensor: String,
-        /// Why.
+        /// The place of the input, from 0; the base comes after the last.
+        input: usize,
+        /// The reason.
         source: io::Error,
     },
     /// The result cannot be written.
@@ -135,7 +137,7 @@ pub enum MethodError {
     Write {
         /// The tensor.
         tensor: String,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
     /// An element of the result is infinite or not a number.

@@ -17,8 +17,8 @@ impl Job<'_> {
         DECOMPOSING.contains(&self.method.name)
     }
 
-    /// The bytes of buffers that [`Job::run`] needs on so many threads, at most, but for inputs
-    /// whose elements are arranged against the samples that selections begin with.
+    /// Upper bound on the buffer bytes of [`Job::run`] for `threads` threads. Inputs crafted
+    /// against the selection's sampling can need more.
     #[must_use]
     pub fn memory(&self, threads: usize) -> u64 {
         let element = match self.working {

@@ -1,7 +1,7 @@
 //! The inputs of one tensor, read piece by piece as values of the working arithmetic.
 
 use core::{marker::PhantomData, ops::Range};
-use std::sync::Mutex;
+use std::{io, sync::Mutex};
 
 use espalier_identity::Digest;
 use rayon::prelude::*;
@@ -138,24 +138,26 @@ impl<'a, A: Arith> Rows<'a, A> {
         let (len, inputs) = (range.len(), self.count());
         let all = || self.job.inputs.iter().chain(&self.job.base);
         buffers.values.resize(all().count() * len, A::T::ZERO);
-        for (row, values) in all().zip(buffers.values.chunks_exact_mut(len.max(1))) {
-            self.read(row, range.start, &mut buffers.bytes, values)?;
+        let values = buffers.values.chunks_exact_mut(len.max(1));
+        for (input, (row, values)) in all().zip(values).enumerate() {
+            self.read(row, range.start, &mut buffers.bytes, values).map_err(|source| {
+                MethodError::Read { tensor: self.job.name.to_owned(), input, source }
+            })?;
         }
         Ok(Piece { start: range.start, len, inputs, values: &buffers.values })
     }
 
     /// Reads elements of one input, rounded to the working arithmetic.
-    pub(crate) fn read(
+    fn read(
         &self,
         row: &Row<'_>,
         start: usize,
         bytes: &mut Vec<u8>,
         out: &mut [A::T],
-    ) -> Result<(), MethodError> {
+    ) -> io::Result<()> {
         let size = row.dtype.size();
         bytes.resize(out.len() * size, 0);
-        let failed = |source| MethodError::Read { tensor: self.job.name.to_owned(), source };
-        row.source.read((start * size) as u64, bytes).map_err(failed)?;
+        row.source.read((start * size) as u64, bytes)?;
         A::T::read(row.dtype, bytes, out);
         if !A::PLAIN {
             out.iter_mut().for_each(|value| *value = A::round(*value));

@@ -25,8 +25,7 @@ use crate::{
     policies::{
         Note, SelectionCache,
         by_tensor::{AnyStrategy, Merger},
-        extent::SHRINK,
-        tensor::{BLOCK, Context, Scratch, Tensor},
+        tensor::{BLOCK, Context, SHRINK, Scratch, Tensor},
     },
     real::{Real, all_finite},
     recipes::{

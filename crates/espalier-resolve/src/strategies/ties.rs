@@ -21,7 +21,8 @@ use crate::{
     policies::{
         Note, SelectionCache, StrategyInfo,
         by_tensor::{ByTensor, Selection},
-        selection::{Trimmed, thresholds},
+        cache::Trimmed,
+        selection::thresholds,
         tensor::{Scratch, Tensor},
     },
     real::{Load, Real},

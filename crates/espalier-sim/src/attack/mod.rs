@@ -217,7 +217,7 @@ impl FromStr for Attack {
         let Some(info) = registry::find(name) else {
             let forms = REGISTRY.each_ref().map(|info| info.form);
             let names = REGISTRY.each_ref().map(|info| info.name);
-            return Err(unknown(text, format!("an attack: {}", forms.join(", ")), &names));
+            return Err(unknown(text, "an attack", &names).among(&forms));
         };
         let finite = |part: &str| part.parse().ok().filter(|x: &f64| x.is_finite());
         let numbers: Option<Vec<f64>> = parts.map(finite).collect();

@@ -9,7 +9,7 @@ use crate::node::behaviour::Behaviour;
 /// Facts about an attack.
 #[derive(Debug)]
 pub(super) struct AttackInfo {
-    /// Its name.
+    /// The attack's name.
     pub(super) name: &'static str,
     /// The name with its parameters, as on the command line.
     pub(super) form: &'static str,

@@ -1,7 +1,8 @@
 //! Settings of a configuration that would silently have no effect, given the others.
 
 use crate::config::{Clock, Config, Cut, Family, Metrics, Share, Span, Spread};
-use crate::course::membership::{Membership, Named, time_of};
+use crate::course::change::time_of;
+use crate::course::membership::{Membership, Named};
 use crate::engine::Links;
 use crate::error::{SimError, field};
 use crate::task::nodes_of_folder;

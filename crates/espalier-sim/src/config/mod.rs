@@ -63,7 +63,7 @@ pub struct Config {
     pub duplicate: f64,
     /// Probability that a message is held back until the other exchanges of its round are over.
     pub reorder: f64,
-    /// A message is under way for 0 to this many rounds.
+    /// A message is in flight for 0 to this many rounds.
     pub delay: u32,
     /// Probability per round that a node crashes.
     pub crash: f64,

@@ -1,5 +1,6 @@
 //! Who comes and goes, and when: outages, traces from a file, and Poisson processes.
 
+use super::change::{Change, time_of};
 use super::trace::{self, Line};
 use crate::config::{Churn, Config, text_of_file};
 use crate::engine::{Queue, Time};
@@ -7,23 +8,6 @@ use crate::error::{SimError, field};
 use crate::seeds::{Dice, Seeds};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-
-/// What happens to a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Change {
-    /// It goes, and keeps what it knows.
-    Leave,
-    /// It comes, for the first time or again.
-    Join,
-    /// It goes down without a word.
-    Crash,
-    /// It comes back with what was durable.
-    Restart,
-    /// An outage begins; there may be several at once.
-    Down,
-    /// An outage ends.
-    Up,
-}
 
 /// Why a node does not take part. It does when no reason is left.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -40,7 +24,7 @@ pub(crate) struct Absence {
     pub(crate) traced: bool,
     /// The number of outages it is in.
     pub(crate) outages: u32,
-    /// Whether it has never been there. That is no reason, but says how it comes.
+    /// Whether it has never been there. That is not a reason, but says how it comes.
     pub(crate) new: bool,
     /// Whether it lost its memory since it was there. Likewise.
     pub(crate) fell: bool,
@@ -269,11 +253,6 @@ impl Opening {
     pub(crate) fn is_absent(&self, node: usize) -> bool {
         self.absent.contains(&node)
     }
-}
-
-/// When a round begins.
-pub(crate) fn time_of(round: u32, config: &Config) -> Time {
-    Time::from(round.saturating_sub(1)).saturating_mul(config.period.0)
 }
 
 fn times_of(rounds: &Range<u32>, config: &Config) -> Range<Time> {

@@ -1,6 +1,7 @@
 //! The course of a run, independent of what its nodes are: who joins, leaves, crashes and comes
 //! back, when the network is cut, and who exchanges with whom.
 
+pub(crate) mod change;
 pub(crate) mod event;
 pub(crate) mod membership;
 pub(crate) mod pairing;
@@ -15,8 +16,9 @@ use crate::seeds::{Dice, Seeds};
 use espalier_topology::{Network, Order, RoundPlan, Schedule, assign_parts};
 use std::collections::BTreeMap;
 
+use change::Change;
 use event::EventKind;
-use membership::{Absence, Change, Membership, Opening};
+use membership::{Absence, Membership, Opening};
 use pairing::random_pairs;
 
 /// A population whose members come and go.
@@ -134,14 +136,14 @@ impl<'a, P: Stage> Course<'a, P> {
         Ok(course)
     }
 
-    /// Whether nothing is under way and nobody is to come back.
+    /// Whether nothing is in flight and nobody is to come back.
     pub(crate) fn is_quiet(&self) -> bool {
         self.engine.is_quiet() && self.is_whole()
     }
 
     /// Whether a run that is to stop when it has converged may stop after this round, in which
-    /// there were so many distinct states. In virtual time something is under way at almost every
-    /// moment: there it is asked that the states were equal one round before, too.
+    /// there were `distinct` distinct states. In virtual time something is in flight at almost
+    /// every moment: there it is asked that the states were equal one round before, too.
     pub(crate) fn may_end(&mut self, round: u32, distinct: u32) -> bool {
         self.equal = if distinct <= 1 { self.equal + 1 } else { 0 };
         let quiet =

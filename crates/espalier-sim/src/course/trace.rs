@@ -1,6 +1,6 @@
 //! Traces of who comes and goes: the lines of a file, and which of them have no effect.
 
-use super::membership::{Change, time_of};
+use super::change::{Change, time_of};
 use crate::config::{Clock, Config};
 use crate::engine::Time;
 use crate::error::{SimError, field};

@@ -7,7 +7,7 @@ use crate::seeds::Dice;
 use espalier_file::count;
 use std::collections::BTreeMap;
 
-/// The longest a message is under way, whatever the draw: a thousand hours.
+/// The longest a message is in flight, whatever the draw: a thousand hours.
 const MAX_LATENCY: Time = 3_600_000_000_000;
 /// The most regions of a latency file.
 const MAX_REGIONS: usize = 4_096;

@@ -140,7 +140,7 @@ pub(crate) trait Population {
     fn rejoin(&mut self, pair: [usize; 2], kept: Self::Kept);
 }
 
-/// A message under way, and the exchange it belongs to.
+/// A message in flight, and the exchange it belongs to.
 #[derive(Debug, Clone)]
 pub(crate) struct Mail<M> {
     from: usize,
@@ -202,7 +202,7 @@ pub(crate) struct News {
     pub(crate) tensor_bytes: u64,
 }
 
-/// An exchange in virtual time, and how many messages of it are under way.
+/// An exchange in virtual time, and how many messages of it are in flight.
 type Talk<R> = (Exchanged<R>, u32);
 
 /// What is still to happen.
@@ -259,7 +259,7 @@ pub(crate) struct Engine<'a, P: Population> {
     under_way: UnderWay,
     /// Held back until the exchanges of this round are over.
     held_back: Vec<Mail<P::Message>>,
-    /// Exchanges in virtual time that are not over, with how many messages of theirs are under way.
+    /// Exchanges in virtual time that are not over, with how many messages of theirs are in flight.
     /// Nothing is there only while something of the exchange is at work.
     talks: Slab<Option<Talk<P::Record>>>,
     /// The links' dice in rounds.
@@ -306,7 +306,7 @@ impl<'a, P: Population> Engine<'a, P> {
         })
     }
 
-    /// Whether no message is under way.
+    /// Whether no message is in flight.
     pub(crate) fn is_quiet(&self) -> bool {
         self.under_way.all == 0
     }

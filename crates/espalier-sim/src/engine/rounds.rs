@@ -7,7 +7,7 @@ const TURNS: usize = 8;
 
 impl<P: Population> Engine<'_, P> {
     /// Begins a round: wakes whom a timer is to wake, in the order of time, and then delivers what
-    /// was under way to this round, in random order.
+    /// was in flight to this round, in random order.
     pub(crate) fn begin_round(&mut self) -> Vec<Exchanged<P::Record>> {
         let (mut due, mut done) = (Vec::new(), Vec::new());
         while let Some((_, event)) = self.queue.pop(self.log.now()) {

@@ -61,7 +61,7 @@ impl<P: Population> Engine<'_, P> {
     }
 
     /// Ends all faults of the network: cuts heal, links lose, repeat and hold up nothing any more,
-    /// and what is under way arrives at once. Nodes without a clock get one: whoever only passes on
+    /// and what is in flight arrives at once. Nodes without a clock get one: whoever only passes on
     /// what is new never repairs what was lost (Demers et al. 1987).
     pub(crate) fn calm(&mut self) {
         self.links.calm();
@@ -78,7 +78,7 @@ impl<P: Population> Engine<'_, P> {
         }
     }
 
-    /// Forgets what is under way to a node.
+    /// Forgets what is in flight to a node.
     pub(crate) fn drop_mail_to(&mut self, node: usize) -> Vec<Exchanged<P::Record>> {
         #[cfg(feature = "mutants")]
         if crate::mutants::SimMutant::MailWaits.is_loose() {
@@ -257,7 +257,7 @@ impl<P: Population> Engine<'_, P> {
         1
     }
 
-    /// One message of an exchange less is under way; the exchange if it was the last.
+    /// One message of an exchange less is in flight; the exchange if it was the last.
     fn settle(&mut self, talk: usize) -> Option<Exchanged<P::Record>> {
         let (_, left) = self.talks.get_mut(talk)?.as_mut()?;
         *left -= 1;

@@ -12,8 +12,7 @@ use std::path::PathBuf;
 pub use models::{BadElement, DifferentIntegers};
 
 /// A run that cannot be made. It [names](SimError::field) the field of the configuration that is
-/// wrong, as [`Config`](crate::Config) spells it; what flag or part of a form that is, its callers
-/// know.
+/// wrong, as [`Config`](crate::Config) spells it; callers map it to a flag or a form field.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", shown(self))]
 #[non_exhaustive]

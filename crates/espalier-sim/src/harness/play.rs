@@ -6,8 +6,8 @@ use crate::config::Config;
 use crate::engine::Listener;
 use crate::error::SimError;
 use crate::node::Node;
+use crate::report::cost::RunCost;
 use crate::report::node_view::Last;
-use crate::report::tally::Tally;
 use crate::run::Run;
 use crate::run::counted;
 use crate::task::Task;
@@ -69,7 +69,7 @@ pub(crate) fn play(
 ///
 /// # Errors
 /// As [`super::simulate`].
-pub(crate) fn tally(config: &Config) -> Result<Tally, SimError> {
+pub(crate) fn tally(config: &Config) -> Result<RunCost, SimError> {
     config.check()?;
     let labels = Labels::deal(config);
     let mut run = Run::new(config, Company::cast(&labels), None, &mut |_| {})?;
@@ -83,7 +83,7 @@ pub(crate) fn tally(config: &Config) -> Result<Tally, SimError> {
             break;
         }
     }
-    Ok(Tally { exact: ended, ..Tally::of(&run.course.engine, config, ended) })
+    Ok(RunCost { exact: ended, ..RunCost::of(&run.course.engine, config, ended) })
 }
 
 /// Runs a simulation to its last round or until `listener` has heard enough, and hands over the

@@ -50,7 +50,7 @@ pub enum ReplayError {
     Format {
         /// The number of the line, from 1.
         line: u64,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
     /// The configuration in the log cannot be run.

@@ -1,6 +1,5 @@
 //! Golden values of the merge methods: each in each arithmetic, over tensors of odd sizes.
 
-use super::vectors::Vector;
 use espalier_identity::{Digest, Domain};
 use espalier_resolve::methods::{Base, Job, MethodInfo, Row, Working, methods};
 use espalier_tensor::{Dtype, random::Stream, write_f32};
@@ -20,12 +19,11 @@ const TYPES: [(Dtype, Working); 4] = [
 /// What has no default.
 const GIVEN: [(&str, &str); 3] = [("t", "0.3"), ("weight", "0.7"), ("lambda", "0.4")];
 
-/// The values as this machine computes them.
-pub(super) fn merge_vectors() -> Vec<Vector> {
+/// Names, and the values as this machine computes them.
+pub(super) fn merge_vectors() -> Vec<(String, String)> {
     let each = |info: &'static MethodInfo| {
-        TYPES.map(|(dtype, working)| Vector {
-            name: format!("method {} in {dtype}", info.name),
-            value: merged(info, dtype, working),
+        TYPES.map(|(dtype, working)| {
+            (format!("method {} in {dtype}", info.name), merged(info, dtype, working))
         })
     };
     methods().flat_map(each).collect()

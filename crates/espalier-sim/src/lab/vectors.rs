@@ -74,7 +74,7 @@ pub fn vectors() -> Vec<Vector> {
         push(&format!("merge by {}", info.name), merged(info.name, &models).root().to_string());
     }
     let methods = super::merge_vectors::merge_vectors();
-    methods.into_iter().for_each(|vector| push(&vector.name, vector.value));
+    methods.into_iter().for_each(|(name, value)| push(&name, value));
     let state = federation(&models);
     push("policy hash", state.policy().hash().to_string());
     push("state hash", state.state_hash().to_string());

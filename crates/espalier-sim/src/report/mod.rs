@@ -3,13 +3,13 @@
 //! Field names are fixed; `docs/SIMULATION.md` says what each means and `docs/report.schema.json`
 //! holds them as a JSON Schema. Arrays "per node" are in the order of `sampled_nodes`.
 
+pub(crate) mod cost;
 pub(crate) mod measure;
 pub(crate) mod node_view;
 mod opening;
 pub(crate) mod outcome;
 pub(crate) mod output;
 pub(crate) mod summary;
-pub(crate) mod tally;
 
 use crate::config::Config;
 use crate::course::event::EventKind;

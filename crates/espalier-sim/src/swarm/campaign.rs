@@ -57,8 +57,8 @@ pub struct Judged {
     pub liars: Vec<u32>,
 }
 
-/// Runs a configuration before all checkers, up to the first violation. That it does not run, that
-/// a node cannot do its duty, and that code panics are violations too.
+/// Runs a configuration before all checkers, up to the first violation. A configuration that is
+/// refused, a node that cannot act, and a panic also count as violations.
 ///
 /// The result depends on the configuration alone.
 #[must_use]
@@ -103,7 +103,7 @@ pub struct Failure {
 
 /// What a campaign has come to so far.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Tally {
+pub struct SwarmTally {
     /// What happened in all runs, in numbers.
     pub coverage: Coverage,
     /// The failures, in the order of their seeds.
@@ -120,13 +120,13 @@ pub struct Tally {
 pub fn run_swarm(
     seeds: impl IntoIterator<Item = u64>,
     fixed: Option<&Config>,
-    watch: &mut dyn FnMut(&Tally) -> ControlFlow<()>,
-) -> Tally {
+    watch: &mut dyn FnMut(&SwarmTally) -> ControlFlow<()>,
+) -> SwarmTally {
     let config_of = |seed: u64| match fixed {
         Some(config) => Config { seed, ..config.clone() },
         None => draw(seed),
     };
-    let mut tally = Tally::default();
+    let mut tally = SwarmTally::default();
     let mut seeds = seeds.into_iter();
     loop {
         let batch: Vec<u64> = seeds.by_ref().take(BATCH).collect();

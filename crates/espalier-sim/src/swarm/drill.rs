@@ -2,7 +2,7 @@
 
 use super::checks::convergence::{is_reached, rounds_to_agree};
 use super::jury::{Coverage, Jury};
-use super::look::{Scene, Seen, Setting, Violation};
+use super::look::{AfterRound, Seen, Setting, Violation};
 use crate::config::Config;
 use crate::course::Course;
 use crate::engine::{Exchanged, Logged, Onlooker, Passage, Passed};
@@ -106,7 +106,7 @@ impl Court<'_, '_> {
         course: &'s Course<'_, World>,
         round: u32,
         done: &[Exchanged<[Look; 2]>],
-    ) -> Scene<'s> {
+    ) -> AfterRound<'s> {
         let engine = &course.engine;
         let nodes = engine.peers.nodes.iter().enumerate();
         // Whoever is down has no memory that anybody could look into.
@@ -114,7 +114,7 @@ impl Court<'_, '_> {
         let nodes = there.map(|(i, node)| jury.glance(i, node.active, node.state())).collect();
         let audited = done.iter().flat_map(|exchange| &exchange.sides).map(|side| side.bytes).sum();
         let (carried, quiet) = (engine.sent_bytes, engine.is_quiet());
-        Scene { nodes, round, audited, carried, quiet }
+        AfterRound { nodes, round, audited, carried, quiet }
     }
 
     /// Runs on without faults until everybody agrees for good, or the time is over.

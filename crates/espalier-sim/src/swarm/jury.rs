@@ -2,7 +2,7 @@
 
 use super::checks;
 use super::facts::{Fact, Facts};
-use super::look::{Checker, Glance, Scene, Seen, Setting, Violation};
+use super::look::{AfterRound, Checker, Glance, Seen, Setting, Violation};
 use super::model::Model;
 use crate::engine::{Happening, Logged};
 use espalier_identity::PeerId;
@@ -176,7 +176,7 @@ impl<'a> Jury<'a> {
     }
 
     /// Shows the end of a run.
-    pub(crate) fn end(&mut self, scene: &Scene<'_>) {
+    pub(crate) fn end(&mut self, scene: &AfterRound<'_>) {
         self.show(&Seen::End(scene));
         let verdicts = scene.nodes.iter().flat_map(|node| &node.model.verdicts);
         self.coverage.convictions += verdicts.collect::<BTreeSet<_>>().len() as u64;

@@ -85,14 +85,14 @@ impl Glance<'_> {
 
 /// All honest nodes after a round.
 #[derive(Debug)]
-pub(crate) struct Scene<'a> {
+pub(crate) struct AfterRound<'a> {
     pub(crate) nodes: Vec<Glance<'a>>,
     pub(crate) round: u32,
     /// Bytes sent in this round: of all exchanges that ended in it together.
     pub(crate) audited: u64,
     /// Bytes that the network has carried so far.
     pub(crate) carried: u64,
-    /// Whether nothing is under way.
+    /// Whether nothing is in flight.
     pub(crate) quiet: bool,
 }
 
@@ -108,14 +108,14 @@ pub(crate) enum Seen<'a> {
     /// An honest node that has just come back from a crash.
     Back(&'a Glance<'a>),
     /// Everybody honest after a round.
-    Round(&'a Scene<'a>),
+    Round(&'a AfterRound<'a>),
     /// The same when the run is over: all faults ended, and everybody had time.
-    End(&'a Scene<'a>),
+    End(&'a AfterRound<'a>),
 }
 
 /// Watches one property over a run.
 pub(crate) trait Checker: fmt::Debug {
-    /// Its name.
+    /// The checker's name.
     fn name(&self) -> &'static str;
 
     /// Looks at what is shown, and remembers what it needs.

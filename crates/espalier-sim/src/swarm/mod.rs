@@ -22,7 +22,7 @@ mod model;
 mod regression;
 mod shrink;
 
-pub use campaign::{Failure, Judged, Tally, judge, judge_by, run_swarm};
+pub use campaign::{Failure, Judged, SwarmTally, judge, judge_by, run_swarm};
 pub use jury::Coverage;
 pub use look::Violation;
 pub use regression::{MAX_REGRESSION_LEN, Regression};

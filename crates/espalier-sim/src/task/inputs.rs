@@ -8,7 +8,7 @@ use crate::text::some_of;
 use espalier_identity::Digest;
 use espalier_replica::Arena;
 use espalier_resolve::Strategy;
-use espalier_tensor::{Dtype, Model};
+use espalier_tensor::Model;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -89,7 +89,7 @@ fn different(
     let byte = ours.iter().zip(theirs).position(|(a, b)| a != b)?;
     let size = meta.dtype.size();
     let element = byte / size;
-    let value = |bytes: &[u8]| integer(meta.dtype, &bytes[element * size..(element + 1) * size]);
+    let value = |bytes: &[u8]| meta.dtype.integer(&bytes[element * size..(element + 1) * size]);
     Some(DifferentIntegers {
         tensor: meta.name.clone(),
         dtype: meta.dtype,
@@ -98,15 +98,6 @@ fn different(
         second: (second_file.to_owned(), value(theirs)),
         base,
     })
-}
-
-/// A little-endian integer of up to eight bytes; truth values are their byte.
-fn integer(dtype: Dtype, bytes: &[u8]) -> i128 {
-    let signed = matches!(dtype, Dtype::I8 | Dtype::I16 | Dtype::I32 | Dtype::I64);
-    let negative = signed && bytes.last().is_some_and(|byte| *byte >= 0x80);
-    let mut whole = [if negative { 0xff } else { 0 }; 16];
-    whole[..bytes.len()].copy_from_slice(bytes);
-    i128::from_le_bytes(whole)
 }
 
 /// What a user should know about the models before they are merged: files that hold the same.
@@ -127,6 +118,7 @@ pub(crate) fn notes(task: &Task) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use espalier_tensor::Dtype;
 
     fn f64s(values: &[f64]) -> Model {
         let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
@@ -147,14 +139,5 @@ mod tests {
         assert!(text(f64::NAN).starts_with("element 7 of tensor `w` is NaN; "));
         assert!(text(f64::NEG_INFINITY).contains(" is -infinity; "));
         assert!(text(1e39).contains(" is 1e39; ") && text(1e39).contains("3.4028235e38"));
-    }
-
-    #[test]
-    fn integers_are_read_as_what_they_are() {
-        assert_eq!(integer(Dtype::I64, &(-3_i64).to_le_bytes()), -3);
-        assert_eq!(integer(Dtype::U64, &u64::MAX.to_le_bytes()), u64::MAX.into());
-        assert_eq!(integer(Dtype::I8, &[0x80]), -128);
-        assert_eq!(integer(Dtype::U8, &[0x80]), 128);
-        assert_eq!(integer(Dtype::Bool, &[1]), 1);
     }
 }

@@ -8,11 +8,17 @@ const NAMES: usize = 8;
 
 /// The text does not parse as a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{given}` is not {expected}{}", did_you_mean(*.nearest))]
+#[error("`{given}` is not {expected}{}{}", did_you_mean(*.nearest), there_are(.all))]
 pub struct ParseError {
     given: String,
     expected: String,
     nearest: Option<&'static str>,
+    /// All that would do, if they are not what is expected already.
+    all: Vec<&'static str>,
+}
+
+fn there_are(all: &[&str]) -> String {
+    if all.is_empty() { String::new() } else { format!("; there are {}", all.join(", ")) }
 }
 
 impl ParseError {
@@ -30,7 +36,7 @@ impl ParseError {
 }
 
 pub(crate) fn wrong(given: &str, expected: impl Into<String>) -> ParseError {
-    ParseError { given: given.into(), expected: expected.into(), nearest: None }
+    ParseError { given: given.into(), expected: expected.into(), nearest: None, all: Vec::new() }
 }
 
 /// The same for a word that is none of some names.
@@ -43,6 +49,13 @@ pub(crate) fn unknown(
     // A known name is not what is wrong.
     let near = nearest(name, names.iter().copied()).filter(|near| *near != name);
     ParseError { nearest: near, ..wrong(given, expected) }
+}
+
+impl ParseError {
+    /// With the list of all that would do, after the suggestion.
+    pub(crate) fn among(self, all: &[&'static str]) -> Self {
+        Self { all: all.to_vec(), ..self }
+    }
 }
 
 /// Text on the command line and in JSON.

@@ -116,7 +116,7 @@ impl World {
         let base = self.equipment.base.as_ref();
         let said = self.behaviours[node].contribute(&mut self.nodes[node], draft, base);
         let why = match said {
-            Err(ChangeError::Magnitude) => EventKind::NotFinite,
+            Err(ChangeError::Magnitude { .. }) => EventKind::NotFinite,
             Err(ChangeError::Copy { .. }) => EventKind::SameModel,
             said => return said,
         };

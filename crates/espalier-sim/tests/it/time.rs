@@ -74,7 +74,7 @@ fn without_a_clock_news_spreads_by_itself_and_ends() {
     assert!(late.audit.iter().any(|entry| entry.round == 9));
 }
 
-/// A message is under way as long as its link takes, so nothing can be known earlier.
+/// A message is in flight as long as its link takes, so nothing can be known earlier.
 #[test]
 fn nothing_arrives_before_its_time() {
     let config = Config {

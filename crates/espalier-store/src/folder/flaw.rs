@@ -10,7 +10,7 @@ use std::path::PathBuf;
 pub struct Flaw {
     /// The file, from the folder on.
     pub file: PathBuf,
-    /// What is wrong with it.
+    /// The problem.
     pub kind: FlawKind,
 }
 
@@ -20,7 +20,7 @@ pub struct Flaw {
 pub enum FlawKind {
     /// Its name is not one of a file of a state.
     Foreign,
-    /// No operation that is here names this tensor.
+    /// No operation in the folder names this tensor.
     Unclaimed,
     /// It has the name of a file and is something else: a link, a folder, a pipe.
     NotAFile,

@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 /// What a folder holds at this moment.
 #[derive(Debug)]
 pub struct Loaded {
-    /// The state of all operations that are whole and whose past in their author's chain is here.
+    /// The state of all operations that are whole and whose past in their author's chain is
+    /// present.
     pub state: MergeState,
     /// Operations that are whole and wait: for one before them, or for votes that admit their
     /// author.

@@ -111,13 +111,13 @@ impl Folder {
         &self.path
     }
 
-    /// What decides the merge.
+    /// The policy of the state.
     #[must_use]
     pub fn policy(&self) -> &Policy {
         &self.policy
     }
 
-    /// Keeps an operation; true if it was not here, or not whole.
+    /// Stores an operation; returns true if it was missing or damaged.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -160,14 +160,14 @@ impl Folder {
         })
     }
 
-    /// The bytes of a tensor of at most `limit` bytes, if they are here and whole: mapped, and read
-    /// once to be sure of it.
+    /// The bytes of a tensor of at most `limit` bytes, if they are present and whole: mapped, and
+    /// read once to be sure of it.
     #[must_use]
     pub fn tensor(&self, digest: &Digest, limit: u64) -> Option<Content> {
         self.read_tensor(digest, limit).ok()
     }
 
-    /// The manifest of the base that the policy names, if it is here and whole.
+    /// The manifest of the base that the policy names, if it is present and whole.
     #[must_use]
     pub fn base(&self) -> Option<Manifest> {
         let bytes = file::read(self.regular(self.path.join(BASE)).ok()?, MAX_OP_LEN as u64).ok()?;

@@ -15,7 +15,7 @@ pub struct Audit {
     pub loaded: Loaded,
     /// What a merge may need and is not here, or not whole.
     pub missing: Vec<Missing>,
-    /// The number of tensors that are here, whole, and named by an operation.
+    /// The number of tensors that are present, whole, and named by an operation.
     pub tensors: usize,
 }
 

@@ -13,13 +13,13 @@ use crate::{model::Model, widest};
 use core::ops::Range;
 use rayon::prelude::*;
 
-/// Models in a group. Each is widened once for so many others.
+/// Models in a group. Each is widened once for all of its group.
 const GROUP: usize = 32;
 /// Models of a group that are compared at a time.
 const NEAR: usize = 8;
 /// Elements of a tile: those of [`NEAR`] models are half of a first-level cache.
 const TILE: usize = 256;
-/// A piece of fewer elements is no job of its own.
+/// A piece of fewer elements is not worth a job of its own.
 const LEAST_OF_A_JOB: u64 = 1 << 12;
 
 /// On which threads something is computed. The result is the same.

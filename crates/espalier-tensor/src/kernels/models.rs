@@ -113,7 +113,7 @@ impl<'a> Rows<'a> {
         Self { models, tensors: self.tensors.clone(), elements: self.elements }
     }
 
-    /// How many models there are.
+    /// The number of models.
     pub(super) fn count(&self) -> usize {
         self.models.len()
     }

@@ -39,7 +39,7 @@ pub struct Gram {
 }
 
 impl Gram {
-    /// Of this many rows, without elements yet.
+    /// An empty accumulator for `rows` rows.
     #[must_use]
     pub fn new(rows: usize) -> Self {
         let sums = vec![BlockSum::default(); rows * (rows + 1) / 2];

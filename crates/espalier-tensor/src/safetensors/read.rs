@@ -181,7 +181,7 @@ impl Parts {
     }
 }
 
-/// What a folder has of models; files whose names begin with a dot are none.
+/// The model files in a folder; hidden files are ignored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ModelFolder {
     /// Files `*.safetensors.index.json`, each of a model in shards, in the order of their names.

@@ -118,7 +118,7 @@ impl SafetensorsWriter {
     /// As [`SafetensorsWriter::write`]; and if the path is not that of a file, such as a pipe.
     ///
     /// # Panics
-    /// If there is no such tensor.
+    /// If the tensor does not exist.
     pub fn write_at(&self, index: usize, start: u64, bytes: &[u8]) -> Result<(), TensorError> {
         self.count(bytes)?;
         let written = self.file.write_all_at(bytes, self.starts[index] + start);

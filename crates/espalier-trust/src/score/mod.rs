@@ -9,7 +9,9 @@ mod split;
 mod tridiagonal;
 mod verdict;
 
-use crate::{Geometry, NEUTRAL, Q16};
+use crate::attestation::NEUTRAL;
+use crate::fixed::Q16;
+use crate::geometry::Geometry;
 use espalier_identity::{Digest, PeerId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -58,29 +60,35 @@ pub struct Constants {
 pub const MAX_HISTORY: u32 = 16;
 
 impl Constants {
-    /// Whether they are in order: 1 ≤ c1 < c2 < 1000, block and divisor at least 1, split and gap
-    /// above 0 and below 1000, what few authors add below 1000, percentages, at most 64 splits, 1
-    /// to [`MAX_HISTORY`] rounds.
+    /// The first that is out of order: its name, its value and what it has to be.
     #[must_use]
-    pub const fn are_sound(&self) -> bool {
+    pub fn out_of_order(&self) -> Option<(&'static str, u32, &'static str)> {
         const LIMIT: u32 = 64_000;
-        self.c1_64ths >= 64
-            && self.c1_64ths < self.c2_64ths
-            && self.c2_64ths < LIMIT
-            && self.block_64ths >= 64
-            && self.duplicate_divisor > 0
-            && self.split_64ths > 0
-            && self.split_64ths < LIMIT
-            && self.gap_64ths > 0
-            && self.gap_64ths < LIMIT
-            && self.few_64ths < LIMIT
-            && self.few_gap_64ths < LIMIT
-            && self.explained_percent <= 100
-            && self.shared_percent <= 100
-            && self.side_percent <= 100
-            && self.splits <= 64
-            && self.history > 0
-            && self.history <= MAX_HISTORY
+        let ratio = |value: u32| 0 < value && value < LIMIT;
+        let (ratios, few, percent) =
+            ("above 0 and below 64000", "below 64000", "at most 100 percent");
+        let all = [
+            ("c1_64ths", self.c1_64ths, "at least 64", self.c1_64ths >= 64),
+            (
+                "c2_64ths",
+                self.c2_64ths,
+                "above c1_64ths and below 64000",
+                self.c1_64ths < self.c2_64ths && self.c2_64ths < LIMIT,
+            ),
+            ("block_64ths", self.block_64ths, "at least 64", self.block_64ths >= 64),
+            ("few_64ths", self.few_64ths, few, self.few_64ths < LIMIT),
+            ("duplicate_divisor", self.duplicate_divisor, "above 0", self.duplicate_divisor > 0),
+            ("split_64ths", self.split_64ths, ratios, ratio(self.split_64ths)),
+            ("gap_64ths", self.gap_64ths, ratios, ratio(self.gap_64ths)),
+            ("few_gap_64ths", self.few_gap_64ths, few, self.few_gap_64ths < LIMIT),
+            ("explained_percent", self.explained_percent, percent, self.explained_percent <= 100),
+            ("shared_percent", self.shared_percent, percent, self.shared_percent <= 100),
+            ("splits", self.splits, "at most 64", self.splits <= 64),
+            ("side_percent", self.side_percent, percent, self.side_percent <= 100),
+            ("history", self.history, "from 1 to 16", (1..=MAX_HISTORY).contains(&self.history)),
+        ];
+        let wrong = all.into_iter().find(|(.., in_order)| !in_order)?;
+        Some((wrong.0, wrong.1, wrong.2))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The score compared with a separate program in another language: `fixtures/trust/make.py`.
 
 use super::*;
-use crate::blocks_of;
+use crate::geometry::blocks_of;
 use espalier_testkit::fixture_path;
 
 /// The same numbers as the program draws.

@@ -9,6 +9,34 @@ fn subjects(n: usize) -> Vec<Subject> {
     (0..n).map(|i| Subject::new(peer(i), Digest::from_bytes([i as u8; 32]), i, 0)).collect()
 }
 
+#[test]
+fn the_first_constant_that_is_out_of_order_is_named() {
+    for profile in [Profile::Strict, Profile::Clustered] {
+        assert_eq!(profile.constants().out_of_order(), None);
+    }
+    type Change = fn(&mut Constants);
+    let wrong: [(&str, Change); 13] = [
+        ("c1_64ths", |c| c.c1_64ths = 63),
+        ("c2_64ths", |c| c.c2_64ths = c.c1_64ths),
+        ("block_64ths", |c| c.block_64ths = 63),
+        ("few_64ths", |c| c.few_64ths = 64_000),
+        ("duplicate_divisor", |c| c.duplicate_divisor = 0),
+        ("split_64ths", |c| c.split_64ths = 0),
+        ("gap_64ths", |c| c.gap_64ths = 64_000),
+        ("few_gap_64ths", |c| c.few_gap_64ths = 64_000),
+        ("explained_percent", |c| c.explained_percent = 101),
+        ("shared_percent", |c| c.shared_percent = 101),
+        ("splits", |c| c.splits = 65),
+        ("side_percent", |c| c.side_percent = 101),
+        ("history", |c| c.history = MAX_HISTORY + 1),
+    ];
+    for (name, change) in wrong {
+        let mut constants = Profile::Strict.constants();
+        change(&mut constants);
+        assert_eq!(constants.out_of_order().map(|(field, ..)| field), Some(name));
+    }
+}
+
 /// As many elements as contributions of one block may have: next to no noise to allow for.
 const ONE_BLOCK: u64 = 255;
 

@@ -3,8 +3,9 @@
 use super::noise;
 use super::split::{LEAST, minority_side};
 use super::{Constants, Judgement, Subject, majority};
-use crate::geometry::count;
-use crate::{Geometry, NEUTRAL, Q16};
+use crate::attestation::NEUTRAL;
+use crate::fixed::Q16;
+use crate::geometry::{Geometry, count};
 
 /// (accuracy, number of copies) per subject, and whether geometry passed a verdict.
 pub(super) fn accuracies(

@@ -3,7 +3,8 @@
 use super::faults::Faults;
 use super::judge::{Judge, name, number};
 use crate::args::Workload;
-use crate::maelstrom::node::{Node, Output};
+use crate::maelstrom::node::Node;
+use crate::maelstrom::output::Output;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 

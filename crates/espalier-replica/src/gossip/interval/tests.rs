@@ -14,7 +14,7 @@ fn key(i: u8) -> Keypair {
     Keypair::from_seed([i; 32])
 }
 
-/// A replica that has signed so many operations without tensors.
+/// A replica that has signed `operations` operations without tensors.
 fn replica(author: u8, operations: u64) -> Replica {
     let policy = Policy::new(PolicySpec::any_schema()).expect("legal");
     let mut replica = Replica::new(key(author), MergeState::new(policy), ExchangeMode::Intervals);

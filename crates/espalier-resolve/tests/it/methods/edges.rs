@@ -249,10 +249,11 @@ fn what_cannot_be_read_is_an_error() {
             seed: Digest::of_content(b"seed"),
         };
         let error = collect(&job).expect_err("unreadable");
-        let MethodError::Read { ref tensor, ref source } = error else {
+        let MethodError::Read { ref tensor, input, ref source } = error else {
             panic!("{}: {error}", info.name);
         };
         assert_eq!((tensor.as_str(), source.to_string().as_str()), ("broken", "a bad block"));
+        assert!(input < case.inputs.len(), "{}: the base can be read", info.name);
         assert_eq!(error.code(), "method-read");
     }
 }

@@ -7,7 +7,7 @@ use crate::config::{Clock, Config, Exchange, Metrics, Share, Wire};
 use crate::error::{SimError, field};
 use crate::harness::tally;
 use crate::lab::estimate::Estimate;
-use crate::report::tally::Tally;
+use crate::report::cost::RunCost;
 use crate::task::Task;
 use crate::text::{ParseError, text_serde, unknown};
 use espalier_identity::Digest;
@@ -365,7 +365,7 @@ fn least_bytes(task: &Task, nodes: u32, model_bytes: u64) -> Result<u64, SimErro
 }
 
 /// A run, and whether its nodes ended with exact sets.
-fn ran(config: &Config, tally: &Tally) -> (ProtocolRun, bool) {
+fn ran(config: &Config, tally: &RunCost) -> (ProtocolRun, bool) {
     let news = tally.news;
     let until_equal = match config.clock {
         Clock::Rounds => f64::from(tally.round),

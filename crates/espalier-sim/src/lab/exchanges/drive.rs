@@ -1,10 +1,11 @@
 //! Runs of other populations under the same faults as a federation.
 
 use crate::config::{Clock, Config};
-use crate::course::membership::{Absence, Change, Membership};
+use crate::course::change::Change;
+use crate::course::membership::{Absence, Membership};
 use crate::engine::{Engine, Happening, Listener, Population, Time, Timer};
 use crate::error::SimError;
-use crate::report::tally::Tally;
+use crate::report::cost::RunCost;
 use crate::task::Task;
 use crate::task::inputs;
 use espalier_replica::Arena;
@@ -92,7 +93,7 @@ impl<'a, P: Members> MembersRun<'a, P> {
 
     /// Runs until everybody who is up has everything and nothing is still to happen, or to the last
     /// round.
-    pub(crate) fn play(&mut self) -> Tally {
+    pub(crate) fn play(&mut self) -> RunCost {
         let cut = self.config.partition.as_ref().map_or(0, |split| split.rounds.end);
         let mut ended = false;
         for round in 1..=self.config.rounds {
@@ -105,7 +106,7 @@ impl<'a, P: Members> MembersRun<'a, P> {
         }
         let peers = &self.engine.peers;
         let (resent, exact) = (peers.resent(), ended && peers.is_exact());
-        Tally { resent, exact, ..Tally::of(&self.engine, self.config, ended) }
+        RunCost { resent, exact, ..RunCost::of(&self.engine, self.config, ended) }
     }
 
     fn round(&mut self, round: u32) {

@@ -322,8 +322,8 @@ impl Layout {
         self.0.iter().map(|(_, len)| *len as u64).sum()
     }
 
-    /// The weighted mean of a node's own tensors and its children's parts, and their weight. What
-    /// is no float is the node's own.
+    /// The weighted mean of a node's own tensors and its children's parts, and their weight. Other
+    /// tensors than floats are the node's own.
     fn mean_of(&self, member: &Member) -> (u64, Vec<u8>) {
         let parts = || member.parts.values().map(|(weight, tensors)| (*weight, tensors));
         let all = || std::iter::once((member.weight, &member.own)).chain(parts());

@@ -2,7 +2,7 @@
 //!
 //! A protocol decides whom a node contacts and what it sends; everything else is done here. Nodes
 //! hold real signed contributions, whoever gets operations verifies them, and bytes are those that
-//! a replica would send. `docs/PROTOCOLS.md` explains it.
+//! a replica would send. `docs/OWN_PROTOCOL.md` explains it.
 
 use super::drive::{Members, open};
 use crate::config::{Clock, Config};

@@ -42,8 +42,8 @@ pub struct Comparison {
     pub source: Source,
     /// Their mean.
     pub mean: f64,
-    /// Its standard error. Of `earlier` it is not known: that of a hundred runs that vary as ours
-    /// do.
+    /// Its standard error. Unknown for `earlier`, where it is estimated as that of 100 runs with
+    /// our variance.
     pub standard_error: f64,
     /// Our mean minus theirs.
     pub difference: f64,

@@ -133,7 +133,7 @@ impl Crowd {
     }
 
     /// The least bytes of tensors that must have been sent for those who are up to hold what they
-    /// hold, of which each made so many itself.
+    /// hold, of which each made `own` itself.
     fn least_bytes(&self, own: u64) -> u64 {
         let mut known = BTreeMap::<u64, u64>::new();
         let held = |state: &MergeState| {

@@ -2,7 +2,7 @@
 //! honest author names as its past is older and was there.
 
 use crate::swarm::facts::{Fact, Facts};
-use crate::swarm::look::{Checker, Glance, Scene, Seen, Setting, Verdict, claim};
+use crate::swarm::look::{AfterRound, Checker, Glance, Seen, Setting, Verdict, claim};
 use espalier_identity::PeerId;
 use espalier_replica::OpId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,7 +46,7 @@ fn no_gaps(setting: &Setting<'_>, node: &Glance<'_>) -> Verdict {
 
 /// Own operations are durable before anybody sees them, so crashes excuse nothing. A node that is
 /// down is compared by what it held last.
-fn nobody_is_ahead(setting: &Setting<'_>, scene: &Scene<'_>) -> Verdict {
+fn nobody_is_ahead(setting: &Setting<'_>, scene: &AfterRound<'_>) -> Verdict {
     for author in &scene.nodes {
         let own = of_author(author, &author.id);
         for node in scene.nodes.iter().filter(|node| node.number != author.number) {

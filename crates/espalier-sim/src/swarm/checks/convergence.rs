@@ -3,7 +3,7 @@
 
 use crate::config::Clock;
 use crate::swarm::facts::Facts;
-use crate::swarm::look::{Checker, Glance, Scene, Seen, Setting, Verdict, claim};
+use crate::swarm::look::{AfterRound, Checker, Glance, Seen, Setting, Verdict, claim};
 use espalier_file::count;
 use espalier_topology::{Network, Order, round_bound};
 use std::collections::BTreeSet;
@@ -57,7 +57,7 @@ fn agree(a: &Glance<'_>, b: &Glance<'_>) -> Verdict {
 }
 
 /// Whether all honest nodes that can reach each other hold the same operations.
-pub(crate) fn is_reached(setting: &Setting<'_>, scene: &Scene<'_>) -> bool {
+pub(crate) fn is_reached(setting: &Setting<'_>, scene: &AfterRound<'_>) -> bool {
     parts(setting).iter().all(|part| {
         let members = scene.nodes.iter().filter(|node| part.contains(&node.number));
         members.map(|node| node.state.bound_root()).collect::<BTreeSet<_>>().len() <= 1
@@ -89,9 +89,8 @@ pub(super) fn parts(setting: &Setting<'_>) -> Vec<BTreeSet<usize>> {
 /// holds is spread among them, if they called nobody else; of d neighbours h are honest, so every
 /// call goes astray with probability 1 - h/d, and takes at most twice d/h as long. Nodes with
 /// clocks that run by chance stay silent for a period with probability 1/e: twice as long again.
-/// Nodes that broadcast exchange only every so many periods; of exchanges by intervals only some
-/// show forks.
-/// Plans that name their pairs keep within the bound for random ones.
+/// Nodes that broadcast exchange only every few periods; of exchanges by intervals only some show
+/// forks. Plans that name their pairs keep within the bound for random ones.
 pub(crate) fn rounds_to_agree(setting: &Setting<'_>) -> u32 {
     let network = setting.network;
     let mut bound = upper(network);

@@ -2,7 +2,7 @@
 
 use super::convergence::parts;
 use crate::swarm::facts::Facts;
-use crate::swarm::look::{Checker, Glance, Scene, Seen, Setting, Verdict, claim};
+use crate::swarm::look::{AfterRound, Checker, Glance, Seen, Setting, Verdict, claim};
 use espalier_identity::PeerId;
 use espalier_lattice::Dot;
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,7 +51,7 @@ impl NoResurrection {
         &self,
         setting: &Setting<'_>,
         facts: &Facts,
-        scene: &Scene<'_>,
+        scene: &AfterRound<'_>,
     ) -> Verdict {
         for part in parts(setting) {
             let of_part = |dot: &&Dot<PeerId>| part.iter().any(|i| setting.ids[*i] == dot.actor);

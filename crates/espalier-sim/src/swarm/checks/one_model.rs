@@ -2,7 +2,7 @@
 //! the state's bytes.
 
 use crate::swarm::facts::Facts;
-use crate::swarm::look::{Checker, Glance, Scene, Seen, Setting, Verdict, claim};
+use crate::swarm::look::{AfterRound, Checker, Glance, Seen, Setting, Verdict, claim};
 use espalier_identity::Digest;
 use espalier_replica::{MergeState, Tensors};
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ impl Checker for OneModel {
 }
 
 impl OneModel {
-    fn round(&mut self, setting: &Setting<'_>, scene: &Scene<'_>) -> Verdict {
+    fn round(&mut self, setting: &Setting<'_>, scene: &AfterRound<'_>) -> Verdict {
         let mut news = None;
         for node in &scene.nodes {
             let hash = node.state.state_hash();

@@ -3,13 +3,13 @@
 
 use crate::engine::{Happening, Passage, Passed};
 use crate::swarm::facts::Facts;
-use crate::swarm::look::{Checker, Scene, Seen, Setting, Verdict, claim};
+use crate::swarm::look::{AfterRound, Checker, Seen, Setting, Verdict, claim};
 use std::collections::BTreeMap;
 
 /// From whom, to whom, and the message's fingerprint.
 type Mail = (usize, usize, u64);
 
-/// The messages under way, and sums.
+/// The messages in flight, and sums.
 #[derive(Debug, Default)]
 pub(crate) struct Traffic {
     under_way: BTreeMap<Mail, usize>,
@@ -81,7 +81,7 @@ impl Traffic {
         Ok(())
     }
 
-    fn round(&mut self, scene: &Scene<'_>) -> Verdict {
+    fn round(&mut self, scene: &AfterRound<'_>) -> Verdict {
         self.audited += scene.audited;
         let (sent, carried) = (self.sent, scene.carried);
         claim!(sent == carried, "messages of {sent} bytes were sent, and {carried} are counted");
@@ -99,8 +99,8 @@ impl Traffic {
         Ok(())
     }
 
-    fn end(&self, scene: &Scene<'_>) -> Verdict {
-        claim!(scene.quiet, "messages are under way without end");
+    fn end(&self, scene: &AfterRound<'_>) -> Verdict {
+        claim!(scene.quiet, "messages are in flight without end");
         let left: usize = self.under_way.values().sum();
         claim!(left == 0, "messages were sent and neither heard nor lost: {left}");
         claim!(

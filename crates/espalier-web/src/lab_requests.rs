@@ -1,6 +1,6 @@
 //! The requests about labs.
 
-use crate::admit::fits;
+use crate::admission::fits;
 use crate::app::{Answer, App, download};
 use crate::error::{Problem, json};
 use crate::lab::Lab;

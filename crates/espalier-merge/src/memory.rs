@@ -31,9 +31,9 @@ const COPY: u64 = 2 << 20;
 const DECOMPOSED: u64 = 8 * 6;
 
 impl Merge<'_> {
-    /// What [`Merge::write`] needs on so many threads; with `adapter` what
-    /// [`Merge::write_adapter`] does. Headers, rows of tokens, the program itself and what the
-    /// system holds of files come on top.
+    /// Memory that [`Merge::write`] needs on `threads` threads, or [`Merge::write_adapter`] if
+    /// `adapter` is true. Headers, rows of tokens, the program itself and what the system holds of
+    /// files come on top.
     #[must_use]
     pub fn memory(&self, threads: usize, adapter: bool) -> MemoryNeed {
         let held = self.models.iter().filter_map(OpenModel::adapter).map(Adapter::bytes).sum();

@@ -1,6 +1,6 @@
 //! The requests about runs.
 
-use crate::admit::{admit, upload_of};
+use crate::admission::{admit, upload_of};
 use crate::app::{Answer, App, download};
 use crate::error::{Problem, json, ok};
 use crate::request::{Names, Query, json_body};

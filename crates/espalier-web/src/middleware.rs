@@ -1,9 +1,9 @@
 //! What every request passes before its handler: the guard, and its turn among those that are
 //! answered at once. Every answer says what a browser may do with it.
 
+use crate::access::enter;
 use crate::app::App;
 use crate::error::Problem;
-use crate::guard::enter;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;

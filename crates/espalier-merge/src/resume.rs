@@ -165,7 +165,7 @@ fn rename(growing: &Path, path: &Path, force: bool) -> Result<(), MergeError> {
     if !force {
         return Err(WriteError::Exists(path.to_owned()).into());
     }
-    let old = espalier_file::exchange(growing, path)?;
+    let old = espalier_file::swap(growing, path)?;
     let removed = match old.is_dir() {
         true => fs::remove_dir_all(&old),
         false => fs::remove_file(&old),

@@ -6,7 +6,7 @@ use espalier_identity::Digest;
 
 /// What a run cost until all were equal.
 #[derive(Debug, Clone)]
-pub(crate) struct Tally {
+pub(crate) struct RunCost {
     /// Whether they were, in the end.
     pub(crate) ended: bool,
     /// When the last of them learnt the last thing, and what was sent up to then.
@@ -22,7 +22,7 @@ pub(crate) struct Tally {
     pub(crate) event_log: Digest,
 }
 
-impl Tally {
+impl RunCost {
     pub(crate) fn of<P: Population>(engine: &Engine<'_, P>, config: &Config, ended: bool) -> Self {
         let news = engine.news;
         let round = u32::try_from(news.time / config.period.0.max(1)).unwrap_or(u32::MAX);
