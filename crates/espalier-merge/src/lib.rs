@@ -17,6 +17,7 @@ mod need;
 mod others;
 mod out_adapter;
 mod out_adapter_error;
+mod patterns;
 mod provenance;
 mod replace;
 mod target;
