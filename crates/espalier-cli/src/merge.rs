@@ -8,7 +8,7 @@ use crate::{merge_header as header, merge_plan};
 use espalier::file::{self, WriteError, count};
 use espalier::merge::{
     AlignedVocabulary, MemoryNeed, Merge, MergeError, MergeTarget, OpenModel, TensorDifference,
-    align_vocabularies,
+    align_vocabularies, check_vocabularies,
 };
 use espalier::recipe::{MergePlan, MissingTensors, ModelRef, PlanChoices, Recipe, VocabularyRule};
 use espalier::tensor::open_safetensors;
@@ -196,6 +196,7 @@ fn matched(recipe: Recipe, how: &HowArgs) -> Recipe {
     match how.vocab.as_deref() {
         Some("base") => recipe.with_vocabulary(VocabularyRule::Base),
         Some("union") => recipe.with_vocabulary(VocabularyRule::Union),
+        Some("rows") => recipe.with_vocabulary(VocabularyRule::Rows),
         Some(_) => recipe.with_vocabulary(VocabularyRule::Error),
         None => recipe,
     }
@@ -240,7 +241,11 @@ fn plan(recipe: &Recipe, models: &[OpenModel], how: &HowArgs) -> Result<MergePla
     };
     let tensors: Vec<_> = models.iter().map(|model| model.shapes().to_vec()).collect();
     let choices = PlanChoices { missing, integers: how.integers.unwrap_or_default() };
-    recipe.plan(&tensors, choices).map_err(|error| Failure::of(error.blame(), error))
+    let plan = recipe.plan(&tensors, choices).map_err(|error| Failure::of(error.blame(), error))?;
+    if recipe.vocabulary() == VocabularyRule::Error {
+        check_vocabularies(models, &plan).map_err(|error| Failure::of(error.blame(), error))?;
+    }
+    Ok(plan)
 }
 
 pub(crate) fn failed(error: MergeError, output: &Path) -> Failure {

@@ -20,6 +20,7 @@ mod out_adapter_error;
 mod patterns;
 mod provenance;
 mod replace;
+mod same_tokens;
 mod target;
 mod tokens;
 mod verify;
@@ -34,6 +35,7 @@ pub use crate::{
     need::MemoryNeed,
     out_adapter::{AdapterForm, AdapterMatrix, WrittenAdapter},
     out_adapter_error::OutAdapterError,
+    same_tokens::check_vocabularies,
     target::MergeTarget,
     verify::TensorDifference,
     vocabulary::{AlignedVocabulary, align_vocabularies},

@@ -39,13 +39,15 @@ pub struct Recipe {
 /// What to do about models whose rows of tokens belong to different tokens.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub enum VocabularyRule {
-    /// Take row by row, and refuse other numbers of rows.
+    /// Take row by row, and refuse other numbers of rows and rows of other tokens.
     #[default]
     Error,
     /// Match rows by token; the result has the base's tokens.
     Base,
     /// Match rows by token; the result has the tokens of all models.
     Union,
+    /// Take row by row, whatever their tokens, and refuse other numbers of rows.
+    Rows,
 }
 
 /// Tensors that are merged in one way.

@@ -86,9 +86,9 @@ pub(crate) struct HowArgs {
     #[arg(long, value_name = "WHAT", default_value = MISSING)]
     #[arg(value_parser = ["error", "intersection", "base"])]
     pub(crate) missing: String,
-    /// Whose tokens the result has, where models have different ones: error takes row by row and
-    /// refuses other numbers of rows [default: error, or what the recipe says]
-    #[arg(long, value_name = "WHOSE", value_parser = ["error", "base", "union"])]
+    /// Whose tokens the result has, where models have different ones: error refuses such models,
+    /// and rows takes row by row, whatever their tokens [default: error, or what the recipe says]
+    #[arg(long, value_name = "WHOSE", value_parser = ["error", "base", "union", "rows"])]
     pub(crate) vocab: Option<String>,
     /// Whose integers are taken: those of the base, or of the model with this number; error refuses
     /// those that differ [default: error]
