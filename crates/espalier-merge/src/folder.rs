@@ -9,11 +9,12 @@ use std::{
 use espalier_tensor::TensorShape;
 
 use crate::{
+    config,
     error::MergeError,
     growing::Growing,
     layout::{INDEX, bytes, shards},
     merge::Merge,
-    others::{copy, correct_config},
+    others::copy,
     target::MergeTarget,
 };
 
@@ -45,8 +46,7 @@ pub(crate) fn write(
     }
     if let Some(base) = base {
         copy(others, base, growing.path())?;
-        let rows = merge.vocabulary.map(|vocabulary| vocabulary.rows);
-        correct_config(growing.path(), &shapes, merge.plan.layers, rows)?;
+        config::correct(growing.path(), merge, &shapes)?;
         if let Some(vocabulary) = merge.vocabulary {
             vocabulary.extend(growing.path())?;
         }

@@ -6,6 +6,7 @@
 //! several shards that was interrupted goes on where it stopped.
 
 mod adapter;
+mod config;
 mod error;
 mod extend;
 mod folder;

@@ -47,7 +47,9 @@ mod yaml;
 pub use builder::{IntegerTensors, MissingTensors, PlanChoices};
 pub use error::{RecipeError, RecipePlace};
 pub use layers::{MAX_LAYERS, has_rows_of_tokens, is_embedding, is_head};
-pub use plan::{InputPlan, MergePlan, MergeStep, ModelRef, TensorPlan, TensorRef, TensorStep};
+pub use plan::{
+    InputPlan, LayerRef, MergePlan, MergeStep, ModelRef, TensorPlan, TensorRef, TensorStep,
+};
 pub use plan_error::PlanError;
 pub use recipe::{Recipe, VocabularyRule};
 pub use yaml::{MAX_DEPTH, MAX_NODES, MAX_TEXT};

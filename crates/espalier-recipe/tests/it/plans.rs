@@ -110,7 +110,12 @@ parameters: {weight: 1, normalize: [{filter: layers.2, value: false}, {filter: '
 #[test]
 fn slices_stand_one_upon_another() {
     let plan = plan(STACKED, &[model(2), model(3), model(3)]);
-    assert_eq!(plan.layers, Some(3));
+    let layers = plan.layers.as_ref().expect("layers").iter();
+    let layers = layers.map(|of| of.iter().map(|of| (of.model, of.layer)).collect::<Vec<_>>());
+    assert_eq!(
+        layers.collect::<Vec<_>>(),
+        [vec![(0, 0), (1, 1)], vec![(0, 1), (1, 2)], vec![(2, 1)]]
+    );
     assert_eq!(plan.tensors.len(), 2 * 3 + 3);
     // Filters of an input see its own name.
     let expected = ["a:model.layers.0.mlp.up weight=0.25", "b:model.layers.1.mlp.up weight=4"];
