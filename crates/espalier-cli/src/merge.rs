@@ -21,6 +21,7 @@ const MAX_RECIPE: u64 = 16 << 20;
 
 pub(crate) fn run(args: &MergeArgs, quiet: bool) -> Result<(), Failure> {
     let (recipe, folder, output) = what(args)?;
+    recipe.notes().iter().for_each(|note| console::complain(&format!("note: {note}")));
     let (models, vocabulary) = open(&recipe, folder.as_deref())?;
     let plan = plan(&recipe, &models, &args.how)?;
     let merge = Merge::new(&plan, &models).with_seed(args.how.seed);
@@ -280,8 +281,14 @@ fn done_json(recipe: &Recipe, plan: &MergePlan, output: &Path, written: u64) -> 
         "models": plan.models.len(),
         "tensors": plan.tensors.len(),
         "written_bytes": written,
+        "notes": notes(recipe),
     });
     format!("{value:#}\n")
+}
+
+/// What the recipe says to no effect.
+pub(crate) fn notes(recipe: &Recipe) -> Vec<String> {
+    recipe.notes().iter().map(ToString::to_string).collect()
 }
 
 pub(crate) fn size(bytes: u64) -> String {

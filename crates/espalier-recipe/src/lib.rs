@@ -36,6 +36,7 @@ mod config;
 mod error;
 mod field;
 mod layers;
+mod note;
 mod output_tensor;
 mod parameter;
 mod plan;
@@ -47,6 +48,7 @@ mod yaml;
 pub use builder::{IntegerTensors, MissingTensors, PlanChoices};
 pub use error::{RecipeError, RecipePlace};
 pub use layers::{MAX_LAYERS, has_rows_of_tokens, is_embedding, is_head};
+pub use note::RecipeNote;
 pub use plan::{
     InputPlan, LayerRef, MergePlan, MergeStep, ModelRef, TensorPlan, TensorRef, TensorStep,
 };

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::{
     error::{RecipeError, RecipePlace},
+    note::RecipeNote,
     parameter::{self, Parameters},
     plan::ModelRef,
     words,
@@ -34,6 +35,7 @@ pub struct Recipe {
     /// Whether merged tensors have the base's element type if nothing else is said.
     pub(crate) as_base: bool,
     pub(crate) vocabulary: VocabularyRule,
+    pub(crate) notes: Vec<RecipeNote>,
 }
 
 /// What to do about models whose rows of tokens belong to different tokens.
@@ -148,6 +150,7 @@ impl Recipe {
             precise: true,
             as_base: true,
             vocabulary: VocabularyRule::Error,
+            notes: Vec::new(),
         }
         .checked()
     }
@@ -169,6 +172,12 @@ impl Recipe {
     #[must_use]
     pub fn vocabulary(&self) -> VocabularyRule {
         self.vocabulary
+    }
+
+    /// What it says to no effect.
+    #[must_use]
+    pub fn notes(&self) -> &[RecipeNote] {
+        &self.notes
     }
 
     /// The method.
@@ -206,6 +215,7 @@ impl Recipe {
             precise,
             as_base,
             vocabulary,
+            notes: _,
         } = self;
         let types = (dtype, out_dtype, precise, as_base);
         let said = (method.name, base, parameters, modules, types);

@@ -347,6 +347,32 @@ fn what_has_no_effect_is_accepted() {
     let text = "{merge_method: ties, base_model: x, models: [{model: a}], \
                 parameters: {weight: 1, int8_mask: true}}";
     assert_eq!(recipe(text).hash(), recipe(&text.replace(", int8_mask: true", "")).hash());
+    let text = "merge_method: linear
+name: mine
+metadata: {anything: [1, 2]}
+models:
+  - {model: a, parameters: {weight: 1, density: [0.5, {x: y}]}}
+  - {model: b, parameters: {weight: 3, density: 0.7}}
+parameters: {lambda: 0.5, int8_mask: maybe, t: }
+";
+    let plain = "merge_method: linear
+models:
+  - {model: a, parameters: {weight: 1}}
+  - {model: b, parameters: {weight: 3}}
+";
+    assert_eq!(recipe(text).hash(), recipe(plain).hash());
+    let notes: Vec<String> = recipe(text).notes().iter().map(ToString::to_string).collect();
+    let on = |place: &str| format!("{place} has no effect on `weight-average`");
+    let expected = [
+        "`name` (line 2)",
+        "`metadata` (line 3)",
+        "`models[0].parameters.density` (line 5)",
+        "`parameters.lambda` (line 7)",
+        "`parameters.int8_mask` (line 7)",
+        "`parameters.t` (line 7)",
+    ];
+    assert_eq!(notes, expected.map(on));
+    assert!(recipe(plain).notes().is_empty());
 }
 
 #[test]
