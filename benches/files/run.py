@@ -120,7 +120,9 @@ def main():
             "Espalier, one thread": [espalier, "merge", "-q", "--threads", "1", config, "espalier.out"],
         }
         if mergekit:
-            commands["mergekit"] = [mergekit, config, "mergekit.out", "--allow-crimes"]
+            # Without a look for files on the hub.
+            quiet = ["--no-copy-tokenizer", "--no-write-model-card", "--quiet"]
+            commands["mergekit"] = [mergekit, config, "mergekit.out", "--allow-crimes", *quiet]
         best = {}
         for round_ in range(options.rounds):
             for who, command in commands.items():

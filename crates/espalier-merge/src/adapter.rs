@@ -3,8 +3,7 @@
 //!
 //! The layout is that of PEFT: `adapter_config.json` and `adapter_model.safetensors` in a folder.
 //! With `use_rslora` the factor is α / √r (Kalajdzievski 2023, arXiv 2312.03732); `rank_pattern`
-//! and `alpha_pattern` replace r and α for the modules whose names end with one of their keys. B A
-//! is summed in f32, over the rank in order; adding it to W rounds once, to the type of W, so that
+//! and `alpha_pattern` replace r and α for some modules; see [`Patterns`]. B A is summed in f32, over the rank in order; adding it to W rounds once, to the type of W, so that
 //! a model with an adapter is the model that merging the adapter into its file would give. Tensors
 //! of `modules_to_save` replace the model's, rounded to their type.
 
@@ -16,7 +15,7 @@ use espalier_tensor::{
 };
 use serde::Deserialize;
 
-use crate::error::MergeError;
+use crate::{error::MergeError, patterns::Patterns};
 
 /// An adapter in memory.
 #[derive(Debug)]
@@ -54,11 +53,9 @@ struct Config {
     #[serde(default)]
     fan_in_fan_out: bool,
     #[serde(default)]
-    bias: Option<String>,
+    rank_pattern: Patterns<u32>,
     #[serde(default)]
-    rank_pattern: BTreeMap<String, u32>,
-    #[serde(default)]
-    alpha_pattern: BTreeMap<String, f64>,
+    alpha_pattern: Patterns<f64>,
     #[serde(default)]
     modules_to_save: Option<Vec<String>>,
 }
@@ -93,9 +90,11 @@ impl Adapter {
         for (index, shape) in model.shapes().iter().enumerate() {
             let name = &shape.name;
             let Some((module, side)) = side_of(name) else {
-                let target = config
-                    .saves(name)
-                    .ok_or_else(|| refuse(format!("tensor `{name}` is not a low-rank matrix")))?;
+                let bias = name.ends_with(".bias");
+                let what = if bias { "is a bias, which is" } else { "is" };
+                let target = config.saves(name).ok_or_else(|| {
+                    refuse(format!("tensor `{name}` {what} not a low-rank matrix"))
+                })?;
                 fits(shape, target, &find).map_err(refuse)?;
                 if saved.insert(target.to_owned(), index).is_some() {
                     return Err(refuse(format!("tensor `{name}` is there under two names")));
@@ -111,11 +110,14 @@ impl Adapter {
                 return Err(refuse(format!("tensor `{name}` is there under two names")));
             }
         }
+        let modules = || sides.keys().map(String::as_str);
+        let ranks = config.rank_pattern.values(modules()).map_err(refuse)?;
+        let alphas = config.alpha_pattern.values(modules()).map_err(refuse)?;
         let mut updates = BTreeMap::new();
         let mut hasher = ContentHasher::new();
         hasher.update(text.as_bytes());
-        for (module, pair) in sides {
-            let [Some(a), Some(b)] = pair else {
+        for (module, pair) in &sides {
+            let &[Some(a), Some(b)] = pair else {
                 return Err(refuse(format!("module `{module}` has one matrix of two")));
             };
             let name = format!("{module}.weight");
@@ -125,7 +127,10 @@ impl Adapter {
                 return Err(refuse(format!("tensor `{name}` is both saved and added to")));
             }
             let read = |index: usize| read(&model, index, &mut hasher);
-            let update = Update::new(&config, &module, &model, [a, b], shape, read);
+            let rank = ranks.get(module.as_str()).copied().unwrap_or(config.r);
+            let alpha = alphas.get(module.as_str()).copied().unwrap_or(config.lora_alpha);
+            let scale = Scale { rank, alpha, rooted: config.use_rslora };
+            let update = Update::new(scale, module, &model, [a, b], shape, read);
             updates.insert(name, update.map_err(refuse)?);
         }
         for (name, &index) in &saved {
@@ -244,9 +249,6 @@ impl Config {
         if self.fan_in_fan_out {
             return wrong("`fan_in_fan_out`");
         }
-        if self.bias.as_deref().is_some_and(|bias| bias != "none") {
-            return wrong("`bias` other than `none`");
-        }
         Ok(())
     }
 
@@ -261,26 +263,26 @@ impl Config {
         };
         self.modules_to_save.iter().flatten().any(ends).then_some(name)
     }
+}
 
+/// What the configuration says of a module.
+struct Scale {
+    rank: u32,
+    alpha: f64,
+    /// Whether α is divided by the root of the rank.
+    rooted: bool,
+}
+
+impl Scale {
     /// The factor of a module, whose matrices have this rank.
     fn factor(&self, module: &str, rank: usize) -> Result<f32, String> {
-        let wanted = of_module(&self.rank_pattern, module).copied().unwrap_or(self.r);
+        let wanted = self.rank;
         if wanted as usize != rank || rank == 0 {
             return Err(format!("module `{module}` has rank {rank}, its configuration {wanted}"));
         }
-        let alpha = of_module(&self.alpha_pattern, module).copied().unwrap_or(self.lora_alpha);
         let rank = rank as f64;
-        Ok((alpha / if self.use_rslora { rank.sqrt() } else { rank }) as f32)
+        Ok((self.alpha / if self.rooted { rank.sqrt() } else { rank }) as f32)
     }
-}
-
-/// The value of the first key that is the module's name or its end.
-fn of_module<'p, V>(pattern: &'p BTreeMap<String, V>, module: &str) -> Option<&'p V> {
-    let ends = |key: &str| {
-        let rest = module.strip_suffix(key);
-        rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-    };
-    pattern.iter().find(|(key, _)| ends(key.trim_start_matches('^'))).map(|(_, value)| value)
 }
 
 /// The module of a low-rank matrix, and whether it is A (0) or B (1).
@@ -296,7 +298,7 @@ fn side_of(name: &str) -> Option<(String, usize)> {
 
 impl Update {
     fn new(
-        config: &Config,
+        scale: Scale,
         module: &str,
         model: &SafetensorsModel,
         [a, b]: [usize; 2],
@@ -318,7 +320,7 @@ impl Update {
             ));
         }
         let rank = *rank as usize;
-        let factor = config.factor(module, rank)?;
+        let factor = scale.factor(module, rank)?;
         Ok(Self { factor, rank, b: read(b)?, a: read(a)? })
     }
 

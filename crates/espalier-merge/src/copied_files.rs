@@ -2,14 +2,12 @@
 //! gets those of its base.
 
 use std::{
-    collections::BTreeMap,
     fs::{self, File},
     io,
     path::{Path, PathBuf},
 };
 
-use espalier_tensor::{Dtype, TensorShape};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::error::MergeError;
 
@@ -31,9 +29,7 @@ const TENSORS: [&str; 12] = [
 /// Folders in folders that are looked into.
 const DEPTH: usize = 3;
 /// What says which type and how many layers a model has.
-const CONFIG: &str = "config.json";
-/// What it calls the number of rows of tokens.
-const VOCABULARY: &str = "vocab_size";
+pub(crate) const CONFIG: &str = "config.json";
 /// Most bytes of it.
 const MAX_CONFIG: u64 = 1 << 24;
 
@@ -84,63 +80,13 @@ pub(crate) fn copy(names: &[PathBuf], from: &Path, to: &Path) -> Result<(), Merg
     Ok(())
 }
 
-/// Makes `config.json` say the element type and the numbers of layers and of rows of tokens that
-/// the model has.
-pub(crate) fn correct_config(
-    folder: &Path,
-    shapes: &[TensorShape],
-    layers: Option<usize>,
-    rows: Option<u64>,
-) -> Result<(), MergeError> {
-    let path = folder.join(CONFIG);
-    let Ok(text) = espalier_file::read_text(&path, MAX_CONFIG) else { return Ok(()) };
-    let Ok(Value::Object(mut config)) = serde_json::from_str(&text) else { return Ok(()) };
-    if let Some(name) = common_dtype(shapes) {
-        let key = if config.contains_key("dtype") { "dtype" } else { "torch_dtype" };
-        config.insert(key.to_owned(), name.into());
-    }
-    if let Some(layers) = layers {
-        for key in ["num_hidden_layers", "n_layer", "num_layers", "n_layers"] {
-            if let Some(value) = config.get_mut(key) {
-                *value = layers.into();
-            }
-        }
-    }
-    if let Some(rows) = rows {
-        let sizes = ["text_config", "llm_config", "language_config"];
-        for part in sizes {
-            if let Some(size) = config.get_mut(part).and_then(|part| part.get_mut(VOCABULARY)) {
-                *size = rows.into();
-            }
-        }
-        if let Some(size) = config.get_mut(VOCABULARY) {
-            *size = rows.into();
-        }
-    }
-    let text = format!("{:#}\n", Value::Object(config));
-    Ok(espalier_file::write(path, text.as_bytes(), true)?)
-}
-
 /// What `config.json` says that the model is.
 pub(crate) fn model_type(folder: &Path) -> Option<String> {
-    let text = espalier_file::read_text(folder.join(CONFIG), MAX_CONFIG).ok()?;
-    let config: Value = serde_json::from_str(&text).ok()?;
-    Some(config.get("model_type")?.as_str()?.to_owned())
+    Some(config_of(folder)?.get("model_type")?.as_str()?.to_owned())
 }
 
-/// The type of most elements that are floating-point numbers.
-fn common_dtype(shapes: &[TensorShape]) -> Option<&'static str> {
-    let mut counts: BTreeMap<Dtype, u64> = BTreeMap::new();
-    for shape in shapes.iter().filter(|shape| shape.dtype.is_float()) {
-        *counts.entry(shape.dtype).or_default() += shape.shape.iter().product::<u64>();
-    }
-    let (dtype, _) = counts.into_iter().max_by_key(|(_, count)| *count)?;
-    Some(match dtype {
-        Dtype::F64 => "float64",
-        Dtype::F16 => "float16",
-        Dtype::Bf16 => "bfloat16",
-        Dtype::F8E4M3 => "float8_e4m3fn",
-        Dtype::F8E5M2 => "float8_e5m2",
-        _ => "float32",
-    })
+/// The `config.json` of a folder, if it is a mapping.
+pub(crate) fn config_of(folder: &Path) -> Option<Map<String, Value>> {
+    let text = espalier_file::read_text(folder.join(CONFIG), MAX_CONFIG).ok()?;
+    serde_json::from_str(&text).ok()
 }

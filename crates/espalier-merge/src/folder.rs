@@ -9,7 +9,8 @@ use std::{
 use espalier_tensor::TensorShape;
 
 use crate::{
-    copied_files::{copy, correct_config},
+    config,
+    copied_files::copy,
     error::MergeError,
     layout::{INDEX, bytes, shards},
     merge::Merge,
@@ -45,8 +46,7 @@ pub(crate) fn write(
     }
     if let Some(base) = base {
         copy(others, base, growing.path())?;
-        let rows = merge.vocabulary.map(|vocabulary| vocabulary.rows);
-        correct_config(growing.path(), &shapes, merge.plan.layers, rows)?;
+        config::correct(growing.path(), merge, &shapes)?;
         if let Some(vocabulary) = merge.vocabulary {
             vocabulary.extend(growing.path())?;
         }

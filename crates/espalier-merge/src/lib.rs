@@ -7,6 +7,7 @@
 
 mod adapter;
 mod aligned;
+mod config;
 mod copied_files;
 mod error;
 mod files;
@@ -17,9 +18,11 @@ mod merge;
 mod models;
 mod out_adapter;
 mod out_adapter_error;
+mod patterns;
 mod provenance;
 mod replace;
 mod resume;
+mod same_tokens;
 mod target;
 mod tokenizer;
 mod tokens;
@@ -35,6 +38,7 @@ pub use crate::{
     models::OpenModel,
     out_adapter::{AdapterForm, AdapterMatrix, WrittenAdapter},
     out_adapter_error::OutAdapterError,
+    same_tokens::check_vocabularies,
     target::MergeTarget,
     verify::TensorDifference,
     vocabulary::{AlignedVocabulary, align_vocabularies},

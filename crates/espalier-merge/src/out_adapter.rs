@@ -409,8 +409,13 @@ fn config(
 ) -> Config {
     let module = |matrix: &AdapterMatrix| module_of(&matrix.tensor).unwrap_or_default().to_owned();
     let other = |matrix: &&AdapterMatrix| matrix.rank != form.rank as usize;
-    let pattern: BTreeMap<String, usize> =
-        matrices.iter().filter(other).map(|matrix| (module(matrix), matrix.rank)).collect();
+    // An expression that matches this name alone, and not what ends with it.
+    let exactly = |module: String| format!("^{}", regex::escape(&module));
+    let pattern: BTreeMap<String, usize> = matrices
+        .iter()
+        .filter(other)
+        .map(|matrix| (exactly(module(matrix)), matrix.rank))
+        .collect();
     Config {
         peft_type: "LORA",
         task_type: None,

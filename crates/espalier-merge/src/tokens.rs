@@ -8,6 +8,8 @@ use std::{
 };
 
 use espalier_file::ReadError;
+use espalier_identity::Digest;
+use espalier_tensor::ContentHasher;
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, SeqAccess, Visitor},
@@ -102,6 +104,26 @@ impl Tokens {
             return Ok(Some(tokens));
         }
         Ok(None)
+    }
+
+    /// A digest of the files that [`Tokens::of`] reads, if there are any.
+    ///
+    /// # Errors
+    /// [`VocabularyError`] if a file cannot be read.
+    pub(crate) fn digest(folder: &Path) -> Result<Option<Digest>, VocabularyError> {
+        let there = |name: &&str| folder.join(name).exists();
+        let Some(name) = [TOKENIZER, LIST, LINES].into_iter().find(|name| there(&name)) else {
+            return Ok(None);
+        };
+        let added = [ADDED].into_iter().filter(|added| name == LIST && there(&added));
+        let mut hasher = ContentHasher::new();
+        for name in core::iter::once(name).chain(added) {
+            let text = text(&folder.join(name))?;
+            hasher.update(name.as_bytes());
+            hasher.update(&(text.len() as u64).to_le_bytes());
+            hasher.update(text.as_bytes());
+        }
+        Ok(Some(hasher.finish()))
     }
 
     /// The tokens by their ids, of which those from `rows` on are left out.

@@ -62,7 +62,7 @@ pub fn align_vocabularies(
     base: usize,
     rule: VocabularyRule,
 ) -> Result<Option<AlignedVocabulary>, VocabularyError> {
-    if rule == VocabularyRule::Error {
+    if matches!(rule, VocabularyRule::Error | VocabularyRule::Rows) {
         return Ok(None);
     }
     let names: BTreeSet<String> = models

@@ -56,6 +56,20 @@ pub enum VocabularyError {
         /// The model.
         model: String,
     },
+    /// A row belongs to different tokens in two models that are merged row by row.
+    #[error(
+        "row {row} is that of {} in {}, and of {} in {}; `base` and `union` match rows by token, \
+         and `rows` takes them as they stand",
+        .tokens[0], .models[0], .tokens[1], .models[1]
+    )]
+    Unlike {
+        /// The row.
+        row: usize,
+        /// Two models.
+        models: [String; 2],
+        /// What the row belongs to in each.
+        tokens: [String; 2],
+    },
     /// There are more rows of tokens than the limit.
     #[error("{rows} rows of tokens are more than {most}")]
     TooManyRows {
@@ -101,6 +115,7 @@ impl VocabularyError {
             | Self::TwoTokens { .. }
             | Self::TooManyRows { .. } => Blame::Peer,
             Self::NoTokenizer { .. }
+            | Self::Unlike { .. }
             | Self::NoRow { .. }
             | Self::NotExtended { .. }
             | Self::File => Blame::Caller,
@@ -116,6 +131,7 @@ impl VocabularyError {
             Self::TwoIds { .. } => "vocabulary-two-ids",
             Self::TwoTokens { .. } => "vocabulary-two-tokens",
             Self::NoTokenizer { .. } => "vocabulary-no-tokenizer",
+            Self::Unlike { .. } => "vocabulary-unlike",
             Self::TooManyRows { .. } => "vocabulary-too-many-rows",
             Self::NoRow { .. } => "vocabulary-no-row",
             Self::NotExtended { .. } => "vocabulary-not-extended",

@@ -9,7 +9,7 @@ use crate::{
     builder::{Builder, IntegerTensors, MissingTensors, PlanChoices},
     layers::{LayerLists, MAX_LAYERS, Position, depth},
     output_tensor::OutputTensor,
-    plan::MergePlan,
+    plan::{LayerRef, MergePlan},
     plan_error::PlanError,
     recipe::{DEFAULT, Form, Module, Recipe, Slice, Source},
 };
@@ -93,11 +93,11 @@ impl<'a> Builder<'a> {
         let mut plans = BTreeMap::new();
         let mut layers = None;
         for module in &self.recipe.modules {
-            let (wanted, count) = match module.form {
+            let (wanted, found) = match module.form {
                 Form::Whole => (self.whole(module), None),
                 Form::Stacked => self.stacked(module)?,
             };
-            layers = count.filter(|_| self.recipe.modules.len() == 1);
+            layers = found.filter(|_| self.recipe.modules.len() == 1);
             for wanted in wanted {
                 if let Some(plan) = self.tensor(wanted)? {
                     plans.insert(plan.name.clone(), plan);
@@ -153,11 +153,11 @@ impl<'a> Builder<'a> {
     }
 
     /// Layers of the slices one upon another, with what the first slice has before them and the
-    /// last one has after them; and the number of layers.
+    /// last one has after them; and what the layers are merged of.
     fn stacked(
         &self,
         module: &'a Module,
-    ) -> Result<(Vec<OutputTensor<'a>>, Option<usize>), PlanError> {
+    ) -> Result<(Vec<OutputTensor<'a>>, Option<Vec<Vec<LayerRef>>>), PlanError> {
         let mut stacks = BTreeMap::new();
         for source in module.slices.iter().flat_map(|slice| &slice.sources) {
             if !stacks.contains_key(&source.model) {
@@ -165,7 +165,7 @@ impl<'a> Builder<'a> {
             }
         }
         let mut wanted = Vec::new();
-        let mut height = 0;
+        let mut merged = Vec::new();
         let mut prefix = None;
         for slice in &module.slices {
             let range = |source: &'a Source| self.range(source, &stacks[&source.model]);
@@ -173,6 +173,7 @@ impl<'a> Builder<'a> {
             let Some(first) = ranges.first() else { continue };
             let prefix = *prefix.get_or_insert(first.prefix);
             let count = first.layers.len();
+            let height = merged.len();
             if height + count > MAX_LAYERS {
                 return Err(PlanError::TooManyLayers { place: slice.place.clone() });
             }
@@ -187,8 +188,12 @@ impl<'a> Builder<'a> {
                         inputs: ranges.iter().map(|range| range.name(layer, rest)).collect(),
                     }
                 }));
+                let of = |(source, range): (&Source, &Range<'_, '_>)| LayerRef {
+                    model: self.index[&source.model],
+                    layer: range.start + layer,
+                };
+                merged.push(slice.sources.iter().zip(&ranges).map(of).collect());
             }
-            height += count;
         }
         if let (Some(first), Some(last)) = (module.slices.first(), module.slices.last()) {
             let of = |source: &Source| &stacks[&source.model];
@@ -198,7 +203,7 @@ impl<'a> Builder<'a> {
             wanted.extend(before.into_iter().map(alike(first)));
             wanted.extend(after.into_iter().map(alike(last)));
         }
-        Ok((wanted, Some(height)))
+        Ok((wanted, Some(merged)))
     }
 
     /// The layers of a source.

@@ -1,10 +1,9 @@
 //! Recipes from the YAML that model mergers use.
 
-use espalier_resolve::methods::MethodInfo;
-
 use crate::{
     error::{RecipeError, clip},
     field::{Entries, Field, Unsupported},
+    note::Reading,
     parameter::{self, Parameters, Scope},
     plan::ModelRef,
     recipe::{Form, Module, Recipe, Rounding, Slice, Source, VocabularyRule},
@@ -22,7 +21,12 @@ const TOP: &[&str] = &[
     "dtype",
     "out_dtype",
     "tokenizer_source",
+    "name",
+    "metadata",
 ];
+
+/// Those of them that say nothing about the merge.
+const UNUSED: [&str; 2] = ["name", "metadata"];
 
 const NOT_AT_TOP: &[Unsupported] = &[
     ("tokenizer", "say `tokenizer_source: base` or `union`; tokens have no sources of their own"),
@@ -49,7 +53,10 @@ impl Recipe {
         let tree = yaml::parse(text)?;
         let top = Field::root(&tree).entries(TOP, NOT_AT_TOP)?;
         let method = top.need("merge_method")?;
-        let method = words::method(method.text()?, || method.place())?;
+        let reading = &Reading::by(words::method(method.text()?, || method.place())?);
+        for key in UNUSED {
+            top.get(key).iter().for_each(|field| reading.note(key, field.place()));
+        }
         let dtype = |key: &str| {
             let read = |field: &Field<'_>| words::dtype(field.text()?, || field.place());
             top.get(key).map(read).transpose()
@@ -59,24 +66,25 @@ impl Recipe {
         let vocabulary = top.get("tokenizer_source").map(source).transpose()?.unwrap_or_default();
         let modules = match (top.get("models"), top.get("slices"), top.get("modules")) {
             (Some(models), None, None) => {
-                vec![Module::default_of(Form::Whole, vec![listed(models, method)?])]
+                vec![Module::default_of(Form::Whole, vec![listed(models, reading)?])]
             }
             (None, Some(slices), None) => {
-                vec![Module::default_of(Form::Stacked, sliced(slices, method)?)]
+                vec![Module::default_of(Form::Stacked, sliced(slices, reading)?)]
             }
-            (None, None, Some(modules)) => read_modules(modules, method)?,
+            (None, None, Some(modules)) => read_modules(modules, reading)?,
             _ => return Err(top.one_of("`models`, `slices` and `modules`")),
         };
         Self {
-            method,
+            method: reading.method,
             base,
-            parameters: parameters(&top, method, Scope::All)?,
+            parameters: parameters(&top, reading, Scope::All)?,
             modules,
             dtype: dtype("dtype")?,
             out_dtype: dtype("out_dtype")?,
             rounding: Rounding::EachStep,
             as_base: false,
             vocabulary,
+            notes: reading.take_notes(),
         }
         .checked()
     }
@@ -94,25 +102,22 @@ fn vocabulary(field: &Field<'_>, base: Option<&ModelRef>) -> Result<VocabularyRu
 
 fn parameters(
     entries: &Entries<'_>,
-    method: &'static MethodInfo,
+    reading: &Reading,
     scope: Scope,
 ) -> Result<Parameters, RecipeError> {
-    let read = |field: &Field<'_>| parameter::read(field, method, scope);
+    let read = |field: &Field<'_>| parameter::read(field, reading, scope);
     entries.get("parameters").map(read).transpose().map(Option::unwrap_or_default)
 }
 
-fn read_modules(
-    field: &Field<'_>,
-    method: &'static MethodInfo,
-) -> Result<Vec<Module>, RecipeError> {
+fn read_modules(field: &Field<'_>, reading: &Reading) -> Result<Vec<Module>, RecipeError> {
     let module = |(name, field): (&str, Field<'_>)| {
         let entries = field.entries(&["models", "slices", "parameters"], &[])?;
         let (form, slices) = match (entries.get("models"), entries.get("slices")) {
-            (Some(models), None) => (Form::Whole, vec![listed(models, method)?]),
-            (None, Some(slices)) => (Form::Stacked, sliced(slices, method)?),
+            (Some(models), None) => (Form::Whole, vec![listed(models, reading)?]),
+            (None, Some(slices)) => (Form::Stacked, sliced(slices, reading)?),
             _ => return Err(entries.one_of("`models` and `slices`")),
         };
-        let parameters = parameters(&entries, method, Scope::All)?;
+        let parameters = parameters(&entries, reading, Scope::All)?;
         Ok(Module { name: name.to_owned(), parameters, form, slices })
     };
     let modules = field.any_entries()?.into_iter().map(module);
@@ -125,27 +130,23 @@ fn read_modules(
 }
 
 /// A list of models as one slice.
-fn listed(field: &Field<'_>, method: &'static MethodInfo) -> Result<Slice, RecipeError> {
-    let sources = sources(field, Form::Whole, method)?;
+fn listed(field: &Field<'_>, reading: &Reading) -> Result<Slice, RecipeError> {
+    let sources = sources(field, Form::Whole, reading)?;
     Ok(Slice { place: field.place(), parameters: Parameters::new(), sources })
 }
 
-fn sliced(field: &Field<'_>, method: &'static MethodInfo) -> Result<Vec<Slice>, RecipeError> {
+fn sliced(field: &Field<'_>, reading: &Reading) -> Result<Vec<Slice>, RecipeError> {
     let slice = |field: Field<'_>| {
         let entries = field.entries(&["sources", "parameters"], &[])?;
-        let parameters = parameters(&entries, method, Scope::All)?;
-        let sources = sources(entries.need("sources")?, Form::Stacked, method)?;
+        let parameters = parameters(&entries, reading, Scope::All)?;
+        let sources = sources(entries.need("sources")?, Form::Stacked, reading)?;
         Ok(Slice { place: field.place(), parameters, sources })
     };
     field.items()?.into_iter().map(slice).collect()
 }
 
 /// The sources of a slice; where slices are stacked, all of them with as many layers.
-fn sources(
-    field: &Field<'_>,
-    form: Form,
-    method: &'static MethodInfo,
-) -> Result<Vec<Source>, RecipeError> {
+fn sources(field: &Field<'_>, form: Form, reading: &Reading) -> Result<Vec<Source>, RecipeError> {
     let known: &[&str] = match form {
         Form::Whole => &["model", "parameters"],
         Form::Stacked => &["model", "layer_range", "parameters"],
@@ -163,7 +164,7 @@ fn sources(
         if found != first {
             return Err(RecipeError::LayerCounts { place: field.place(), found, first });
         }
-        let parameters = parameters(&entries, method, Scope::Model)?;
+        let parameters = parameters(&entries, reading, Scope::Model)?;
         Ok(Source { place: field.place(), model, layers, parameters })
     };
     field.items()?.into_iter().map(source).collect()

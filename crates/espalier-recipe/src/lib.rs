@@ -36,6 +36,7 @@ mod config;
 mod error;
 mod field;
 mod layers;
+mod note;
 mod output_tensor;
 mod parameter;
 mod plan;
@@ -47,7 +48,10 @@ mod yaml;
 pub use builder::{IntegerTensors, MissingTensors, PlanChoices};
 pub use error::{RecipeError, RecipePlace};
 pub use layers::{MAX_LAYERS, has_rows_of_tokens, is_embedding, is_head};
-pub use plan::{InputPlan, MergePlan, MergeStep, ModelRef, TensorPlan, TensorRef, TensorStep};
+pub use note::RecipeNote;
+pub use plan::{
+    InputPlan, LayerRef, MergePlan, MergeStep, ModelRef, TensorPlan, TensorRef, TensorStep,
+};
 pub use plan_error::PlanError;
 pub use recipe::{Recipe, VocabularyRule};
 pub use yaml::{MAX_DEPTH, MAX_NODES, MAX_TEXT};

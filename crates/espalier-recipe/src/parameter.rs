@@ -3,15 +3,13 @@
 use std::collections::BTreeMap;
 
 use espalier_blame::nearest;
-use espalier_resolve::{
-    ParameterInfo, ParameterRange, StrategyError,
-    methods::{Base, MethodInfo},
-};
+use espalier_resolve::{ParameterInfo, ParameterRange, StrategyError, methods::MethodInfo};
 use serde::Serialize;
 
 use crate::{
     error::{RecipeError, RecipePlace},
     field::Field,
+    note::Reading,
 };
 
 /// The first case whose filter stands in the tensor's name.
@@ -46,14 +44,6 @@ pub(crate) enum Scope {
     /// A slice, a module or everything.
     All,
 }
-
-/// It saves the common tool memory, and means nothing here: sums are exact either way.
-const NO_EFFECT: ParameterInfo = ParameterInfo {
-    name: "int8_mask",
-    default: "false",
-    range: ParameterRange::Choice(&["false", "true"]),
-    help: "",
-};
 
 impl Parameter {
     /// What it is for a tensor at the place `t` of its layers, from 0 to 1.
@@ -94,19 +84,20 @@ pub(crate) fn look_up(
     parameters.iter().filter_map(value).collect()
 }
 
-/// The parameters in a mapping.
+/// The parameters in a mapping. Those of other methods have no effect, whatever they are.
 pub(crate) fn read(
     field: &Field<'_>,
-    method: &'static MethodInfo,
+    reading: &Reading,
     scope: Scope,
 ) -> Result<Parameters, RecipeError> {
     let mut parameters = Parameters::new();
     for (name, value) in field.any_entries()? {
-        let info = find(method, name, scope, || value.place())?;
-        let parameter = read_cases(&value, info)?;
-        if info.name != NO_EFFECT.name {
-            parameters.insert(info.name, parameter);
+        if reading.is_of_others(name) {
+            reading.note(name, value.place());
+            continue;
         }
+        let info = find(reading.method, name, scope, || value.place())?;
+        parameters.insert(info.name, read_cases(&value, info)?);
     }
     Ok(parameters)
 }
@@ -137,9 +128,7 @@ fn find(
     if let Some(info) = method.per_input.iter().find(named) {
         return Ok(info);
     }
-    let ignored = (method.base == Base::Required).then_some(&NO_EFFECT);
-    let shared = || method.shared.iter().chain(ignored);
-    match shared().find(named) {
+    match method.shared.iter().find(named) {
         Some(info) if scope == Scope::All => Ok(info),
         Some(info) => Err(RecipeError::NotPerModel {
             place: place(),

@@ -15,8 +15,17 @@ pub struct MergePlan {
     pub base: Option<usize>,
     /// One step for each tensor of the output, ascending by name.
     pub tensors: Vec<TensorPlan>,
-    /// The number of layers of the output, where slices decide it.
-    pub layers: Option<usize>,
+    /// The layers of the output with those that each of them is merged of, where slices decide it.
+    pub layers: Option<Vec<Vec<LayerRef>>>,
+}
+
+/// A layer of one of the models.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LayerRef {
+    /// Index into [`MergePlan::models`].
+    pub model: usize,
+    /// Its number there.
+    pub layer: usize,
 }
 
 /// A model, with an adapter if it has one.

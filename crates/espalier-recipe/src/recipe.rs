@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::{
     error::{RecipeError, RecipePlace},
+    note::RecipeNote,
     parameter::{self, Parameters},
     plan::ModelRef,
     words,
@@ -34,6 +35,7 @@ pub struct Recipe {
     /// Whether merged tensors have the base's element type if nothing else is said.
     pub(crate) as_base: bool,
     pub(crate) vocabulary: VocabularyRule,
+    pub(crate) notes: Vec<RecipeNote>,
 }
 
 /// How a merge computes, and when it rounds.
@@ -50,13 +52,15 @@ pub(crate) enum Rounding {
 /// What to do about models whose rows of tokens belong to different tokens.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub enum VocabularyRule {
-    /// Take row by row, and refuse other numbers of rows.
+    /// Take row by row, and refuse other numbers of rows and rows of other tokens.
     #[default]
     Error,
     /// Match rows by token; the result has the base's tokens.
     Base,
     /// Match rows by token; the result has the tokens of all models.
     Union,
+    /// Take row by row, whatever their tokens, and refuse other numbers of rows.
+    Rows,
 }
 
 /// Tensors that are merged in one way.
@@ -157,6 +161,7 @@ impl Recipe {
             rounding: Rounding::Once,
             as_base: true,
             vocabulary: VocabularyRule::Error,
+            notes: Vec::new(),
         }
         .checked()
     }
@@ -186,6 +191,12 @@ impl Recipe {
     #[must_use]
     pub fn vocabulary(&self) -> VocabularyRule {
         self.vocabulary
+    }
+
+    /// What it says to no effect.
+    #[must_use]
+    pub fn notes(&self) -> &[RecipeNote] {
+        &self.notes
     }
 
     /// The method.
@@ -223,6 +234,7 @@ impl Recipe {
             rounding,
             as_base,
             vocabulary,
+            notes: _,
         } = self;
         let types = (dtype, out_dtype, rounding, as_base);
         let said = (method.name, base, parameters, modules, types);

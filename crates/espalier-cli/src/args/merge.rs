@@ -87,9 +87,10 @@ pub(crate) struct HowArgs {
     #[arg(long, value_name = "WHAT", default_value = MISSING)]
     #[arg(value_parser = ["error", "intersection", "base"])]
     pub(crate) missing: String,
-    /// Which vocabulary the result has: of the base, or the union; error merges row by row and
-    /// refuses different sizes [default: error, or what the recipe says]
-    #[arg(long, value_name = "WHOSE", value_parser = ["error", "base", "union"])]
+    /// Which vocabulary the result has: of the base, or the union; error refuses models whose rows
+    /// belong to different tokens, and rows merges row by row all the same [default: error, or what
+    /// the recipe says]
+    #[arg(long, value_name = "WHOSE", value_parser = ["error", "base", "union", "rows"])]
     pub(crate) vocab: Option<String>,
     /// Whose integers are taken: those of the base, or of the model with this number; error refuses
     /// those that differ [default: error]

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use espalier::file::{self, WriteError, count};
 use espalier::merge::{
     AlignedVocabulary, MemoryNeed, Merge, MergeError, MergeTarget, OpenModel, TensorDifference,
-    align_vocabularies,
+    align_vocabularies, check_vocabularies,
 };
 use espalier::recipe::{MergePlan, MissingTensors, ModelRef, PlanChoices, Recipe, VocabularyRule};
 use espalier::resolve::methods::Base;
@@ -25,6 +25,7 @@ const MAX_RECIPE: u64 = 16 << 20;
 
 pub(crate) fn run(args: &MergeArgs, quiet: bool) -> Result<(), Failure> {
     let (recipe, folder, output) = what(args)?;
+    recipe.notes().iter().for_each(|note| console::complain(&format!("note: {note}")));
     let (models, vocabulary) = open(&recipe, folder.as_deref())?;
     let plan = plan(&recipe, &models, &args.how)?;
     let merge = Merge::new(&plan, &models).with_seed(args.how.seed);
@@ -207,6 +208,7 @@ fn matched(recipe: Recipe, how: &HowArgs) -> Recipe {
     match how.vocab.as_deref() {
         Some("base") => recipe.with_vocabulary(VocabularyRule::Base),
         Some("union") => recipe.with_vocabulary(VocabularyRule::Union),
+        Some("rows") => recipe.with_vocabulary(VocabularyRule::Rows),
         Some(_) => recipe.with_vocabulary(VocabularyRule::Error),
         None => recipe,
     }
@@ -252,7 +254,12 @@ fn plan(recipe: &Recipe, models: &[OpenModel], how: &HowArgs) -> Result<MergePla
     };
     let tensors: Vec<_> = models.iter().map(|model| model.shapes().to_vec()).collect();
     let choices = PlanChoices { missing, integers: how.integers.unwrap_or_default() };
-    recipe.plan(&tensors, choices).map_err(|error| Failure::of(error.blame(), error))
+    let plan = recipe.plan(&tensors, choices).map_err(|error| Failure::of(error.blame(), error))?;
+    if recipe.vocabulary() == VocabularyRule::Error {
+        check_vocabularies(models, &plan)
+            .map_err(|error| Failure::of(error.blame(), error).within("--vocab"))?;
+    }
+    Ok(plan)
 }
 
 pub(crate) fn failed(error: MergeError, output: &Path) -> Failure {
@@ -291,8 +298,14 @@ fn done_json(recipe: &Recipe, plan: &MergePlan, output: &Path, written: u64) -> 
         "models": plan.models.len(),
         "tensors": plan.tensors.len(),
         "written_bytes": written,
+        "notes": notes(recipe),
     });
     format!("{value:#}\n")
+}
+
+/// What the recipe says to no effect.
+pub(crate) fn notes(recipe: &Recipe) -> Vec<String> {
+    recipe.notes().iter().map(ToString::to_string).collect()
 }
 
 pub(crate) fn size(bytes: u64) -> String {

@@ -115,6 +115,7 @@ pub(crate) fn json(
         "memory_bytes": need.bytes,
         "read_bytes": volume.read,
         "written_bytes": volume.written,
+        "notes": crate::merge::notes(recipe),
         "tensors": tensors.collect::<Vec<_>>(),
     });
     Ok(serde_json::to_string_pretty(&value).map_err(Failure::environment)? + "\n")

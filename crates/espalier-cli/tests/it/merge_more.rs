@@ -51,6 +51,23 @@ models: [{model: tuned, parameters: {weight: 0.5}}]
         fs::write(place.path().join("own.yaml"), own).unwrap();
         assert!(place.ok(&["verify", &out, "--recipe", "own.yaml"]).starts_with("PASS"));
     }
+    // As many tokens in another order.
+    let turned = r#"{"model": {"vocab": {"y": 0, "x": 1, "z": 2}}}"#;
+    fs::create_dir(place.path().join("turned")).unwrap();
+    fs::copy(
+        place.path().join("tuned/model.safetensors"),
+        place.path().join("turned/model.safetensors"),
+    )
+    .unwrap();
+    fs::write(place.path().join("turned/tokenizer.json"), turned).unwrap();
+    let models = ["turned", "tuned", "--strategy", "weight-average"];
+    let ran = place.run(&[&["merge"], &models[..], &["-o", "out"]].concat());
+    assert_eq!(ran.code, 2);
+    for said in ["row 1 is that of token `x` in turned, and of token `z` in tuned", "--vocab base"]
+    {
+        assert!(ran.stderr.contains(said), "{said}: {}", ran.stderr);
+    }
+    place.ok(&[&["merge"], &models[..], &["-o", "of-rows", "--vocab", "rows"]].concat());
     fs::remove_file(place.path().join("tuned/tokenizer.json")).unwrap();
     let ran = place.run(&["merge", "recipe.yaml", "out", "--vocab", "base"]);
     assert!(ran.code == 2 && ran.stderr.contains("rows of tuned belong to"), "{}", ran.stderr);

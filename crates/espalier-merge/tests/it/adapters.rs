@@ -52,7 +52,7 @@ fn what_cannot_be_merged_is_refused_by_name() {
     for (config, said) in [
         (r#"{"r": 1, "lora_alpha": 2, "use_dora": true}"#, "DoRA"),
         (r#"{"r": 1, "lora_alpha": 2, "fan_in_fan_out": true}"#, "fan_in_fan_out"),
-        (r#"{"r": 1, "lora_alpha": 2, "bias": "all"}"#, "bias"),
+        (r#"{"r": 1, "lora_alpha": 2, "alpha_pattern": {"(?=q)": 1}}"#, "look-around"),
         (r#"{"r": 1, "lora_alpha": 2, "peft_type": "LOHA"}"#, "LOHA"),
         (r#"{"r": 2, "lora_alpha": 2}"#, "rank"),
         (r#"{"r": 0, "lora_alpha": 2}"#, "rank"),
@@ -62,6 +62,20 @@ fn what_cannot_be_merged_is_refused_by_name() {
         let error = merged(config).expect_err(config);
         assert!(error.contains(said), "{config}: {error}");
     }
+}
+
+/// Biases that were trained are stored next to the matrices; a model without biases has none.
+#[test]
+fn trained_biases_are_refused_where_there_are_any() {
+    let config = r#"{"r": 1, "lora_alpha": 1, "bias": "lora_only"}"#;
+    assert_eq!(merged(config).map(|values| values[0]), Ok(1.0));
+    let folder = tempfile::tempdir().expect("a folder");
+    models(folder.path(), config);
+    let matrices = folder.path().join("adapter/adapter_model.safetensors");
+    fs::remove_file(&matrices).expect("removed");
+    model(&matrices, &[("base_model.model.m.q.bias", &[3], &[1.0; 3])]);
+    let error = ready(folder.path(), RECIPE).err().expect("refused");
+    assert!(error.contains("m.q.bias` is a bias"), "{error}");
 }
 
 #[test]

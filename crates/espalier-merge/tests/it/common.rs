@@ -1,6 +1,8 @@
 //! Models on disk and recipes over them.
 
-use espalier_merge::{Merge, MergeError, MergeTarget, OpenModel};
+use espalier_merge::{
+    AlignedVocabulary, Merge, MergeError, MergeTarget, OpenModel, align_vocabularies,
+};
 use espalier_recipe::{MergePlan, MissingTensors, ModelRef, Recipe};
 use espalier_tensor::{Model, open_safetensors, write_safetensors};
 use std::collections::BTreeMap;
@@ -16,6 +18,7 @@ pub(crate) fn model(path: &Path, tensors: &[(&str, &[u64], &[f32])]) {
 pub(crate) struct Ready {
     pub(crate) plan: MergePlan,
     pub(crate) models: Vec<OpenModel>,
+    vocabulary: Option<AlignedVocabulary>,
 }
 
 /// What keeps a recipe from being merged.
@@ -27,15 +30,18 @@ pub(crate) fn ready(folder: &Path, yaml: &str) -> Result<Ready, String> {
         OpenModel::open(&ModelRef { path: place(&model.path), adapter })
     };
     let models: Result<Vec<OpenModel>, MergeError> = recipe.models().iter().map(open).collect();
-    let models = models.map_err(|error| error.to_string())?;
+    let mut models = models.map_err(|error| error.to_string())?;
+    let base = recipe.base().and_then(|base| recipe.models().iter().position(|m| m == base));
+    let vocabulary = align_vocabularies(&mut models, base.unwrap_or(0), recipe.vocabulary());
+    let vocabulary = vocabulary.map_err(|error| error.to_string())?;
     let tensors: Vec<_> = models.iter().map(|model| model.shapes().to_vec()).collect();
     let plan = recipe.plan(&tensors, MissingTensors::Error).map_err(|error| error.to_string())?;
-    Ok(Ready { plan, models })
+    Ok(Ready { plan, models, vocabulary })
 }
 
 impl Ready {
     pub(crate) fn merge(&self) -> Merge<'_> {
-        Merge::new(&self.plan, &self.models)
+        Merge::new(&self.plan, &self.models).with_vocabulary(self.vocabulary.as_ref())
     }
 
     /// Merges into a file and reads it.

@@ -2,6 +2,7 @@
 
 mod adapters;
 mod common;
+mod configs;
 mod elsewhere;
 mod folders;
 mod hostile;

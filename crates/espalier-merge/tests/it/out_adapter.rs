@@ -128,7 +128,7 @@ fn the_configuration_is_what_peft_reads() {
     assert_eq!(config["peft_type"], "LORA");
     assert_eq!((&config["r"], &config["lora_alpha"]), (&9.into(), &9.into()));
     assert_eq!(config["target_modules"], serde_json::json!(["l.k", "l.q"]));
-    assert_eq!(config["rank_pattern"], serde_json::json!({"l.k": 4, "l.q": 4}));
+    assert_eq!(config["rank_pattern"], serde_json::json!({r"^l\.k": 4, r"^l\.q": 4}));
     assert_eq!(config["rank_pattern"], config["alpha_pattern"]);
     assert_eq!(config["modules_to_save"], serde_json::json!(["embed_tokens"]));
     let tensors = open_safetensors(adapter.join("adapter_model.safetensors")).expect("opens");

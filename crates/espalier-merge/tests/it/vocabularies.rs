@@ -1,9 +1,9 @@
 //! Models whose rows belong to different tokens.
 
-use crate::common::{files, model};
+use crate::common::{files, model, ready};
 use espalier_merge::{
     AlignedVocabulary, Merge, MergeError, MergeTarget, OpenModel, VocabularyError,
-    align_vocabularies,
+    align_vocabularies, check_vocabularies,
 };
 use espalier_recipe::{MissingTensors, ModelRef, Recipe, VocabularyRule};
 use espalier_tensor::open_safetensors;
@@ -55,6 +55,9 @@ base_model: base";
     let vocabulary: Option<AlignedVocabulary> = align_vocabularies(&mut models, 0, rule)?;
     let tensors: Vec<_> = models.iter().map(|model| model.shapes().to_vec()).collect();
     let plan = recipe.plan(&tensors, MissingTensors::Error).expect("a plan");
+    if rule == VocabularyRule::Error {
+        check_vocabularies(&models, &plan)?;
+    }
     let merge = Merge::new(&plan, &models).with_vocabulary(vocabulary.as_ref());
     merge.write(&MergeTarget::new(folder.join(out)))?;
     let merged = open_safetensors(folder.join(out)).expect("opens").into_model().expect("a model");
@@ -198,7 +201,8 @@ fn equal_rows_need_no_tokenizer_and_other_sizes_are_refused_without_a_rule() {
     for (name, value) in [("base", 1.0), ("a", 2.0), ("b", 3.0)] {
         write(folder.path(), name, &[value, 2.0 * value], &Value::Null);
     }
-    for rule in [VocabularyRule::Error, VocabularyRule::Base, VocabularyRule::Union] {
+    use VocabularyRule::{Base, Error, Rows, Union};
+    for rule in [Error, Base, Union, Rows] {
         let out = format!("{rule:?}");
         assert_eq!(merged(folder.path(), rule, &out).expect("merges"), [2.25, 4.5]);
     }
@@ -211,4 +215,60 @@ fn equal_rows_need_no_tokenizer_and_other_sizes_are_refused_without_a_rule() {
     fs::write(folder.path().join("base/tokenizer.json"), base.to_string()).expect("a file");
     let error = align_vocabularies(&mut models, 0, VocabularyRule::Union).expect_err("no row");
     assert!(matches!(error, VocabularyError::NoRow { row: 7, .. }), "{error}");
+}
+
+#[test]
+fn rows_of_other_tokens_are_not_merged_as_they_stand() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    let tokens = |name: &str, tokens: &Value| {
+        fs::write(path.join(name).join("tokenizer.json"), tokens.to_string()).expect("a file");
+    };
+    let plain = words("BPE", &[("x", 0), ("y", 1), ("late", 7)], &[]);
+    for (name, value) in [("base", 1.0), ("a", 2.0), ("b", 3.0)] {
+        write(path, name, &[value, 2.0 * value, 0.0], &plain);
+    }
+    let rows = [2.25, 4.5, 0.0];
+    let out = |rule, name: &str| merged(path, rule, name).map_err(|error| error.to_string());
+    assert_eq!(out(VocabularyRule::Error, "equal"), Ok(rows.to_vec()));
+    // The same tokens in another file, and one without a row.
+    tokens("b", &words("WordLevel", &[("x", 0), ("later", 8)], &[("y", 1)]));
+    assert_eq!(out(VocabularyRule::Error, "alike"), Ok(rows.to_vec()));
+    // A model that has none is not looked at; the other two still are.
+    fs::remove_file(path.join("base/tokenizer.json")).expect("removed");
+    for (other, said) in [
+        (words("BPE", &[("y", 0), ("x", 1)], &[]), "row 0 is that of token `x` in"),
+        (words("BPE", &[("x", 0)], &[("z", 1)]), "and of token `z` in"),
+        (words("BPE", &[("x", 0), ("y", 1)], &[("z", 2)]), "row 2 is that of no token in"),
+    ] {
+        tokens("b", &other);
+        let error = out(VocabularyRule::Error, "out").expect_err(said);
+        for said in [said, "--vocab base", "--vocab rows"] {
+            assert!(error.contains(said), "{said}: {error}");
+        }
+        assert!(!path.join("out").exists());
+    }
+    assert_eq!(out(VocabularyRule::Rows, "rows"), Ok(rows.to_vec()));
+    fs::write(path.join("b/tokenizer.json"), "{").expect("a file");
+    let error = merged(path, VocabularyRule::Error, "out").expect_err("refused");
+    assert_eq!(error.code(), "vocabulary-format");
+}
+
+/// Where all rows are one model's, the tokens of the others do not matter.
+#[test]
+fn models_whose_rows_are_not_merged_may_have_any_tokens() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    for (name, tokens) in [("a", [("x", 0), ("y", 1)]), ("b", [("y", 0), ("x", 1)])] {
+        write(path, name, &[1.0, 2.0], &words("BPE", &tokens, &[]));
+    }
+    let text = |method: &str| {
+        format!("merge_method: {method}\nmodels: [{{model: a, parameters: {{weight: 1}}}}")
+    };
+    let single = ready(path, &(text("linear") + "]")).expect("a plan");
+    check_vocabularies(&single.models, &single.plan).expect("one model");
+    let two = text("linear") + ", {model: b, parameters: {weight: 1}}]";
+    let two = ready(path, &two).expect("a plan");
+    let error = check_vocabularies(&two.models, &two.plan).expect_err("two models");
+    assert_eq!(error.code(), "vocabulary-unlike");
 }

@@ -110,7 +110,12 @@ parameters: {weight: 1, normalize: [{filter: layers.2, value: false}, {filter: '
 #[test]
 fn slices_stand_one_upon_another() {
     let plan = plan(STACKED, &[model(2), model(3), model(3)]);
-    assert_eq!(plan.layers, Some(3));
+    let layers = plan.layers.as_ref().expect("layers").iter();
+    let layers = layers.map(|of| of.iter().map(|of| (of.model, of.layer)).collect::<Vec<_>>());
+    assert_eq!(
+        layers.collect::<Vec<_>>(),
+        [vec![(0, 0), (1, 1)], vec![(0, 1), (1, 2)], vec![(2, 1)]]
+    );
     assert_eq!(plan.tensors.len(), 2 * 3 + 3);
     // Filters of an input see its own name.
     let expected = ["a:model.layers.0.mlp.up weight=0.25", "b:model.layers.1.mlp.up weight=4"];
@@ -342,6 +347,32 @@ fn what_has_no_effect_is_accepted() {
     let text = "{merge_method: ties, base_model: x, models: [{model: a}], \
                 parameters: {weight: 1, int8_mask: true}}";
     assert_eq!(recipe(text).hash(), recipe(&text.replace(", int8_mask: true", "")).hash());
+    let text = "merge_method: linear
+name: mine
+metadata: {anything: [1, 2]}
+models:
+  - {model: a, parameters: {weight: 1, density: [0.5, {x: y}]}}
+  - {model: b, parameters: {weight: 3, density: 0.7}}
+parameters: {lambda: 0.5, int8_mask: maybe, t: }
+";
+    let plain = "merge_method: linear
+models:
+  - {model: a, parameters: {weight: 1}}
+  - {model: b, parameters: {weight: 3}}
+";
+    assert_eq!(recipe(text).hash(), recipe(plain).hash());
+    let notes: Vec<String> = recipe(text).notes().iter().map(ToString::to_string).collect();
+    let on = |place: &str| format!("{place} has no effect on `weight-average`");
+    let expected = [
+        "`name` (line 2)",
+        "`metadata` (line 3)",
+        "`models[0].parameters.density` (line 5)",
+        "`parameters.lambda` (line 7)",
+        "`parameters.int8_mask` (line 7)",
+        "`parameters.t` (line 7)",
+    ];
+    assert_eq!(notes, expected.map(on));
+    assert!(recipe(plain).notes().is_empty());
 }
 
 #[test]

@@ -25,7 +25,8 @@ fn keys() {
     refused(
         "merge_method: linear\nmodel:\n  - model: a\n",
         "`model` (line 2) is not a known key (did you mean `models`?); known here: merge_method, \
-         models, slices, modules, base_model, parameters, dtype, out_dtype, tokenizer_source",
+         models, slices, modules, base_model, parameters, dtype, out_dtype, tokenizer_source, \
+         name, metadata",
     );
     refused(
         "merge_method: linear\nmodels:\n  - model: a\n    paramters: {weight: 1}\n",

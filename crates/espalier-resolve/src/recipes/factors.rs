@@ -41,17 +41,22 @@ impl<C: Factoring> Formula for Combined<C> {
         piece: &Piece<'_, A::T>,
         out: &mut [A::T],
     ) {
-        let factors: Vec<A::T> = ready.values.iter().map(|&factor| A::T::of(factor)).collect();
-        if !ready.differences {
-            return add_all(&factors, piece, out);
+        combine::<A>(ready, piece, out);
+    }
+}
+
+/// Adds up inputs, or their differences and the base.
+pub(crate) fn combine<A: Arith>(factors: &Factors, piece: &Piece<'_, A::T>, out: &mut [A::T]) {
+    let values: Vec<A::T> = factors.values.iter().map(|&factor| A::T::of(factor)).collect();
+    if !factors.differences {
+        return add_all(&values, piece, out);
+    }
+    for (input, &factor) in values.iter().enumerate() {
+        for (sum, d) in out.iter_mut().zip(vector::<A>(piece, input, true)) {
+            *sum += factor * d;
         }
-        for (input, &factor) in factors.iter().enumerate() {
-            for (sum, d) in out.iter_mut().zip(vector::<A>(piece, input, true)) {
-                *sum += factor * d;
-            }
-        }
-        for (value, &b) in out.iter_mut().zip(piece.base()) {
-            *value = b + *value;
-        }
+    }
+    for (value, &b) in out.iter_mut().zip(piece.base()) {
+        *value = b + *value;
     }
 }

@@ -118,19 +118,30 @@ pub(crate) fn products<A: Arith>(
     groups: &Groups,
     differences: bool,
 ) -> Result<GroupProducts, MethodError> {
+    let vectors = |piece: &Piece<'_, A::T>| -> Vec<Vec<A::T>> {
+        (0..rows.count()).map(|input| vector::<A>(piece, input, differences)).collect()
+    };
+    products_of(rows, groups, vectors)
+}
+
+/// The same of what `vectors` makes of a piece, one for each input.
+pub(crate) fn products_of<A: Arith>(
+    rows: &Rows<'_, A>,
+    groups: &Groups,
+    vectors: impl Fn(&Piece<'_, A::T>) -> Vec<Vec<A::T>> + Sync,
+) -> Result<GroupProducts, MethodError> {
     let inputs = rows.count();
     let values = vec![0.0; inputs * inputs * groups.count];
     let mut out = GroupProducts { inputs, groups: groups.count, values };
-    let vectors = |piece: &Piece<'_, A::T>| -> Vec<Vec<A::T>> {
-        (0..inputs).map(|input| vector::<A>(piece, input, differences)).collect()
-    };
     if groups.vectors == Vectors::AlongFirst {
         let mut buffers = RowBuffers::default();
         for range in rows.pieces() {
             let piece = rows.load(range, &mut buffers)?;
             let vectors = vectors(&piece);
             for (a, b) in pairs(inputs) {
-                add_products(&vectors[a], &vectors[b], piece.start, out.pair((a, b)));
+                let product = product::<A>(a == b);
+                let sums = out.pair((a, b));
+                add_products(&vectors[a], &vectors[b], piece.start, sums, product);
             }
         }
         return Ok(out);
@@ -140,7 +151,8 @@ pub(crate) fn products<A: Arith>(
         let vectors = vectors(&piece);
         let of = |(a, b): (usize, usize)| {
             let pairs = vectors[a].chunks(groups.length).zip(vectors[b].chunks(groups.length));
-            pairs.map(|(a, b)| dot(a, b)).collect::<Vec<f64>>()
+            let product = product::<A>(a == b);
+            pairs.map(|(a, b)| dot(a, b, product)).collect::<Vec<f64>>()
         };
         (piece.start / groups.length, pairs(inputs).map(of).collect::<Vec<_>>())
     })?;
@@ -155,14 +167,20 @@ pub(crate) fn products<A: Arith>(
 
 /// Adds the product at each place, the first of which is `start`, to the sum of its group, of which
 /// there is one for each of `sums`.
-fn add_products<T: Real>(a: &[T], b: &[T], start: usize, sums: &mut [f64]) {
+fn add_products<T: Real>(
+    a: &[T],
+    b: &[T],
+    start: usize,
+    sums: &mut [f64],
+    product: impl Fn(T, T) -> f64,
+) {
     let mut place = start % sums.len();
     let (mut a, mut b) = (a, b);
     while !a.is_empty() {
         let n = a.len().min(sums.len() - place);
         let ((a_now, a_rest), (b_now, b_rest)) = (a.split_at(n), b.split_at(n));
-        for ((sum, x), y) in sums[place..][..n].iter_mut().zip(a_now).zip(b_now) {
-            *sum += x.wide() * y.wide();
+        for ((sum, &x), &y) in sums[place..][..n].iter_mut().zip(a_now).zip(b_now) {
+            *sum += product(x, y);
         }
         (a, b, place) = (a_rest, b_rest, 0);
     }
@@ -193,17 +211,26 @@ fn pairs(inputs: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..inputs).flat_map(move |a| (a..inputs).map(move |b| (a, b)))
 }
 
-fn dot<T: Real>(a: &[T], b: &[T]) -> f64 {
+/// What is summed up: in a 16-bit arithmetic, elements of two vectors are multiplied in it, and
+/// squares of one are exact.
+fn product<A: Arith>(squares: bool) -> impl Fn(A::T, A::T) -> f64 + Copy {
+    move |x, y| match A::PLAIN || squares {
+        true => x.wide() * y.wide(),
+        false => A::round(x * y).wide(),
+    }
+}
+
+pub(crate) fn dot<T: Real>(a: &[T], b: &[T], product: impl Fn(T, T) -> f64) -> f64 {
     const LANES: usize = 8;
     let mut lanes = [0.0; LANES];
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
     for (a, b) in a.iter().zip(b) {
         for lane in 0..LANES {
-            lanes[lane] += a[lane].wide() * b[lane].wide();
+            lanes[lane] += product(a[lane], b[lane]);
         }
     }
-    for (lane, (a, b)) in lanes.iter_mut().zip(a_rest.iter().zip(b_rest)) {
-        *lane += a.wide() * b.wide();
+    for (lane, (&a, &b)) in lanes.iter_mut().zip(a_rest.iter().zip(b_rest)) {
+        *lane += product(a, b);
     }
     let [l0, l1, l2, l3, l4, l5, l6, l7] = lanes;
     ((l0 + l4) + (l2 + l6)) + ((l1 + l5) + (l3 + l7))

@@ -13,7 +13,7 @@ use super::{
     arith::Arith,
     factors::{Factoring, Factors},
     formula::Formula,
-    groups::{Gram, Groups, Vectors, products, vector},
+    groups::{Gram, Groups, Vectors, products, products_of, vector},
     job::MethodError,
     rows::{Piece, Rows},
 };
@@ -76,18 +76,38 @@ impl Formula for Nuslerp {
         let sum = weights[0] + weights[1];
         let t = if sum.abs() < 1e-6 { 0.5 } else { weights[1] / sum };
         let round = |value: f64| A::round(A::T::of(value)).wide();
-        let factors = |found: Gram<'_>| {
-            let norm = |input: usize| round(found.norm(input)).max(ZERO);
-            let cosine = (found.of(0, 1) / norm(0) / norm(1)).clamp(-1.0, 1.0);
+        let found = products(rows, &groups, differences)?;
+        let norm = |found: Gram<'_>, input: usize| round(found.norm(input)).max(ZERO);
+        let units = if A::PLAIN {
+            None
+        } else {
+            let norms = |input| found.groups().map(move |group| A::T::of(norm(group, input)));
+            let norms: [Vec<A::T>; 2] = [0, 1].map(|input| norms(input).collect());
+            let unit = |piece: &Piece<'_, A::T>, input: usize| {
+                let mut unit = vector::<A>(piece, input, differences);
+                for (place, x) in unit.iter_mut().enumerate() {
+                    *x = A::round(*x / norms[input][groups.of(piece.start + place)]);
+                }
+                unit
+            };
+            let both = |piece: &Piece<'_, A::T>| vec![unit(piece, 0), unit(piece, 1)];
+            Some(products_of(rows, &groups, both)?)
+        };
+        let factors = |(group, found): (usize, Gram<'_>)| {
+            let cosine = match &units {
+                Some(units) => units.group(group).of(0, 1),
+                None => found.of(0, 1) / norm(found, 0) / norm(found, 1),
+            };
+            let cosine = cosine.clamp(-1.0, 1.0);
             let angle = round(libm::acos(round(cosine)));
             let sine = round(libm::sin(angle));
             if sine < ZERO || sine.is_nan() {
-                return [round(1.0 - t), round(t), 1.0];
+                return [1.0 - t, t, 1.0];
             }
             let side = |share: f64| round(libm::sin(round(share * angle)));
             [side(1.0 - t), side(t), sine]
         };
-        let factors = products(rows, &groups, differences)?.groups().map(factors).collect();
+        let factors = found.groups().enumerate().map(factors).collect();
         Ok(Mix { groups, factors, differences })
     }
 

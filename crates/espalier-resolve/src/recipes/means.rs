@@ -1,15 +1,10 @@
-//! Means on the sphere: combinations of inputs whose factors follow from their inner products.
+//! `karcher`: a mean on the sphere. It is a combination of inputs whose factors follow from their
+//! inner products.
 //!
-//! With n = |x| and û = x / n:
-//!
-//! * `multislerp`: M = Σ w û; the result is M / |M| · Σ w n, and Σ w x where |M| is below `eps`.
-//!   It is the mean in the tangent space at M, which is zero there.
-//! * `karcher`: from m = M / |M| of equal weights, or from the first input where |M| < `tol`, at
-//!   most `max_iter` steps along the mean of the logarithms θ / sin θ (û − cos θ m), until one is
-//!   shorter than `tol`. The result is m times the mean of the norms; inputs of zeros count there
-//!   alone, and an input opposite to m moves it nowhere.
-//!
-//! With a base, `multislerp` takes differences from it.
+//! With n = |x| and û = x / n, from m = M / |M| with M = Σ û / K, or from the first input where |M|
+//! < `tol`, it takes at most `max_iter` steps along the mean of the logarithms θ / sin θ
+//! (û − cos θ m), until one is shorter than `tol`. The result is m times the mean of the norms;
+//! inputs of zeros count there alone, and an input opposite to m moves it nowhere.
 
 use super::{
     arith::Arith,
@@ -19,42 +14,8 @@ use super::{
     rows::Rows,
 };
 
-#[derive(Debug)]
-pub(crate) struct Multislerp {
-    pub(crate) normalize: bool,
-    pub(crate) eps: f64,
-}
-
-impl Factoring for Multislerp {
-    fn factors<A: Arith>(&self, rows: &Rows<'_, A>) -> Result<Factors, MethodError> {
-        if rows.count() == 1 {
-            // The input itself, whatever its weight and the base.
-            return Ok(Factors { values: vec![1.0], differences: false });
-        }
-        let differences = rows.job.base.is_some();
-        let groups = Groups::new(Vectors::Whole, rows);
-        let products = products(rows, &groups, differences)?;
-        let found = products.group(0);
-        let mut weights = rows.numbers("weight");
-        if self.normalize {
-            let sum: f64 = weights.iter().sum();
-            weights.iter_mut().for_each(|weight| *weight /= sum);
-        }
-        let norms: Vec<f64> = (0..rows.count()).map(|input| found.norm(input)).collect();
-        let units: Vec<f64> =
-            weights.iter().zip(&norms).map(|(weight, norm)| weight / (norm + self.eps)).collect();
-        let length = length(found, &units);
-        if length < self.eps {
-            return Ok(Factors { values: weights, differences });
-        }
-        let norm: f64 = weights.iter().zip(&norms).map(|(weight, norm)| weight * norm).sum();
-        let values = units.into_iter().map(|unit| unit / length * norm).collect();
-        Ok(Factors { values, differences })
-    }
-}
-
 /// The length of a combination of the inputs.
-fn length(found: Gram<'_>, factors: &[f64]) -> f64 {
+pub(crate) fn length(found: Gram<'_>, factors: &[f64]) -> f64 {
     let product = |(i, a): (usize, &f64)| {
         let with = |(j, b): (usize, &f64)| a * b * found.of(i, j);
         factors.iter().enumerate().map(with).sum::<f64>()

@@ -10,6 +10,9 @@ use super::{
 const SELECTING: [&str; 6] =
     ["ties", "breadcrumbs", "breadcrumbs-ties", "sce", "localize-stitch", "arcee-fusion"];
 
+/// Methods that compute with a vector for each input.
+const OF_VECTORS: [&str; 4] = ["multislerp", "karcher", "model-stock", "sce"];
+
 impl Job<'_> {
     /// Whether the method holds its inputs as a whole and not piece by piece.
     #[must_use]
@@ -29,12 +32,14 @@ impl Job<'_> {
         let row = self.shape.last().copied().unwrap_or(1);
         let rows = self.inputs.len() as u64 + u64::from(self.base.is_some());
         let widest = self.inputs.iter().chain(&self.base).map(|row| row.dtype.size()).max();
-        // Values of all inputs and the base, of the result and of two steps between, and the bytes
-        // that are read and written.
-        let of_element = element * (rows + 3) + widest.unwrap_or(0) as u64 + self.out.size() as u64;
+        let inputs = self.inputs.len() as u64;
+        // Values of all inputs and the base, of the result and of two steps between or more, and
+        // the bytes that are read and written.
+        let vectors = if OF_VECTORS.contains(&self.method.name) { inputs } else { 0 };
+        let of_element =
+            element * (rows + 3 + vectors) + widest.unwrap_or(0) as u64 + self.out.size() as u64;
         let piece = (PIECE as u64).max(row).min(all);
         let pieces = piece.saturating_mul(of_element).saturating_mul(threads as u64);
-        let inputs = self.inputs.len() as u64;
         let held = if self.holds_all() {
             all.saturating_mul(8 * (inputs + 4))
         } else if SELECTING.contains(&self.method.name) {

@@ -19,6 +19,7 @@ mod interpolation;
 mod job;
 mod means;
 mod memory;
+mod multislerp;
 mod nearswap;
 pub(crate) mod negmerge;
 pub(crate) mod ram;

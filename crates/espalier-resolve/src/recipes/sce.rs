@@ -129,7 +129,7 @@ fn kept<A: Arith>(piece: &Piece<'_, A::T>, selected: &Threshold) -> Vec<bool> {
     variances::<A>(piece).iter().enumerate().map(kept).collect()
 }
 
-/// The variance of each element of a piece over the inputs.
+/// The variance of each element of a piece over the inputs, divided by their number.
 fn variances<A: Arith>(piece: &Piece<'_, A::T>) -> Vec<A::T> {
     let inputs: Vec<Vec<A::T>> =
         (0..piece.inputs()).map(|input| vector::<A>(piece, input, true)).collect();
@@ -138,7 +138,7 @@ fn variances<A: Arith>(piece: &Piece<'_, A::T>) -> Vec<A::T> {
         let values = || inputs.iter().map(|row| row[place].wide());
         let mean = values().sum::<f64>() / count;
         let squares = values().map(|value| (value - mean) * (value - mean)).sum::<f64>();
-        A::round(A::T::of(squares / (count - 1.0).max(1.0)))
+        A::round(A::T::of(squares / count))
     };
     (0..piece.len).map(variance).collect()
 }

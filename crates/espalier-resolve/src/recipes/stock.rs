@@ -75,7 +75,7 @@ fn share<A: Arith>(found: Gram<'_>) -> f64 {
         round(product / round(norm(a) * norm(b)).max(LEAST)).clamp(-1.0, 1.0)
     };
     let number = (k * (k - 1) / 2) as f64;
-    let mean = round(round(pairs.map(cosine).sum::<f64>()) / number);
+    let mean = round(pairs.map(cosine).sum::<f64>() / number);
     let k = k as f64;
     let below = round(1.0 + round((k - 1.0) * mean));
     if below == 0.0 { 0.0 } else { round(round(k * mean) / below) }

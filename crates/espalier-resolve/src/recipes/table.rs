@@ -8,7 +8,8 @@ use super::{
     groups::Vectors,
     info::{ANY, Base, DENSITY, LAMBDA, MANY, MethodInfo, NORMALIZE, PART, method, parameter},
     interpolation::{Nuslerp, Slerp},
-    means::{Karcher, Multislerp},
+    means::Karcher,
+    multislerp::Multislerp,
     nearswap::Nearswap,
     random::{Random, RandomByRank},
     rescale::Matched,
@@ -181,7 +182,7 @@ pub(crate) static MULTISLERP: MethodInfo = method(
     MANY,
     |values| {
         let (normalize, eps) = (values.flag("normalize_weights"), values.number("eps"));
-        Box::new(Combined(Multislerp { normalize, eps }))
+        Box::new(Multislerp { normalize, eps })
     },
 );
 

@@ -314,7 +314,8 @@ fn narrow_types_round_each_step() {
         let case = Case::new("nuslerp", working, &inputs).each("weight", &[1.0, 3.0]);
         let a = case.arithmetic();
         let [n1, n2] = [0, 1].map(|i| a.round(norm(&inputs[i])));
-        let c = a.round(dot(&inputs[0], &inputs[1]) / n1 / n2);
+        let part = |i: usize| a.round(a.round(inputs[0][i] / n1) * a.round(inputs[1][i] / n2));
+        let c = a.round((0..40).map(part).sum());
         let angle = a.round(libm::acos(c));
         let part = |share: f64| a.round(libm::sin(a.round(share * angle)));
         let (p, q, s) = (part(0.25), part(0.75), a.round(libm::sin(angle)));
@@ -326,12 +327,63 @@ fn narrow_types_round_each_step() {
         let case = Case::new("model-stock", working, &inputs).base(&base);
         let d = case.differences();
         let [n1, n2] = [0, 1].map(|i| a.round(norm(&d[i])));
-        let c = a.round(a.round(dot(&d[0], &d[1])) / a.round(n1 * n2));
+        let product: f64 = (0..40).map(|i| a.round(d[0][i] * d[1][i])).sum();
+        let c = a.round(a.round(product) / a.round(n1 * n2));
         let t = a.round(a.round(2.0 * c) / a.round(1.0 + c));
         let element = |i: usize| {
             let mean = a.round(a.round(inputs[0][i] + inputs[1][i]) / 2.0);
             a.round(a.round(t * mean) + a.round(a.round(1.0 - t) * base[i]))
         };
         case.expect(&(0..40).map(element).collect::<Vec<_>>());
+    }
+}
+
+/// All steps of `multislerp` in a 16-bit type, as documented.
+#[test]
+fn multislerp_rounds_each_step_of_narrow_types() {
+    const N: usize = 70_000;
+    for working in [Working::Bf16, Working::F16] {
+        for based in [false, true] {
+            let (base, inputs) = near(3, N, working);
+            let case = Case::new("multislerp", working, &inputs).each("weight", &[0.3, 0.7, 0.2]);
+            let case = if based { case.base(&base) } else { case };
+            let a = case.arithmetic();
+            let x = if based { case.differences() } else { inputs.clone() };
+            let each = |x: &[f64], of: &dyn Fn(f64) -> f64| -> Vector {
+                x.iter().map(|x| a.round(of(*x))).collect()
+            };
+            let sum = [0.3, 0.7, 0.2].map(|w| a.round(w)).iter().sum::<f64>();
+            let w = [0.3, 0.7, 0.2].map(|w| a.round(a.round(w) / a.round(sum)));
+            let n: Vector = x.iter().map(|x| a.round(norm(x))).collect();
+            let unit = |(x, n): (&Vector, &f64)| {
+                let n = a.round(n + 1e-8);
+                each(x, &|x| x / n)
+            };
+            let units: Vec<Vector> = x.iter().zip(&n).map(unit).collect();
+            let sum_of = |vectors: &[Vector]| -> Vector {
+                let element = |i: usize| {
+                    let parts = vectors.iter().zip(w).map(|(x, w)| a.round(w * x[i]) as f32);
+                    a.round(f64::from(parts.sum::<f32>()))
+                };
+                (0..N).map(element).collect()
+            };
+            let mean = sum_of(&units);
+            let length = a.round(norm(&mean));
+            let m = each(&mean, &|x| x / length);
+            let tangent = |u: &Vector| -> Vector {
+                let along = a.round((0..N).map(|i| a.round(u[i] * m[i])).sum());
+                (0..N).map(|i| a.round(u[i] - a.round(along * m[i]))).collect()
+            };
+            let v = sum_of(&units.iter().map(tangent).collect::<Vec<_>>());
+            let angle = a.round(norm(&v)).max(1e-8);
+            let (sine, cosine) = (a.round(libm::sin(angle)), a.round(libm::cos(angle)));
+            let norm = a.round(n.iter().zip(w).map(|(n, w)| a.round(w * n)).sum());
+            let element = |i: usize| {
+                let moved = a.round(sine * a.round(v[i] / angle));
+                let y = a.round(a.round(a.round(cosine * m[i]) + moved) * norm);
+                if based { a.round(base[i] + y) } else { y }
+            };
+            case.expect(&(0..N).map(element).collect::<Vec<_>>());
+        }
     }
 }

@@ -12,7 +12,7 @@ fn twin(case: &Case) -> Vec<f64> {
     let variance = |place: usize| {
         let mean = differences.iter().map(|d| d[place]).sum::<f64>() / count;
         let squares: f64 = differences.iter().map(|d| (d[place] - mean) * (d[place] - mean)).sum();
-        a.round(squares / (count - 1.0).max(1.0))
+        a.round(squares / count)
     };
     let variances: Vec<f64> = (0..n).map(variance).collect();
     let differ = variances.iter().filter(|variance| **variance > 0.0).count();
