@@ -14,6 +14,9 @@ use crate::{
     recipe::{DEFAULT, Form, Module, Recipe, Slice, Source},
 };
 
+/// What each layer of stacked slices is merged of; nothing where none are stacked.
+type MergedLayers = Option<Vec<Vec<LayerRef>>>;
+
 impl Recipe {
     /// The plan for these models: `tensors` are those of each of [`Recipe::models`], in that order.
     /// A model with an adapter has the tensors that it has without it.
@@ -157,7 +160,7 @@ impl<'a> Builder<'a> {
     fn stacked(
         &self,
         module: &'a Module,
-    ) -> Result<(Vec<OutputTensor<'a>>, Option<Vec<Vec<LayerRef>>>), PlanError> {
+    ) -> Result<(Vec<OutputTensor<'a>>, MergedLayers), PlanError> {
         let mut stacks = BTreeMap::new();
         for source in module.slices.iter().flat_map(|slice| &slice.sources) {
             if !stacks.contains_key(&source.model) {

@@ -11,13 +11,13 @@ use crate::{
     dtype::Dtype,
     float8::{e4m3_to_f32, e5m2_to_f32, f32_to_e4m3, f32_to_e5m2},
     float16::{bf16_to_f32, f16_to_f32, f32_to_bf16, f32_to_f16},
-    widest,
+    simd::widest,
 };
 
 widest! {
-    /// Reads little-endian elements as f32. f16, bf16, the 8-bit types and small integers are exact;
-    /// f64 and wide integers are rounded once (and f64 beyond the range becomes infinite). For `Bool`,
-    /// any byte but zero is 1.
+    /// Reads little-endian elements as f32. f16, bf16, the 8-bit types and small integers are
+    /// exact; f64 and wide integers are rounded once (and f64 beyond the range becomes infinite).
+    /// For `Bool`, any byte but zero is 1.
     ///
     /// # Panics
     /// If `bytes` is not `out.len()` elements long.

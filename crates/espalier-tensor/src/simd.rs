@@ -130,6 +130,9 @@ macro_rules! widest {
     )*};
 }
 
+// By its module, as everything else.
+pub(crate) use widest;
+
 #[cfg(test)]
 mod tests {
     use super::*;

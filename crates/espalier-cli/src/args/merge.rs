@@ -79,8 +79,8 @@ pub(crate) struct MergeArgs {
 /// What changes the numbers of a merge besides its recipe: `merge` and `verify` take the same.
 #[derive(Debug, Args)]
 pub(crate) struct HowArgs {
-    /// Round once, at the end: a recipe in f32 or f64 instead of after every step, a strategy in f64
-    /// instead of f32
+    /// Round once, at the end: a recipe in f32 or f64 instead of after every step, a strategy in
+    /// f64 instead of f32
     #[arg(long)]
     pub(crate) precise: bool,
     /// What to do about a tensor that some models lack

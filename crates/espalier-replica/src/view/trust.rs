@@ -114,11 +114,11 @@ impl ResolutionError {
 /// factor of all declared weights changes nothing. That is what the strategy sees.
 ///
 /// * Strategies that average (`weight-average`, `slerp`, `ties`, `trimmed-mean`, and by default
-/// `task-arithmetic` and `dare-linear`), and `buffers = mean`, divide by the sum of the weights:
-/// only their ratios matter. * `task-arithmetic` and `dare-linear` with `normalize = false` add up:
-/// base + λ Σ w δ, as published, so that each ordinary voice adds its whole difference, however
-/// many there are. * The other robust strategies do not look at weights: every author that is heard
-/// counts once.
+///   `task-arithmetic` and `dare-linear`), and `buffers = mean`, divide by the sum of the weights:
+///   only their ratios matter.
+/// * `task-arithmetic` and `dare-linear` with `normalize = false` add up: base + λ Σ w δ, as
+///   published, so that each ordinary voice adds its whole difference, however many there are.
+/// * The other robust strategies do not look at weights: every author that is heard counts once.
 #[derive(Debug, Clone)]
 pub struct Voice {
     /// The operation that contributes it.

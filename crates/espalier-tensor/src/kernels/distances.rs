@@ -9,7 +9,7 @@
 use super::models::{Rows, pieces};
 use super::pairwise::in_tiles;
 use super::{BlockSum, squared_difference};
-use crate::{model::Model, widest};
+use crate::{model::Model, simd::widest};
 use core::ops::Range;
 use rayon::prelude::*;
 

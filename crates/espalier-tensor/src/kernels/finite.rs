@@ -1,6 +1,6 @@
 //! Looking for elements that are not numbers.
 
-use crate::{dtype::Dtype, widest};
+use crate::{dtype::Dtype, simd::widest};
 
 /// Whether every element is finite; integers always are.
 ///

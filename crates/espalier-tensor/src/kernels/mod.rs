@@ -21,7 +21,7 @@ pub use finite::all_finite;
 pub use models::squared_distance_blocks;
 pub use pairwise::{Gram, gram};
 
-use crate::widest;
+use crate::simd::widest;
 
 /// Elements per block.
 pub const BLOCK: usize = 4096;
