@@ -78,7 +78,7 @@ fn for_parts(config: &mut Object, change: &mut impl FnMut(&mut Object)) {
 /// An entry, which may be in one of the parts.
 fn entry<'c>(config: &'c Object, key: &str) -> Option<&'c Value> {
     let within = |part: &&str| config.get(*part)?.get(key);
-    config.get(key).or_else(|| PARTS.iter().find_map(|part| within(&part)))
+    config.get(key).or_else(|| PARTS.iter().find_map(within))
 }
 
 /// A list that has an entry for each layer that the model has.

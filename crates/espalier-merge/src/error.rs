@@ -96,9 +96,9 @@ pub enum MergeError {
         /// The first element that differs, from 0, in row-major order.
         element: u64,
         /// A model and its value there.
-        first: (String, i128),
+        first: Box<(String, i128)>,
         /// Another, and its value there.
-        second: (String, i128),
+        second: Box<(String, i128)>,
     },
     /// A model was changed while it was read.
     #[error("{model} was changed while it was read; run the merge again")]

@@ -251,8 +251,8 @@ impl<'a> Merge<'a> {
                     return Err(MergeError::Integers {
                         tensor: tensor.name.clone(),
                         element: start / size as u64 + element as u64,
-                        first: (self.path(from), value(&ours)),
-                        second: (self.path(other), value(&theirs)),
+                        first: Box::new((self.path(from), value(&ours))),
+                        second: Box::new((self.path(other), value(&theirs))),
                     });
                 }
             }

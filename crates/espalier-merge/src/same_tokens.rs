@@ -69,7 +69,7 @@ fn compare(models: [&OpenModel; 2], rows: usize) -> Result<(), VocabularyError> 
     };
     Err(VocabularyError::Unlike {
         row,
-        models: models.map(|model| model.reference().to_string()),
-        tokens: tokens(row).map(shown),
+        models: Box::new(models.map(|model| model.reference().to_string())),
+        tokens: Box::new(tokens(row).map(shown)),
     })
 }

@@ -112,10 +112,10 @@ impl Tokens {
     /// [`VocabularyError`] if a file cannot be read.
     pub(crate) fn digest(folder: &Path) -> Result<Option<Digest>, VocabularyError> {
         let there = |name: &&str| folder.join(name).exists();
-        let Some(name) = [TOKENIZER, LIST, LINES].into_iter().find(|name| there(&name)) else {
+        let Some(name) = [TOKENIZER, LIST, LINES].into_iter().find(|name| there(name)) else {
             return Ok(None);
         };
-        let added = [ADDED].into_iter().filter(|added| name == LIST && there(&added));
+        let added = [ADDED].into_iter().filter(|added| name == LIST && there(added));
         let mut hasher = ContentHasher::new();
         for name in core::iter::once(name).chain(added) {
             let text = text(&folder.join(name))?;

@@ -66,9 +66,9 @@ pub enum VocabularyError {
         /// The row.
         row: usize,
         /// Two models.
-        models: [String; 2],
+        models: Box<[String; 2]>,
         /// What the row belongs to in each.
-        tokens: [String; 2],
+        tokens: Box<[String; 2]>,
     },
     /// There are more rows of tokens than the limit.
     #[error("{rows} rows of tokens are more than {most}")]
