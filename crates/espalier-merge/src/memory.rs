@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use espalier_recipe::{MergeStep, TensorPlan, TensorStep};
-use espalier_resolve::methods::{Job, Row, find_method};
+use espalier_resolve::find_method;
+use espalier_resolve::methods::{Job, Row};
 
 use crate::{
     adapter::Adapter,

@@ -10,7 +10,8 @@ use core::ops::ControlFlow;
 
 use espalier_identity::Digest;
 use espalier_recipe::{MergePlan, MergeStep, TensorPlan, TensorRef, TensorStep};
-use espalier_resolve::methods::{Job, MethodError, Row, RowSource, Sink, find_method};
+use espalier_resolve::find_method;
+use espalier_resolve::methods::{Job, MethodError, Row, RowSource, Sink};
 use espalier_tensor::{Dtype, SafetensorsWriter, TensorShape};
 
 use crate::{

@@ -2,7 +2,7 @@
 
 use core::{cell::RefCell, fmt};
 
-use espalier_resolve::methods::{MethodInfo, methods};
+use espalier_resolve::{methods, methods::MethodInfo};
 
 use crate::error::{RecipePlace, clip};
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use espalier_resolve::{
-    StrategyError,
-    methods::{Base, MethodInfo, Working, find_method},
+    StrategyError, find_method,
+    methods::{Base, MethodInfo, Working},
 };
 use espalier_tensor::{Dtype, TensorShape};
 

@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-use espalier_resolve::methods::{MethodInfo, find_method};
+use espalier_resolve::find_method;
+use espalier_resolve::methods::MethodInfo;
 use espalier_tensor::Dtype;
 
 use crate::{

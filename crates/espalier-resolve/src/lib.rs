@@ -33,7 +33,7 @@
 //! [`methods`](mod@methods) are for recipes: they merge one tensor at a time, with parameters for
 //! each input, and some of them are strategies of policies by the same formula.
 //!
-//! Inside, bottom up: `recipes` has the formulas of recipes and what they compute with; `policies`
+//! Inside, bottom up: `methods` has the formulas of recipes and what they compute with; `policies`
 //! what strategies of policies share, `robust` what the Byzantine-robust ones share; `strategies`
 //! has one file for each strategy of policies, and the bridge to the formulas of recipes; `list`
 //! has all names; and `plan` merges.
@@ -60,33 +60,23 @@
 //! ```
 
 mod list;
+pub mod methods;
 mod parameters;
 mod plan;
 mod policies;
 mod real;
-mod recipes;
 mod robust;
 mod strategies;
 mod threshold;
 
 pub use crate::{
-    list::{StrategyEntry, find_strategy, registry, strategies},
+    list::{StrategyEntry, find_method, find_strategy, methods, registry, strategies},
     parameters::{ParameterInfo, ParameterRange, StrategyError},
     plan::{Plan, Strategy},
     policies::{
         Input, MergeWriteError, Note, ResolveError, SelectionCache, StrategyInfo, canonical_order,
     },
 };
-
-/// Merging one tensor, as recipes do: see [`Job`](methods::Job).
-pub mod methods {
-    pub use crate::{
-        list::{find_method, methods},
-        recipes::{
-            Base, Job, LowRank, MethodError, MethodInfo, Row, RowSource, Sink, Working, low_rank,
-        },
-    };
-}
 
 // What the examples and most callers need besides this crate.
 pub use espalier_identity as identity;

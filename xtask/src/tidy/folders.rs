@@ -102,7 +102,7 @@ const CRATES: &[Layered] = &[
         layers: &[
             &["real"],
             &["parameters", "threshold"],
-            &["recipes"],
+            &["methods"],
             &["policies"],
             &["robust"],
             &["strategies"],

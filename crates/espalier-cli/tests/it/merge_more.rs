@@ -176,7 +176,7 @@ fn integers_that_differ_are_those_of_whom_a_flag_names() {
         let out = open_safetensors(place.path().join("out.safetensors")).unwrap();
         assert_eq!(**out.into_model().unwrap().content(0), steps.to_le_bytes(), "{whose}");
     }
-    for (whose, said) in [("4", "those of model 4, and there are 3"), ("0", "from 1")] {
+    for (whose, said) in [("4", "from model 4, but there are only 3 models"), ("0", "from 1")] {
         let ran = place.run(&[&words[..], &["--integers", whose]].concat());
         assert!(ran.code == 2 && ran.stderr.contains(said), "{}", ran.stderr);
     }

@@ -1,7 +1,8 @@
 //! The methods that are compared, and how networks become tensors for them.
 
 use espalier_identity::Digest;
-use espalier_resolve::methods::{Base, Job, MethodInfo, Row, Working, find_method};
+use espalier_resolve::find_method;
+use espalier_resolve::methods::{Base, Job, MethodInfo, Row, Working};
 use espalier_tensor::Dtype;
 use std::{collections::BTreeMap, sync::Mutex};
 

@@ -6,7 +6,7 @@ use espalier_identity::Digest;
 use espalier_tensor::{Content, Dtype, Model};
 
 use super::Input;
-use crate::{real::Real, recipes::rows::RowBuffers};
+use crate::{methods::rows::RowBuffers, real::Real};
 
 /// The factor of inputs and base where a merge is computed again.
 pub(crate) const SHRINK: f64 = f64::from_bits((1023 - 256) << 52);

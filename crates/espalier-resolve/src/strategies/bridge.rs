@@ -21,6 +21,12 @@ use std::{
 };
 
 use crate::{
+    methods::{
+        Job, MethodError, MethodInfo, Row, Working,
+        arith::{Arith, Double, Single},
+        formula::{AnyFormula, Looked},
+        rows::Rows,
+    },
     parameters::Values,
     policies::{
         Note, SelectionCache,
@@ -28,12 +34,6 @@ use crate::{
         tensor::{BLOCK, Context, SHRINK, Scratch, Tensor},
     },
     real::{Real, all_finite},
-    recipes::{
-        Job, MethodError, MethodInfo, Row, Working,
-        arith::{Arith, Double, Single},
-        formula::{AnyFormula, Looked},
-        rows::Rows,
-    },
 };
 
 const LAMBDA: &str = "lambda";
@@ -312,8 +312,8 @@ mod tests {
 
     use super::*;
     use crate::{
+        methods::{SCE, spectral::ISO_C},
         policies::{Input, StrategyInfo},
-        recipes::{SCE, spectral::ISO_C},
         strategies::formulas,
     };
 

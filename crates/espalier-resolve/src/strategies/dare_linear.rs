@@ -14,6 +14,7 @@ use espalier_tensor::random::Stream;
 
 use super::{LAMBDA, NORMALIZE, RANDOM_DENSITY};
 use crate::{
+    methods::random::mask_of_content,
     policies::{
         Input, Note, SelectionCache, StrategyInfo,
         by_tensor::{ByTensor, Selection},
@@ -21,7 +22,6 @@ use crate::{
         tensor::{Scratch, Tensor},
     },
     real::Real,
-    recipes::random::mask_of_content,
 };
 
 pub(crate) static INFO: StrategyInfo = StrategyInfo {

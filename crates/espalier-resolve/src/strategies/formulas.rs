@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use super::{LAMBDA, NORMALIZE, RANDOM_DENSITY, bridge::bridge};
 use crate::{
+    methods::{self, MethodInfo, consensus, negmerge, ram, spectral, stitch},
     parameters::{ParameterInfo, ParameterRange, Values},
     policies::{StrategyInfo, by_tensor::AnyStrategy},
-    recipes::{self, MethodInfo, consensus, negmerge, ram, spectral, stitch},
 };
 
 /// What only some of these strategies have; see [`StrategyInfo`].
@@ -60,53 +60,53 @@ const fn factor(parameter: ParameterInfo) -> ParameterInfo {
 
 /// The share that is kept by magnitude, of which Davari and Belilovsky keep a seventh.
 const MIDDLE_DENSITY: ParameterInfo =
-    ParameterInfo { range: ParameterRange::SHARE, ..with_default(recipes::DENSITY, "0.15") };
+    ParameterInfo { range: ParameterRange::SHARE, ..with_default(methods::DENSITY, "0.15") };
 /// As that of `ties`.
 const LARGEST_DENSITY: ParameterInfo = with_default(MIDDLE_DENSITY, "0.2");
 
 pub(crate) static DARE_TIES: StrategyInfo = formula(
-    &recipes::DARE_TIES,
-    &[RANDOM_DENSITY, LAMBDA, NORMALIZE, recipes::UNBIASED],
+    &methods::DARE_TIES,
+    &[RANDOM_DENSITY, LAMBDA, NORMALIZE, methods::UNBIASED],
     weighted(2),
-    |values| bridge(&recipes::DARE_TIES, values),
+    |values| bridge(&methods::DARE_TIES, values),
 );
 
 pub(crate) static BREADCRUMBS: StrategyInfo = formula(
-    &recipes::BREADCRUMBS,
-    &[MIDDLE_DENSITY, recipes::GAMMA, LAMBDA, NORMALIZE, recipes::RESCALE],
+    &methods::BREADCRUMBS,
+    &[MIDDLE_DENSITY, methods::GAMMA, LAMBDA, NORMALIZE, methods::RESCALE],
     weighted(3),
-    |values| bridge(&recipes::BREADCRUMBS, values),
+    |values| bridge(&methods::BREADCRUMBS, values),
 );
 
 pub(crate) static BREADCRUMBS_TIES: StrategyInfo = formula(
-    &recipes::BREADCRUMBS_TIES,
-    &[MIDDLE_DENSITY, recipes::GAMMA, LAMBDA, NORMALIZE, recipes::RESCALE],
+    &methods::BREADCRUMBS_TIES,
+    &[MIDDLE_DENSITY, methods::GAMMA, LAMBDA, NORMALIZE, methods::RESCALE],
     weighted(3),
-    |values| bridge(&recipes::BREADCRUMBS_TIES, values),
+    |values| bridge(&methods::BREADCRUMBS_TIES, values),
 );
 
 pub(crate) static DELLA: StrategyInfo = formula(
-    &recipes::DELLA,
-    &[RANDOM_DENSITY, recipes::EPSILON, LAMBDA, NORMALIZE, recipes::UNBIASED],
+    &methods::DELLA,
+    &[RANDOM_DENSITY, methods::EPSILON, LAMBDA, NORMALIZE, methods::UNBIASED],
     weighted(2),
-    |values| bridge(&recipes::DELLA, values),
+    |values| bridge(&methods::DELLA, values),
 );
 
 pub(crate) static DELLA_LINEAR: StrategyInfo = formula(
-    &recipes::DELLA_LINEAR,
-    &[RANDOM_DENSITY, recipes::EPSILON, LAMBDA, NORMALIZE, recipes::UNBIASED],
+    &methods::DELLA_LINEAR,
+    &[RANDOM_DENSITY, methods::EPSILON, LAMBDA, NORMALIZE, methods::UNBIASED],
     weighted(2),
-    |values| bridge(&recipes::DELLA_LINEAR, values),
+    |values| bridge(&methods::DELLA_LINEAR, values),
 );
 
 pub(crate) static MODEL_STOCK: StrategyInfo =
-    formula(&recipes::MODEL_STOCK, recipes::MODEL_STOCK.shared, unweighted(2), |values| {
-        bridge(&recipes::MODEL_STOCK, values)
+    formula(&methods::MODEL_STOCK, methods::MODEL_STOCK.shared, unweighted(2), |values| {
+        bridge(&methods::MODEL_STOCK, values)
     });
 
 pub(crate) static SCE: StrategyInfo =
-    formula(&recipes::SCE, recipes::SCE.shared, unweighted(4), |values| {
-        bridge(&recipes::SCE, values)
+    formula(&methods::SCE, methods::SCE.shared, unweighted(4), |values| {
+        bridge(&methods::SCE, values)
     });
 
 pub(crate) static CONSENSUS_TA: StrategyInfo = formula(

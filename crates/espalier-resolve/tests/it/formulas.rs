@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::Mutex};
 
 use espalier_identity::Digest;
 use espalier_resolve::{
-    Input, ResolveError, SelectionCache, canonical_order,
-    methods::{Job, Row, Working, find_method},
+    Input, ResolveError, SelectionCache, canonical_order, find_method,
+    methods::{Job, Row, Working},
     registry,
 };
 use espalier_tensor::{Dtype, Model, random::Stream, write_f32};

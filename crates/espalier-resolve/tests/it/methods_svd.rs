@@ -5,7 +5,8 @@
 
 use super::parameters;
 use espalier_identity::Digest;
-use espalier_resolve::methods::{Job, Row, Working, find_method};
+use espalier_resolve::find_method;
+use espalier_resolve::methods::{Job, Row, Working};
 use espalier_tensor::{Dtype, random::Stream};
 use std::{collections::BTreeMap, sync::Mutex};
 

@@ -1,7 +1,8 @@
 //! Golden values of the merge methods: each in each arithmetic, over tensors of odd sizes.
 
 use espalier_identity::{Digest, Domain};
-use espalier_resolve::methods::{Base, Job, MethodInfo, Row, Working, methods};
+use espalier_resolve::methods;
+use espalier_resolve::methods::{Base, Job, MethodInfo, Row, Working};
 use espalier_tensor::{Dtype, random::Stream, write_f32};
 use std::collections::BTreeMap;
 use std::sync::Mutex;

@@ -7,9 +7,9 @@ use proptest::prelude::*;
 use super::{Strategy, *};
 use crate::{
     list::registry,
+    methods::{self, MethodInfo},
     parameters::{ParameterInfo, ParameterRange},
     policies::canonical_order,
-    recipes::{self, MethodInfo},
     strategies::bridge::bridge,
 };
 
@@ -43,22 +43,22 @@ const fn recipe(
 }
 
 static AVERAGE: StrategyInfo =
-    recipe(&recipes::WEIGHT_AVERAGE, &[FLAG], |values| bridge(&recipes::WEIGHT_AVERAGE, values));
+    recipe(&methods::WEIGHT_AVERAGE, &[FLAG], |values| bridge(&methods::WEIGHT_AVERAGE, values));
 static ARITHMETIC: StrategyInfo =
-    recipe(&recipes::TASK_ARITHMETIC, &[number("lambda", "1"), FLAG], |values| {
-        bridge(&recipes::TASK_ARITHMETIC, values)
+    recipe(&methods::TASK_ARITHMETIC, &[number("lambda", "1"), FLAG], |values| {
+        bridge(&methods::TASK_ARITHMETIC, values)
     });
 static TIES: StrategyInfo =
-    recipe(&recipes::TIES, &[number("lambda", "1"), number("density", "1"), FLAG], |values| {
-        bridge(&recipes::TIES, values)
+    recipe(&methods::TIES, &[number("lambda", "1"), number("density", "1"), FLAG], |values| {
+        bridge(&methods::TIES, values)
     });
 static DARE: StrategyInfo = recipe(
-    &recipes::DARE_LINEAR,
+    &methods::DARE_LINEAR,
     &[number("lambda", "1"), number("density", "1"), FLAG],
-    |values| bridge(&recipes::DARE_LINEAR, values),
+    |values| bridge(&methods::DARE_LINEAR, values),
 );
 static SLERP: StrategyInfo =
-    recipe(&recipes::SLERP, &[number("t", "0.5")], |values| bridge(&recipes::SLERP, values));
+    recipe(&methods::SLERP, &[number("t", "0.5")], |values| bridge(&methods::SLERP, values));
 
 const ELEMENTS: usize = 2500;
 

@@ -4,9 +4,8 @@
 use std::{collections::BTreeMap, io};
 
 use espalier_identity::Digest;
-use espalier_resolve::methods::{
-    Base, Job, MethodError, MethodInfo, Row, RowSource, Working, find_method, methods,
-};
+use espalier_resolve::methods::{Base, Job, MethodError, MethodInfo, Row, RowSource, Working};
+use espalier_resolve::{find_method, methods};
 use espalier_tensor::Dtype;
 use rayon::ThreadPoolBuilder;
 

@@ -14,7 +14,8 @@ mod variances;
 use std::{collections::BTreeMap, io, sync::Mutex};
 
 use espalier_identity::Digest;
-use espalier_resolve::methods::{Job, MethodError, Row, RowSource, Working, find_method};
+use espalier_resolve::find_method;
+use espalier_resolve::methods::{Job, MethodError, Row, RowSource, Working};
 use espalier_tensor::{Dtype, random::Stream, read_f64, write_f64};
 
 use crate::parameters;

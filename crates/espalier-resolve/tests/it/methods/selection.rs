@@ -130,7 +130,7 @@ fn what_is_not_finite_is_refused_wherever_it_stands() {
 fn refused(method: &'static str, inputs: &[Vec<f64>], place: usize) {
     let single = ["nearswap", "arcee-fusion"].contains(&method);
     let inputs = if single { &inputs[..1] } else { inputs };
-    let info = espalier_resolve::methods::find_method(method).expect("a method");
+    let info = espalier_resolve::find_method(method).expect("a method");
     let mut case = Case::new(method, Working::F32, inputs).base(&vec![0.25; inputs[0].len()]);
     for parameter in info.per_input {
         let value = match parameter.name {

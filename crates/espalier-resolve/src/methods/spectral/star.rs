@@ -6,7 +6,7 @@
 //! that of d. D is the mean of these by weight: Σ w d' / Σ w.
 
 use super::{Differences, Spectral, matrix::Matrix, svd::Svd};
-use crate::recipes::job::{Job, MethodError};
+use crate::methods::job::{Job, MethodError};
 
 #[derive(Debug)]
 pub(super) struct Star {

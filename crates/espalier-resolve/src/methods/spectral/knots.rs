@@ -13,7 +13,7 @@ use super::{
     matrix::{Matrix, outer},
     svd::Svd,
 };
-use crate::recipes::{
+use crate::methods::{
     by_magnitude::Largest,
     deltas::Deltas,
     formula::AnyFormula,

@@ -2,11 +2,11 @@
 
 use super::{IsoC, IsoCts, Knots, Spectral, Star, TsvM, Whole};
 use crate::{
-    parameters::{ParameterInfo, Values},
-    recipes::{
+    methods::{
         formula::AnyFormula,
         info::{ANY, Base, DENSITY, LAMBDA, MANY, MethodInfo, NORMALIZE, PART, method, parameter},
     },
+    parameters::{ParameterInfo, Values},
 };
 
 const WEIGHT: ParameterInfo = parameter("weight", "1", ANY, "the input's weight");

@@ -21,7 +21,7 @@ use super::{
     matrix::{Matrix, outer},
     svd::{Svd, polar},
 };
-use crate::recipes::job::{Job, MethodError};
+use crate::methods::job::{Job, MethodError};
 
 #[derive(Debug)]
 pub(super) struct IsoC;
