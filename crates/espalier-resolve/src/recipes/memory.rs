@@ -36,7 +36,8 @@ impl Job<'_> {
         // Values of all inputs and the base, of the result and of two steps between or more, and
         // the bytes that are read and written.
         let vectors = if OF_VECTORS.contains(&self.method.name) { inputs } else { 0 };
-        let of_element = element * (rows + 3 + vectors) + widest.unwrap_or(0) as u64 + self.out.size() as u64;
+        let of_element =
+            element * (rows + 3 + vectors) + widest.unwrap_or(0) as u64 + self.out.size() as u64;
         let piece = (PIECE as u64).max(row).min(all);
         let pieces = piece.saturating_mul(of_element).saturating_mul(threads as u64);
         let held = if self.holds_all() {
