@@ -121,14 +121,16 @@ pub(crate) fn products<A: Arith>(
     let vectors = |piece: &Piece<'_, A::T>| -> Vec<Vec<A::T>> {
         (0..rows.count()).map(|input| vector::<A>(piece, input, differences)).collect()
     };
-    products_of(rows, groups, vectors)
+    products_of(rows, groups, vectors, false)
 }
 
-/// The same of what `vectors` makes of a piece, one for each input.
+/// The same of what `vectors` makes of a piece, one for each input. If `rounded`, elements of two
+/// vectors are multiplied in the arithmetic; squares of one are always exact.
 pub(crate) fn products_of<A: Arith>(
     rows: &Rows<'_, A>,
     groups: &Groups,
     vectors: impl Fn(&Piece<'_, A::T>) -> Vec<Vec<A::T>> + Sync,
+    rounded: bool,
 ) -> Result<GroupProducts, MethodError> {
     let inputs = rows.count();
     let values = vec![0.0; inputs * inputs * groups.count];
@@ -139,7 +141,7 @@ pub(crate) fn products_of<A: Arith>(
             let piece = rows.load(range, &mut buffers)?;
             let vectors = vectors(&piece);
             for (a, b) in pairs(inputs) {
-                let product = product::<A>(a == b);
+                let product = product::<A>(rounded && a != b);
                 let sums = out.pair((a, b));
                 add_products(&vectors[a], &vectors[b], piece.start, sums, product);
             }
@@ -151,7 +153,7 @@ pub(crate) fn products_of<A: Arith>(
         let vectors = vectors(&piece);
         let of = |(a, b): (usize, usize)| {
             let pairs = vectors[a].chunks(groups.length).zip(vectors[b].chunks(groups.length));
-            let product = product::<A>(a == b);
+            let product = product::<A>(rounded && a != b);
             pairs.map(|(a, b)| dot(a, b, product)).collect::<Vec<f64>>()
         };
         (piece.start / groups.length, pairs(inputs).map(of).collect::<Vec<_>>())
@@ -211,12 +213,11 @@ fn pairs(inputs: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..inputs).flat_map(move |a| (a..inputs).map(move |b| (a, b)))
 }
 
-/// What is summed up: in a 16-bit arithmetic, elements of two vectors are multiplied in it, and
-/// squares of one are exact.
-fn product<A: Arith>(squares: bool) -> impl Fn(A::T, A::T) -> f64 + Copy {
-    move |x, y| match A::PLAIN || squares {
-        true => x.wide() * y.wide(),
-        false => A::round(x * y).wide(),
+/// The product of two elements.
+fn product<A: Arith>(rounded: bool) -> impl Fn(A::T, A::T) -> f64 + Copy {
+    move |x, y| match rounded && !A::PLAIN {
+        true => A::round(x * y).wide(),
+        false => x.wide() * y.wide(),
     }
 }
 

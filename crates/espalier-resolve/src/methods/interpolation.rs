@@ -91,7 +91,7 @@ impl Formula for Nuslerp {
                 unit
             };
             let both = |piece: &Piece<'_, A::T>| vec![unit(piece, 0), unit(piece, 1)];
-            Some(products_of(rows, &groups, both)?)
+            Some(products_of(rows, &groups, both, true)?)
         };
         let factors = |(group, found): (usize, Gram<'_>)| {
             let cosine = match &units {

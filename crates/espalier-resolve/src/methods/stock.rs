@@ -8,7 +8,7 @@
 use super::{
     arith::Arith,
     formula::Formula,
-    groups::{Gram, Groups, Vectors, products},
+    groups::{Gram, Groups, Vectors, products_of, vector},
     job::MethodError,
     rows::{Piece, Rows},
 };
@@ -34,7 +34,11 @@ impl Formula for ModelStock {
 
     fn prepare<A: Arith>(&self, rows: &Rows<'_, A>) -> Result<Shares, MethodError> {
         let groups = Groups::new(self.vectors, rows);
-        let shares = products(rows, &groups, true)?.groups().map(share::<A>).collect();
+        let differences = |piece: &Piece<'_, A::T>| -> Vec<Vec<A::T>> {
+            (0..rows.count()).map(|input| vector::<A>(piece, input, true)).collect()
+        };
+        let products = products_of(rows, &groups, differences, true)?;
+        let shares = products.groups().map(share::<A>).collect();
         Ok(Shares { groups, shares })
     }
 
