@@ -3,7 +3,7 @@
 use crate::Failure;
 use crate::args::MergeArgs;
 use crate::escape::line;
-use crate::merge::size;
+use crate::merge::{notes, size};
 use espalier::file::count;
 use espalier::merge::{MemoryNeed, Merge};
 use espalier::recipe::{MergePlan, ModelRef, Recipe, TensorStep};
@@ -115,7 +115,7 @@ pub(crate) fn json(
         "memory_bytes": need.bytes,
         "read_bytes": volume.read,
         "written_bytes": volume.written,
-        "notes": crate::merge::notes(recipe),
+        "notes": notes(recipe),
         "tensors": tensors.collect::<Vec<_>>(),
     });
     Ok(serde_json::to_string_pretty(&value).map_err(Failure::environment)? + "\n")

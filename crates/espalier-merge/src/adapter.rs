@@ -3,9 +3,10 @@
 //!
 //! The layout is that of PEFT: `adapter_config.json` and `adapter_model.safetensors` in a folder.
 //! With `use_rslora` the factor is α / √r (Kalajdzievski 2023, arXiv 2312.03732); `rank_pattern`
-//! and `alpha_pattern` replace r and α for some modules; see [`Patterns`]. B A is summed in f32, over the rank in order; adding it to W rounds once, to the type of W, so that
-//! a model with an adapter is the model that merging the adapter into its file would give. Tensors
-//! of `modules_to_save` replace the model's, rounded to their type.
+//! and `alpha_pattern` replace r and α for some modules; see [`Patterns`]. B A is summed in f32,
+//! over the rank in order; adding it to W rounds once, to the type of W, so that a model with an
+//! adapter is the model that merging the adapter into its file would give. Tensors of
+//! `modules_to_save` replace the model's, rounded to their type.
 
 use std::{collections::BTreeMap, io, path::Path};
 
