@@ -63,8 +63,7 @@ models: [{model: tuned, parameters: {weight: 0.5}}]
     let models = ["turned", "tuned", "--strategy", "weight-average"];
     let ran = place.run(&[&["merge"], &models[..], &["-o", "out"]].concat());
     assert_eq!(ran.code, 2);
-    for said in ["row 1 is that of token `x` in turned, and of token `z` in tuned", "--vocab base"]
-    {
+    for said in ["row 1 is that of token `x` in turned, and of token `z` in tuned", "--vocab: "] {
         assert!(ran.stderr.contains(said), "{said}: {}", ran.stderr);
     }
     place.ok(&[&["merge"], &models[..], &["-o", "of-rows", "--vocab", "rows"]].concat());

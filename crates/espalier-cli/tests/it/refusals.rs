@@ -15,7 +15,7 @@ const WRONG: &[(&[&str], &[&str])] = &[
     (&["--topology", "hypercube", "--nodes", "7"], &["--topology", "the nearest is 8"]),
     (&["--topology", "file:nowhere"], &["--topology", "nowhere"]),
     (&["--strategy", "tiess"], &["--strategy", "did you mean `ties`?"]),
-    (&["--strategy", "zzz"], &["--strategy", "weight-average, slerp"]),
+    (&["--strategy", "zzz"], &["--strategy", "weight-average, task-arithmetic"]),
     (&["--strategy", "ties", "--param", "densty=1"], &["--param", "did you mean `density`?"]),
     (&["--strategy", "ties", "--param", "density=2"], &["--param", "at most 1"]),
     (&["--param", "density"], &["--param", "KEY=VALUE"]),

@@ -243,7 +243,7 @@ fn rows_of_other_tokens_are_not_merged_as_they_stand() {
     ] {
         tokens("b", &other);
         let error = out(VocabularyRule::Error, "out").expect_err(said);
-        for said in [said, "--vocab base", "--vocab rows"] {
+        for said in [said, "`base` and `union` match", "`rows` takes"] {
             assert!(error.contains(said), "{said}: {error}");
         }
         assert!(!path.join("out").exists());

@@ -94,7 +94,7 @@ fn values_without_a_text_form() {
 fn strategies_and_parameters() {
     let strategy = |name: &str| Config { strategy: name.into(), ..small() };
     check(strategy("tiess"), "strategy", "did you mean `ties`?");
-    check(strategy("zzz"), "strategy", "weight-average, slerp, task-arithmetic");
+    check(strategy("zzz"), "strategy", "weight-average, task-arithmetic, ties");
     let with = |key: &str, value: &str| {
         let parameters = [(key.to_owned(), value.to_owned())].into();
         Config { parameters, ..strategy("ties") }
