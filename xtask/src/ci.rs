@@ -67,7 +67,6 @@ pub(crate) fn steps(places: &Places) -> Vec<Step> {
         Step::new("simulate", &espalier, &simulate).fresh(&out),
         Step::new("verify", &espalier, &["verify", report.to_str().unwrap_or_default()]),
         crate::swarm(places, "1", "1"),
-        Step::cargo("cross", &["xtask", "cross", "--target", "aarch64"]),
     ]
 }
 

@@ -1,6 +1,6 @@
 //! What `espalier merge --dry-run` shows.
 
-use super::size;
+use super::{notes, size};
 use crate::args::MergeArgs;
 use crate::escape::line;
 use crate::failure::Failure;
@@ -115,7 +115,7 @@ pub(crate) fn json(
         "memory_bytes": need.bytes,
         "read_bytes": volume.read,
         "written_bytes": volume.written,
-        "notes": crate::merge::notes(recipe),
+        "notes": notes(recipe),
         "tensors": tensors.collect::<Vec<_>>(),
     });
     Ok(serde_json::to_string_pretty(&value).map_err(Failure::environment)? + "\n")
