@@ -18,7 +18,8 @@
 //!
 //! Parameters of one model are looked up at the source, the slice, the module and the top, and
 //! their filters see the input's name; those of all models are looked up from the slice on, and see
-//! the output's name. The registry ([`espalier_resolve::methods`](fn@espalier_resolve::methods)) says which are which.
+//! the output's name. The registry says which are which; see
+//! [`methods`](fn@espalier_resolve::methods).
 //!
 //! # Layers
 //!
