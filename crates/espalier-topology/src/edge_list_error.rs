@@ -98,7 +98,7 @@ pub enum EdgeListProblem {
         /// The line it was on first.
         first: usize,
     },
-    /// More edges than [`MAX_EDGES`](crate::limits::MAX_EDGES).
+    /// More edges than [`crate::MAX_EDGES`].
     #[error("more than {limit} edges")]
     TooManyEdges {
         /// The limit.
