@@ -58,7 +58,7 @@ pub enum OutAdapterError {
         tensor: String,
     },
     /// The matrices of the result are those of the base.
-    #[error("no matrix of the result differs from the base's, so there is no adapter")]
+    #[error("the result and the base have the same matrices, so an adapter would be empty")]
     Nothing,
 }
 

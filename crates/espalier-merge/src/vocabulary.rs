@@ -56,7 +56,7 @@ pub(crate) struct NewToken {
 /// [`VocabularyError`].
 ///
 /// # Panics
-/// If there is no model `base`.
+/// If `base` is not the index of a model.
 pub fn align_vocabularies(
     models: &mut [OpenModel],
     base: usize,

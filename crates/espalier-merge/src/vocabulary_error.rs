@@ -49,7 +49,7 @@ pub enum VocabularyError {
     },
     /// A model's tokens are not known.
     #[error(
-        "which tokens the rows of {model} belong to is not known: there is no tokenizer.json, \
+        "the tokens that the rows of {model} belong to are unknown: it has no tokenizer.json, \
          vocab.json or vocab.txt next to it in a folder of its own; give the folder of the model"
     )]
     NoTokenizer {

@@ -87,9 +87,8 @@ impl Content {
         })
     }
 
-    /// Says that these bytes are not needed for now, so that passing over mapped files of any
-    /// size keeps little of them in memory. Reading them again is allowed and reads the file
-    /// again. Does nothing to bytes on the heap.
+    /// Lets the system drop these bytes from memory, so that a pass over mapped files of any size
+    /// keeps little of them there. Reading them again is allowed and reads the file again. Does nothing to bytes on the heap.
     pub fn release(&self, range: Range<usize>) {
         if let Bytes::Mapped(map, all) = &self.0.bytes {
             let start = all.start.saturating_add(range.start);

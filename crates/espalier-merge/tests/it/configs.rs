@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 
-/// A model with so many layers, with a head or without, and this configuration.
+/// A model with `layers` layers, with or without a head, and this configuration.
 fn write(folder: &Path, name: &str, layers: usize, head: bool, config: &Value) {
     let folder = folder.join(name);
     fs::create_dir(&folder).expect("a folder");

@@ -123,7 +123,7 @@ fn a_union_has_the_bases_tokens_and_then_the_others_in_order() {
     let folder = three(["WordLevel"; 3]);
     let rows = merged(folder.path(), VocabularyRule::Union, "out").expect("merges");
     let padding = BTreeMap::from([(1, 2.0)]);
-    // `late` has no row in its model, so it is no token of the result.
+    // `late` has no row in its model, so the result does not have it either.
     let tokens = ["x", "", "y", "<s>", "z", "<a>", "w"];
     assert_eq!(rows, expected(&tokens, &padding));
     let read = |name: &str| -> Value {

@@ -23,7 +23,7 @@ pub(crate) struct InFlight {
 }
 
 impl InFlight {
-    /// What of this is to be asked for now; it is in flight from here on.
+    /// The missing contents that nobody has been asked for yet. From here on they are in flight.
     pub(crate) fn ask(&mut self, missing: &BTreeSet<Digest>) -> Vec<Digest> {
         let due: Vec<_> = missing.iter().copied().filter(|content| self.is_due(content)).collect();
         due.iter().for_each(|content| {
