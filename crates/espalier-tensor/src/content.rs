@@ -88,7 +88,8 @@ impl Content {
     }
 
     /// Lets the system drop these bytes from memory, so that a pass over mapped files of any size
-    /// keeps little of them there. Reading them again is allowed and reads the file again. Does nothing to bytes on the heap.
+    /// keeps little of them there. Reading them again is allowed and reads the file again. Does
+    /// nothing to bytes on the heap.
     pub fn release(&self, range: Range<usize>) {
         if let Bytes::Mapped(map, all) = &self.0.bytes {
             let start = all.start.saturating_add(range.start);

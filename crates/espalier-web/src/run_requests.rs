@@ -133,12 +133,8 @@ pub(crate) async fn audit_table(
     Names(id): Names<String>,
     RawQuery(query): RawQuery,
 ) -> Answer {
-    let filter = Filter::read(&Query::read(query.as_deref(), &FILTER)?)?;
-    let run = app.board.find::<Run>(&id)?;
-    let table = app.compute(move || {
-        audit_csv(audit_of(&run.kept()).0.iter().filter(|entry| filter.takes(entry)))
-    });
-    Ok(download("text/csv; charset=utf-8", "audit.csv", table.await?))
+    let table = filtered(&app, &id, query.as_deref(), |entries| audit_csv(entries)).await?;
+    Ok(download("text/csv; charset=utf-8", "audit.csv", table))
 }
 
 pub(crate) async fn audit_json(
@@ -146,16 +142,25 @@ pub(crate) async fn audit_json(
     Names(id): Names<String>,
     RawQuery(query): RawQuery,
 ) -> Answer {
-    let filter = Filter::read(&Query::read(query.as_deref(), &FILTER)?)?;
-    let run = app.board.find::<Run>(&id)?;
-    let entries = app.compute(move || {
-        let kept = run.kept();
-        let entries: Vec<_> =
-            audit_of(&kept).0.iter().filter(|entry| filter.takes(entry)).collect();
-        serde_json::to_vec(&entries)
-    });
+    let entries = filtered(&app, &id, query.as_deref(), |entries| serde_json::to_vec(&entries));
     let entries = entries.await?.map_err(|_| Problem::defect("the audit has no JSON form"))?;
     Ok(download("application/json", "audit.json", entries))
+}
+
+/// What `write` makes of those entries of a run's audit that a query asks for.
+async fn filtered<T: Send + 'static>(
+    app: &App,
+    id: &str,
+    query: Option<&str>,
+    write: impl FnOnce(Vec<&AuditEntry>) -> T + Send + 'static,
+) -> Result<T, Problem> {
+    let filter = Filter::read(&Query::read(query, &FILTER)?)?;
+    let run = app.board.find::<Run>(id)?;
+    let work = move || {
+        let kept = run.kept();
+        write(audit_of(&kept).0.iter().filter(|entry| filter.takes(entry)).collect())
+    };
+    app.compute(work).await
 }
 
 pub(crate) async fn trace(
